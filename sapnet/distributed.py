@@ -1,0 +1,32 @@
+"""What a loss must know about the other ranks of a distributed run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import distributed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@torch.no_grad()
+def mean_over_ranks(count: Tensor) -> Tensor:
+    """Average a count over the ranks of a distributed run.
+
+    DistributedDataParallel averages gradients over the ranks. A loss that is a sum divided by this
+    mean therefore ends up, over all ranks, as the sum of all objects divided by their number,
+    however unevenly the objects are spread.
+
+    Args:
+        count: () number of objects (or positives) on this rank, any numeric type.
+
+    Returns:
+        () float32 mean over the ranks; the count itself outside distributed runs.
+    """
+    mean = count.detach().to(torch.float32, copy=True)
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(mean)
+        mean /= distributed.get_world_size()
+    return mean

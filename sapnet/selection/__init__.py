@@ -1,0 +1,1 @@
+"""From the candidate masks of each object to the one that shows it."""
