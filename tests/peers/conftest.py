@@ -21,10 +21,10 @@ def vectors_root() -> Path:
 
 
 def load(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """One file as (meta, arrays)."""
+    """One file as (meta, arrays); meta is empty where the file has none."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    return json.loads(str(arrays.pop("meta"))), arrays
+    return json.loads(str(arrays.pop("meta", "{}"))), arrays
 
 
 def pytest_configure(config: pytest.Config) -> None:
