@@ -1,0 +1,119 @@
+"""Reading what `sapnet label` wrote: one mask per clicked object, in COCO instance json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.data.coco_json import CocoFile, Record, read_coco
+from sapnet.geometry.rle import to_rle
+
+if TYPE_CHECKING:
+    from sapnet.structures import RLE, ImageRecord
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The proposals a label was chosen from.
+
+    Attributes:
+        rles: K masks, original frame.
+        scores: K selection scores.
+        own_scores: K scores of the proposer.
+    """
+
+    rles: tuple[RLE, ...]
+    scores: tuple[float, ...]
+    own_scores: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.rles) == len(self.scores) == len(self.own_scores):
+            raise ValueError(
+                f"candidates: {len(self.rles)} segmentations, {len(self.scores)} scores and "
+                f"{len(self.own_scores)} own_scores; expected as many of each"
+            )
+
+
+@dataclass(frozen=True)
+class Label:
+    """The mask chosen for one click, original frame.
+
+    Attributes:
+        annotation_id: id of the clicked object.
+        image_id: the image it lies on.
+        category_id: id of its category.
+        rle: the chosen mask.
+        score: its selection score.
+        candidates: what it was chosen from, where the file says so.
+    """
+
+    annotation_id: int
+    image_id: int
+    category_id: int
+    rle: RLE
+    score: float
+    candidates: Candidates | None
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """All labels of a file.
+
+    Attributes:
+        image_ids: the labelled images, those without an object included.
+        labels: label by the id of its object.
+    """
+
+    image_ids: frozenset[int]
+    labels: Mapping[int, Label]
+
+
+def load_labels(path: Path | str) -> LabelSet:
+    """Labels of a COCO instance json.
+
+    Args:
+        path: a file written by `sapnet label`.
+
+    Returns:
+        Its labels.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not such a json; the message names file, object and key.
+    """
+    coco = read_coco(path)
+    return LabelSet(
+        image_ids=frozenset(coco.image_of_id),
+        labels={record["id"]: _read_label(coco, record) for record in coco.annotations},
+    )
+
+
+def _read_label(coco: CocoFile, record: Record) -> Label:
+    image = coco.image_of_id[record["image_id"]]
+    try:
+        return Label(
+            annotation_id=record["id"],
+            image_id=image.image_id,
+            category_id=record["category_id"],
+            rle=to_rle(record["segmentation"], image.height, image.width),
+            score=float(record["score"]),
+            candidates=_read_candidates(record.get("candidates"), image),
+        )
+    except KeyError as error:
+        raise coco.problem(
+            record, f"expected {error}, found none. Write the file with `sapnet label`."
+        ) from error
+    except ValueError as error:
+        raise coco.problem(record, f"{error}. Write the file with `sapnet label`.") from error
+
+
+def _read_candidates(found: Record | None, image: ImageRecord) -> Candidates | None:
+    if found is None:
+        return None
+    return Candidates(
+        rles=tuple(to_rle(value, image.height, image.width) for value in found["segmentations"]),
+        scores=tuple(found["scores"]),
+        own_scores=tuple(found["own_scores"]),
+    )

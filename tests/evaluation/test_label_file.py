@@ -1,0 +1,56 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sapnet.evaluation.label_file import load_labels
+from sapnet.geometry.rle import rle_areas
+
+
+def test_labels_are_read_by_object(write_labels: Callable[..., Path]) -> None:
+    label_set = load_labels(write_labels({11: (10, 10, 30, 30), 13: (0, 0, 50, 100)}))
+
+    assert label_set.image_ids == {1, 2}
+    assert list(label_set.labels) == [11, 13]
+    label = label_set.labels[13]
+    assert (label.image_id, label.category_id, label.score) == (2, 1, 0.5)
+    assert rle_areas([label.rle]).tolist() == [5000]
+    assert label.candidates is None
+
+
+def test_candidates_are_read(write_labels: Callable[..., Path]) -> None:
+    segmentations = [[[0, 0, 4, 0, 4, 4, 0, 4]], [[0, 0, 8, 0, 8, 8, 0, 8]]]
+    found = {"segmentations": segmentations, "scores": [0.7, 0.3], "own_scores": [0.1, 0.9]}
+
+    label_set = load_labels(write_labels({11: (10, 10, 30, 30)}, candidates=found))
+
+    candidates = label_set.labels[11].candidates
+    assert candidates is not None
+    assert rle_areas(candidates.rles).tolist() == [16, 64]
+    assert candidates.scores == (0.7, 0.3)
+    assert candidates.own_scores == (0.1, 0.9)
+
+
+def test_no_labels(write_labels: Callable[..., Path]) -> None:
+    assert load_labels(write_labels({})).labels == {}
+
+
+def test_a_missing_key_is_named(write_labels: Callable[..., Path]) -> None:
+    path = write_labels({11: (10, 10, 30, 30)}, candidates={"segmentations": []})
+
+    with pytest.raises(ValueError, match=r"labels.json, object 11 .*expected 'scores'"):
+        load_labels(path)
+
+
+def test_candidates_of_different_counts_are_an_error(write_labels: Callable[..., Path]) -> None:
+    found = {"segmentations": [], "scores": [0.5], "own_scores": []}
+
+    with pytest.raises(ValueError, match=r"object 11 .*0 segmentations, 1 scores"):
+        load_labels(write_labels({11: (10, 10, 30, 30)}, candidates=found))
+
+
+def test_a_mask_of_another_size_is_an_error(write_labels: Callable[..., Path]) -> None:
+    segmentation = {"size": [4, 4], "counts": [16]}
+
+    with pytest.raises(ValueError, match=r"object 11 .*size \[120, 160\], found size \[4, 4\]"):
+        load_labels(write_labels({11: (10, 10, 30, 30)}, segmentation=segmentation))

@@ -1,0 +1,135 @@
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sapnet.evaluation.predictions import evaluate_predictions
+
+COCO_FOLDER = Path(os.environ.get("SAPNET_COCO", "../shared/coco"))
+SUFFIXES = ("", "50", "75", "_small", "_medium", "_large")
+
+
+def _perfect_predictions(truth_path: Path) -> list[dict[str, Any]]:
+    """The ground truth without crowds, as predictions."""
+    return [
+        {
+            "image_id": annotation["image_id"],
+            "category_id": annotation["category_id"],
+            "segmentation": annotation["segmentation"],
+            "bbox": annotation["bbox"],
+            "score": 1.0,
+        }
+        for annotation in json.loads(truth_path.read_text())["annotations"]
+        if not annotation["iscrowd"]
+    ]
+
+
+def test_truth_as_predictions_is_perfect(truth_path: Path) -> None:
+    figures = evaluate_predictions(_perfect_predictions(truth_path), truth_path)
+
+    assert [figures[f"mask_ap{suffix}"] for suffix in SUFFIXES] == pytest.approx([1] * 6)
+    assert [figures[f"box_ap{suffix}"] for suffix in SUFFIXES] == pytest.approx([1] * 6)
+    assert [figures[f"voc_ap{level}"] for level in (25, 50, 75)] == pytest.approx([1] * 3)
+    assert figures["mask_ar_100"] == figures["box_ar_100"] == pytest.approx(1)
+    # With one prediction per image and category, image 2 keeps one of its two cups.
+    assert figures["mask_ar_1"] == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_classes_without_truth_are_left_out(truth_path: Path) -> None:
+    predictions = _perfect_predictions(truth_path)
+    wrong = {**predictions[0], "category_id": 3, "image_id": 3}
+
+    figures = evaluate_predictions([*predictions, wrong], truth_path)
+
+    assert figures["mask_ap"] == figures["voc_ap50"] == pytest.approx(1)
+
+
+def test_a_half_found_object_by_hand(truth_path: Path) -> None:
+    # The cat covers 40 x 50; the prediction its left 30 x 50: IoU 0.75. No cup is found.
+    half = {
+        "image_id": 1,
+        "category_id": 2,
+        "segmentation": [[40, 10, 70, 10, 70, 60, 40, 60]],
+        "score": 0.9,
+    }
+
+    figures = evaluate_predictions([half], truth_path)
+
+    assert figures["mask_ap50"] == figures["box_ap50"] == pytest.approx(0.5)
+    assert figures["mask_ap75"] == figures["voc_ap75"] == pytest.approx(0.5)
+    assert figures["mask_ap"] == pytest.approx(0.5 * 6 / 10)  # of 0.5, 0.55, ..., 0.95
+    assert figures["mask_ap_small"] == 0
+
+
+def test_a_size_group_follows_the_mask_not_the_box(truth_path: Path) -> None:
+    # Wrong, and the best: a thin ring with few pixels (small) in a box of 60 x 60 (medium).
+    ring = [[100, 50, 160, 50, 160, 52, 102, 52, 102, 110, 100, 110]]
+    wrong = {"image_id": 1, "category_id": 2, "segmentation": ring, "score": 1.0}
+    predictions = [{**p, "score": 0.5} for p in _perfect_predictions(truth_path)]
+
+    figures = evaluate_predictions([{**wrong, "bbox": [100, 50, 60, 60]}, *predictions], truth_path)
+
+    assert figures["mask_ap_medium"] == pytest.approx(1)
+    assert figures["box_ap_medium"] == pytest.approx(0.5)
+
+
+def test_an_empty_file_gives_zeros(truth_path: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    results.write_text("[]")
+
+    figures = evaluate_predictions(results, truth_path)
+
+    assert len(figures) == 27
+    assert set(figures.values()) == {0}
+
+
+def test_without_truth_nothing_is_defined(truth_path: Path, tmp_path: Path) -> None:
+    document = json.loads(truth_path.read_text())
+    path = tmp_path / "no_objects.json"
+    path.write_text(json.dumps({**document, "annotations": []}))
+
+    figures = evaluate_predictions(_perfect_predictions(truth_path), path)
+
+    assert all(math.isnan(value) for value in figures.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_id": 9}, r"images of predictions: 1 not in .* \(9\)"),
+        ({"category_id": 8}, r"categories of predictions: 1 not in .* \(8\)"),
+    ],
+)
+def test_unknown_ids_are_named(truth_path: Path, change: dict[str, int], message: str) -> None:
+    record = {**_perfect_predictions(truth_path)[0], **change}
+
+    with pytest.raises(ValueError, match=message):
+        evaluate_predictions([record], truth_path)
+
+
+def test_a_missing_key_is_named(truth_path: Path) -> None:
+    record = _perfect_predictions(truth_path)[0]
+    del record["score"]
+
+    with pytest.raises(ValueError, match="predictions, record 0: missing score"):
+        evaluate_predictions([record], truth_path)
+
+
+def test_results_must_be_a_list(truth_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected a list of COCO results, found dict"):
+        evaluate_predictions(truth_path, truth_path)
+
+
+def test_truth_of_real_photographs_as_predictions_is_perfect() -> None:
+    truth_path = COCO_FOLDER / "annotations" / "instances_val2017.json"
+    if not truth_path.is_file():
+        pytest.skip(f"no COCO subset at {COCO_FOLDER}; name its folder in SAPNET_COCO")
+
+    figures = evaluate_predictions(_perfect_predictions(truth_path), truth_path)
+
+    for name in ("mask_ap", "box_ap"):
+        assert [figures[name + suffix] for suffix in SUFFIXES] == pytest.approx([1] * 6)
+    assert figures["voc_ap50"] == pytest.approx(1)
