@@ -1,0 +1,171 @@
+"""From the network's outputs to instances in the original frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sapnet.segmentation.layers import resize_bilinear
+from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
+from sapnet.segmentation.suppression import matrix_nms, suppress_cells
+from sapnet.structures import MASK_STRIDE, Predictions
+
+if TYPE_CHECKING:
+    from sapnet.segmentation.config import SOLOv2Config
+
+CHUNK_PIXELS = 2**25
+"""Mask pixels computed at a time: 128 MiB per float32 tensor."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Masks of one image that Matrix NMS compares, in the order level, row, column, class.
+
+    Attributes:
+        probabilities: (P, h, w) float32 mask probabilities at stride 4.
+        masks: (P, h, w) bool.
+        labels: (P,) int64.
+        scores: (P,) float32 class score times maskness.
+    """
+
+    probabilities: Tensor
+    masks: Tensor
+    labels: Tensor
+    scores: Tensor
+
+
+@torch.no_grad()
+def predict_instances(
+    outputs: SOLOv2Outputs, image_sizes: Tensor, original_sizes: Tensor, cfg: SOLOv2Config
+) -> list[Predictions]:
+    """Turn the outputs of a batch into final instances.
+
+    Args:
+        outputs: what the network computed.
+        image_sizes: (B, 2) int64 (height, width) of each image's content in the input frame.
+        original_sizes: (B, 2) int64 (height, width) of the original images.
+        cfg: strides and prediction settings.
+
+    Returns:
+        B predictions, best first; with zero rows where nothing is found. A mask may have lost its
+        last pixels on the way to the original size.
+    """
+    kernels = flatten_cells(outputs.grid_kernels).float()
+    scores = flatten_cells(
+        [suppress_cells(logits.float().sigmoid()) for logits in outputs.grid_class_logits]
+    )
+    features = outputs.mask_features.float()
+    predictions = []
+    with torch.autocast(features.device.type, enabled=False):
+        sizes = zip(image_sizes.tolist(), original_sizes.tolist(), strict=True)
+        for image, (image_size, original_size) in enumerate(sizes):
+            found = find_candidates(kernels[image], scores[image], features[image], cfg)
+            kept, kept_scores = matrix_nms(found.masks, found.labels, found.scores, cfg.predict)
+            predictions.append(
+                Predictions(
+                    masks=masks_to_original(
+                        found.probabilities[kept],
+                        image_size,
+                        original_size,
+                        cfg.predict.mask_threshold,
+                    ),
+                    labels=found.labels[kept],
+                    scores=kept_scores,
+                )
+            )
+    return predictions
+
+
+def find_candidates(
+    kernels: Tensor, scores: Tensor, features: Tensor, cfg: SOLOv2Config
+) -> Candidates:
+    """Compute the masks of one image's promising cells.
+
+    Args:
+        kernels: (cells, E).
+        scores: (cells, C) class scores in [0, 1], after cell suppression.
+        features: (E, h, w) mask features.
+        cfg: strides and prediction settings.
+
+    Returns:
+        Each (cell, class) pair whose score passes the threshold and whose mask is larger than its
+        level's stride. Where there are too many to compute at once, only the `pre_nms` best ones,
+        which are all that Matrix NMS looks at.
+    """
+    cells, labels = torch.nonzero(scores > cfg.predict.score_threshold, as_tuple=True)
+    strides = torch.repeat_interleave(
+        cells.new_tensor(cfg.strides), cells.new_tensor(cfg.cells_per_level)
+    )
+    chunk = max(1, CHUNK_PIXELS // features[0].numel())
+    parts = (
+        _score_masks(
+            torch.tensordot(kernels[part], features, dims=1).sigmoid(),
+            part_labels,
+            scores[part, part_labels],
+            strides[part],
+            cfg.predict.mask_threshold,
+        )
+        for part, part_labels in zip(
+            torch.split(cells, chunk), torch.split(labels, chunk), strict=True
+        )
+    )
+    return reduce(partial(_join, limit=cfg.predict.pre_nms), parts)
+
+
+def masks_to_original(
+    probabilities: Tensor,
+    image_size: tuple[int, int],
+    original_size: tuple[int, int],
+    threshold: float,
+) -> Tensor:
+    """Bring stride-4 mask probabilities to the original frame.
+
+    Args:
+        probabilities: (P, h, w) float, stride 4 of the padded input.
+        image_size: (height, width) of the content in the input frame.
+        original_size: (height, width) of the original image.
+        threshold: probability above which a pixel is foreground.
+
+    Returns:
+        (P, *original_size) bool.
+    """
+    height, width = (MASK_STRIDE * side for side in probabilities.shape[1:])
+    chunk = max(1, CHUNK_PIXELS // max(height * width, original_size[0] * original_size[1]))
+    masks = []
+    for part in torch.split(probabilities, chunk):
+        padded = resize_bilinear(part[:, None], (height, width))
+        content = padded[..., : image_size[0], : image_size[1]]
+        masks.append(resize_bilinear(content, original_size)[:, 0] > threshold)
+    return torch.cat(masks)
+
+
+def _score_masks(
+    probabilities: Tensor, labels: Tensor, scores: Tensor, strides: Tensor, threshold: float
+) -> Candidates:
+    """Drop masks that are not larger than their level's stride; multiply scores by maskness."""
+    masks = probabilities > threshold
+    areas = masks.sum(dim=(1, 2))
+    maskness = (probabilities * masks).sum(dim=(1, 2)) / areas.clamp(min=1)
+    large = areas > strides
+    return Candidates(
+        probabilities=probabilities[large],
+        masks=masks[large],
+        labels=labels[large],
+        scores=(scores * maskness)[large],
+    )
+
+
+def _join(first: Candidates, second: Candidates, limit: int) -> Candidates:
+    """The `limit` best candidates of both, in their order."""
+    scores = torch.cat([first.scores, second.scores])
+    best = scores.sort(descending=True, stable=True).indices[:limit].sort().values
+    return Candidates(
+        probabilities=torch.cat([first.probabilities, second.probabilities])[best],
+        masks=torch.cat([first.masks, second.masks])[best],
+        labels=torch.cat([first.labels, second.labels])[best],
+        scores=scores[best],
+    )

@@ -1,0 +1,86 @@
+"""SOLOv2 (arXiv:2003.10152) on the features of a pyramid network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from sapnet.geometry.masks import centers_of_mass
+from sapnet.segmentation.config import NUM_FEATURES
+from sapnet.segmentation.head import SOLOv2Head
+from sapnet.segmentation.losses import MPS_WEIGHT, solov2_losses
+from sapnet.segmentation.mask_features import CONVS_PER_LEVEL, MaskFeatureBranch
+from sapnet.segmentation.outputs import SOLOv2Outputs
+from sapnet.segmentation.postprocess import predict_instances
+from sapnet.segmentation.targets import assign_targets
+from sapnet.structures import MASK_STRIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sapnet.segmentation.config import SOLOv2Config
+    from sapnet.structures import InstanceTargets, Predictions
+
+
+class SOLOv2(nn.Module):
+    """Grid head and mask feature branch, with their losses and predictions.
+
+    Args:
+        num_classes: C.
+        in_channels: channels of the features P2..P6.
+        cfg: the network's settings.
+    """
+
+    def __init__(self, num_classes: int, in_channels: int, cfg: SOLOv2Config) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.head = SOLOv2Head(num_classes, in_channels, cfg)
+        self.mask_branch = MaskFeatureBranch(in_channels, cfg)
+
+    def forward(self, features: Sequence[Tensor]) -> SOLOv2Outputs:
+        """Compute the raw outputs.
+
+        Args:
+            features: P2..P6 (strides 4 to 64), each (B, in_channels, h, w).
+
+        Raises:
+            ValueError: another number of features.
+        """
+        if len(features) != NUM_FEATURES:
+            raise ValueError(
+                f"SOLOv2: expected {NUM_FEATURES} features (P2..P6), found {len(features)}; "
+                "give the pyramid network an extra level (LastLevelMaxPool)"
+            )
+        grid_kernels, grid_class_logits = self.head(features)
+        return SOLOv2Outputs(
+            grid_kernels=grid_kernels,
+            grid_class_logits=grid_class_logits,
+            mask_features=self.mask_branch(features[: len(CONVS_PER_LEVEL)]),
+        )
+
+    def loss(
+        self,
+        outputs: SOLOv2Outputs,
+        targets: InstanceTargets,
+        mps_weight: float = MPS_WEIGHT,
+        num_positives: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Compute the losses; see `solov2_losses`."""
+        # A stride-4 cell's middle lies 1.5 pixels after the centre of its first pixel.
+        centers_yx = MASK_STRIDE * centers_of_mass(targets.masks) + (MASK_STRIDE - 1) / 2
+        grid_targets = assign_targets(
+            targets.boxes,
+            centers_yx,
+            targets.image_index,
+            outputs.num_images,
+            outputs.input_size,
+            self.cfg,
+        )
+        return solov2_losses(outputs, targets, grid_targets, self.cfg, mps_weight, num_positives)
+
+    def predict(
+        self, outputs: SOLOv2Outputs, image_sizes: Tensor, original_sizes: Tensor
+    ) -> list[Predictions]:
+        """Turn outputs into instances of each image; see `predict_instances`."""
+        return predict_instances(outputs, image_sizes, original_sizes, self.cfg)

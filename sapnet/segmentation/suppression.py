@@ -1,0 +1,77 @@
+"""Removing duplicates: local peaks of the grid, then Matrix NMS on masks (SOLOv2, section 3.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from sapnet.segmentation.config import PredictConfig
+
+
+def suppress_cells(scores: Tensor) -> Tensor:
+    """Keep scores that are the largest of their cell, its left, upper and upper-left neighbours.
+
+    Args:
+        scores: (..., S, S) in [0, 1]; leading dimensions (C,) or (B, C).
+
+    Returns:
+        The same shape; other cells are 0.
+    """
+    peaks = functional.max_pool2d(scores, kernel_size=2, stride=1, padding=1)[..., :-1, :-1]
+    return scores * (peaks == scores)
+
+
+def matrix_nms(
+    masks: Tensor, labels: Tensor, scores: Tensor, cfg: PredictConfig
+) -> tuple[Tensor, Tensor]:
+    """Lower the scores of masks that overlap better ones of the same class (Matrix NMS).
+
+    A score is multiplied by the smallest of decay(iou) / decay(worst iou of the better mask itself)
+    over all better masks, at once for all masks.
+
+    Where the released code returns NaN this has a value: masks without pixels overlap nothing
+    (IoU 0), and of identical masks under the linear kernel all but the best fall to 0.
+
+    Args:
+        masks: (P, h, w) bool.
+        labels: (P,) int64.
+        scores: (P,) float in [0, 1].
+        cfg: `pre_nms`, `kernel`, `sigma`, `filter_threshold` and `max_instances`.
+
+    Returns:
+        Indices (P',) of the kept masks, best first, and their lowered scores (P',).
+    """
+    order = scores.sort(descending=True, stable=True).indices[: cfg.pre_nms]
+    iou = _mask_iou(masks[order])
+    labels = labels[order]
+    iou = (iou * (labels[:, None] == labels)).triu(diagonal=1)  # row: the better mask
+    # A virtual best mask that overlaps nothing decays nobody: the least decay is at most 1, as it
+    # is with the real best one, and exists without any mask.
+    iou = functional.pad(iou, (0, 0, 1, 0))
+    worst = functional.pad(iou.amax(dim=0), (1, 0))[:, None]
+    lowered = scores[order] * _decay(iou, worst, cfg).amin(dim=0)
+
+    kept = torch.nonzero(lowered >= cfg.filter_threshold)[:, 0]
+    best = lowered[kept].sort(descending=True, stable=True).indices[: cfg.max_instances]
+    kept = kept[best]
+    return order[kept], lowered[kept]
+
+
+def _mask_iou(masks: Tensor) -> Tensor:
+    """IoU (P, P) of each pair of masks (P, h, w); 0 for two masks without pixels."""
+    flat = masks.flatten(1).float()
+    intersection = flat @ flat.T
+    areas = intersection.diagonal()
+    union = areas[:, None] + areas - intersection
+    return intersection / union.clamp(min=1)
+
+
+def _decay(iou: Tensor, worst: Tensor, cfg: PredictConfig) -> Tensor:
+    """Factor by which each better mask (row) lowers each mask (column)."""
+    if cfg.kernel == "gaussian":
+        return (cfg.sigma * (worst.square() - iou.square())).exp()
+    return (1 - iou) / (1 - worst).clamp(min=torch.finfo(iou.dtype).tiny)
