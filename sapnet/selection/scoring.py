@@ -1,0 +1,113 @@
+"""What a proposal and its bag score: the two MIL branches put together (Eq. 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sapnet.selection.config import SelectionConfig
+    from sapnet.structures import Bags
+
+
+@dataclass(frozen=True)
+class BagScores:
+    """Scores of proposals and of bags.
+
+    Attributes:
+        proposals: (N, K, C) in [0, 1]; 0 where not valid.
+        bags: (N, C) in [0, 1], their sum over the bag.
+    """
+
+    proposals: Tensor
+    bags: Tensor
+
+
+def leave_out_rivals(valid: Tensor, holds_rival: Tensor) -> Tensor:
+    """The bag without the proposals whose mask holds a rival click.
+
+    Args:
+        valid: (N, K) bool.
+        holds_rival: (N, K) bool.
+
+    Returns:
+        (N, K) bool; a bag all of whose proposals hold a rival stays as it is.
+    """
+    kept = valid & ~holds_rival
+    return torch.where(kept.any(1, keepdim=True), kept, valid)
+
+
+def bag_members(bags: Bags, cfg: SelectionConfig) -> Tensor:
+    """The proposals that take part in selection.
+
+    Args:
+        bags: N bags.
+        cfg: whether proposals that hold a rival click are left out.
+
+    Returns:
+        (N, K) bool.
+    """
+    return leave_out_rivals(bags.valid, bags.holds_rival) if cfg.exclude_rivals else bags.valid
+
+
+def score_bags(
+    class_logits: Tensor,
+    instance_logits: Tensor,
+    valid: Tensor,
+    activation: Literal["softmax", "sigmoid"],
+    factor: Tensor | None = None,
+) -> BagScores:
+    """Class scores times instance scores, in float32 at least whatever autocast does.
+
+    Args:
+        class_logits: (N, K, C).
+        instance_logits: (N, K, C); softmax over the valid proposals of the bag.
+        valid: (N, K) bool.
+        activation: of the class logits: "softmax" over the classes in selection, "sigmoid" in
+            refinement.
+        factor: (N, K) distance scores that multiply every class, or None.
+
+    Returns:
+        Scores of proposals and bags.
+    """
+    dtype = torch.promote_types(class_logits.dtype, torch.float32)
+    class_logits, instance_logits = class_logits.to(dtype), instance_logits.to(dtype)
+    class_scores = class_logits.softmax(-1) if activation == "softmax" else class_logits.sigmoid()
+    member = valid[..., None]
+    # The lowest finite number, not -inf: a bag without a valid proposal gives 0 and no NaN.
+    masked = instance_logits.masked_fill(~member, torch.finfo(dtype).min)
+    instance_scores = masked.softmax(1) * member
+    proposals = class_scores * instance_scores
+    if factor is not None:
+        proposals = proposals * factor[..., None].to(dtype)
+    return BagScores(proposals, proposals.sum(1))
+
+
+def selection_scores(scores: Tensor, labels: Tensor) -> Tensor:
+    """The scores of each bag's own label.
+
+    Args:
+        scores: (N, K, C) proposal scores.
+        labels: (N,) class index.
+
+    Returns:
+        (N, K).
+    """
+    return scores.take_along_dim(labels[:, None, None], dim=2).squeeze(2)
+
+
+def label_scores(bag_scores: Tensor, labels: Tensor) -> Tensor:
+    """The inner product <c, S> of Eq. 5: each bag's score at its own label.
+
+    Args:
+        bag_scores: (N, C).
+        labels: (N,) class index.
+
+    Returns:
+        (N,).
+    """
+    return bag_scores.take_along_dim(labels[:, None], dim=1).squeeze(1)
