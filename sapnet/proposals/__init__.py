@@ -1,0 +1,1 @@
+"""From a click to its candidate masks: proposers and the on-disk store."""

@@ -1,0 +1,174 @@
+"""Finding and loading the weights of a promptable segmenter of the SAM family."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+MODEL_CLASSES = {
+    "sam": "SamModel",
+    "sam_hq": "SamHQModel",
+    "sam2": "Sam2Model",
+    "sam2_video": "Sam2Model",  # the published SAM 2 files carry the video model's config
+    "edgetam": "EdgeTamModel",
+    "edgetam_video": "EdgeTamModel",
+    "sam3_tracker": "Sam3TrackerModel",
+    "sam3_video": "Sam3TrackerModel",  # likewise SAM 3
+}
+"""Image model of transformers by the checkpoint's `model_type`."""
+
+LICENCES = {
+    "facebook/sam-vit-": "Apache-2.0",
+    "facebook/sam2-": "Apache-2.0",
+    "facebook/sam2.1-": "Apache-2.0",
+    "syscv-community/sam-hq-vit-": "Apache-2.0",
+    "yonigozlan/EdgeTAM-hf": "Apache-2.0",
+    "facebook/sam3": "SAM License (Meta's own; read it before use)",
+}
+"""Licence of the weights by the beginning of the hub name."""
+
+_FILES = ["*.json", "*.safetensors"]
+_PROBE_SECONDS = 10.0
+
+
+class CheckpointError(ValueError):
+    """Weights that are missing, incomplete or of an unsupported kind."""
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A frozen promptable segmenter.
+
+    Attributes:
+        model: a SAM-family image model of transformers, in evaluation mode.
+        image_processor: its image processor: resizes, normalises, and brings masks back.
+        model_type: a key of `MODEL_CLASSES`.
+    """
+
+    model: Any
+    image_processor: Any
+    model_type: str
+
+
+def find_licence(checkpoint: str) -> str:
+    """The licence of well-known hub names; else where to look for it."""
+    for prefix, licence in LICENCES.items():
+        if checkpoint.startswith(prefix):
+            return licence
+    return "see the model card"
+
+
+def find_checkpoint(checkpoint: str) -> Path:
+    """The folder of a checkpoint: as given, from the hub's cache, or downloaded now.
+
+    Args:
+        checkpoint: a local folder (as `save_pretrained` of model and processor writes it), or a
+            name on the Hugging Face hub.
+
+    Returns:
+        A folder with config.json, an image processor's json and safetensors weights.
+
+    Raises:
+        CheckpointError: not found; says what, where it was looked for, and how to provide it.
+    """
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir():
+        missing = _missing_files(folder)
+        if missing:
+            raise CheckpointError(
+                f"{folder}: {' and '.join(missing)} missing. Save model and processor there with "
+                "`save_pretrained`, or give a hub name such as facebook/sam-vit-base."
+            )
+        return folder
+    return _cached(checkpoint) or _download(checkpoint)
+
+
+def load_segmenter(folder: Path, device: torch.device) -> Segmenter:
+    """Loads model and image processor from a folder that `find_checkpoint` gave.
+
+    Raises:
+        CheckpointError: the model is none of the SAM family, this transformers does not have it,
+            or the file lacks some of its weights.
+    """
+    import transformers
+
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    model_type = str(config.get("model_type"))
+    if model_type not in MODEL_CLASSES:
+        raise CheckpointError(
+            f"{folder}: model_type {model_type!r} is not supported. Supported are "
+            f"{', '.join(MODEL_CLASSES)}."
+        )
+    model_class = getattr(transformers, MODEL_CLASSES[model_type], None)
+    if model_class is None:
+        raise CheckpointError(
+            f"{folder}: {model_type!r} needs a newer transformers than the installed "
+            f"{transformers.__version__}. Run `pip install --upgrade transformers`."
+        )
+    model, loading = model_class.from_pretrained(
+        folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
+    )
+    if loading["missing_keys"]:
+        some = ", ".join(sorted(loading["missing_keys"])[:3])
+        raise CheckpointError(
+            f"{folder}: {len(loading['missing_keys'])} weights of {model_class.__name__} are not "
+            f"in the file ({some}, ...). Get a complete checkpoint."
+        )
+    processor = transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    return Segmenter(model.eval().to(device), processor, model_type)
+
+
+def _missing_files(folder: Path) -> list[str]:
+    """What a checkpoint folder lacks, in words; empty if it is complete."""
+    missing = [] if (folder / "config.json").is_file() else ["config.json"]
+    if not any(
+        (folder / f"{stem}_config.json").is_file() for stem in ("preprocessor", "processor")
+    ):
+        missing.append("preprocessor_config.json (or processor_config.json)")
+    if not any(folder.glob("*.safetensors")):
+        missing.append("model.safetensors")
+    return missing
+
+
+def _cached(checkpoint: str) -> Path | None:
+    """The folder in the hub's cache if all needed files are there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        path = snapshot_download(checkpoint, allow_patterns=_FILES, local_files_only=True)
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    return None if _missing_files(Path(path)) else Path(path)
+
+
+def _download(checkpoint: str) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        # One quick question first: the download itself would retry half a minute when offline.
+        HfApi().model_info(checkpoint, timeout=_PROBE_SECONDS)
+        folder = Path(snapshot_download(checkpoint, allow_patterns=_FILES))
+    except Exception as error:  # the hub's client raises its transport's own, changing types
+        raise CheckpointError(_not_found(checkpoint, error)) from error
+    missing = _missing_files(folder)
+    if missing:
+        raise CheckpointError(f"{checkpoint} on the hub has no {' and no '.join(missing)}.")
+    return folder
+
+
+def _not_found(checkpoint: str, error: Exception) -> str:
+    """One line: what is missing, where it was looked for, and two ways to provide it."""
+    from huggingface_hub import constants
+
+    reason = str(error).strip().split("\n")[0] or type(error).__name__
+    return (
+        f"weights {checkpoint!r} not found: no folder {Path(checkpoint).absolute()}, not in the "
+        f"hub cache {constants.HF_HUB_CACHE}, and the hub did not give them ({reason}). Either run "
+        f"`hf download {checkpoint}` where there is a network and keep that cache, or copy a "
+        "folder with config.json, preprocessor_config.json and model.safetensors here and name it."
+    )

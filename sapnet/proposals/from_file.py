@@ -1,0 +1,145 @@
+"""The proposer `file`: masks made elsewhere, read from a json file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sapnet.geometry.rle import rle_boxes, to_rle
+from sapnet.proposals.proposer import JSON
+from sapnet.structures import Click, ClickSet, Proposals
+
+UNSCORED = 1.0
+"""Score of proposals that come without one: all equally good, so the first is the top one."""
+
+SCORE_SLACK = 0.1
+"""How far a score may leave [0, 1] and is clamped: SAM's predicted IoU slightly overshoots 1."""
+
+
+class FileProposer:
+    """Hands out the proposals of a json file.
+
+    The file is a list of records, or {"proposals": [records]}, one record per object:
+    `{"annotation_id": 7, "segmentations": [...], "scores": [...]}`. A segmentation is whatever COCO
+    allows (compressed or uncompressed run lengths, polygons) in pixels of the upright image; one or
+    more per object. Scores in [0, 1] may be left out: then all are `UNSCORED`.
+
+    Args:
+        path: the json file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is not such a list, or a record is wrong; names file and object.
+    """
+
+    name = "file"
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise FileNotFoundError(f"{path}: no such file; expected a json of proposals (--file)")
+        content = self.path.read_bytes()
+        self._digest = hashlib.sha256(content).hexdigest()
+        self._records = _load_records(self.path, content)
+
+    @property
+    def settings(self) -> Mapping[str, JSON]:
+        """The file's name and a digest of its content."""
+        return {"file": self.path.name, "sha256": self._digest}
+
+    def check_objects(self, clicks: ClickSet) -> None:
+        """Checks that file and clicks speak of the same objects.
+
+        Raises:
+            ValueError: an object of the clicks is missing from the file, or the other way round.
+        """
+        clicked = {click.annotation_id for click in clicks.clicks}
+        missing = sorted(clicked - self._records.keys())
+        unknown = sorted(self._records.keys() - clicked)
+        if missing:
+            raise ValueError(
+                f"{self.path}: no proposals for {_some_ids(missing)} of the clicks. Add a record "
+                "for each, or drop these clicks."
+            )
+        if unknown:
+            raise ValueError(
+                f"{self.path}: {_some_ids(unknown)} not among the clicks. Drop these records, or "
+                "give the clicks they were made for."
+            )
+
+    def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
+        """Proposals of the clicks' objects as the file has them; see `Proposer.propose`.
+
+        Raises:
+            ValueError: an object is missing, or a mask does not have the image's size.
+        """
+        height, width = image.shape[:2]
+        return [self._proposals_of(click.annotation_id, height, width) for click in clicks]
+
+    def _proposals_of(self, annotation_id: int, height: int, width: int) -> Proposals:
+        if annotation_id not in self._records:
+            raise ValueError(f"{self.path}: no record of annotation_id {annotation_id}")
+        record = self._records[annotation_id]
+        try:
+            rles = tuple(to_rle(entry, height, width) for entry in record["segmentations"])
+        except ValueError as error:
+            raise ValueError(f"{self.path}, annotation_id {annotation_id}: {error}") from error
+        scores = np.asarray(record.get("scores") or [UNSCORED] * len(rles), np.float32)
+        return Proposals(rles, rle_boxes(rles), scores.clip(0, 1), (self.name,) * len(rles))
+
+
+def _load_records(path: Path, text: bytes) -> dict[int, dict[str, Any]]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: not json ({error})") from error
+    records = content.get("proposals") if isinstance(content, dict) else content
+    if not isinstance(records, list):
+        raise ValueError(
+            f"{path}: expected a list of records, or {{'proposals': [...]}}, "
+            f"found {type(content).__name__}"
+        )
+    by_id: dict[int, dict[str, Any]] = {}
+    for index, record in enumerate(records):
+        annotation_id = _check_record(record, f"{path}, record {index}")
+        if annotation_id in by_id:
+            raise ValueError(
+                f"{path}: annotation_id {annotation_id} appears twice. Put all its masks in one "
+                "record."
+            )
+        by_id[annotation_id] = record
+    return by_id
+
+
+def _check_record(record: object, where: str) -> int:
+    """The record's annotation id, after checking all but the masks themselves."""
+    if not isinstance(record, dict) or not isinstance(record.get("annotation_id"), int):
+        raise ValueError(f"{where}: expected an object with an integer 'annotation_id'")
+    where = f"{where} (annotation_id {record['annotation_id']})"
+    segmentations, scores = record.get("segmentations"), record.get("scores")
+    if not isinstance(segmentations, list) or not segmentations:
+        raise ValueError(f"{where}: expected 'segmentations' as a list of one or more masks")
+    if scores is not None:
+        _check_scores(scores, len(segmentations), where)
+    return int(record["annotation_id"])
+
+
+def _check_scores(scores: object, num_masks: int, where: str) -> None:
+    if not isinstance(scores, list) or len(scores) != num_masks:
+        found = len(scores) if isinstance(scores, list) else type(scores).__name__
+        raise ValueError(f"{where}: expected {num_masks} 'scores', one per mask, found {found}")
+    for score in scores:
+        if not isinstance(score, int | float) or not -SCORE_SLACK <= score <= 1 + SCORE_SLACK:
+            raise ValueError(f"{where}: expected scores in [0, 1], found {score!r}")
+
+
+def _some_ids(ids: Sequence[int], shown: int = 5) -> str:
+    """Such as "annotation_id 3" or "annotation_ids 3, 4, 5, 6, 7 and 12 more"."""
+    text = ", ".join(str(entry) for entry in ids[:shown])
+    more = f" and {len(ids) - shown} more" if len(ids) > shown else ""
+    return f"annotation_id{'s' if len(ids) > 1 else ''} {text}{more}"

@@ -1,0 +1,148 @@
+"""What a proposal store was made of, and whether two runs may share one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sapnet import __version__
+from sapnet.files import write_json_atomic
+from sapnet.proposals.proposer import JSON, Proposer
+from sapnet.structures import Category, ClickSet
+
+FORMAT_VERSION = 1
+"""Raised when an older sapnet could no longer read what is written."""
+
+MANIFEST_NAME = "manifest.json"
+
+
+class StoreError(ValueError):
+    """A proposal store that is missing, damaged, too new, or made of something else."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A store's description, its `manifest.json`.
+
+    Attributes:
+        proposer: the proposer's name.
+        settings: all that decided what was proposed.
+        data_fingerprint: of the clicks, images and categories; see `fingerprint`.
+        categories: of the data set.
+        num_images: images the finished store holds, those without clicks included.
+        num_objects: objects the finished store holds.
+        created: when the run began, ISO 8601, UTC.
+        sapnet_version: that began it.
+        format_version: of the files' layout.
+    """
+
+    proposer: str
+    settings: Mapping[str, JSON]
+    data_fingerprint: str
+    categories: tuple[Category, ...]
+    num_images: int
+    num_objects: int
+    created: str
+    sapnet_version: str = __version__
+    format_version: int = FORMAT_VERSION
+
+
+def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
+    """The manifest of a run that starts now."""
+    return Manifest(
+        proposer=proposer.name,
+        # Through json and back, so that it equals what a later run reads from the file.
+        settings=json.loads(json.dumps(dict(proposer.settings))),
+        data_fingerprint=fingerprint(clicks),
+        categories=clicks.categories,
+        num_images=len(clicks.images),
+        num_objects=len(clicks.clicks),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def fingerprint(clicks: ClickSet) -> str:
+    """SHA-256 of all images, categories and clicks, in their order."""
+    digest = hashlib.sha256()
+    for part in (clicks.images, clicks.categories, clicks.clicks):
+        for entry in part:
+            digest.update(repr(tuple(vars(entry).values())).encode())
+    return digest.hexdigest()
+
+
+def load_manifest(store: Path) -> Manifest:
+    """Reads the manifest of a store.
+
+    Raises:
+        StoreError: there is no store, the manifest is damaged, or a newer sapnet wrote it.
+    """
+    path = store / MANIFEST_NAME
+    if not path.is_file():
+        raise StoreError(
+            f"{store}: no proposal store here ({MANIFEST_NAME} is missing). Make one with "
+            f"`sapnet propose --out {store} ...`, or give the folder of an existing one."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = int(content["format_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: damaged ({error!r}). {_start_again(store)}") from error
+    if version > FORMAT_VERSION:
+        raise StoreError(
+            f"{store}: written in format {version} by sapnet {content.get('sapnet_version')}; this "
+            f"sapnet {__version__} reads up to {FORMAT_VERSION}. Update sapnet, or propose again "
+            "into another folder."
+        )
+    try:
+        return _manifest_from_json(content)
+    except (KeyError, TypeError) as error:
+        raise StoreError(f"{path}: damaged ({error!r}). {_start_again(store)}") from error
+
+
+def save_manifest(store: Path, manifest: Manifest) -> None:
+    """Writes the manifest of a new store."""
+    write_json_atomic(store / MANIFEST_NAME, asdict(manifest))
+
+
+def check_same_run(store: Path, found: Manifest, wanted: Manifest) -> None:
+    """Refuses to go on with a store that another proposer, other settings or other data made.
+
+    Raises:
+        StoreError: names each key that differs, with both values, and what to do.
+    """
+    before, now = _comparable(found), _comparable(wanted)
+    differences = [
+        f"{key}: the store has {before.get(key)!r}, this run {now.get(key)!r}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+    if differences:
+        raise StoreError(
+            f"{store} was made differently and cannot be continued: {'; '.join(differences)}. "
+            "Give another --out, delete that folder, or run with the settings it was made with."
+        )
+
+
+def _comparable(manifest: Manifest) -> dict[str, object]:
+    return {
+        "format_version": manifest.format_version,
+        "proposer": manifest.proposer,
+        "data (images, categories, clicks)": manifest.data_fingerprint[:12],
+        **{f"settings.{key}": value for key, value in manifest.settings.items()},
+    }
+
+
+def _manifest_from_json(content: Mapping[str, Any]) -> Manifest:
+    categories = tuple(
+        Category(int(entry["category_id"]), str(entry["name"])) for entry in content["categories"]
+    )
+    return Manifest(**{**content, "categories": categories})
+
+
+def _start_again(store: Path) -> str:
+    return f"Delete {store} and run `sapnet propose` again."

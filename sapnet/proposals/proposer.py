@@ -1,0 +1,49 @@
+"""What every proposer can do: candidate masks for the clicks of one image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sapnet.structures import Click, Proposals
+
+JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
+"""Any value that survives json unchanged (tuples come back as lists)."""
+
+
+class Proposer(Protocol):
+    """Whatever proposes masks for a click: a frozen segmenter, image regions, a file.
+
+    A proposer that runs in several processes must survive pickling, and gives the same answer
+    for the same image and clicks in each of them.
+    """
+
+    @property
+    def name(self) -> str:
+        """The proposer's name on the command line, kept in the store's manifest."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, JSON]:
+        """All that decides what is proposed (checkpoint, parameters), and nothing else.
+
+        Two runs may share a store only if these are equal; so neither device nor speed settings
+        belong here.
+        """
+        ...
+
+    def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
+        """Candidate masks of every object of one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, upright.
+            clicks: all N clicks of that image, original frame; a click may carry a box.
+
+        Returns:
+            N bags of proposals, in the order of the clicks; an object may have any number of
+            them, and empty masks are dropped later.
+        """
+        ...

@@ -1,0 +1,240 @@
+"""Reading a proposal store: memory-mapped, any image or object at random."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from sapnet.proposals.manifest import Manifest, StoreError, load_manifest
+from sapnet.proposals.store_layout import (
+    IMAGES_SUFFIX,
+    OBJECTS_SUFFIX,
+    complete_shards,
+    image_schema,
+    object_schema,
+    objects_from_rows,
+    shard_file,
+)
+from sapnet.structures import Category, ImageRecord, StoredObject
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+logger = logging.getLogger(__name__)
+
+OPEN_SHARDS = 64
+"""Shards kept mapped at once: bounds the open files of a process, whatever the store's size."""
+
+
+class ProposalStore:
+    """All objects of a data set with their proposals, read from disk when asked for.
+
+    Opening reads the table of images only. Objects are read through memory maps, which all
+    processes of a machine share; a pickled store travels as its path and is opened again.
+
+    Args:
+        path: the folder `sapnet propose` wrote. Shards that were not finished are left out.
+
+    Raises:
+        StoreError: no store there, a damaged one, or one of a newer format.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.manifest: Manifest = load_manifest(self.path)
+        self._shards = complete_shards(self.path)
+        self._table = read_image_table(self.path)
+        self._image_ids = _column(self._table, "image_id")
+        self._first_object = _column(self._table, "first_object")
+        self._num_objects = _column(self._table, "num_objects")
+        self._shard_of_image = _column(self._table, "shard")
+        self._mapped: OrderedDict[int, pa.RecordBatch] = OrderedDict()
+        if len(np.unique(self._image_ids)) != len(self._image_ids):
+            raise StoreError(
+                f"{self.path}: an image lies in two shards. Delete the folder and run `sapnet "
+                "propose` again."
+            )
+        if not self.is_complete:
+            logger.warning(
+                "%s: holds %d of %d images. Run the same `sapnet propose` again to finish it.",
+                self.path,
+                self.num_images,
+                self.manifest.num_images,
+            )
+
+    def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path]]:
+        return (ProposalStore, (self.path,))
+
+    def __len__(self) -> int:
+        """Number of objects."""
+        return int(self._num_objects.sum())
+
+    @property
+    def num_images(self) -> int:
+        """Images in the store, those without objects included."""
+        return len(self._image_ids)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every image of the data set is there; False after a kill or skipped images."""
+        return self.num_images == self.manifest.num_images
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """Categories of the data set, in the order of the clicks file."""
+        return self.manifest.categories
+
+    @property
+    def images(self) -> Sequence[ImageRecord]:
+        """The images in the order of the store; made one by one when indexed."""
+        return StoredImages(self._table)
+
+    @property
+    def image_ids(self) -> np.ndarray:
+        """(num_images,) int64."""
+        return self._image_ids
+
+    @property
+    def num_objects_of_image(self) -> np.ndarray:
+        """(num_images,) int64, how many objects each image holds."""
+        return self._num_objects
+
+    def objects_of_image(self, index: int) -> list[StoredObject]:
+        """All objects of an image.
+
+        Args:
+            index: position of the image in `images`.
+
+        Returns:
+            Its objects in the order of the clicks; an empty list for an image without clicks.
+        """
+        first, count = int(self._first_object[index]), int(self._num_objects[index])
+        if count == 0:
+            return []
+        rows = self._objects(int(self._shard_of_image[index])).slice(first, count)
+        image = self.images[index]
+        return objects_from_rows(rows, (image.height, image.width))
+
+    def find(self, annotation_id: int) -> StoredObject:
+        """The object of an annotation id.
+
+        Raises:
+            KeyError: no such object in the store.
+        """
+        order, sorted_ids = self._objects_by_id
+        place = int(np.searchsorted(sorted_ids, annotation_id))
+        if place == len(sorted_ids) or sorted_ids[place] != annotation_id:
+            raise KeyError(f"{self.path}: no object with annotation_id {annotation_id}")
+        position = int(order[place])
+        # Images without objects share their start with the next one, hence the last such image.
+        image_index = int(np.searchsorted(self._object_starts, position, side="right")) - 1
+        row = self._first_object[image_index] + position - self._object_starts[image_index]
+        rows = self._objects(int(self._shard_of_image[image_index])).slice(int(row), 1)
+        image = self.images[image_index]
+        return objects_from_rows(rows, (image.height, image.width))[0]
+
+    @cached_property
+    def _object_starts(self) -> np.ndarray:
+        """(num_images,) number of objects before each image, in the order of the store."""
+        return np.cumsum(self._num_objects) - self._num_objects
+
+    @cached_property
+    def _objects_by_id(self) -> tuple[np.ndarray, np.ndarray]:
+        """(num_objects,) positions sorted by annotation id, and the sorted ids."""
+        columns = [
+            _read_batch(self.path, number, OBJECTS_SUFFIX)["annotation_id"].to_numpy()
+            for number in self._shards
+        ]
+        ids = np.concatenate(columns) if columns else np.zeros(0, np.int64)
+        order = np.argsort(ids, kind="stable")
+        return order, ids[order]
+
+    def _objects(self, number: int) -> pa.RecordBatch:
+        """The mapped objects of a shard; the least recently used one makes room."""
+        if number not in self._mapped:
+            self._mapped[number] = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            if len(self._mapped) > OPEN_SHARDS:
+                self._mapped.popitem(last=False)
+        self._mapped.move_to_end(number)
+        return self._mapped[number]
+
+
+class StoredImages(Sequence[ImageRecord]):
+    """The images of a store; a record is made when it is asked for.
+
+    Args:
+        table: with the columns of an images file.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @overload
+    def __getitem__(self, index: int) -> ImageRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ImageRecord, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> ImageRecord | tuple[ImageRecord, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        row = range(len(self))[index]
+        return ImageRecord(
+            **{
+                name: self._table[name][row].as_py()
+                for name in ("image_id", "file_name", "width", "height")
+            }
+        )
+
+
+def _column(table: pa.Table, name: str) -> np.ndarray:
+    values: np.ndarray = table[name].to_numpy()
+    return values
+
+
+def read_image_table(store: Path) -> pa.Table:
+    """The images of all finished shards, with a column `shard`, in memory of their own.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    import pyarrow as pa
+
+    shards = complete_shards(store)
+    batches = [_read_batch(store, number, IMAGES_SUFFIX) for number in shards]
+    table = pa.Table.from_batches(batches, schema=image_schema())
+    column = np.repeat(np.asarray(shards, np.int64), [batch.num_rows for batch in batches])
+    return table.append_column("shard", pa.array(column)).combine_chunks()
+
+
+def _read_batch(store: Path, number: int, suffix: str) -> pa.RecordBatch:
+    """The one record batch of a file, memory-mapped."""
+    import pyarrow as pa
+
+    path = shard_file(store, number, suffix)
+    repair = (
+        f"Delete the two files {number:05d}.* of this shard and run the same `sapnet propose` "
+        "again; it makes only what is missing."
+    )
+    try:
+        # Arrow's own threads would not survive a fork of the process.
+        options = pa.ipc.IpcReadOptions(use_threads=False)
+        with pa.memory_map(str(path)) as source:
+            batch = pa.ipc.open_file(source, options=options).get_batch(0)
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path}: damaged ({error}). {repair}") from error
+    schema = image_schema() if suffix == IMAGES_SUFFIX else object_schema()
+    if batch.schema != schema:
+        raise StoreError(
+            f"{path}: expected the columns {schema.names}, found {batch.schema.names}. {repair}"
+        )
+    return batch
