@@ -1,0 +1,1 @@
+"""What comes in: images, clicks, ground truth, augmentation and the data sets of training."""

@@ -1,0 +1,276 @@
+"""Clicks: read from COCO-style json, checked against their images, and saved again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.images import ImageHeader, read_header
+from sapnet.data.orientation import orient_box, orient_points
+from sapnet.files import write_json_atomic
+from sapnet.structures import Click, ClickSet, ImageRecord
+
+Point = tuple[float, float]
+
+_NUM_FILES_NAMED = 5  # of the missing ones, in a message
+
+
+def load_clicks(path: Path | str) -> ClickSet:
+    """Reads and checks a click file.
+
+    The file is COCO-style json with `images`, `categories` and `annotations`. An annotation holds
+    `id`, `image_id`, `category_id` and `point: [x, y]`, and may hold `negative_points:
+    [[x, y], ...]`, `bbox: [x, y, width, height]` and `object_id`. Annotations of one image with
+    the same `object_id` are one object: its points are in file order, its id is that of the first.
+
+    Coordinates are pixels of the upright image, x to the right, y down, pixel centres at .5.
+
+    Args:
+        path: the json file.
+
+    Returns:
+        The images, the categories by ascending id, and one click per object in file order.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if anything in it is missing, malformed or outside its image; the message names
+            the object.
+    """
+    coco = read_coco(path)
+    clicks: dict[object, Click] = {}
+    for annotation in coco.annotations:
+        click = _click(coco, annotation)
+        key = _object_key(coco, annotation)
+        clicks[key] = _merge(coco, annotation, clicks[key], click) if key in clicks else click
+    return ClickSet(coco.images, coco.categories, tuple(clicks.values()))
+
+
+def save_clicks(path: Path | str, clicks: ClickSet, info: dict[str, Any] | None = None) -> Path:
+    """Writes a click file that `load_clicks` reads; the file is complete or not there.
+
+    Args:
+        path: the json file.
+        clicks: what to write.
+        info: what made the clicks, kept under the key `info`.
+
+    Returns:
+        `path`.
+    """
+    next_id = max((click.annotation_id for click in clicks.clicks), default=0) + 1
+    annotations: list[Record] = []
+    for click in clicks.clicks:
+        extra_ids = range(next_id, next_id + len(click.points) - 1)
+        next_id = extra_ids.stop
+        annotations.extend(_annotations(click, extra_ids))
+    content = {
+        "info": info or {},
+        "images": [
+            {
+                "id": image.image_id,
+                "file_name": image.file_name,
+                "width": image.width,
+                "height": image.height,
+            }
+            for image in clicks.images
+        ],
+        "categories": [
+            {"id": category.category_id, "name": category.name} for category in clicks.categories
+        ],
+        "annotations": annotations,
+    }
+    return write_json_atomic(path, content, indent=None)
+
+
+def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
+    """Compares the click set with its image files, and brings all of it into the upright frame.
+
+    A file whose EXIF orientation swaps its sides, listed with the size before the turn, has its
+    clicks in the frame before the turn: they are turned along. (Orientations that keep the size
+    cannot be told apart that way; there, as everywhere, coordinates are taken as upright.)
+
+    Args:
+        clicks: the clicks.
+        images_dir: the folder that the file names are relative to.
+
+    Returns:
+        The clicks; width, height and coordinates are those of the upright images.
+
+    Raises:
+        FileNotFoundError: if image files are missing; the first few are named.
+        ValueError: if a file cannot be read or has another size than listed.
+    """
+    folder = Path(images_dir)
+    _check_present(clicks.images, folder)
+    images: list[ImageRecord] = []
+    turned: dict[int, ImageHeader] = {}
+    for image in clicks.images:
+        header = read_header(folder / image.file_name)
+        height, width = header.upright_size
+        if (image.height, image.width) != (height, width):
+            if (image.height, image.width) != header.stored_size:
+                raise ValueError(
+                    f"{folder / image.file_name} (image {image.image_id}): expected "
+                    f"{image.width} x {image.height} px as listed, found {width} x {height} px. "
+                    "Name the folder of images that were clicked on, or export the clicks again."
+                )
+            turned[image.image_id] = header
+        images.append(replace(image, width=width, height=height))
+    return ClickSet(
+        images=tuple(images),
+        categories=clicks.categories,
+        clicks=tuple(
+            _turn(click, turned[click.image_id]) if click.image_id in turned else click
+            for click in clicks.clicks
+        ),
+    )
+
+
+def _click(coco: CocoFile, annotation: Record) -> Click:
+    if "point" not in annotation:
+        raise coco.problem(
+            annotation,
+            "expected the key 'point': [x, y], found none. If this file holds masks, sample "
+            "clicks from it with `sapnet points`.",
+        )
+    image = coco.image_of_id[annotation["image_id"]]
+    box = None
+    if annotation.get("bbox") is not None:
+        x, y, width, height = numbers(coco, annotation, "bbox", 4)
+        box = _clipped_box(coco, annotation, (x, y, x + width, y + height), image)
+    return Click(
+        annotation_id=annotation["id"],
+        image_id=image.image_id,
+        category_id=annotation["category_id"],
+        points=(_point(coco, annotation, annotation["point"], image),),
+        negative_points=_negative_points(coco, annotation, image),
+        box=box,
+    )
+
+
+def _negative_points(coco: CocoFile, annotation: Record, image: ImageRecord) -> tuple[Point, ...]:
+    points = annotation.get("negative_points") or []
+    if not isinstance(points, list):
+        raise coco.problem(
+            annotation,
+            f"expected 'negative_points' as [[x, y], ...], found {str(points)[:60]}. Correct it.",
+        )
+    return tuple(_point(coco, annotation, point, image) for point in points)
+
+
+def _point(coco: CocoFile, annotation: Record, value: object, image: ImageRecord) -> Point:
+    if not (isinstance(value, list) and len(value) == 2 and all(map(is_number, value))):
+        raise coco.problem(
+            annotation,
+            f"expected a point as two finite numbers [x, y], found {str(value)[:60]}. "
+            "Export the clicks of this image again, or drop the object.",
+        )
+    x, y = float(value[0]), float(value[1])
+    for name, coordinate, side, size in (
+        ("x", x, "wide", image.width),
+        ("y", y, "high", image.height),
+    ):
+        if not 0 <= coordinate < size:
+            raise coco.problem(
+                annotation,
+                f"{name} = {coordinate}, but {image.file_name} is {size} px {side} "
+                f"(0 <= {name} < {size}). Export the clicks of this image again, or drop the "
+                "object.",
+            )
+    return x, y
+
+
+def _clipped_box(
+    coco: CocoFile,
+    annotation: Record,
+    box: tuple[float, float, float, float],
+    image: ImageRecord,
+) -> tuple[float, float, float, float]:
+    """The box inside its image; annotators let boxes hang over the border by a fraction."""
+    x1, x2 = max(box[0], 0.0), min(box[2], float(image.width))
+    y1, y2 = max(box[1], 0.0), min(box[3], float(image.height))
+    if x2 <= x1 or y2 <= y1:
+        raise coco.problem(
+            annotation,
+            f"expected 'bbox' as [x, y, width, height] with some area inside {image.file_name} "
+            f"({image.width} x {image.height} px), found {annotation['bbox']}. Correct or drop it.",
+        )
+    return x1, y1, x2, y2
+
+
+def _object_key(coco: CocoFile, annotation: Record) -> object:
+    """What annotations of one object have in common."""
+    object_id = annotation.get("object_id")
+    if object_id is None:
+        return ("annotation", annotation["id"])
+    if isinstance(object_id, bool) or not isinstance(object_id, int | str):
+        raise coco.problem(
+            annotation,
+            f"expected 'object_id' as an integer or a string, found {object_id!r}. Correct it.",
+        )
+    return (annotation["image_id"], object_id)
+
+
+def _merge(coco: CocoFile, annotation: Record, first: Click, further: Click) -> Click:
+    if further.category_id != first.category_id:
+        raise coco.problem(
+            annotation,
+            f"expected the category {first.category_id} of object {first.annotation_id}, with "
+            f"which it shares the object_id {annotation['object_id']!r}, found "
+            f"{further.category_id}. Give them one category, or two object ids.",
+        )
+    return replace(
+        first,
+        points=first.points + further.points,
+        negative_points=first.negative_points + further.negative_points,
+        box=first.box or further.box,
+    )
+
+
+def _annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
+    """The annotations of one object: one per point, joined by an object id where several."""
+    first: Record = {
+        "id": click.annotation_id,
+        "image_id": click.image_id,
+        "category_id": click.category_id,
+        "point": list(click.point),
+    }
+    if click.negative_points:
+        first["negative_points"] = [list(point) for point in click.negative_points]
+    if click.box is not None:
+        x1, y1, x2, y2 = click.box
+        first["bbox"] = [x1, y1, x2 - x1, y2 - y1]
+    if len(click.points) == 1:
+        return [first]
+    first["object_id"] = click.annotation_id
+    shared = {key: first[key] for key in ("image_id", "category_id", "object_id")}
+    further = zip(extra_ids, click.points[1:], strict=True)
+    return [first, *({"id": extra_id, **shared, "point": list(p)} for extra_id, p in further)]
+
+
+def _check_present(images: Iterable[ImageRecord], folder: Path) -> None:
+    missing = [image.file_name for image in images if not (folder / image.file_name).is_file()]
+    if missing:
+        named = ", ".join(missing[:_NUM_FILES_NAMED])
+        more = len(missing) - _NUM_FILES_NAMED
+        rest = f" and {more} more" if more > 0 else ""
+        raise FileNotFoundError(
+            f"{folder}: {len(missing)} of the listed images are missing: {named}{rest}. "
+            "Name the folder that the file names are relative to."
+        )
+
+
+def _turn(click: Click, header: ImageHeader) -> Click:
+    frame = (header.stored_size, header.orientation)
+
+    def turn(points: tuple[Point, ...]) -> tuple[Point, ...]:
+        return tuple((x, y) for x, y in orient_points(points, *frame).tolist())
+
+    return replace(
+        click,
+        points=turn(click.points),
+        negative_points=turn(click.negative_points),
+        box=None if click.box is None else orient_box(click.box, *frame),
+    )

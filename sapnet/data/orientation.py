@@ -1,0 +1,78 @@
+"""Coordinates of a stored image moved to its upright frame, for the eight EXIF orientations.
+
+An orientation says how to turn the stored pixels so that they stand upright: a mirror and a
+quarter turn. Sizes are (height, width), points (x, y), boxes xyxy pixel edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+UPRIGHT = 1
+"""The orientation that leaves the pixels where they are."""
+
+_SWAPS_AXES = frozenset({5, 6, 7, 8})
+_MIRRORS_X = frozenset({2, 3, 7, 8})
+_MIRRORS_Y = frozenset({3, 4, 6, 7})
+"""Mirrors of the stored axes, applied before the axes are swapped (EXIF 2.3, tag 0x0112)."""
+
+
+def oriented_size(stored_size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Size of the upright image.
+
+    Args:
+        stored_size: (height, width) of the pixels in the file.
+        orientation: EXIF orientation, 1..8.
+
+    Returns:
+        (height, width) after the turn.
+    """
+    height, width = stored_size
+    return (width, height) if orientation in _SWAPS_AXES else (height, width)
+
+
+def orient_points(
+    points: np.ndarray | Sequence[Sequence[float]], stored_size: tuple[int, int], orientation: int
+) -> np.ndarray:
+    """Points of the stored frame in the upright frame.
+
+    Args:
+        points: (N, 2) x, y; pixel centres at .5, so that the middle of a pixel stays one.
+        stored_size: (height, width) of the pixels in the file.
+        orientation: EXIF orientation, 1..8.
+
+    Returns:
+        (N, 2) float64 x, y.
+
+    Raises:
+        ValueError: if the orientation is not 1..8.
+    """
+    if orientation not in range(1, 9):
+        raise ValueError(f"expected an EXIF orientation from 1 to 8, found {orientation}")
+    height, width = stored_size
+    moved = np.array(points, np.float64).reshape(-1, 2)
+    if orientation in _MIRRORS_X:
+        moved[:, 0] = width - moved[:, 0]
+    if orientation in _MIRRORS_Y:
+        moved[:, 1] = height - moved[:, 1]
+    return moved[:, ::-1].copy() if orientation in _SWAPS_AXES else moved
+
+
+def orient_box(
+    box: Sequence[float], stored_size: tuple[int, int], orientation: int
+) -> tuple[float, float, float, float]:
+    """A box of the stored frame in the upright frame.
+
+    Args:
+        box: xyxy pixel edges.
+        stored_size: (height, width) of the pixels in the file.
+        orientation: EXIF orientation, 1..8.
+
+    Returns:
+        xyxy pixel edges.
+    """
+    corners = orient_points([box[:2], box[2:]], stored_size, orientation)
+    (x1, y1), (x2, y2) = corners.min(0).tolist(), corners.max(0).tolist()
+    return x1, y1, x2, y2
