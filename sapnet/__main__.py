@@ -1,0 +1,5 @@
+"""`python -m sapnet` is the `sapnet` program."""
+
+from sapnet.cli import entry_point
+
+entry_point()

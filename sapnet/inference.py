@@ -1,0 +1,335 @@
+"""Using a trained network: masks for clicks, and instances on new images."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from sapnet.data.augment import evaluation_view, view_image
+from sapnet.data.images import list_images, load_image
+from sapnet.files import write_json_atomic
+from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+    from sapnet.model import SAPNet
+    from sapnet.proposals.store import ProposalStore
+    from sapnet.structures import RLE, Bags, Predictions, Selection, StoredObject
+
+logger = logging.getLogger(__name__)
+
+
+def load_model(run: Path | str, device: str = "auto") -> SAPNet:
+    """The trained network of a run folder or of a hub name, in evaluation mode.
+
+    Args:
+        run: folder written by `sapnet train` (or `save_pretrained`), or a hub name.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        FileNotFoundError: the folder holds no trained network.
+        ValueError: the device is absent.
+    """
+    from sapnet.device import choose_device
+    from sapnet.model import SAPNet
+
+    folder = Path(run)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise FileNotFoundError(
+            f"{folder}: no trained network here (config.json is missing); `sapnet train --out "
+            f"{folder}` writes one after its first epoch"
+        )
+    if not folder.is_dir() and (folder.is_absolute() or str(run).count("/") != 1):
+        raise FileNotFoundError(f"{folder}: no such run folder")
+    model: SAPNet = SAPNet.from_pretrained(str(run))
+    return model.to(choose_device(device)).eval()
+
+
+def predict_image(
+    model: SAPNet, image: str | Path | np.ndarray, *, score_threshold: float = 0.0
+) -> sv.Detections:
+    """Instances of one image.
+
+    Args:
+        model: a trained network.
+        image: a file, or (H, W, 3) uint8 RGB.
+        score_threshold: least score of an instance that is returned.
+
+    Returns:
+        P detections, original frame, best first: boxes, masks (P, H, W), confidence, `class_id` as
+        index into the model's categories, and `class_name` and `category_id` in `data`.
+
+    Raises:
+        ValueError: the array is no RGB image.
+    """
+    pixels = image if isinstance(image, np.ndarray) else load_image(image)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise ValueError(
+            f"expected an image (height, width, 3) of uint8 RGB, found {pixels.shape} of "
+            f"{pixels.dtype}"
+        )
+    predictions = _predict(model, pixels)
+    return _to_detections(model, predictions, score_threshold)
+
+
+def _predict(model: SAPNet, pixels: np.ndarray) -> Predictions:
+    view = evaluation_view((pixels.shape[0], pixels.shape[1]), model.settings.augment)
+    was_training = model.training
+    model.eval()
+    try:
+        return model.segment(
+            view_image(pixels, view)[None].to(model.device),
+            torch.tensor([view.input_size], device=model.device),
+            torch.tensor([view.original_size], device=model.device),
+        )[0]
+    finally:
+        model.train(was_training)
+
+
+def _to_detections(
+    model: SAPNet, predictions: Predictions, score_threshold: float
+) -> sv.Detections:
+    import supervision as sv
+
+    keep = (predictions.scores >= score_threshold).cpu()
+    masks = predictions.masks.cpu()[keep].numpy()
+    labels = predictions.labels.cpu()[keep].numpy()
+    names = np.array([category.name for category in model.categories])
+    ids = np.array([category.category_id for category in model.categories])
+    return sv.Detections(
+        xyxy=rle_boxes(encode_masks(masks)),
+        mask=masks,
+        confidence=predictions.scores.cpu()[keep].numpy(),
+        class_id=labels,
+        data={"class_name": names[labels], "category_id": ids[labels]},
+    )
+
+
+@dataclass(frozen=True)
+class PredictSummary:
+    """What `predict` wrote: the results file, the pictures' folder (or None) and counts."""
+
+    results: Path
+    pictures: Path | None
+    num_images: int
+    num_instances: int
+
+
+def predict(
+    model: SAPNet,
+    images: Path | str | Sequence[Path | str],
+    out: Path | str,
+    *,
+    score_threshold: float = 0.0,
+    draw_threshold: float = 0.3,
+    draw: bool = True,
+) -> PredictSummary:
+    """Instances of many images: a COCO results file and pictures.
+
+    The records carry the image's `file_name` besides its `image_id`. The id is the number in the
+    file's name where all names are different numbers (as COCO's are), else the place in the list.
+
+    Args:
+        model: a trained network.
+        images: a folder, a file, or files.
+        out: folder for `results.json` and `pictures/`; made if absent.
+        score_threshold: least score of a record.
+        draw_threshold: least score of an instance drawn on a picture.
+        draw: whether pictures are written.
+    """
+    from PIL import Image
+    from tqdm import tqdm
+
+    from sapnet.drawing import draw_predictions
+
+    paths = list_images(images)
+    out = Path(out)
+    pictures = out / "pictures" if draw else None
+    (pictures or out).mkdir(parents=True, exist_ok=True)
+    names = [category.name for category in model.categories]
+    picture_names = _unique_names(paths)
+    records: list[dict[str, Any]] = []
+    for image_id, path, name in zip(
+        _image_ids(paths), tqdm(paths, desc="predict", unit="image"), picture_names, strict=True
+    ):
+        pixels = load_image(path)
+        detections = predict_image(model, pixels, score_threshold=score_threshold)
+        records += _result_records(detections, image_id, path.name)
+        if pictures is not None:
+            kept = detections[detections.confidence >= draw_threshold]
+            drawn = draw_predictions(pixels, kept, names)
+            Image.fromarray(drawn).save(pictures / f"{name}.jpg", quality=90)
+    write_json_atomic(out / "results.json", records)
+    return PredictSummary(out / "results.json", pictures, len(paths), len(records))
+
+
+def _image_ids(paths: Sequence[Path]) -> list[int]:
+    stems = [path.stem for path in paths]
+    if all(stem.isascii() and stem.isdigit() for stem in stems):
+        numbers = [int(stem) for stem in stems]
+        if len(set(numbers)) == len(numbers):
+            return numbers
+    return list(range(1, len(paths) + 1))
+
+
+def _unique_names(paths: Sequence[Path]) -> list[str]:
+    """A picture's name per image: its stem, with the place in the list where stems repeat."""
+    counts = Counter(path.stem for path in paths)
+    return [
+        path.stem if counts[path.stem] == 1 else f"{path.stem}-{place}"
+        for place, path in enumerate(paths, start=1)
+    ]
+
+
+def _result_records(
+    detections: sv.Detections, image_id: int, file_name: str
+) -> Iterator[dict[str, Any]]:
+    if len(detections) == 0:
+        return
+    rles = encode_masks(detections.mask)
+    for place, (rle, area) in enumerate(zip(rles, rle_areas(rles), strict=True)):
+        if area == 0:  # a mask may vanish when it is resized to the original
+            continue
+        x1, y1, x2, y2 = detections.xyxy[place].tolist()
+        yield {
+            "image_id": image_id,
+            "file_name": file_name,
+            "category_id": int(detections.data["category_id"][place]),
+            "segmentation": rle_to_json(rle),
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "score": float(detections.confidence[place]),
+        }
+
+
+def rle_to_json(rle: RLE) -> dict[str, Any]:
+    """Run lengths as JSON takes them: counts as text."""
+    return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """What `label` wrote: the file and how many objects on how many images."""
+
+    labels: Path
+    num_images: int
+    num_objects: int
+
+
+def label(
+    model: SAPNet,
+    images: Path | str,
+    store: ProposalStore,
+    out: Path | str,
+    *,
+    with_candidates: bool = False,
+    batch_size: int = 4,
+    workers: int = 2,
+) -> LabelSummary:
+    """A mask for each click: COCO instance json of the chosen proposals, original frame.
+
+    Args:
+        model: a trained network.
+        images: folder of the clicked images.
+        store: their proposals.
+        out: the json file.
+        with_candidates: also write all candidates of each object with their selection scores.
+        batch_size: images at a time.
+        workers: processes that load images.
+
+    Raises:
+        ValueError: the store has categories that the model does not know.
+    """
+    from tqdm import tqdm
+
+    from sapnet.data.dataset import ClickDataset, DatasetConfig
+    from sapnet.data.loader import build_loader
+
+    _check_categories(model, store)
+    data_cfg = DatasetConfig(augment=model.settings.augment)
+    dataset = ClickDataset(images, store, data_cfg, train=False)
+    loader = build_loader(dataset, batch_size, workers=workers)
+    was_training = model.training
+    model.eval()
+    annotations: list[dict[str, Any]] = []
+    with tqdm(total=store.num_images, desc="label", unit="image") as bar:
+        for batch in loader:
+            moved = batch.to(model.device)
+            if moved.bags is not None and moved.bags.num_objects:
+                chosen = model.select(moved)
+                annotations += _label_records(store, moved.bags, chosen, with_candidates)
+            bar.update(len(batch.image_ids))
+    model.train(was_training)
+    content = {
+        "images": [
+            {
+                "id": image.image_id,
+                "file_name": image.file_name,
+                "width": image.width,
+                "height": image.height,
+            }
+            for image in store.images
+        ],
+        "categories": [
+            {"id": category.category_id, "name": category.name} for category in store.categories
+        ],
+        "annotations": annotations,
+    }
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_json_atomic(out, content)
+    return LabelSummary(out, store.num_images, len(annotations))
+
+
+def _check_categories(model: SAPNet, store: ProposalStore) -> None:
+    known = {category.category_id for category in model.categories}
+    unknown = [category for category in store.categories if category.category_id not in known]
+    if unknown:
+        names = ", ".join(f"{c.name} ({c.category_id})" for c in unknown[:5])
+        raise ValueError(
+            f"{store.path}: {len(unknown)} categories that the model was not trained on: {names}. "
+            "Label with a model trained on these clicks"
+        )
+
+
+def _label_records(
+    store: ProposalStore, bags: Bags, selection: Selection, with_candidates: bool
+) -> Iterator[dict[str, Any]]:
+    ids, chosen = bags.annotation_ids.tolist(), selection.index.tolist()
+    scores = selection.scores.float().cpu().numpy()
+    for annotation_id, index, row in zip(ids, chosen, scores, strict=True):
+        stored = store.find(annotation_id)
+        yield _label_record(stored, index, row[: len(stored.proposals)], with_candidates)
+
+
+def _label_record(
+    stored: StoredObject, index: int, scores: np.ndarray, with_candidates: bool
+) -> dict[str, Any]:
+    proposals = stored.proposals
+    x1, y1, x2, y2 = proposals.boxes[index].tolist()
+    record: dict[str, Any] = {
+        "id": stored.click.annotation_id,
+        "image_id": stored.click.image_id,
+        "category_id": stored.click.category_id,
+        "segmentation": rle_to_json(proposals.rles[index]),
+        "bbox": [x1, y1, x2 - x1, y2 - y1],
+        "area": int(rle_areas([proposals.rles[index]])[0]),
+        "iscrowd": 0,
+        "score": float(scores[index]),
+        "point": list(stored.click.point),
+    }
+    if with_candidates:
+        record["candidates"] = {
+            "segmentations": [rle_to_json(rle) for rle in proposals.rles],
+            "scores": scores.tolist(),
+            "own_scores": proposals.scores.tolist(),
+            "chosen": index,
+        }
+    return record

@@ -1,0 +1,201 @@
+"""SAPNet: backbone, feature pyramid, selection and segmentation put together, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+from torchvision.ops import FeaturePyramidNetwork
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+from sapnet.backbone import Backbone, load_weights
+from sapnet.config import ModelConfig
+from sapnet.segmentation.solov2 import SOLOv2
+from sapnet.selection.branch import SelectionBranch
+from sapnet.selection.targets import instance_targets
+from sapnet.structures import Batch, Category, Predictions, Selection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import supervision as sv
+
+
+@dataclass(frozen=True)
+class TrainingOutput:
+    """What a training step gives.
+
+    Attributes:
+        losses: scalar float32 tensors by name, already weighted; their sum is minimised.
+        selection: what was chosen, where masks come from clicks; else None.
+    """
+
+    losses: dict[str, Tensor]
+    selection: Selection | None
+
+    @property
+    def total(self) -> Tensor:
+        """Sum of the losses (Eq. 9)."""
+        return torch.stack(list(self.losses.values())).sum()
+
+
+class SAPNet(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="sapnet",
+    tags=["instance-segmentation", "point-supervision"],
+    coders={tuple: (lambda categories: [asdict(c) for c in categories], tuple)},
+):
+    """The whole network.
+
+    Weights are random after construction; `build_model` starts the backbone from trained weights
+    and `SAPNet.from_pretrained` loads a trained network from a folder or the hub.
+
+    Args:
+        settings: the network's settings, as a `ModelConfig` or as the dictionary that
+            `save_pretrained` wrote of one.
+        categories: C categories; a label is an index into them. Dictionaries of their fields are
+            taken as well.
+    """
+
+    def __init__(
+        self,
+        settings: ModelConfig | dict[str, Any],
+        categories: tuple[Category | dict[str, Any], ...],
+    ) -> None:
+        super().__init__()
+        if isinstance(settings, dict):
+            settings = _settings_from(settings)
+        self.settings = settings
+        self.categories = tuple(c if isinstance(c, Category) else Category(**c) for c in categories)
+        if not self.categories:
+            raise ValueError("SAPNet: expected at least one category, found none")
+        self.backbone = Backbone(settings)
+        self.fpn = FeaturePyramidNetwork(
+            self.backbone.channels, settings.fpn_channels, extra_blocks=LastLevelMaxPool()
+        )
+        self.selection = SelectionBranch(
+            len(self.categories), settings.fpn_channels, settings.selection
+        )
+        self.segmentation = SOLOv2(
+            len(self.categories), settings.fpn_channels, settings.segmentation
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.backbone.mean.device
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Feature pyramid of a batch.
+
+        Args:
+            images: (B, 3, H, W) RGB, 0..255, sides divisible by 32.
+
+        Returns:
+            P2..P6, strides 4 to 64, each (B, fpn_channels, h, w).
+        """
+        named = {str(i): f for i, f in enumerate(self.backbone(images))}
+        return list(self.fpn(named).values())
+
+    def forward(self, batch: Batch, generator: torch.Generator | None = None) -> TrainingOutput:
+        """Losses of one batch, from clicks (`batch.bags`) or from masks (`batch.targets`).
+
+        Args:
+            batch: images with bags or targets.
+            generator: of the random negatives; on the batch's device.
+
+        Raises:
+            ValueError: the batch has neither bags nor targets.
+        """
+        features = self.features(batch.images)
+        selection, losses = None, {}
+        if batch.bags is not None:
+            selection = self.selection(features, batch.bags, batch.image_sizes, generator)
+            losses.update(selection.losses)
+            targets = instance_targets(batch.bags, selection, self.settings.selection)
+        elif batch.targets is not None:
+            targets = batch.targets
+        else:
+            raise ValueError("expected a batch with bags or targets, found neither")
+        outputs = self.segmentation(features)
+        mps_weight = self.settings.selection.multi_mask.weight
+        losses.update(self.segmentation.loss(outputs, targets, mps_weight))
+        return TrainingOutput(losses, selection)
+
+    @torch.no_grad()
+    def select(self, batch: Batch) -> Selection:
+        """Choose a proposal for each click of a batch.
+
+        Args:
+            batch: images with bags.
+
+        Raises:
+            ValueError: the batch has no bags.
+        """
+        if batch.bags is None:
+            raise ValueError("expected a batch with bags, found none")
+        chosen: Selection = self.selection(
+            self.features(batch.images), batch.bags, batch.image_sizes
+        )
+        return chosen
+
+    @torch.no_grad()
+    def segment(
+        self, images: Tensor, image_sizes: Tensor, original_sizes: Tensor
+    ) -> list[Predictions]:
+        """Instances of new images; only backbone, pyramid and segmenter are used.
+
+        Args:
+            images: (B, 3, H, W) RGB, 0..255, padded to sides divisible by 32.
+            image_sizes: (B, 2) (height, width) of the content in `images`.
+            original_sizes: (B, 2) (height, width) of the files.
+
+        Returns:
+            One `Predictions` an image, original frame, best first.
+        """
+        outputs = self.segmentation(self.features(images))
+        return self.segmentation.predict(outputs, image_sizes, original_sizes)
+
+    def predict(
+        self, image: str | Path | np.ndarray, *, score_threshold: float = 0.0
+    ) -> sv.Detections:
+        """Instances of one image.
+
+        Args:
+            image: a file, or (H, W, 3) uint8 RGB.
+            score_threshold: least score of an instance that is returned.
+
+        Returns:
+            Masks, boxes, scores and category ids, original frame, best first.
+        """
+        from sapnet.inference import predict_image
+
+        return predict_image(self, image, score_threshold=score_threshold)
+
+
+def build_model(settings: ModelConfig, categories: Sequence[Category]) -> SAPNet:
+    """A network ready for training: its backbone starts from the weights of the settings.
+
+    Raises:
+        FileNotFoundError: the backbone's weights are not where they were looked for.
+    """
+    model = SAPNet(settings, tuple(categories))
+    load_weights(model.backbone, settings)
+    return model
+
+
+def _settings_from(values: dict[str, Any]) -> ModelConfig:
+    """A checked `ModelConfig` from plain JSON values."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--settings", type=ModelConfig)
+    parsed = parser.parse_object({"settings": values})
+    settings: ModelConfig = parser.instantiate(parsed).settings
+    return settings

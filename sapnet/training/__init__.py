@@ -1,0 +1,1 @@
+"""Training: schedule, Lightning module, data and the run folder."""

@@ -1,0 +1,144 @@
+"""The images of a training run, as Lightning asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import lightning
+
+from sapnet.data.coco import InstanceSet, load_instances
+from sapnet.data.dataset import ClickDataset, DatasetConfig, ImageDataset, MaskDataset
+from sapnet.data.loader import build_loader
+from sapnet.proposals.store import ProposalStore
+
+if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
+
+    from sapnet.config import TrainConfig
+    from sapnet.data.augment_config import AugmentConfig
+    from sapnet.structures import Batch, Category
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out images and their true instances."""
+
+    images: Path
+    truth: InstanceSet
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What is learned from: exactly one of `store` and `masks` is given.
+
+    Attributes:
+        images: folder of the training images.
+        store: proposals of the clicks.
+        masks: instances, ground truth or exported labels.
+    """
+
+    images: Path
+    store: ProposalStore | None = None
+    masks: InstanceSet | None = None
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """Categories in the order of the labels: by their id."""
+        source = self.store or self.masks
+        if source is None:
+            raise ValueError("TrainingSet: expected proposals or masks, found neither")
+        return tuple(sorted(source.categories, key=lambda category: category.category_id))
+
+
+def open_training_set(
+    images: Path, proposals: Path | None, masks: Path | None, cfg: TrainConfig
+) -> TrainingSet:
+    """The training images with the kind of supervision that the settings name.
+
+    Raises:
+        ValueError: the file that this kind of supervision needs was not given.
+    """
+    if cfg.supervision == "masks":
+        if masks is None:
+            raise ValueError("--supervision masks needs --masks instances.json (or labels.json)")
+        return TrainingSet(images, masks=load_instances(masks))
+    if proposals is None:
+        raise ValueError(
+            f"--supervision {cfg.supervision} needs --proposals STORE, written by `sapnet propose`"
+        )
+    return TrainingSet(images, store=ProposalStore(proposals))
+
+
+class TrainingData(lightning.LightningDataModule):
+    """Loaders of the training and the held-out images.
+
+    Args:
+        training_set: what is learned from.
+        cfg: how to train.
+        augment: sizes of the input and how they vary.
+        held_out: images to score in training; None without.
+    """
+
+    def __init__(
+        self,
+        training_set: TrainingSet,
+        cfg: TrainConfig,
+        augment: AugmentConfig,
+        held_out: HeldOut | None = None,
+    ) -> None:
+        super().__init__()
+        self._training_set = training_set
+        self._cfg = cfg
+        self._augment = augment
+        self._held_out = held_out
+
+    def dataset(self) -> ClickDataset | MaskDataset:
+        """The training images."""
+        chosen, cfg = self._training_set, self._cfg
+        data_cfg = DatasetConfig(
+            supervision="top1" if cfg.supervision == "top1" else "clicks",
+            seed=cfg.seed,
+            keep_empty=cfg.keep_empty,
+            max_objects=cfg.max_objects,
+            augment=self._augment,
+        )
+        if chosen.masks is not None:
+            return MaskDataset(chosen.images, chosen.masks, data_cfg, train=True)
+        if chosen.store is None:
+            raise ValueError("TrainingSet: expected proposals or masks, found neither")
+        return ClickDataset(chosen.images, chosen.store, data_cfg, train=True)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches of training images, shuffled, this rank's share."""
+        trainer = self.trainer
+        ranks = 1 if trainer is None else trainer.world_size
+        return build_loader(
+            self.dataset(),
+            self._cfg.batch_size // ranks,
+            shuffle=True,
+            workers=self._cfg.workers,
+            seed=self._cfg.seed,
+            rank=0 if trainer is None else trainer.global_rank,
+            num_ranks=ranks,
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """Batches of held-out images; an empty list without them."""
+        if self._held_out is None:
+            return []
+        records = self._held_out.truth.images
+        trainer = self.trainer
+        ranks = 1 if trainer is None else trainer.world_size
+        return build_loader(
+            ImageDataset(
+                [self._held_out.images / record.file_name for record in records],
+                self._augment,
+                [record.image_id for record in records],
+            ),
+            max(1, self._cfg.batch_size // ranks),
+            workers=self._cfg.workers,
+            rank=0 if trainer is None else trainer.global_rank,
+            num_ranks=ranks,
+        )

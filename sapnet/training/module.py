@@ -1,0 +1,135 @@
+"""The training step as Lightning runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import lightning
+import torch
+from torch import Tensor, distributed
+
+from sapnet.training.schedule import build_optimizer, rate_factor
+
+if TYPE_CHECKING:
+    from lightning.pytorch.utilities.types import OptimizerLRScheduler
+
+    from sapnet.config import TrainConfig
+    from sapnet.model import SAPNet
+    from sapnet.structures import Batch
+    from sapnet.training.label_quality import LabelQuality
+    from sapnet.training.validation import Validation
+
+
+class TrainingModule(lightning.LightningModule):
+    """SAPNet with its optimiser, its logs and its validation.
+
+    Args:
+        model: the network.
+        cfg: how to train.
+        quality: IoU of the proposals with the truth, where it is known.
+        validation: how predictions on held-out images are scored; None without them.
+    """
+
+    def __init__(
+        self,
+        model: SAPNet,
+        cfg: TrainConfig,
+        quality: LabelQuality | None = None,
+        validation: Validation | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self._cfg = cfg
+        self._quality = quality
+        self._validation = validation
+        self._results: list[dict[str, Any]] = []
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimiser, with a rate that changes every step."""
+        optimizer = build_optimizer(self.model, self._cfg.optimizer, self._cfg.batch_size)
+        iterations = int(self.trainer.estimated_stepping_batches) // self._cfg.epochs
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, rate_factor(self._cfg.optimizer, iterations, self._cfg.epochs)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """The batch on the device; Lightning does not know our dataclasses."""
+        del dataloader_idx
+        return batch.to(device, non_blocking=True)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Losses of one batch, logged one by one."""
+        del batch_idx
+        output = self.model(batch, self._generator())
+        total = output.total
+        if not torch.isfinite(total):
+            values = ", ".join(f"{name} {loss.item():.4g}" for name, loss in output.losses.items())
+            raise FloatingPointError(
+                f"the loss is not finite at step {self.global_step} (images "
+                f"{batch.image_ids.tolist()}): {values}. Lower --optimizer.lr, or train with "
+                "--precision 32 where it was bf16 or fp16"
+            )
+        size = batch.images.shape[0]
+        self.log_dict(output.losses, batch_size=size)
+        self.log("loss", total, prog_bar=True, batch_size=size)
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        self._log_label_quality(batch, output.selection)
+        return total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Predictions of one batch, kept for the epoch's figures."""
+        del batch_idx
+        if self._validation is None:
+            return
+        predictions = self.model.segment(batch.images, batch.image_sizes, batch.original_sizes)
+        self._results += self._validation.encode(predictions, batch.image_ids.tolist())
+
+    def on_validation_epoch_end(self) -> None:
+        """Average precision over the held-out images of all ranks."""
+        if self._validation is None:
+            return
+        results = _gather(self._results)
+        self._results = []
+        if not self.trainer.sanity_checking:
+            figures = self._validation.score(results)
+            self.log_dict({f"val_{name}": value for name, value in figures.items()})
+
+    def _generator(self) -> torch.Generator:
+        """Random negatives that depend on seed, step and rank alone: resuming repeats them."""
+        step = self.global_step * self.trainer.world_size + self.global_rank
+        return torch.Generator(self.device).manual_seed(self._cfg.seed * 1_000_003 + step)
+
+    def _log_label_quality(self, batch: Batch, selection: Any) -> None:  # noqa: ANN401
+        if self._quality is None or selection is None or batch.bags is None:
+            return
+        ious = self._quality.ious(batch.bags.annotation_ids, selection.index)
+        if len(ious):
+            self.log(
+                "label_miou",
+                ious.mean(),
+                prog_bar=True,
+                on_step=False,
+                on_epoch=True,
+                batch_size=len(ious),
+            )
+
+
+def _gather(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results of all ranks; images that padding of the sampler repeats are kept once."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return results
+    parts: list[list[dict[str, Any]]] = [[] for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(parts, results)
+    seen: set[int] = set()
+    merged: list[dict[str, Any]] = []
+    for part in parts:
+        ids = {result["image_id"] for result in part}
+        merged += [result for result in part if result["image_id"] not in seen]
+        seen |= ids
+    return merged

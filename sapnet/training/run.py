@@ -1,0 +1,210 @@
+"""One training run, from files to a run folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from sapnet.config import ModelConfig, TrainConfig
+from sapnet.data.coco import load_instances
+from sapnet.files import write_json_atomic
+from sapnet.model import SAPNet, build_model
+from sapnet.proposals.device import choose_device, describe_device
+from sapnet.training.callbacks import CHECKPOINT, SaveRun
+from sapnet.training.data import HeldOut, TrainingData, TrainingSet, open_training_set
+from sapnet.training.label_quality import LabelQuality
+from sapnet.training.module import TrainingModule
+from sapnet.training.validation import Validation
+
+logger = logging.getLogger(__name__)
+
+SETTINGS = "settings.json"
+"""What the run was started with; a resumed run must agree."""
+
+FREE_TO_CHANGE = ("workers", "device", "devices", "num_nodes", "log_every")
+"""Training settings that change how fast a run is, not what it computes."""
+
+
+@dataclass(frozen=True)
+class TrainInputs:
+    """Files of a training run.
+
+    Attributes:
+        images: folder of the training images.
+        out: run folder; an unfinished run in it is resumed.
+        proposals: store written by `sapnet propose`.
+        masks: COCO instance json, for supervision by masks: ground truth, or the labels that
+            `sapnet label` wrote (two-stage training).
+        truth: COCO instance json of the training images; only to log how good the chosen masks
+            are.
+        val_images: folder of held-out images.
+        val_truth: COCO instance json of the held-out images.
+    """
+
+    images: Path
+    out: Path
+    proposals: Path | None = None
+    masks: Path | None = None
+    truth: Path | None = None
+    val_images: Path | None = None
+    val_truth: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.val_images is None) != (self.val_truth is None):
+            raise ValueError("--val.images and --val.truth are given together or not at all")
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What `train` did: the run folder and the last logged figures by name."""
+
+    run: Path
+    epochs: int
+    figures: dict[str, float]
+
+
+def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> TrainSummary:
+    """Train a network; resumes the run in `inputs.out` where there is an unfinished one.
+
+    Args:
+        inputs: files.
+        settings: the network.
+        cfg: how to train it.
+
+    Raises:
+        ValueError: files or settings do not fit together, or the run folder holds another run.
+        FileNotFoundError: a file or the backbone's weights are missing.
+    """
+    training_set = open_training_set(inputs.images, inputs.proposals, inputs.masks, cfg)
+    checkpoint = _prepare_run(inputs, settings, cfg)
+    lightning.seed_everything(cfg.seed, workers=True, verbose=False)
+    held_out = _held_out(inputs)
+    model = build_model(settings, training_set.categories)
+    module = TrainingModule(
+        model,
+        cfg,
+        quality=_label_quality(inputs, training_set),
+        validation=None if held_out is None else Validation(held_out.truth, model.categories),
+    )
+    data = TrainingData(training_set, cfg, settings.augment, held_out)
+    _announce(model, data, cfg, checkpoint)
+    trainer = _trainer(inputs.out, cfg)
+    trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint))
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    return TrainSummary(inputs.out, cfg.epochs, figures)
+
+
+def _held_out(inputs: TrainInputs) -> HeldOut | None:
+    if inputs.val_images is None or inputs.val_truth is None:
+        return None
+    return HeldOut(inputs.val_images, load_instances(inputs.val_truth))
+
+
+def _label_quality(inputs: TrainInputs, training_set: TrainingSet) -> LabelQuality | None:
+    if inputs.truth is None or training_set.store is None:
+        return None
+    truth = load_instances(inputs.truth)
+    return LabelQuality(
+        training_set.store,
+        {i.annotation_id: i.rle() for i in truth.instances if not i.is_crowd},
+    )
+
+
+def _prepare_run(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Path | None:
+    """Make the run folder, or find the checkpoint of an unfinished run of the same settings."""
+    wanted = json.loads(json.dumps(_description(inputs, settings, cfg)))
+    path = inputs.out / SETTINGS
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        differences = _differences(found, wanted)
+        if differences:
+            raise ValueError(
+                f"{inputs.out} holds a run of other settings: {'; '.join(differences[:5])}. Give "
+                "another --out, or delete that folder"
+            )
+    else:
+        inputs.out.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(path, wanted)
+    checkpoint = inputs.out / CHECKPOINT
+    return checkpoint if checkpoint.is_file() else None
+
+
+def _description(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> dict[str, Any]:
+    train_settings = {k: v for k, v in asdict(cfg).items() if k not in FREE_TO_CHANGE}
+    files = {k: str(v) for k, v in asdict(inputs).items() if v is not None and k != "out"}
+    return {"files": files, "model": asdict(settings), "train": train_settings}
+
+
+def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:  # noqa: ANN401  # JSON
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = sorted(found.keys() | wanted.keys())
+        return [
+            line
+            for key in keys
+            for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
+        ]
+    return [] if found == wanted else [f"{name} is {found!r} there and {wanted!r} now"]
+
+
+def _announce(model: SAPNet, data: TrainingData, cfg: TrainConfig, checkpoint: Path | None) -> None:
+    count = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    device = describe_device(choose_device(cfg.device))
+    logger.info(
+        "training on %s: %d images, %d categories, %.1f M trainable parameters, %d epochs of "
+        "batches of %d%s",
+        device,
+        len(data.dataset()),
+        len(model.categories),
+        count / 1e6,
+        cfg.epochs,
+        cfg.batch_size,
+        "" if checkpoint is None else f"; resuming from {checkpoint}",
+    )
+
+
+def _precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+    match cfg.precision:
+        case "bf16":
+            return "bf16-mixed"
+        case "fp16":
+            return "16-mixed"
+        case "32":
+            return "32-true"
+    on_gpu = choose_device(cfg.device).type == "cuda"
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def _trainer(run: Path, cfg: TrainConfig) -> lightning.Trainer:
+    device = choose_device(cfg.device)
+    several = cfg.devices * cfg.num_nodes > 1
+    return lightning.Trainer(
+        accelerator=device.type if device.type != "cuda" else "gpu",
+        devices=cfg.devices,
+        num_nodes=cfg.num_nodes,
+        strategy="ddp_find_unused_parameters_true" if several else "auto",
+        precision=_precision(cfg),
+        max_epochs=cfg.epochs,
+        gradient_clip_val=cfg.optimizer.clip_norm or None,
+        log_every_n_steps=cfg.log_every,
+        logger=[CSVLogger(run, name="logs"), TensorBoardLogger(run, name="tensorboard")],
+        callbacks=[
+            SaveRun(run),
+            LearningRateMonitor("step"),
+            TQDMProgressBar(refresh_rate=1 if os.isatty(2) else cfg.log_every),
+        ],
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # the loader shares the images out itself
+    )
