@@ -61,8 +61,7 @@ def masks_hold_points(masks: np.ndarray, points: np.ndarray) -> np.ndarray:
     height, width = masks.shape[1:]
     columns = np.clip(np.floor(points[:, 0]).astype(np.int64), 0, width - 1)
     rows = np.clip(np.floor(points[:, 1]).astype(np.int64), 0, height - 1)
-    held: np.ndarray = masks[:, rows, columns].any(axis=1)
-    return held
+    return np.asarray(masks[:, rows, columns].any(axis=1))
 
 
 def _rival_points(clicks: Sequence[Click], index: int) -> np.ndarray:

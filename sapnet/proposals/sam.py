@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.checkpoint import Segmenter, find_checkpoint, find_licence, load_segmenter
+from sapnet.proposals.config import SamConfig
 from sapnet.proposals.device import choose_device, describe_device
 from sapnet.proposals.proposer import JSON
 from sapnet.structures import RLE, Click, Proposals
@@ -25,40 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_CHECKPOINT = "facebook/sam-vit-base"
-
 _PIXEL_CENTER = 0.5
 """transformers adds this to every prompt coordinate (it takes pixel indices); ours have it."""
 
 _POSITIVE, _NEGATIVE = 1, 0
 """Labels of points in the SAM prompt encoders."""
-
-
-@dataclass(frozen=True)
-class SamConfig:
-    """Which segmenter proposes, and how it runs.
-
-    Attributes:
-        checkpoint: hub name or local folder of SAM, SAM-HQ, SAM 2, EdgeTAM or the SAM 3 tracker.
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        precision: of the image encoder; "auto" is bfloat16 (float16 on GPUs without it) on CUDA and
-            float32 elsewhere. The decoder always runs in float32: in half precision the encoding
-            of a click's position would be off by pixels.
-        points_per_chunk: objects that go through the decoder together; bounds its memory.
-        box_prompts: where a click carries a box, propose for point and box together as well.
-    """
-
-    checkpoint: str = DEFAULT_CHECKPOINT
-    device: str = "auto"
-    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    points_per_chunk: int = 16
-    box_prompts: bool = True
-
-    def __post_init__(self) -> None:
-        if self.points_per_chunk < 1:
-            raise ValueError(
-                f"points_per_chunk: expected at least 1, found {self.points_per_chunk}"
-            )
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,8 @@ class ProposalStore:
     @cached_property
     def _object_starts(self) -> np.ndarray:
         """(num_images,) number of objects before each image, in the order of the store."""
-        return np.cumsum(self._num_objects) - self._num_objects
+        starts: np.ndarray = np.cumsum(self._num_objects) - self._num_objects
+        return starts
 
     @cached_property
     def _objects_by_id(self) -> tuple[np.ndarray, np.ndarray]:

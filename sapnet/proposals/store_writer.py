@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sapnet.proposals.config import RunConfig
 from sapnet.proposals.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -34,9 +35,6 @@ from sapnet.structures import ImageRecord, StoredObject
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHARD_IMAGES = 100
-"""Images per shard: seconds to minutes of work to lose, and 1200 shards for COCO train2017."""
-
 
 class ProposalWriter:
     """Adds images to a new store, or to one that an equal run began.
@@ -53,7 +51,9 @@ class ProposalWriter:
         StoreError: the folder holds something else, or a store made of other settings or data.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, shard_images: int = SHARD_IMAGES) -> None:
+    def __init__(
+        self, path: Path, manifest: Manifest, shard_images: int = RunConfig.shard_images
+    ) -> None:
         if shard_images < 1:
             raise ValueError(f"shard_images: expected at least 1, found {shard_images}")
         self.path = path
