@@ -1,0 +1,74 @@
+"""What the synthetic data set looks like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_CLASSES = 16
+"""Most classes for which the part vocabulary gives clearly different combinations."""
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """Settings of the synthetic set; the same values always give the same images.
+
+    Attributes:
+        num_images: images of the set.
+        size: side of the square images or (height, width), pixels.
+        num_classes: object classes, 2 to 16. The classes do not depend on the seed: class 3 of a
+            training set is class 3 of the held-out set.
+        objects: fewest and most objects of an image that is not empty.
+        object_size: shortest and longest allowed value of an object's longest side, as a share of
+            the image's short side (at 160 px: 16 to 99 px); drawn log-uniformly.
+        touching: wanted share of objects that touch a neighbour of their own class.
+        overlapping: share of the other objects that may cover parts of what is there already.
+        empty: share of images without objects.
+        clutter: fewest and most background shapes that are no object: blobs and lone parts.
+        min_area: fewest visible pixels of an object.
+        min_visible: smallest visible share of an object's full outline.
+        noise: standard deviation of the sensor noise, grey levels of 255.
+        lighting: strength of the light's change over image and objects, 0 (flat) to 1.
+        seed: of the whole set; image i depends on (seed, i) alone.
+    """
+
+    num_images: int = 300
+    size: int | tuple[int, int] = 160
+    num_classes: int = 8
+    objects: tuple[int, int] = (2, 6)
+    object_size: tuple[float, float] = (0.1, 0.62)
+    touching: float = 0.4
+    overlapping: float = 0.3
+    empty: float = 0.0
+    clutter: tuple[int, int] = (3, 8)
+    min_area: int = 40
+    min_visible: float = 0.4
+    noise: float = 6.0
+    lighting: float = 0.3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.image_size) < 32:
+            raise ValueError(f"size: expected at least 32 px per side, found {self.size}")
+        if not 2 <= self.num_classes <= MAX_CLASSES:
+            raise ValueError(
+                f"num_classes: expected 2 to {MAX_CLASSES}, found {self.num_classes}; the parts "
+                f"give no more combinations that are clearly different"
+            )
+        for name in ("objects", "clutter", "object_size"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high:
+                raise ValueError(f"{name}: expected 0 <= fewest <= most, found ({low}, {high})")
+        low, high = self.object_size
+        if low * min(self.image_size) < 12 or high > 1:
+            raise ValueError(
+                f"object_size: expected shares that give at least 12 px and at most the image's "
+                f"short side of {min(self.image_size)} px, found ({low}, {high})"
+            )
+        for name in ("touching", "overlapping", "empty", "min_visible", "lighting"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected 0 to 1, found {getattr(self, name)}")
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the images, pixels."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size

@@ -1,0 +1,157 @@
+"""The synthetic set on disk: images, COCO ground truth, and the parts of every object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from sapnet.data.synthetic.config import SyntheticConfig
+from sapnet.data.synthetic.parts import PART_KINDS
+from sapnet.data.synthetic.scene import Scene, SceneObject, category_names, draw_scene
+from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
+from sapnet.structures import RLE
+
+PNG_COMPRESSION = 1
+"""zlib level: files 10 % larger than at the default, written in a third of the time."""
+
+CHUNK = 16
+"""Images handed to a worker at a time."""
+
+
+@dataclass(frozen=True)
+class SyntheticPaths:
+    """Where the set lies.
+
+    Attributes:
+        images: folder of 000001.png, 000002.png, ...
+        truth: COCO ground truth, `instances.json`.
+        parts: `parts.json`, each object's visible parts; for the simulated proposer alone.
+    """
+
+    images: Path
+    truth: Path
+    parts: Path
+
+
+def write_synthetic(out: Path, cfg: SyntheticConfig, workers: int = 1) -> SyntheticPaths:
+    """Writes the synthetic set.
+
+    The files are the same for any number of workers. Each file appears whole or not at all, the
+    json files last.
+
+    Args:
+        out: folder, made where needed; files of the same names are replaced.
+        cfg: of the set.
+        workers: processes that draw.
+
+    Returns:
+        The paths of what was written.
+    """
+    paths = SyntheticPaths(out / "images", out / "instances.json", out / "parts.json")
+    paths.images.mkdir(parents=True, exist_ok=True)
+    names = category_names(cfg.num_classes)
+    truth: dict[str, Any] = {
+        "info": {"description": "sapnet synthetic set", "settings": asdict(cfg)},
+        "images": [],
+        "annotations": [],
+        "categories": [{"id": i + 1, "name": name} for i, name in enumerate(names)],
+    }
+    parts: list[dict[str, Any]] = []
+    with _records(paths.images, cfg, workers) as records:
+        bar = tqdm(records, total=cfg.num_images, desc="synthetic images", unit="image")
+        for index, objects in enumerate(bar):
+            truth["images"].append(_image_entry(index, cfg))
+            first_id = len(parts) + 1
+            for offset, (annotation, parts_entry) in enumerate(objects):
+                ids = {"id": first_id + offset, "image_id": index + 1}
+                truth["annotations"].append(ids | annotation)
+                parts_entry["neighbours"] = [first_id + n for n in parts_entry["neighbours"]]
+                parts.append(
+                    {"annotation_id": first_id + offset, "image_id": index + 1} | parts_entry
+                )
+    _write_json(paths.parts, {"objects": parts})
+    _write_json(paths.truth, truth)
+    return paths
+
+
+@contextmanager
+def _records(folder: Path, cfg: SyntheticConfig, workers: int) -> Iterator[Iterator[Any]]:
+    """The images' records in the order of the images, drawn here or by worker processes."""
+    draw = partial(_draw_image, folder, cfg)
+    if workers <= 1:
+        yield map(draw, range(cfg.num_images))
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield pool.map(draw, range(cfg.num_images), chunksize=CHUNK)
+
+
+def _draw_image(
+    folder: Path, cfg: SyntheticConfig, index: int
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Draws and saves an image; returns its objects' entries for both json files."""
+    scene = draw_scene(cfg, index)
+    path = folder / _file_name(index)
+    partial_path = path.with_suffix(".part")
+    Image.fromarray(scene.image).save(partial_path, "png", compress_level=PNG_COMPRESSION)
+    partial_path.replace(path)
+    return _object_entries(scene)
+
+
+def _object_entries(scene: Scene) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each object's entries, without ids; neighbours are indices within the scene."""
+    if not scene.objects:
+        return []
+    rles = encode_masks(np.stack([scene_object.mask for scene_object in scene.objects]))
+    segmentations = [_to_json(rle) for rle in rles]
+    return [
+        (
+            {
+                "category_id": scene_object.label + 1,
+                "segmentation": segmentation,
+                "area": int(area),
+                "bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)],
+                "iscrowd": 0,
+            },
+            _parts_entry(scene_object),
+        )
+        for scene_object, segmentation, area, (x1, y1, x2, y2) in zip(
+            scene.objects, segmentations, rle_areas(rles), rle_boxes(rles), strict=True
+        )
+    ]
+
+
+def _parts_entry(scene_object: SceneObject) -> dict[str, Any]:
+    return {
+        "neighbours": list(scene_object.neighbours),
+        "shapes": [PART_KINDS[kind].shape for kind in scene_object.part_kinds],
+        "parts": [_to_json(rle) for rle in encode_masks(scene_object.part_masks)],
+    }
+
+
+def _to_json(rle: RLE) -> dict[str, Any]:
+    return {"size": rle["size"], "counts": rle["counts"].decode("ascii")}
+
+
+def _image_entry(index: int, cfg: SyntheticConfig) -> dict[str, Any]:
+    height, width = cfg.image_size
+    return {"id": index + 1, "file_name": _file_name(index), "height": height, "width": width}
+
+
+def _file_name(index: int) -> str:
+    return f"{index + 1:06d}.png"
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    partial_path = path.with_suffix(".part")
+    partial_path.write_text(json.dumps(content))
+    partial_path.replace(path)
