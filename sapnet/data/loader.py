@@ -33,22 +33,29 @@ class EpochSampler(Sampler[int]):
         dataset: what is sampled.
         shuffle: whether the order is random; ascending otherwise.
         seed: of the order, 0 or more.
+        share: (rank, number of ranks) of a distributed run. Each rank gets every n-th index of
+            the common order; where they cannot be shared out evenly, the first ones come twice: a
+            rank with fewer steps would make the others wait for ever.
     """
 
-    def __init__(self, dataset: Sized, *, shuffle: bool, seed: int = 0) -> None:
+    def __init__(
+        self, dataset: Sized, *, shuffle: bool, seed: int = 0, share: tuple[int, int] = (0, 1)
+    ) -> None:
         self.dataset = dataset
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 0
+        self._rank, self._num_ranks = share
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return -(-len(self.dataset) // self._num_ranks)
 
     def __iter__(self) -> Iterator[int]:
-        if not self.shuffle:
-            return iter(range(len(self)))
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
-        return iter(order.tolist())
+        order = np.arange(len(self.dataset))
+        if self.shuffle:
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
+        even = np.resize(order, len(self) * self._num_ranks)
+        return iter(even[self._rank :: self._num_ranks].tolist())
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the order of this epoch, 0 being the first."""
@@ -64,6 +71,7 @@ def build_loader(
     shuffle: bool = False,
     workers: int = 0,
     seed: int = 0,
+    share: tuple[int, int] = (0, 1),
 ) -> DataLoader[Sample]:
     """A loader of batches.
 
@@ -73,6 +81,7 @@ def build_loader(
         shuffle: whether the order is random, another one in each epoch.
         workers: processes that load images; 0 loads in this one.
         seed: of the order, 0 or more.
+        share: (rank, number of ranks) of a distributed run.
 
     Returns:
         A loader of `sapnet.structures.Batch`; its `sampler.set_epoch` chooses order and views of
@@ -81,7 +90,7 @@ def build_loader(
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=EpochSampler(cast("Sized", dataset), shuffle=shuffle, seed=seed),
+        sampler=EpochSampler(cast("Sized", dataset), shuffle=shuffle, seed=seed, share=share),
         num_workers=workers,
         collate_fn=collate,
         pin_memory=torch.cuda.is_available(),

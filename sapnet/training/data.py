@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from sapnet.config import TrainConfig
     from sapnet.data.augment_config import AugmentConfig
-    from sapnet.structures import Batch, Category
+    from sapnet.data.dataset import Sample
+    from sapnet.structures import Category
 
 
 @dataclass(frozen=True)
@@ -110,35 +111,37 @@ class TrainingData(lightning.LightningDataModule):
             raise ValueError("TrainingSet: expected proposals or masks, found neither")
         return ClickDataset(chosen.images, chosen.store, data_cfg, train=True)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Batches of training images, shuffled, this rank's share."""
-        trainer = self.trainer
-        ranks = 1 if trainer is None else trainer.world_size
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches of training images (`Batch`), shuffled, this rank's share."""
+        share = self._share()
         return build_loader(
             self.dataset(),
-            self._cfg.batch_size // ranks,
+            self._cfg.batch_size // share[1],
             shuffle=True,
             workers=self._cfg.workers,
             seed=self._cfg.seed,
-            rank=0 if trainer is None else trainer.global_rank,
-            num_ranks=ranks,
+            share=share,
         )
 
-    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        """Batches of held-out images; an empty list without them."""
+    def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
+        """Batches of held-out images (`Batch`); an empty list without them."""
         if self._held_out is None:
             return []
         records = self._held_out.truth.images
-        trainer = self.trainer
-        ranks = 1 if trainer is None else trainer.world_size
+        share = self._share()
         return build_loader(
             ImageDataset(
                 [self._held_out.images / record.file_name for record in records],
                 self._augment,
                 [record.image_id for record in records],
             ),
-            max(1, self._cfg.batch_size // ranks),
+            self._cfg.batch_size // share[1],
             workers=self._cfg.workers,
-            rank=0 if trainer is None else trainer.global_rank,
-            num_ranks=ranks,
+            share=share,
         )
+
+    def _share(self) -> tuple[int, int]:
+        """This process's rank and the number of ranks."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size

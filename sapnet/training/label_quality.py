@@ -8,41 +8,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from sapnet.geometry.rle import rle_iou
-
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import RLE
-
 
 class LabelQuality:
-    """A table of the IoU of every proposal with its object's ground truth.
+    """The IoU of every proposal with its object's ground truth, as one table to look choices up.
 
     The table stays on the CPU; looking a step's choices up costs microseconds.
 
     Args:
-        store: proposals of the training images.
-        truth: true mask by annotation id; objects of the store without one are not counted.
+        ious: (K,) IoU of each proposal by object id, as `proposal_ious` gives; other objects are
+            not counted.
     """
 
-    def __init__(self, store: ProposalStore, truth: Mapping[int, RLE]) -> None:
-        from tqdm import tqdm
-
-        rows: dict[int, np.ndarray] = {}
-        for index in tqdm(range(store.num_images), desc="IoU of proposals with the truth"):
-            for stored in store.objects_of_image(index):
-                annotation_id = stored.click.annotation_id
-                if annotation_id in truth:
-                    rows[annotation_id] = rle_iou(stored.proposals.rles, [truth[annotation_id]])[
-                        :, 0
-                    ]
-        self._ids = torch.tensor(sorted(rows), dtype=torch.int64)
-        width = max((len(row) for row in rows.values()), default=1)
-        table = np.zeros((len(rows), width), np.float32)
-        for line, annotation_id in zip(table, self._ids.tolist(), strict=True):
-            line[: len(rows[annotation_id])] = rows[annotation_id]
+    def __init__(self, ious: Mapping[int, np.ndarray]) -> None:
+        ids = sorted(ious)
+        self._ids = torch.tensor(ids, dtype=torch.int64)
+        width = max((len(ious[i]) for i in ids), default=1)
+        table = np.zeros((len(ids), width), np.float32)
+        for line, i in zip(table, ids, strict=True):
+            line[: len(ious[i])] = ious[i]
         self._ious = torch.from_numpy(table)
 
     def ious(self, annotation_ids: Tensor, chosen: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class TrainingModule(lightning.LightningModule):
         """Losses of one batch, logged one by one."""
         del batch_idx
         output = self.model(batch, self._generator())
-        total = output.total
+        total: Tensor = output.total
         if not torch.isfinite(total):
             values = ", ".join(f"{name} {loss.item():.4g}" for name, loss in output.losses.items())
             raise FloatingPointError(

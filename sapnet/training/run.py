@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
+from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from sapnet.config import ModelConfig, TrainConfig
 from sapnet.data.coco import load_instances
+from sapnet.evaluation.proposals import proposal_ious
 from sapnet.files import write_json_atomic
 from sapnet.model import SAPNet, build_model
 from sapnet.proposals.device import choose_device, describe_device
@@ -114,11 +115,7 @@ def _held_out(inputs: TrainInputs) -> HeldOut | None:
 def _label_quality(inputs: TrainInputs, training_set: TrainingSet) -> LabelQuality | None:
     if inputs.truth is None or training_set.store is None:
         return None
-    truth = load_instances(inputs.truth)
-    return LabelQuality(
-        training_set.store,
-        {i.annotation_id: i.rle() for i in truth.instances if not i.is_crowd},
-    )
+    return LabelQuality(proposal_ious(training_set.store, inputs.truth))
 
 
 def _prepare_run(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Path | None:
@@ -200,7 +197,6 @@ def _trainer(run: Path, cfg: TrainConfig) -> lightning.Trainer:
         logger=[CSVLogger(run, name="logs"), TensorBoardLogger(run, name="tensorboard")],
         callbacks=[
             SaveRun(run),
-            LearningRateMonitor("step"),
             TQDMProgressBar(refresh_rate=1 if os.isatty(2) else cfg.log_every),
         ],
         enable_checkpointing=False,

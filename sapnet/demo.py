@@ -1,0 +1,245 @@
+"""The demo: synthetic images in, labels, a trained segmenter, figures and a report out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sapnet.config import ModelConfig, OptimizerConfig, TrainConfig
+from sapnet.data.augment_config import AugmentConfig
+from sapnet.data.clicks import load_clicks, save_clicks
+from sapnet.data.coco import load_instances
+from sapnet.data.sampling import sample_clicks
+from sapnet.data.synthetic.config import SyntheticConfig
+from sapnet.data.synthetic.write import write_synthetic
+from sapnet.evaluation.evaluate import evaluate
+from sapnet.files import write_json_atomic
+from sapnet.galleries import (
+    LabelGalleryInputs,
+    PredictionGalleryInputs,
+    build_label_gallery,
+    build_prediction_gallery,
+)
+from sapnet.inference import label, load_model, predict
+from sapnet.proposals.config import ProposeConfig, ProposerName
+from sapnet.proposals.propose import propose
+from sapnet.proposals.store import ProposalStore
+from sapnet.report import ReportInputs, RunReport, write_report
+from sapnet.segmentation.config import PredictConfig, SOLOv2Config
+from sapnet.selection.config import NegativesConfig, SelectionConfig
+from sapnet.structures import ClickSet
+from sapnet.training.run import TrainInputs, train
+
+if TYPE_CHECKING:
+    from sapnet.data.synthetic.write import SyntheticPaths
+    from sapnet.demo_config import DemoConfig
+
+FIGURES = ("label_miou", "top1_miou", "oracle_miou", "mask_ap", "mask_ap50")
+"""What the table and metrics.json tell of each proposer."""
+
+
+@dataclass
+class _Stopwatch:
+    """Seconds per stage, in the order of the stages."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 1)
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """The clicked and the held-out images."""
+
+    train: SyntheticPaths
+    test: SyntheticPaths
+    clicks: Path
+
+
+def demo_model(size: int) -> ModelConfig:
+    """A network small enough for a CPU: half a million backbone parameters, from scratch.
+
+    Grids and scale ranges are those of SOLOv2 for images of 800 px, brought to `size`.
+
+    Args:
+        size: side of the images, pixels.
+    """
+    scale = size / 800
+    ranges = ((1, 96), (48, 192), (96, 384), (192, 768), (384, 2048))
+    return ModelConfig(
+        backbone="test_resnet",
+        weights="none",
+        fpn_channels=64,
+        augment=AugmentConfig(short_sides=(size,), max_long_side=2 * size),
+        selection=SelectionConfig(hidden_channels=256, negatives=NegativesConfig(num_random=50)),
+        segmentation=SOLOv2Config(
+            num_grids=(20, 18, 12, 8, 6),
+            scale_ranges=tuple((low * scale, high * scale) for low, high in ranges),
+            stacked_convs=2,
+            channels=64,
+            mask_branch_channels=64,
+            mask_feature_channels=64,
+            predict=PredictConfig(pre_nms=200),
+        ),
+    )
+
+
+def run_demo(cfg: DemoConfig) -> str:
+    """Run the demo.
+
+    Args:
+        cfg: sizes, lengths and the folder.
+
+    Returns:
+        The table of figures and where the report lies. Besides the report, `metrics.json` holds
+        for each proposer its figures and the seconds of each stage.
+    """
+    start = time.perf_counter()
+    watch = _Stopwatch()
+    with watch.stage("images"):
+        sets = _draw_sets(cfg)
+    metrics: dict[str, dict[str, Any]] = {}
+    reports: list[RunReport] = []
+    for proposer in ("simulated", "regions"):
+        metrics[proposer], report = _run_proposer(proposer, cfg, sets, dict(watch.seconds))
+        reports.append(report)
+    write_json_atomic(cfg.out / "metrics.json", metrics)
+    report_path = write_report(
+        cfg.out / "report.html",
+        ReportInputs(
+            title="sapnet demo",
+            runs=tuple(reports),
+            settings={
+                "seed": str(cfg.seed),
+                "image size": f"{cfg.size} px",
+                "clicked images": f"{cfg.train_images} (regions: {cfg.region_images})",
+                "held-out images": str(cfg.test_images),
+                "epochs": f"{cfg.epochs} (regions: {cfg.region_epochs})",
+                "network": f"{demo_model(cfg.size).backbone}, from scratch",
+            },
+        ),
+    )
+    minutes = (time.perf_counter() - start) / 60
+    return f"{_table(metrics)}\n\n{minutes:.1f} min\nreport: {report_path}"
+
+
+def _draw_sets(cfg: DemoConfig) -> _Sets:
+    data = cfg.out / "data"
+    train_cfg = SyntheticConfig(num_images=cfg.train_images, size=cfg.size, seed=2 * cfg.seed)
+    test_cfg = replace(train_cfg, num_images=cfg.test_images, seed=2 * cfg.seed + 1)
+    train_paths = write_synthetic(data / "train", train_cfg, cfg.workers)
+    test_paths = write_synthetic(data / "test", test_cfg, cfg.workers)
+    clicks = data / "train" / "clicks.json"
+    truth = load_instances(train_paths.instances)
+    save_clicks(clicks, sample_clicks(truth, "quasi-center", cfg.seed))
+    return _Sets(train_paths, test_paths, clicks)
+
+
+def _run_proposer(
+    proposer: ProposerName, cfg: DemoConfig, sets: _Sets, seconds: dict[str, float]
+) -> tuple[dict[str, Any], RunReport]:
+    """Propose, train, label, predict and evaluate with one proposer."""
+    folder = cfg.out / proposer
+    clicks, epochs = sets.clicks, cfg.epochs
+    if proposer == "regions":
+        clicks, epochs = folder / "clicks.json", cfg.region_epochs
+        folder.mkdir(parents=True, exist_ok=True)
+        save_clicks(clicks, _first_images(load_clicks(sets.clicks), cfg.region_images))
+    watch = _Stopwatch(seconds)
+    store_path, run, labels = folder / "proposals", folder / "run", folder / "labels.json"
+    with watch.stage("propose"):
+        propose(
+            ProposeConfig(
+                sets.train.images, clicks, store_path, proposer=proposer, workers=cfg.workers
+            )
+        )
+    with watch.stage("train"):
+        train(
+            TrainInputs(
+                images=sets.train.images,
+                out=run,
+                proposals=store_path,
+                truth=sets.train.instances,
+            ),
+            demo_model(cfg.size),
+            _train_config(cfg, epochs),
+        )
+    model = load_model(run, cfg.device)
+    with watch.stage("label"):
+        label(
+            model,
+            sets.train.images,
+            ProposalStore(store_path),
+            labels,
+            with_candidates=True,
+            batch_size=cfg.batch_size,
+            workers=cfg.workers,
+        )
+    with watch.stage("predict"):
+        results = predict(model, sets.test.images, folder / "predictions").results
+    with watch.stage("evaluate"):
+        figures = evaluate(sets.train.instances, labels=labels, proposals=store_path)
+        figures |= evaluate(sets.test.instances, predictions=results)
+    report = RunReport(
+        name=proposer,
+        metrics=figures,
+        seconds=watch.seconds,
+        metrics_csv=_newest_log(run),
+        labels=build_label_gallery(
+            LabelGalleryInputs(labels, sets.train.instances, sets.train.images, seed=cfg.seed)
+        ),
+        predictions=build_prediction_gallery(
+            PredictionGalleryInputs(results, sets.test.instances, sets.test.images)
+        ),
+    )
+    return {**figures, "seconds": watch.seconds}, report
+
+
+def _train_config(cfg: DemoConfig, epochs: int) -> TrainConfig:
+    return TrainConfig(
+        epochs=epochs,
+        batch_size=cfg.batch_size,
+        workers=cfg.workers,
+        seed=cfg.seed,
+        device=cfg.device,
+        optimizer=OptimizerConfig(
+            name="adamw", lr=1e-3, lr_batch=8, schedule="cosine", warmup_iterations=100
+        ),
+    )
+
+
+def _first_images(clicks: ClickSet, count: int) -> ClickSet:
+    """The first images of a data set and their clicks."""
+    images = clicks.images[:count]
+    ids = {image.image_id for image in images}
+    return ClickSet(images, clicks.categories, tuple(c for c in clicks.clicks if c.image_id in ids))
+
+
+def _newest_log(run: Path) -> Path | None:
+    logs = sorted(run.glob("logs/version_*/metrics.csv"), key=lambda path: path.stat().st_mtime)
+    return logs[-1] if logs else None
+
+
+def _table(metrics: dict[str, dict[str, Any]]) -> str:
+    """The figures as text, a row a proposer."""
+    heads: dict[str, Callable[[dict[str, Any]], str]] = {
+        "label mIoU: top-1": lambda m: f"{m['top1_miou']:.3f}",
+        "SAPNet": lambda m: f"{m['label_miou']:.3f}",
+        "oracle": lambda m: f"{m['oracle_miou']:.3f}",
+        "held-out mask AP": lambda m: f"{m['mask_ap']:.3f}",
+        "AP50": lambda m: f"{m['mask_ap50']:.3f}",
+        "minutes": lambda m: f"{sum(m['seconds'].values()) / 60:.1f}",
+    }
+    lines = ["proposer   " + "  ".join(heads)]
+    for proposer, values in metrics.items():
+        cells = (f"{show(values):>{len(head)}}" for head, show in heads.items())
+        lines.append(f"{proposer:<11}" + "  ".join(cells))
+    return "\n".join(lines)

@@ -1,0 +1,51 @@
+"""All figures that the given files allow: what `sapnet evaluate` runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sapnet.data.coco import load_instances
+from sapnet.evaluation.choices import evaluate_choices
+from sapnet.evaluation.labels import evaluate_labels
+from sapnet.evaluation.predictions import evaluate_predictions
+from sapnet.evaluation.proposals import evaluate_proposals
+
+
+def evaluate(
+    truth: Path | str,
+    *,
+    labels: Path | str | None = None,
+    proposals: Path | str | None = None,
+    predictions: Path | str | None = None,
+    min_area: float = 0,
+) -> dict[str, float]:
+    """Figures of labels, proposals and predictions against one ground truth.
+
+    Args:
+        truth: COCO instance json.
+        labels: written by `sapnet label`; with `proposals` the choice is compared with the
+            proposer's own and the best possible one.
+        proposals: store written by `sapnet propose`.
+        predictions: COCO results json, as `sapnet predict` writes.
+        min_area: smaller objects are left out of label and proposal figures, pixels.
+
+    Returns:
+        Figures by name; see `evaluate_choices`, `evaluate_labels`, `evaluate_proposals` and
+        `evaluate_predictions`.
+
+    Raises:
+        ValueError: no file to score was given, or one does not fit the ground truth.
+    """
+    if labels is None and proposals is None and predictions is None:
+        raise ValueError("evaluate: expected labels, proposals or predictions, found none of them")
+    gt = load_instances(truth)
+    figures: dict[str, float] = {}
+    if labels is not None and proposals is not None:
+        figures |= evaluate_choices(labels, proposals, gt, min_area)
+    elif labels is not None:
+        figures |= evaluate_labels(labels, gt, min_area)
+    elif proposals is not None:
+        figures |= evaluate_proposals(proposals, gt, min_area)
+    if predictions is not None:
+        figures |= evaluate_predictions(predictions, gt)
+    return figures
