@@ -1,0 +1,119 @@
+"""Training curves: Lightning's metrics.csv as small inline pictures (SVG)."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+
+MAX_POINTS = 120
+"""Points of a drawn curve; longer ones are averaged in as many groups."""
+
+_NOT_CURVES = frozenset({"step", "epoch", ""})
+_LINE, _TEXT = "#010203", "#040506"  # replaced by the page's colours, which follow its theme
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One logged value.
+
+    Attributes:
+        name: as it was logged.
+        steps: (T,) optimiser steps, ascending.
+        values: (T,) finite.
+    """
+
+    name: str
+    steps: np.ndarray
+    values: np.ndarray
+
+
+def load_curves(path: Path | str) -> tuple[Curve, ...]:
+    """All values of a metrics file of Lightning's CSV logger.
+
+    Where a value was logged both per step and per epoch, the steps are kept.
+
+    Args:
+        path: metrics.csv.
+
+    Returns:
+        Curves by name; none for a file without rows.
+
+    Raises:
+        ValueError: if the file has no column `step`.
+    """
+    points: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if "step" not in (reader.fieldnames or ["step"]):
+            raise ValueError(
+                f"{path}: expected a column 'step', found {reader.fieldnames}; "
+                "name the metrics.csv of a training run"
+            )
+        for row in reader:
+            for name, text in row.items():
+                if name not in _NOT_CURVES and text and math.isfinite(value := float(text)):
+                    points[name].append((float(row["step"]), value))
+    stepwise = {name.removesuffix("_step") for name in points if name.endswith("_step")}
+    kept = sorted(
+        name
+        for name in points
+        if not (name.endswith("_epoch") and name.removesuffix("_epoch") in stepwise)
+    )
+    return tuple(_to_curve(name, points[name]) for name in kept)
+
+
+def draw_curve(curve: Curve) -> str:
+    """A small plot in the colours of the page: CSS `--accent` and the text's.
+
+    Args:
+        curve: what to draw, any length.
+
+    Returns:
+        An `<svg>` element.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    style = {"svg.fonttype": "none", "font.size": 8, "text.color": _TEXT, "axes.edgecolor": _TEXT}
+    ticks = {"xtick.color": _TEXT, "ytick.color": _TEXT}
+    with mpl.rc_context({**style, **ticks}):
+        figure = Figure(figsize=(2.9, 1.6), layout="constrained")
+        axes = figure.add_subplot()
+        steps, means, lows, highs = _group(curve)
+        axes.fill_between(steps, lows, highs, color=_LINE, alpha=0.18, linewidth=0)
+        axes.plot(steps, means, color=_LINE, linewidth=1.4, marker="." if len(steps) < 3 else "")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.locator_params(nbins=4)
+        picture = StringIO()
+        figure.savefig(picture, format="svg", transparent=True, metadata={"Date": None})
+    svg = picture.getvalue()
+    svg = svg[svg.index("<svg") :]
+    return svg.replace(_LINE, "var(--accent)").replace(_TEXT, "currentColor")
+
+
+def _to_curve(name: str, points: Sequence[tuple[float, float]]) -> Curve:
+    steps, values = np.array(points).T
+    order = np.argsort(steps, kind="stable")
+    return Curve(name, steps[order], values[order])
+
+
+def _group(curve: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Steps, means, smallest and largest values of at most `MAX_POINTS` neighbouring groups."""
+    num_groups = min(MAX_POINTS, len(curve.values))
+    if num_groups == 0:
+        nothing = np.zeros(0)
+        return nothing, nothing, nothing, nothing
+    groups = np.array_split(curve.values, num_groups)
+    return (
+        np.array([steps.mean() for steps in np.array_split(curve.steps, num_groups)]),
+        np.array([group.mean() for group in groups]),
+        np.array([group.min() for group in groups]),
+        np.array([group.max() for group in groups]),
+    )
