@@ -171,10 +171,10 @@ def _synthetic_arguments(parser: ArgumentParser) -> None:
 
 def _synthetic(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.data.synthetic.config import SyntheticConfig
-    from sapnet.data.synthetic.write import write_synthetic
+    from sapnet.data.synthetic.writing import write_synthetic
 
     paths = write_synthetic(args.out, _instantiate(parser, args, SyntheticConfig), args.workers)
-    print(f"images: {paths.images}\nground truth: {paths.instances}")
+    print(f"images: {paths.images}\nground truth: {paths.truth}")
     return SUCCESS
 
 

@@ -15,7 +15,7 @@ from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.config import SyntheticConfig
-from sapnet.data.synthetic.write import write_synthetic
+from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.files import write_json_atomic
 from sapnet.galleries import (
@@ -35,7 +35,7 @@ from sapnet.structures import ClickSet
 from sapnet.training.run import TrainInputs, train
 
 if TYPE_CHECKING:
-    from sapnet.data.synthetic.write import SyntheticPaths
+    from sapnet.data.synthetic.writing import SyntheticPaths
     from sapnet.demo_config import DemoConfig
 
 FIGURES = ("label_miou", "top1_miou", "oracle_miou", "mask_ap", "mask_ap50")
@@ -138,7 +138,7 @@ def _draw_sets(cfg: DemoConfig) -> _Sets:
     train_paths = write_synthetic(data / "train", train_cfg, cfg.workers)
     test_paths = write_synthetic(data / "test", test_cfg, cfg.workers)
     clicks = data / "train" / "clicks.json"
-    truth = load_instances(train_paths.instances)
+    truth = load_instances(train_paths.truth)
     save_clicks(clicks, sample_clicks(truth, "quasi-center", cfg.seed))
     return _Sets(train_paths, test_paths, clicks)
 
@@ -167,7 +167,7 @@ def _run_proposer(
                 images=sets.train.images,
                 out=run,
                 proposals=store_path,
-                truth=sets.train.instances,
+                truth=sets.train.truth,
             ),
             demo_model(cfg.size),
             _train_config(cfg, epochs),
@@ -186,18 +186,18 @@ def _run_proposer(
     with watch.stage("predict"):
         results = predict(model, sets.test.images, folder / "predictions").results
     with watch.stage("evaluate"):
-        figures = evaluate(sets.train.instances, labels=labels, proposals=store_path)
-        figures |= evaluate(sets.test.instances, predictions=results)
+        figures = evaluate(sets.train.truth, labels=labels, proposals=store_path)
+        figures |= evaluate(sets.test.truth, predictions=results)
     report = RunReport(
         name=proposer,
         metrics=figures,
         seconds=watch.seconds,
         metrics_csv=_newest_log(run),
         labels=build_label_gallery(
-            LabelGalleryInputs(labels, sets.train.instances, sets.train.images, seed=cfg.seed)
+            LabelGalleryInputs(labels, sets.train.truth, sets.train.images, seed=cfg.seed)
         ),
         predictions=build_prediction_gallery(
-            PredictionGalleryInputs(results, sets.test.instances, sets.test.images)
+            PredictionGalleryInputs(results, sets.test.truth, sets.test.images)
         ),
     )
     return {**figures, "seconds": watch.seconds}, report
