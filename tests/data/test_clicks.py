@@ -1,0 +1,167 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from sapnet.data.clicks import check_images, load_clicks, save_clicks
+from sapnet.structures import Category, Click, ClickSet, ImageRecord
+
+Content = dict[str, Any]
+Write = Callable[[Content], Path]
+
+
+def test_one_point(write_json: Write, content: Content) -> None:
+    clicks = load_clicks(write_json(content))
+    assert clicks.clicks == (Click(17, 5, 7, ((12.5, 20.5),)),)
+    assert [category.category_id for category in clicks.categories] == [3, 7]
+
+
+def test_optional_keys(write_json: Write, content: Content) -> None:
+    content["annotations"][0] |= {"negative_points": [[1, 2], [3.5, 4]], "bbox": [600, 0, 50, 10]}
+    (click,) = load_clicks(write_json(content)).clicks
+    assert click.negative_points == ((1.0, 2.0), (3.5, 4.0))
+    assert click.box == (600.0, 0.0, 640.0, 10.0)  # clipped to the image
+
+
+def test_no_clicks_at_all(write_json: Write, content: Content) -> None:
+    content["annotations"] = []
+    assert load_clicks(write_json(content)).clicks == ()
+
+
+def test_points_of_one_object_are_merged(write_json: Write, content: Content) -> None:
+    first = content["annotations"][0] | {"object_id": "dog"}
+    second = {**first, "id": 3, "point": [1, 2], "negative_points": [[9, 9]], "bbox": [1, 1, 2, 2]}
+    other = {**first, "id": 4, "object_id": 17}  # 17 is an object id here, not annotation 17
+    content["annotations"] = [first, other, second]
+    merged, single = load_clicks(write_json(content)).clicks
+    assert merged == Click(17, 5, 7, ((12.5, 20.5), (1.0, 2.0)), ((9.0, 9.0),), (1, 1, 3, 3))
+    assert single.annotation_id == 4
+
+
+def test_object_ids_are_per_image(write_json: Write, content: Content) -> None:
+    content["images"].append({"id": 6, "file_name": "b.jpg", "width": 640, "height": 480})
+    first = content["annotations"][0] | {"object_id": 1}
+    content["annotations"] = [first, first | {"id": 18, "image_id": 6}]
+    assert len(load_clicks(write_json(content)).clicks) == 2
+
+
+def test_object_of_two_categories(write_json: Write, content: Content) -> None:
+    first = content["annotations"][0] | {"object_id": 1}
+    content["annotations"] = [first, first | {"id": 18, "category_id": 3}]
+    with pytest.raises(ValueError, match=r"object 18 .*expected the category 7 of object 17"):
+        load_clicks(write_json(content))
+
+
+def test_point_outside_its_image(write_json: Write, content: Content) -> None:
+    content["annotations"][0]["point"] = [812.0, 3]
+    path = write_json(content)
+    with pytest.raises(ValueError, match="clicks") as caught:
+        load_clicks(path)
+    assert str(caught.value) == (
+        f"{path}, object 17 (image 5): x = 812.0, but a.jpg is 640 px wide (0 <= x < 640). "
+        "Export the clicks of this image again, or drop the object."
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("point", [0, 480], r"y = 480\.0, but a\.jpg is 480 px high \(0 <= y < 480\)"),
+        ("point", [-0.1, 0], r"x = -0\.1"),
+        ("point", [float("nan"), 0], r"expected a point as two finite numbers \[x, y\]"),
+        ("point", [1, 2, 3], "expected a point as two finite numbers"),
+        ("point", "1 2", "expected a point as two finite numbers"),
+        ("point", ["1", "2"], "expected a point as two finite numbers"),
+        ("negative_points", [[1, 999]], r"y = 999\.0"),
+        ("negative_points", {"x": 1}, r"expected 'negative_points' as \[\[x, y\], \.\.\.\]"),
+        ("bbox", [1, 2, 3], "expected 'bbox' as 4 finite numbers"),
+        ("bbox", [700, 2, 3, 4], r"with some area inside a\.jpg \(640 x 480 px\)"),
+        ("bbox", [7, 2, 0, 4], "with some area inside"),
+        ("object_id", 1.5, "expected 'object_id' as an integer or a string"),
+    ],
+)
+def test_malformed(
+    write_json: Write, content: Content, key: str, value: object, message: str
+) -> None:
+    content["annotations"][0][key] = value
+    with pytest.raises(ValueError, match=rf"clicks\.json, object 17 \(image 5\): .*{message}"):
+        load_clicks(write_json(content))
+
+
+def test_file_of_masks_is_explained(write_json: Write, content: Content) -> None:
+    del content["annotations"][0]["point"]
+    with pytest.raises(ValueError, match="sample clicks from it with `sapnet points`"):
+        load_clicks(write_json(content))
+
+
+def test_saved_clicks_are_read_again(tmp_path: Path) -> None:
+    clicks = ClickSet(
+        images=(ImageRecord(5, "ä.jpg", 640, 480), ImageRecord(6, "b.jpg", 20, 10)),
+        categories=(Category(3, "cat"), Category(7, "dog")),
+        clicks=(
+            Click(17, 5, 7, ((1.5, 2.5), (3.5, 4.5), (8.25, 9.0)), ((0.5, 0.5),), (1, 2, 3, 5)),
+            Click(2, 6, 3, ((19.999, 9.999),)),
+            Click(30, 5, 3, ((1.5, 2.5), (7.5, 7.5))),
+        ),
+    )
+    path = save_clicks(tmp_path / "new" / "clicks.json", clicks, {"seed": 0})
+    assert load_clicks(path) == clicks
+    assert json.loads(path.read_text(encoding="utf-8"))["info"] == {"seed": 0}
+    assert [file.name for file in path.parent.iterdir()] == ["clicks.json"]  # nothing left aside
+
+
+def test_saving_nothing(tmp_path: Path) -> None:
+    empty = ClickSet((), (), ())
+    assert load_clicks(save_clicks(tmp_path / "clicks.json", empty)) == empty
+
+
+def turned_file(folder: Path, orientation: int, height: int = 3, width: int = 5) -> None:
+    """a.png: the pixel in row 0, column 4 of the file is white."""
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[0, 4] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(folder / "a.png", exif=exif)
+
+
+def click_set(width: int, height: int, x: float, y: float) -> ClickSet:
+    click = Click(1, 5, 3, ((x, y),), ((x, y),), (x - 0.5, y - 0.5, x + 0.5, y + 0.5))
+    return ClickSet((ImageRecord(5, "a.png", width, height),), (Category(3, "cat"),), (click,))
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_clicks_turn_with_the_image(tmp_path: Path, orientation: int) -> None:
+    turned_file(tmp_path, orientation)
+    checked = check_images(click_set(5, 3, 4.5, 0.5), tmp_path)
+    assert (checked.images[0].width, checked.images[0].height) == (3, 5)
+    (click,) = checked.clicks
+    with Image.open(tmp_path / "a.png") as image:
+        upright = np.asarray(ImageOps.exif_transpose(image))
+    x, y = click.point
+    assert upright[int(y), int(x)] == 255
+    assert click.negative_points == (click.point,)
+    assert click.box == (x - 0.5, y - 0.5, x + 0.5, y + 0.5)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_upright_clicks_stay(tmp_path: Path, orientation: int) -> None:
+    turned_file(tmp_path, orientation)
+    size = (3, 5) if orientation == 6 else (5, 3)
+    clicks = click_set(*size, 1.5, 2.5)
+    assert check_images(clicks, tmp_path) == clicks
+
+
+def test_other_size(tmp_path: Path) -> None:
+    turned_file(tmp_path, 1)
+    with pytest.raises(ValueError, match=r"a\.png \(image 5\): expected 6 x 3 px .* 5 x 3 px"):
+        check_images(click_set(6, 3, 1, 1), tmp_path)
+
+
+def test_missing_images_are_named(tmp_path: Path) -> None:
+    images = tuple(ImageRecord(i, f"{i}.jpg", 5, 3) for i in range(7))
+    with pytest.raises(FileNotFoundError, match=r"7 of .*: 0\.jpg, .*4\.jpg and 2 more\."):
+        check_images(ClickSet(images, (), ()), tmp_path)

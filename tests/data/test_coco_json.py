@@ -1,0 +1,109 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sapnet.data.coco_json import label_of_category, read_coco
+from sapnet.structures import Category, ImageRecord
+
+Content = dict[str, Any]
+Write = Callable[[Content], Path]
+
+
+def test_reads_the_frame(write_json: Write, content: Content) -> None:
+    coco = read_coco(write_json(content))
+    assert coco.images == (ImageRecord(5, "a.jpg", 640, 480),)
+    assert coco.categories == (Category(3, "cat"), Category(7, "dog"))  # ascending ids
+    assert coco.annotations == tuple(content["annotations"])
+
+
+def test_labels_follow_ascending_ids() -> None:
+    assert label_of_category([Category(90, "b"), Category(2, "a")]) == {2: 0, 90: 1}
+    assert label_of_category([]) == {}
+
+
+def test_empty_sections_are_fine(write_json: Write) -> None:
+    coco = read_coco(write_json({"images": [], "categories": [], "annotations": []}))
+    assert coco.annotations == ()
+
+
+def test_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"images": [], "categories": [], "annotations": []}', encoding="utf-8-sig")
+    assert read_coco(path).images == ()
+
+
+@pytest.mark.parametrize("text", ["{", "", "\x00"])
+def test_not_json(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"bad\.json: expected json"):
+        read_coco(path)
+
+
+def test_other_json(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text("[1]")
+    with pytest.raises(ValueError, match="expected an object with the keys"):
+        read_coco(path)
+    with pytest.raises(FileNotFoundError, match=r"no\.json: no such file"):
+        read_coco(tmp_path / "no.json")
+
+
+@pytest.mark.parametrize("key", ["images", "categories", "annotations"])
+def test_missing_section(write_json: Write, content: Content, key: str) -> None:
+    del content[key]
+    with pytest.raises(ValueError, match=f"clicks.json: expected '{key}' as a list"):
+        read_coco(write_json(content))
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("images", "id"),
+        ("images", "file_name"),
+        ("images", "width"),
+        ("categories", "name"),
+        ("annotations", "id"),
+        ("annotations", "image_id"),
+        ("annotations", "category_id"),
+    ],
+)
+def test_missing_key(write_json: Write, content: Content, section: str, key: str) -> None:
+    del content[section][0][key]
+    with pytest.raises(ValueError, match=f"{section}: expected the key '{key}' in every entry"):
+        read_coco(write_json(content))
+
+
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [("images", "image"), ("categories", "category"), ("annotations", "annotation")],
+)
+def test_duplicate_ids(write_json: Write, content: Content, section: str, kind: str) -> None:
+    content[section].append(content[section][0])
+    with pytest.raises(ValueError, match=f"every {kind} id once, but .* occurs twice"):
+        read_coco(write_json(content))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("image_id", 99, r"object 17 \(image 99\): expected an image id listed in 'images'"),
+        ("category_id", 99, "expected a category id listed in 'categories', found 99"),
+        ("id", "17", "expected 'id' as an integer, found '17'"),
+        ("id", True, "expected 'id' as an integer, found True"),
+    ],
+)
+def test_bad_reference(
+    write_json: Write, content: Content, key: str, value: object, message: str
+) -> None:
+    content["annotations"][0][key] = value
+    with pytest.raises(ValueError, match=message):
+        read_coco(write_json(content))
+
+
+def test_image_without_pixels(write_json: Write, content: Content) -> None:
+    content["images"][0]["width"] = 0
+    with pytest.raises(ValueError, match=r"image 5: expected a width and height .* 0 x 480"):
+        read_coco(write_json(content))

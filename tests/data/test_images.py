@@ -1,0 +1,135 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sapnet.data.images import list_images, load_image, read_header, upright_size
+
+
+def save_turned(path: Path, pixels: np.ndarray, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, exif=exif)
+
+
+def test_rgb_as_stored(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    loaded = load_image(tmp_path / "a.png")
+    np.testing.assert_array_equal(loaded, pixels)
+    assert loaded.flags.writeable
+    assert loaded.flags.c_contiguous
+
+
+def test_orientation_is_applied(tmp_path: Path) -> None:
+    pixels = np.arange(15, dtype=np.uint8).reshape(3, 5)
+    save_turned(tmp_path / "a.png", pixels, 6)
+    expected = np.rot90(pixels, -1)
+    np.testing.assert_array_equal(load_image(tmp_path / "a.png")[:, :, 0], expected)
+    assert upright_size(tmp_path / "a.png") == (5, 3)
+    assert read_header(tmp_path / "a.png").stored_size == (3, 5)
+    assert read_header(tmp_path / "a.png").orientation == 6
+
+
+def test_senseless_orientation_is_upright(tmp_path: Path) -> None:
+    save_turned(tmp_path / "a.png", np.zeros((3, 5), np.uint8), 77)
+    assert upright_size(tmp_path / "a.png") == (3, 5)
+    assert load_image(tmp_path / "a.png").shape == (3, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "expected"),
+    [
+        ("L", 100, (100, 100, 100)),
+        ("LA", (100, 7), (100, 100, 100)),
+        ("RGBA", (1, 2, 3, 0), (1, 2, 3)),
+        ("1", 1, (255, 255, 255)),
+    ],
+)
+def test_modes_become_rgb(tmp_path: Path, mode: str, value: object, expected: tuple) -> None:
+    Image.new(mode, (5, 3), value).save(tmp_path / "a.png")
+    loaded = load_image(tmp_path / "a.png")
+    assert loaded.shape == (3, 5, 3)
+    assert loaded.dtype == np.uint8
+    assert (loaded == expected).all()
+
+
+def test_palette(tmp_path: Path) -> None:
+    image = Image.new("P", (5, 3), 1)
+    image.putpalette([0, 0, 0, 10, 20, 30])
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "b.png", transparency=bytes([0, 128]))
+    for name in ("a.png", "b.png"):
+        assert (load_image(tmp_path / name) == (10, 20, 30)).all()
+
+
+def test_cmyk(tmp_path: Path) -> None:
+    Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=95)
+    red, green, blue = load_image(tmp_path / "a.jpg")[8, 8]
+    assert red > 240
+    assert max(green, blue) < 15
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_are_scaled(tmp_path: Path, suffix: str) -> None:
+    pixels = np.array([[0, 257, 32896, 65535]], np.uint16)
+    Image.fromarray(pixels).save(tmp_path / f"a.{suffix}")
+    loaded = load_image(tmp_path / f"a.{suffix}")
+    np.testing.assert_array_equal(loaded[0, :, 0], [0, 1, 128, 255])
+
+
+def test_floating_point_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=r"a\.tif: expected 8 or 16 bits"):
+        load_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_truncated(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"cut.{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=rf"cut\.{suffix}: cannot be read as an image"):
+        load_image(path)
+
+
+def test_not_an_image(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("hello")
+    with pytest.raises(ValueError, match=r"a\.jpg: cannot be read"):
+        load_image(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match=r"a\.jpg: cannot be read"):
+        upright_size(tmp_path / "a.jpg")
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no\.jpg: no such image file"):
+        load_image(tmp_path / "no.jpg")
+
+
+def test_list_images(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    names = ["b.JPG", "sub/ä 图.png", "a.jpeg"]
+    for name in [*names, "notes.txt", ".hidden.jpg", "sub/._b.jpg"]:
+        (tmp_path / name).touch()
+    found = list_images(tmp_path)
+    assert found == sorted(tmp_path / name for name in names)
+    assert list_images([tmp_path, tmp_path / "a.jpeg", tmp_path / "notes.txt"]) == sorted(
+        [*found, tmp_path / "notes.txt"]
+    )
+    assert list_images(str(tmp_path / "b.JPG")) == [tmp_path / "b.JPG"]
+
+
+def test_list_images_without_images(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected images"):
+        list_images(tmp_path)
+    with pytest.raises(ValueError, match="an empty list"):
+        list_images([])
+    with pytest.raises(FileNotFoundError, match="nowhere: no such file or folder"):
+        list_images(tmp_path / "nowhere")
+
+
+def test_non_ascii_name_loads(tmp_path: Path) -> None:
+    Image.new("L", (2, 2), 9).save(tmp_path / "ä 图.png")
+    assert (load_image(tmp_path / "ä 图.png") == 9).all()

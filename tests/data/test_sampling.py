@@ -1,0 +1,204 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.sampling import (
+    ClickMode,
+    QuasiCenterConfig,
+    central_ellipse,
+    draw_points,
+    quasi_center_weights,
+    sample_clicks,
+)
+from sapnet.geometry.rle import encode_masks
+from sapnet.structures import Category, ImageRecord
+
+MODES: tuple[ClickMode, ...] = ("quasi-center", "uniform", "center")
+IMAGE = ImageRecord(5, "a.jpg", 60, 50)
+
+
+def instance_set(*masks: np.ndarray, crowd: tuple[int, ...] = ()) -> InstanceSet:
+    """Objects 0, 1, ... with these (50, 60) masks."""
+    instances = tuple(
+        Instance(
+            annotation_id=n,
+            image=IMAGE,
+            category_id=3,
+            is_crowd=n in crowd,
+            segmentation=encode_masks(mask[None])[0],
+            source=Path("truth.json"),
+        )
+        for n, mask in enumerate(masks)
+    )
+    return InstanceSet((IMAGE,), (Category(3, "cat"),), instances)
+
+
+def mask_of(rows: slice, columns: slice) -> np.ndarray:
+    mask = np.zeros((50, 60), np.uint8)
+    mask[rows, columns] = 1
+    return mask
+
+
+def random_masks() -> list[np.ndarray]:
+    """Shapes with holes, thin ones and single pixels."""
+    rng = np.random.default_rng(0)
+    masks = [
+        mask_of(slice(3, 3 + h), slice(7, 7 + w)) for h, w in [(1, 1), (1, 9), (30, 1), (2, 2)]
+    ]
+    for _ in range(20):
+        mask = np.zeros((50, 60), np.uint8)
+        top, left, height, width = rng.integers(1, 25, 4)
+        mask[top : top + height, left : left + width] = rng.random((height, width)) < 0.3
+        mask[top, left] = 1
+        masks.append(mask)
+    ring = mask_of(slice(5, 45), slice(5, 55))
+    ring[15:35, 15:45] = 0
+    return [*masks, ring]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_click_is_the_centre_of_a_pixel_of_its_mask(mode: ClickMode) -> None:
+    masks = random_masks()
+    for seed in range(5):
+        clicks = sample_clicks(instance_set(*masks), mode, seed).clicks
+        assert len(clicks) == len(masks)
+        for click, mask in zip(clicks, masks, strict=True):
+            x, y = click.point
+            assert (x % 1, y % 1) == (0.5, 0.5)
+            assert mask[int(y), int(x)] == 1
+
+
+@pytest.mark.parametrize("mode", ["quasi-center", "uniform"])
+def test_depends_on_seed_and_id_alone(mode: ClickMode) -> None:
+    masks = random_masks()
+    together = sample_clicks(instance_set(*masks), mode, 3)
+    again = sample_clicks(instance_set(*masks), mode, 3)
+    assert together == again
+    shorter = sample_clicks(instance_set(*masks[:5]), mode, 3)
+    assert shorter.clicks == together.clicks[:5]
+    other = sample_clicks(instance_set(*masks), mode, 4)
+    assert [c.point for c in other.clicks] != [c.point for c in together.clicks]
+
+
+def test_objects_of_one_shape_get_different_clicks() -> None:
+    mask = mask_of(slice(0, 50), slice(0, 60))
+    clicks = sample_clicks(instance_set(mask, mask, mask), "uniform").clicks
+    assert len({click.point for click in clicks}) == 3
+
+
+def test_crowds_give_no_click() -> None:
+    mask = mask_of(slice(0, 5), slice(0, 5))
+    clicks = sample_clicks(instance_set(mask, mask, mask, crowd=(1,))).clicks
+    assert [click.annotation_id for click in clicks] == [0, 2]
+
+
+def test_no_objects() -> None:
+    clicks = sample_clicks(instance_set())
+    assert clicks.clicks == ()
+    assert clicks.images == (IMAGE,)
+
+
+def test_center_by_hand() -> None:
+    solid = mask_of(slice(10, 15), slice(20, 27))
+    holed = solid.copy()
+    holed[12, 23] = 0  # the pixel above is as near as three others, and comes first
+    points = [click.point for click in sample_clicks(instance_set(solid, holed), "center").clicks]
+    assert points == [(23.5, 12.5), (23.5, 11.5)]
+
+
+def test_quasi_center_stays_in_the_ellipse() -> None:
+    mask = mask_of(slice(0, 48), slice(0, 60))
+    for seed in range(50):
+        ((x, y),) = sample_clicks(instance_set(mask), seed=seed).clicks[0].points
+        assert ((x - 30) / 7.5) ** 2 + ((y - 24) / 6) ** 2 <= 1
+
+
+def test_settings_have_an_effect() -> None:
+    mask = mask_of(slice(0, 48), slice(0, 60))
+    cfg = QuasiCenterConfig(size_range=2.0, mu=(0.5, -0.5), sigma=(0.01, 0.01))
+    ((x, y),) = sample_clicks(instance_set(mask), cfg=cfg).clicks[0].points
+    assert x > 45  # as far to the right and up as the ellipse of the full box allows
+    assert y < 12
+    cfg = QuasiCenterConfig(size_range=1.0, max_semi_axis=1.0)
+    ((x, y),) = sample_clicks(instance_set(mask), cfg=cfg).clicks[0].points
+    assert abs(x - 30) <= 1
+    assert abs(y - 24) <= 1
+
+
+def test_unknown_mode() -> None:
+    mask = mask_of(slice(0, 5), slice(0, 5))
+    with pytest.raises(ValueError, match=r"expected the mode 'quasi-center', .* found 'centre'"):
+        sample_clicks(instance_set(mask), "centre")  # type: ignore[arg-type]
+
+
+def test_mask_without_a_pixel() -> None:
+    sliver = [[10.1, 5.2, 10.2, 5.2, 10.2, 40.3, 10.1, 40.3]]
+    source = Path("truth.json")
+    instances = (
+        Instance(1, IMAGE, 3, is_crowd=False, segmentation=sliver, source=source),
+        Instance(2, IMAGE, 3, is_crowd=False, segmentation=encode_masks(np.zeros((1, 50, 60)))[0],
+                 source=source, given_box=(58.0, 48.0, 62.0, 54.0)),
+    )  # fmt: skip
+    clicks = sample_clicks(InstanceSet((IMAGE,), (Category(3, "cat"),), instances)).clicks
+    assert clicks[0].point in {(10.5, 5.5), (10.5, 40.5)}
+    assert clicks[1].point == (59.5, 49.5)  # the box centre (60, 51) is off the image
+
+
+def test_ellipse_by_hand() -> None:
+    # Semi-axes 2 and 1 round the middle of 4 x 8 pixels.
+    found = central_ellipse(4, 8, 0.5, 96.0)
+    expected = np.zeros((4, 8), bool)
+    expected[1:3, 2:6] = True
+    for row, column in [(1, 2), (1, 5), (2, 2), (2, 5)]:
+        expected[row, column] = (1.5 / 2) ** 2 + 0.5**2 <= 1
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_ellipse_is_capped_and_symmetric() -> None:
+    ellipse = central_ellipse(10, 1001, 1.0, 3.0)
+    assert np.flatnonzero(ellipse.any(0)).tolist() == [498, 499, 500, 501, 502]
+    np.testing.assert_array_equal(ellipse, ellipse[::-1, ::-1])
+
+
+def test_weights_by_hand() -> None:
+    mask = np.ones((1, 3), np.uint8)
+    weights = quasi_center_weights(mask, np.ones((1, 3), bool))
+    side = np.exp(-0.5 * (0.5 / 0.25) ** 2)
+    np.testing.assert_allclose(weights, [[side, 1, side]] / (1 + 2 * side))
+
+
+def test_weights_drop_an_empty_region() -> None:
+    mask = np.eye(4, dtype=np.uint8)
+    weights = quasi_center_weights(mask, np.zeros((4, 4), bool))
+    np.testing.assert_array_equal(weights > 0, mask > 0)
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_weights_do_not_underflow() -> None:
+    mask = np.zeros((5, 5), np.uint8)
+    mask[0, 0] = 1
+    weights = quasi_center_weights(mask, np.zeros((5, 5), bool), sigma=(1e-3, 1e-3))
+    assert weights[0, 0] == 1
+
+
+def test_weights_of_an_empty_mask() -> None:
+    with pytest.raises(ValueError, match="at least one pixel"):
+        quasi_center_weights(np.zeros((2, 2)), np.ones((2, 2), bool))
+
+
+def test_drawn_points_follow_the_weights() -> None:
+    weights = np.array([[0.0, 0.25], [0.75, 0.0]])
+    points = draw_points(weights, (10, 20), np.random.default_rng(0), count=4000)
+    assert {(x, y) for x, y in points.tolist()} == {(11.5, 20.5), (10.5, 21.5)}
+    assert (points[:, 0] == 10.5).mean() == pytest.approx(0.75, abs=0.03)
+
+
+def test_jitter_and_offset() -> None:
+    weights = np.ones((1, 1))
+    points = draw_points(
+        weights, (3, 4), np.random.default_rng(0), count=2000, offset=0.0, jitter=1.0
+    )
+    assert (np.abs(points - [3, 4]) <= 0.5).all()
+    np.testing.assert_allclose(points.var(0), 1 / 12, rtol=0.1)
