@@ -113,42 +113,54 @@ def dice_of_positives(
     """
     masks = torch.cat([targets.masks[:, None], targets.ranked_masks], dim=1).flatten(2)
     areas = masks.sum(dim=2, dtype=torch.float32)  # (N, 1 + R)
-    kernels = flatten_cells(outputs.grid_kernels)
-    chunk = max(1, CHUNK_PIXELS // max(1, masks.shape[2]))
+    # Neighbours in the list share objects, so that a chunk compares with few masks.
+    order = grid_targets.object_index.argsort(stable=True)
+    image_index, cells = grid_targets.image_index[order], grid_targets.cell_index[order]
+    kernels = flatten_cells(outputs.grid_kernels)[image_index, cells].float()  # (G, E)
+    objects = grid_targets.object_index[order]
+    chunk = max(1, CHUNK_PIXELS // masks.shape[2])
 
-    of_images, positives_of_images = [], []
-    for image in range(outputs.num_images):
-        features = outputs.mask_features[image].flatten(1).float()  # (E, h * w)
-        positives = torch.nonzero(grid_targets.image_index == image)[:, 0]
-        positives_of_images.append(positives)
+    dice, positives = [], []
+    for image, features in enumerate(outputs.mask_features.flatten(2).float().unbind()):
+        of_image = torch.nonzero(image_index == image)[:, 0]
+        positives.append(order[of_image])
         # Splitting an empty list gives one empty chunk, which keeps the gradient path.
-        for part in torch.split(positives, chunk):
-            part_kernels = kernels[image, grid_targets.cell_index[part]].float()
-            objects = grid_targets.object_index[part]
-            of_images.append(
+        for part in torch.split(of_image, chunk):
+            chunk_objects, mask_index = torch.unique(objects[part], return_inverse=True)
+            dice.append(
                 checkpoint(
                     _dice_of_chunk,
-                    part_kernels,
+                    kernels.index_select(0, part),
                     features,
-                    masks,
-                    areas,
-                    objects,
+                    masks.index_select(0, chunk_objects),
+                    areas[chunk_objects],
+                    mask_index,
                     eps,
                     use_reentrant=False,
                     preserve_rng_state=False,
                 )
             )
-    by_image = torch.cat(positives_of_images)
-    return torch.cat(of_images)[by_image.argsort()]
+    return torch.cat(dice)[torch.cat(positives).argsort()]
 
 
 def _dice_of_chunk(
-    kernels: Tensor, features: Tensor, masks: Tensor, areas: Tensor, objects: Tensor, eps: float
+    kernels: Tensor, features: Tensor, masks: Tensor, areas: Tensor, mask_index: Tensor, eps: float
 ) -> Tensor:
-    """Dice losses (g, 1 + R) of g kernels (g, E) with the masks (N, 1 + R, h * w) of `objects`."""
+    """Dice losses (g, 1 + R) of some positives.
+
+    Args:
+        kernels: (g, E).
+        features: (E, h * w) mask features of their image.
+        masks: (n, 1 + R, h * w) uint8 masks of the n objects among them.
+        areas: (n, 1 + R) float32 pixels of each mask.
+        mask_index: (g,) object of each positive among the n.
+        eps: added to each of the squared sums.
+    """
     predicted = (kernels @ features).sigmoid()  # (g, h * w)
-    target = masks[objects].to(predicted.dtype)
-    overlap = torch.einsum("grp,gp->gr", target, predicted)
-    predicted_square = torch.einsum("gp,gp->g", predicted, predicted)[:, None]
+    # A product with all masks at once is quicker than pairing each prediction with its own.
+    overlaps = predicted @ masks.flatten(0, 1).to(predicted.dtype).T  # (g, n * (1 + R))
+    of_objects = overlaps.view(len(kernels), *areas.shape)  # (g, n, 1 + R)
+    overlap = torch.take_along_dim(of_objects, mask_index[:, None, None], dim=1)[:, 0]
+    predicted_square: Tensor = torch.linalg.vector_norm(predicted, dim=1, keepdim=True).square()
     # A target is 0 or 1, so the sum of its squares is its area.
-    return 1 - 2 * overlap / (predicted_square + eps + areas[objects] + eps)
+    return 1 - 2 * overlap / (predicted_square + eps + areas[mask_index] + eps)

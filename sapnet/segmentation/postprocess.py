@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sapnet.segmentation.layers import resize_bilinear
 from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
@@ -17,8 +18,8 @@ from sapnet.structures import MASK_STRIDE, Predictions
 if TYPE_CHECKING:
     from sapnet.segmentation.config import SOLOv2Config
 
-CHUNK_PIXELS = 2**25
-"""Mask pixels computed at a time: 128 MiB per float32 tensor."""
+CHUNK_PIXELS = 2**24
+"""Mask pixels computed at a time: 64 MiB per float32 tensor."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,11 @@ class Candidates:
 
     Attributes:
         probabilities: (P, h, w) float32 mask probabilities at stride 4.
-        masks: (P, h, w) bool.
         labels: (P,) int64.
         scores: (P,) float32 class score times maskness.
     """
 
     probabilities: Tensor
-    masks: Tensor
     labels: Tensor
     scores: Tensor
 
@@ -64,7 +63,8 @@ def predict_instances(
         sizes = zip(image_sizes.tolist(), original_sizes.tolist(), strict=True)
         for image, (image_size, original_size) in enumerate(sizes):
             found = find_candidates(kernels[image], scores[image], features[image], cfg)
-            kept, kept_scores = matrix_nms(found.masks, found.labels, found.scores, cfg.predict)
+            masks = found.probabilities > cfg.predict.mask_threshold
+            kept, kept_scores = matrix_nms(masks, found.labels, found.scores, cfg.predict)
             predictions.append(
                 Predictions(
                     masks=masks_to_original(
@@ -97,19 +97,10 @@ def find_candidates(
         which are all that Matrix NMS looks at.
     """
     cells, labels = torch.nonzero(scores > cfg.predict.score_threshold, as_tuple=True)
-    strides = torch.repeat_interleave(
-        cells.new_tensor(cfg.strides), cells.new_tensor(cfg.cells_per_level)
-    )
     chunk = max(1, CHUNK_PIXELS // features[0].numel())
     parts = (
-        _score_masks(
-            torch.tensordot(kernels[part], features, dims=1).sigmoid(),
-            part_labels,
-            scores[part, part_labels],
-            strides[part],
-            cfg.predict.mask_threshold,
-        )
-        for part, part_labels in zip(
+        _masks_of_cells(part_cells, part_labels, kernels, scores, features, cfg)
+        for part_cells, part_labels in zip(
             torch.split(cells, chunk), torch.split(labels, chunk), strict=True
         )
     )
@@ -143,19 +134,29 @@ def masks_to_original(
     return torch.cat(masks)
 
 
-def _score_masks(
-    probabilities: Tensor, labels: Tensor, scores: Tensor, strides: Tensor, threshold: float
+def _masks_of_cells(
+    cells: Tensor,
+    labels: Tensor,
+    kernels: Tensor,
+    scores: Tensor,
+    features: Tensor,
+    cfg: SOLOv2Config,
 ) -> Candidates:
-    """Drop masks that are not larger than their level's stride; multiply scores by maskness."""
-    masks = probabilities > threshold
-    areas = masks.sum(dim=(1, 2))
-    maskness = (probabilities * masks).sum(dim=(1, 2)) / areas.clamp(min=1)
-    large = areas > strides
+    """Candidates among (cell, class) pairs; a cell's mask is computed once for all its classes."""
+    own_cells, mask_index = torch.unique_consecutive(cells, return_inverse=True)
+    probabilities = torch.tensordot(kernels[own_cells], features, dims=1).sigmoid()
+    foreground = functional.threshold(probabilities, cfg.predict.mask_threshold, 0)
+    areas = foreground.count_nonzero(dim=(1, 2))
+    maskness = foreground.sum(dim=(1, 2)) / areas.clamp(min=1)
+    strides = torch.repeat_interleave(
+        cells.new_tensor(cfg.strides), cells.new_tensor(cfg.cells_per_level)
+    )
+    large = (areas > strides[own_cells])[mask_index]
+    mask_index = mask_index[large]
     return Candidates(
-        probabilities=probabilities[large],
-        masks=masks[large],
+        probabilities=probabilities.index_select(0, mask_index),
         labels=labels[large],
-        scores=(scores * maskness)[large],
+        scores=scores[cells[large], labels[large]] * maskness[mask_index],
     )
 
 
@@ -164,8 +165,7 @@ def _join(first: Candidates, second: Candidates, limit: int) -> Candidates:
     scores = torch.cat([first.scores, second.scores])
     best = scores.sort(descending=True, stable=True).indices[:limit].sort().values
     return Candidates(
-        probabilities=torch.cat([first.probabilities, second.probabilities])[best],
-        masks=torch.cat([first.masks, second.masks])[best],
+        probabilities=torch.cat([first.probabilities, second.probabilities]).index_select(0, best),
         labels=torch.cat([first.labels, second.labels])[best],
         scores=scores[best],
     )

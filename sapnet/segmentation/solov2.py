@@ -66,7 +66,20 @@ class SOLOv2(nn.Module):
         mps_weight: float = MPS_WEIGHT,
         num_positives: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Compute the losses; see `solov2_losses`."""
+        """Compute the losses; see `solov2_losses`.
+
+        An object whose stride-4 mask is empty is skipped.
+
+        Raises:
+            ValueError: the masks do not lie on the grid of the mask features.
+        """
+        grid_size = outputs.mask_features.shape[-2:]
+        if targets.masks.shape[1:] != grid_size:
+            raise ValueError(
+                f"targets.masks: expected (N, {grid_size[0]}, {grid_size[1]}), found "
+                f"{tuple(targets.masks.shape)}; make them on the stride-{MASK_STRIDE} grid of the "
+                "padded input"
+            )
         # A stride-4 cell's middle lies 1.5 pixels after the centre of its first pixel.
         centers_yx = MASK_STRIDE * centers_of_mass(targets.masks) + (MASK_STRIDE - 1) / 2
         grid_targets = assign_targets(
