@@ -121,7 +121,6 @@ def objects_from_rows(rows: pa.RecordBatch, image_size: tuple[int, int]) -> list
 
 
 def _object_from_row(row: dict[str, Any], image_size: tuple[int, int]) -> StoredObject:
-    size = list(image_size)
     crops = np.frombuffer(row["mask_crops"], np.uint8)
     return StoredObject(
         click=Click(
@@ -133,7 +132,7 @@ def _object_from_row(row: dict[str, Any], image_size: tuple[int, int]) -> Stored
             box=None if row["box"] is None else tuple(row["box"]),
         ),
         proposals=Proposals(
-            rles=tuple(RLE(size=size, counts=counts) for counts in row["rles"]),
+            rles=tuple(RLE(size=list(image_size), counts=counts) for counts in row["rles"]),
             boxes=np.asarray(row["boxes"], np.float32).reshape(-1, 4),
             scores=np.asarray(row["scores"], np.float32),
             prompts=tuple(row["prompts"]),

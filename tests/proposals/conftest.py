@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -164,5 +164,7 @@ def save_checkpoint(family: str, folder: Path) -> Path:
     return folder
 
 
-def random_image(height: int, width: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+@pytest.fixture(scope="session")
+def make_checkpoint() -> Callable[[str, Path], Path]:
+    """A function of family and folder that saves a tiny checkpoint there."""
+    return save_checkpoint
