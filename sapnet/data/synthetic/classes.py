@@ -60,7 +60,7 @@ def object_classes(num_classes: int) -> tuple[ObjectClass, ...]:
     rng = np.random.default_rng(CATALOGUE_SEED)
     uses = np.zeros(len(PART_KINDS))
     chosen: list[frozenset[int]] = []
-    classes = []
+    classes: list[ObjectClass] = []
     while len(classes) < num_classes:
         num_parts = PARTS_PER_CLASS[len(classes) % len(PARTS_PER_CLASS)]
         kinds = np.argsort(uses + rng.uniform(0, 2, len(uses)))[:num_parts]

@@ -152,37 +152,31 @@ def _slide_to(
     """
     target = placed.owner == anchor + 1
     rows, columns = np.nonzero(target)
-    center_y, center_x = float(rows.mean()), float(columns.mean())
+    center = (float(rows.mean()), float(columns.mean()))
     height, width = sprite.part_map.shape
-    direction_y, direction_x = np.sin(angle), np.cos(angle)
+    direction = (float(np.sin(angle)), float(np.cos(angle)))
     step = max(1.0, 0.03 * max(height, width))
     reach = (np.hypot(height, width) + np.hypot(np.ptp(rows) + 1, np.ptp(columns) + 1)) / 2
     press = rng.uniform(0, PRESS) * max(height, width)
     distance = reach
     while distance > 0:
-        origin = _origin_at(center_y, center_x, distance, (direction_y, direction_x), sprite)
+        origin = _origin_at(center, distance, direction, sprite)
         visible, (top, left) = clip_to_image(sprite.part_map, origin, target.shape)
         below = target[top : top + visible.shape[0], left : left + visible.shape[1]]
         if np.any(below & (visible > 0)):
             break
         distance -= step
-    return _origin_at(
-        center_y, center_x, max(0.0, distance - press), (direction_y, direction_x), sprite
-    )
+    return _origin_at(center, max(0.0, distance - press), direction, sprite)
 
 
 def _origin_at(
-    center_y: float,
-    center_x: float,
-    distance: float,
-    direction: tuple[float, float],
-    sprite: Sprite,
+    center: tuple[float, float], distance: float, direction: tuple[float, float], sprite: Sprite
 ) -> tuple[int, int]:
-    """(top, left) of a sprite whose centre is `distance` away from a centre."""
+    """(top, left) of a sprite whose centre is `distance` away from `center`; all (y, x)."""
     height, width = sprite.part_map.shape
     return (
-        round(center_y + distance * direction[0] - height / 2),
-        round(center_x + distance * direction[1] - width / 2),
+        round(center[0] + distance * direction[0] - height / 2),
+        round(center[1] + distance * direction[1] - width / 2),
     )
 
 

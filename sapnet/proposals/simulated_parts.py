@@ -1,0 +1,113 @@
+"""The synthetic set's parts file, read for the simulated proposer."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sapnet.geometry.rle import decode_masks, to_rle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrueObject:
+    """An object of the synthetic set.
+
+    Attributes:
+        annotation_id: its id.
+        image_id: its image's id.
+        box: (top, left, bottom, right) of its visible pixels, pixel edges.
+        part_map: (H, W) uint8, 1 + index of the visible part at the pixel, 0 elsewhere.
+        num_parts: visible parts.
+        neighbours: annotation ids of touching objects of its class.
+    """
+
+    annotation_id: int
+    image_id: int
+    box: tuple[int, int, int, int]
+    part_map: np.ndarray
+    num_parts: int
+    neighbours: tuple[int, ...]
+
+
+class PartsFile:
+    """`parts.json` of the synthetic set: read on first use, and not carried to other processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._entries: dict[int, dict[str, Any]] = {}
+        self._ids_of_image: dict[int, list[int]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_entries": {}, "_ids_of_image": {}}
+
+    def image_of(self, annotation_id: int) -> int:
+        """Id of the image on which an object lies.
+
+        Raises:
+            ValueError: there is no such object.
+        """
+        self._load()
+        entry = self._entries.get(annotation_id)
+        if entry is None:
+            raise ValueError(
+                f"{self.path}: no parts of object {annotation_id} (it holds "
+                f"{len(self._entries)} objects). The simulated proposer works on the synthetic set "
+                f"only: use the clicks and the parts file that were made together."
+            )
+        return int(entry["image_id"])
+
+    def of_image(self, image_id: int, image_size: tuple[int, ...]) -> list[TrueObject]:
+        """All objects of an image, decoded.
+
+        Args:
+            image_id: the image.
+            image_size: (height, width) of the picture at hand.
+
+        Raises:
+            ValueError: the parts were drawn at another size.
+        """
+        self._load()
+        return [self._decode(i, image_size) for i in self._ids_of_image.get(image_id, [])]
+
+    def _load(self) -> None:
+        if self._entries:
+            return
+        if not self.path.is_file():
+            raise FileNotFoundError(
+                f"{self.path}: no such parts file. It is written beside the images of the "
+                f"synthetic set; the simulated proposer works on nothing else."
+            )
+        objects = json.loads(self.path.read_text())["objects"]
+        ids_of_image = defaultdict(list)
+        for entry in objects:
+            ids_of_image[int(entry["image_id"])].append(int(entry["annotation_id"]))
+        self._ids_of_image = dict(ids_of_image)
+        self._entries = {int(entry["annotation_id"]): entry for entry in objects}
+
+    def _decode(self, annotation_id: int, image_size: tuple[int, ...]) -> TrueObject:
+        entry = self._entries[annotation_id]
+        height, width = image_size
+        try:
+            rles = [to_rle(part, height, width) for part in entry["parts"]]
+        except ValueError as error:
+            raise ValueError(f"{self.path}, object {annotation_id}: {error}") from error
+        masks = decode_masks(rles)
+        numbers = np.arange(1, len(masks) + 1, dtype=np.uint8)
+        # Parts are disjoint, so the sum of their numbers is the number of the one there.
+        part_map = np.einsum("k,khw->hw", numbers, masks)
+        rows, columns = np.flatnonzero(part_map.any(axis=1)), np.flatnonzero(part_map.any(axis=0))
+        return TrueObject(
+            annotation_id=annotation_id,
+            image_id=int(entry["image_id"]),
+            box=(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1),
+            part_map=part_map,
+            num_parts=len(masks),
+            neighbours=tuple(int(n) for n in entry["neighbours"]),
+        )
