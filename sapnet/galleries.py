@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,6 @@ class LabelGalleryInputs:
         labels: a file written by `sapnet label`, with candidates if they are to be shown.
         truth: COCO instance json of the same objects.
         images: folder of the images.
-        points: click (x, y) by object id, original frame.
         num_objects: objects per section.
         max_candidates: the candidates with the best selection scores that are shown.
         seed: of the random section.
@@ -47,7 +46,6 @@ class LabelGalleryInputs:
     labels: Path
     truth: Path
     images: Path
-    points: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     num_objects: int = 6
     max_candidates: int = 10
     seed: int = 0
@@ -183,14 +181,15 @@ def _draw_label(
 ) -> LabelRow:
     gt_rle = instance.rle()
     found = label.candidates or Candidates((label.rle,), (label.score,), (float("nan"),))
-    is_chosen = np.array([rle["counts"] == label.rle["counts"] for rle in found.rles])
-    order = np.lexsort((-np.array(found.scores), ~is_chosen))[: inputs.max_candidates]
-    order = order[np.argsort(-np.array(found.scores)[order], kind="stable")]
+    chosen = _chosen_index(label, found)
+    ranking = np.argsort(-np.array(found.scores), kind="stable")
+    others = ranking[ranking != chosen][: inputs.max_candidates - 1]
+    order = ranking[np.isin(ranking, [chosen, *others])]
     tiles = draw_candidates(
         load_image(inputs.images / instance.image.file_name),
         decode_masks([found.rles[index] for index in order]).astype(bool),
         decode_masks([gt_rle])[0].astype(bool),
-        inputs.points.get(label.annotation_id),
+        label.point,
     )
     ious = rle_iou(found.rles, [gt_rle])[:, 0]
     return LabelRow(
@@ -205,13 +204,19 @@ def _draw_label(
                 iou=float(ious[index]),
                 own_score=found.own_scores[index] if label.candidates else None,
                 selection_score=found.scores[index],
-                is_chosen=bool(is_chosen[index]),
+                is_chosen=bool(index == chosen),
             )
             for index, picture in zip(order, tiles.candidates, strict=True)
         ),
         num_hidden=len(found.rles) - len(order),
         truth=encode_jpeg(_truth_tile(tiles)),
     )
+
+
+def _chosen_index(label: Label, found: Candidates) -> int:
+    """The candidate that is the label; of equal ones that with the best score, -1 if none is."""
+    equal = [index for index, rle in enumerate(found.rles) if rle == label.rle]
+    return max(equal, key=lambda index: found.scores[index], default=-1)
 
 
 def _truth_tile(tiles: CandidateTiles) -> np.ndarray:

@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             scores = [0.9 if k == chosen else 0.2 + 0.1 * k for k in range(4)]
             found = {"segmentations": candidates, "scores": scores, "own_scores": [0.5] * 4}
             label = {"segmentation": candidates[chosen], "score": 0.9, "candidates": found}
-            labels.append({**annotation, **label})
+            labels.append({**annotation, **label, "point": [x, y]})
             result = {"segmentation": candidates[1 + place], "score": 0.9 - 0.65 * place}
             results.append({"image_id": image_id, "category_id": 1 + place, **result})
         Image.fromarray(picture.astype(np.uint8)).save(folder / f"{image_id}.png")
@@ -89,7 +89,7 @@ def test_sections_hold_each_object_once_by_iou(folder: Path) -> None:
 
 
 def test_a_row_shows_the_candidates_by_selection_score(folder: Path) -> None:
-    best, _, _ = build_label_gallery(_label_inputs(folder, points={11: (115.5, 68.5)}))
+    best, _, _ = build_label_gallery(_label_inputs(folder))
 
     row = best.rows[0]
     assert (row.annotation_id, row.category, row.file_name) == (11, "větrník", "1.png")
@@ -110,6 +110,24 @@ def test_hidden_candidates_are_counted_and_never_the_chosen_one(folder: Path) ->
     rows = [row for section in sections for row in section.rows]
     assert {row.num_hidden for row in rows} == {3}
     assert all(row.candidates[0].is_chosen for row in rows)
+
+
+def test_of_equal_candidates_one_is_framed(folder: Path, tmp_path: Path) -> None:
+    document = json.loads((folder / "labels.json").read_text())
+    (annotation, *_) = document["annotations"]
+    segmentation = annotation["segmentation"]
+    annotation["candidates"] = {
+        "segmentations": [segmentation] * 3,
+        "scores": [0.1, 0.9, 0.5],
+        "own_scores": [0.5] * 3,
+    }
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({**document, "annotations": [annotation]}))
+
+    (section,) = build_label_gallery(LabelGalleryInputs(path, folder / "truth.json", folder))
+
+    found = [(c.selection_score, c.is_chosen) for c in section.rows[0].candidates]
+    assert found == [(0.9, True), (0.5, False), (0.1, False)]
 
 
 def test_labels_without_candidates_show_the_label(folder: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.data.coco_json import CocoFile, Record, read_coco
+from sapnet.data.coco_json import CocoFile, Record, numbers, read_coco
 from sapnet.geometry.rle import to_rle
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Label:
         category_id: id of its category.
         rle: the chosen mask.
         score: its selection score.
+        point: (x, y) of the click, where the file says so.
         candidates: what it was chosen from, where the file says so.
     """
 
@@ -54,6 +55,7 @@ class Label:
     category_id: int
     rle: RLE
     score: float
+    point: tuple[float, float] | None
     candidates: Candidates | None
 
 
@@ -99,6 +101,7 @@ def _read_label(coco: CocoFile, record: Record) -> Label:
             category_id=record["category_id"],
             rle=to_rle(record["segmentation"], image.height, image.width),
             score=float(record["score"]),
+            point=_read_point(coco, record),
             candidates=_read_candidates(record.get("candidates"), image),
         )
     except KeyError as error:
@@ -107,6 +110,13 @@ def _read_label(coco: CocoFile, record: Record) -> Label:
         ) from error
     except ValueError as error:
         raise coco.problem(record, f"{error}. Write the file with `sapnet label`.") from error
+
+
+def _read_point(coco: CocoFile, record: Record) -> tuple[float, float] | None:
+    if record.get("point") is None:
+        return None
+    x, y = numbers(coco, record, "point", 2)
+    return x, y
 
 
 def _read_candidates(found: Record | None, image: ImageRecord) -> Candidates | None:

@@ -10,8 +10,6 @@ import numpy as np
 from sapnet.geometry.rle import rle_iou
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from sapnet.structures import RLE
 
 SMALL_AREA = 32**2
@@ -19,22 +17,6 @@ SMALL_AREA = 32**2
 
 LARGE_AREA = 96**2
 """Objects from this many pixels on are large (COCO's evaluation)."""
-
-
-def mask_ious(masks: Tensor, gt_masks: Tensor) -> Tensor:
-    """IoU of each mask with its own ground truth, for logging while training.
-
-    Args:
-        masks: (N, h, w) bool or 0/1, any frame.
-        gt_masks: (N, h, w) bool or 0/1, the same frame.
-
-    Returns:
-        (N,) float32 in [0, 1]; 0 where both are empty.
-    """
-    first, second = masks.flatten(1).bool(), gt_masks.flatten(1).bool()
-    intersections = (first & second).sum(dim=1)
-    unions = (first | second).sum(dim=1)
-    return intersections.float() / unions.clamp(min=1).float()
 
 
 def ious_with_truth(rles: Sequence[RLE], gt_rle: RLE, name: str) -> np.ndarray:

@@ -16,6 +16,13 @@ def test_labels_are_read_by_object(write_labels: Callable[..., Path]) -> None:
     assert (label.image_id, label.category_id, label.score) == (2, 1, 0.5)
     assert rle_areas([label.rle]).tolist() == [5000]
     assert label.candidates is None
+    assert label.point is None
+
+
+def test_the_click_is_read(write_labels: Callable[..., Path]) -> None:
+    path = write_labels({11: (10, 10, 30, 30)}, point=[12.5, 14])
+
+    assert load_labels(path).labels[11].point == (12.5, 14.0)
 
 
 def test_candidates_are_read(write_labels: Callable[..., Path]) -> None:

@@ -1,28 +1,8 @@
 import numpy as np
 import pytest
-import torch
 
-from sapnet.evaluation.quality import ious_with_truth, mask_ious, mean_iou_by_size
+from sapnet.evaluation.quality import ious_with_truth, mean_iou_by_size
 from sapnet.geometry.rle import encode_masks
-
-
-def test_mask_ious_by_hand() -> None:
-    masks = torch.zeros(3, 4, 4, dtype=torch.uint8)
-    gt_masks = torch.zeros(3, 4, 4, dtype=torch.uint8)
-    masks[0, :2] = 1  # 8 cells, all of them in the 16 of the truth
-    gt_masks[0] = 1
-    masks[1, 0] = 1  # disjoint
-    gt_masks[1, 3] = 1
-
-    ious = mask_ious(masks, gt_masks)
-
-    assert ious.tolist() == [0.5, 0.0, 0.0]
-
-
-def test_mask_ious_of_nothing() -> None:
-    nothing = torch.zeros(0, 4, 4, dtype=torch.bool)
-
-    assert mask_ious(nothing, nothing).shape == (0,)
 
 
 def test_ious_with_truth_equal_a_loop_over_pixels() -> None:
