@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
@@ -26,12 +26,15 @@ Arrays = dict[str, np.ndarray]
 Vectors = tuple[dict[str, Any], Arrays]
 
 CASES = ("head_forward_", "targets_", "loss_", "results_", "matrix_nms_")
+NO_LIMIT = 10**6
 HEAD_TOLERANCE = {"rtol": 0, "atol": 1e-4}
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 
 
 def config_of(meta: dict[str, Any]) -> SOLOv2Config:
     cfg = meta["config"]
+    fixed = {"dynamic_conv_size": 1, "mask_stride": MASK_STRIDE, "gn_eps": nn.GroupNorm(1, 1).eps}
+    assert {name: cfg[name] for name in fixed} == fixed
     return SOLOv2Config(
         num_grids=tuple(cfg["num_grids"]),
         scale_ranges=tuple((low, high) for low, high in cfg["scale_ranges"]),
@@ -50,15 +53,14 @@ def config_of(meta: dict[str, Any]) -> SOLOv2Config:
     )
 
 
-def predict_config_of(settings: dict[str, Any], num_masks: int) -> PredictConfig:
+def predict_config_of(settings: dict[str, Any]) -> PredictConfig:
     """Settings of mmdetection's matrix_nms, where -1 means no limit."""
-    unlimited = max(1, num_masks)
     return PredictConfig(
-        pre_nms=unlimited if settings["nms_pre"] < 0 else settings["nms_pre"],
+        pre_nms=NO_LIMIT if settings["nms_pre"] < 0 else settings["nms_pre"],
         filter_threshold=max(0, settings["filter_thr"]),
         kernel=settings["kernel"],
         sigma=settings["sigma"],
-        max_instances=unlimited if settings["max_num"] < 0 else settings["max_num"],
+        max_instances=NO_LIMIT if settings["max_num"] < 0 else settings["max_num"],
     )
 
 
@@ -259,7 +261,7 @@ def test_results(vectors: Vectors) -> None:
             flatten_cells(outputs.grid_kernels)[k],
             flatten_cells([suppress_cells(x.sigmoid()) for x in outputs.grid_class_logits])[k],
             outputs.mask_features[k],
-            cfg,
+            replace(cfg, predict=replace(predict, pre_nms=NO_LIMIT)),
         )
         np.testing.assert_array_equal(candidates.labels, expected["nms_in_labels"])
         np.testing.assert_allclose(candidates.scores, expected["nms_in_scores"], **TOLERANCE)
@@ -277,7 +279,7 @@ def test_matrix_nms(vectors: Vectors) -> None:
     labels, scores = torch.from_numpy(arrays["labels"]), torch.from_numpy(arrays["scores"])
     assert meta["settings"]
     for k, settings in enumerate(meta["settings"]):
-        cfg = predict_config_of(settings, len(masks))
+        cfg = predict_config_of(settings)
         kept, lowered = matrix_nms(masks, labels, scores, cfg)
         np.testing.assert_array_equal(kept, arrays[f"out{k}_keep_inds"])
         np.testing.assert_array_equal(labels[kept], arrays[f"out{k}_labels"])
