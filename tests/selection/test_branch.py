@@ -1,0 +1,227 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from sapnet.selection.branch import SelectionBranch
+from sapnet.selection.config import (
+    GuidanceConfig,
+    MiningConfig,
+    NegativesConfig,
+    PositivesConfig,
+    SelectionConfig,
+    paper_selection,
+)
+from sapnet.structures import Bags, Selection
+
+MakeBags = Callable[..., Bags]
+MakeFeatures = Callable[..., list[Tensor]]
+
+SIZES = torch.tensor([[128, 128], [120, 128]])
+NUM_CLASSES = 3
+SMALL = {"hidden_channels": 16}
+LOSSES = ["loss_selection", "loss_refinement_positive", "loss_refinement_negative"]
+
+
+def build(cfg: SelectionConfig, channels: int = 4) -> SelectionBranch:
+    torch.manual_seed(0)
+    return SelectionBranch(NUM_CLASSES, channels, cfg)
+
+
+def run(branch: SelectionBranch, features: list[Tensor], bags: Bags, seed: int = 0) -> Selection:
+    selection: Selection = branch(features, bags, SIZES, torch.Generator().manual_seed(seed))
+    return selection
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (1, 1), (5, 2), (7, 6)])
+@pytest.mark.parametrize(
+    "cfg",
+    [
+        SelectionConfig(**SMALL),
+        replace(paper_selection(), **SMALL),
+        SelectionConfig(refinement=False, **SMALL),
+        SelectionConfig(negatives=NegativesConfig(enabled=False), top_k=2, **SMALL),
+        SelectionConfig(
+            positives=PositivesConfig(enabled=False), mining=MiningConfig(enabled=False), **SMALL
+        ),
+    ],
+    ids=["ours", "paper", "no-refinement", "no-negatives", "no-positives"],
+)
+def test_any_bag_trains_and_selects(
+    make_bags: MakeBags, make_features: MakeFeatures, cfg: SelectionConfig, shape: tuple[int, int]
+) -> None:
+    branch, bags = build(cfg), make_bags(*shape)
+    found = run(branch, make_features(), bags)
+    expected = LOSSES[:1] if not cfg.refinement else LOSSES[: 2 + cfg.negatives.enabled]
+    assert list(found.losses) == expected
+    total = torch.stack(list(found.losses.values())).sum()
+    assert total.isfinite()
+    assert (total > 0) == (shape[0] > 0)
+    total.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in branch.parameters())
+    assert bags.valid[torch.arange(shape[0]), found.index].all()
+    assert found.boxes.shape == (shape[0], 4)
+    assert found.scores.shape == shape
+    assert (found.scores[~bags.valid] == 0).all()
+    assert not found.scores.requires_grad
+
+
+def test_evaluation_draws_nothing_and_has_no_losses(
+    make_bags: MakeBags, make_features: MakeFeatures
+) -> None:
+    branch, bags = build(SelectionConfig(**SMALL)).eval(), make_bags(6, 4)
+    state = torch.random.get_rng_state()
+    first = branch(make_features(), bags, SIZES)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert first.losses == {}
+    second = run(branch.train(), make_features(), bags)
+    assert torch.equal(first.index, second.index)
+    torch.testing.assert_close(first.scores, second.scores)
+
+
+def test_seed_decides_the_negatives_only(make_bags: MakeBags, make_features: MakeFeatures) -> None:
+    branch, bags = build(SelectionConfig(**SMALL)), make_bags(6, 4)
+    first, same = (run(branch, make_features(), bags, seed=1) for _ in range(2))
+    other = run(branch, make_features(), bags, seed=2)
+    for name in LOSSES[:2]:
+        assert first.losses[name] == same.losses[name] == other.losses[name]
+    assert first.losses[LOSSES[2]] == same.losses[LOSSES[2]] != other.losses[LOSSES[2]]
+
+
+def test_padding_changes_nothing(make_bags: MakeBags, make_features: MakeFeatures) -> None:
+    branch, bags = build(SelectionConfig(**SMALL)), make_bags(6, 4)
+
+    def widen(values: Tensor) -> Tensor:
+        return torch.cat([values, torch.zeros_like(values[:, :2])], 1)
+
+    names = ("boxes", "valid", "mask_crops", "holds_rival", "own_scores", "masks")
+    padded = replace(bags, **{name: widen(getattr(bags, name)) for name in names})
+    expected, found = (run(branch, make_features(), b) for b in (bags, padded))
+    assert torch.equal(found.index, expected.index)
+    torch.testing.assert_close(found.boxes, expected.boxes)
+    torch.testing.assert_close(found.scores[:, :4], expected.scores)
+    for name in LOSSES:
+        torch.testing.assert_close(found.losses[name], expected.losses[name])
+
+
+def test_objects_of_other_images_change_nothing(
+    make_bags: MakeBags, make_features: MakeFeatures
+) -> None:
+    branch, bags = build(SelectionConfig(**SMALL)).eval(), make_bags(8, 4, num_classes=1)
+    half = {name: getattr(bags, name)[4:] for name in bags.__dataclass_fields__}
+    whole = run(branch, make_features(), bags)
+    part = run(branch, make_features(), Bags(**half))
+    assert torch.equal(part.index, whole.index[4:])
+    torch.testing.assert_close(part.boxes, whole.boxes[4:])
+
+
+def test_rivals_are_not_chosen(make_bags: MakeBags, make_features: MakeFeatures) -> None:
+    bags = make_bags(20, 5)
+    rows = torch.arange(20)
+    found = run(build(SelectionConfig(**SMALL)), make_features(), bags)
+    could_avoid = (bags.valid & ~bags.holds_rival).any(1)
+    assert not (bags.holds_rival[rows, found.index] & could_avoid).any()
+    paper = run(build(replace(paper_selection(), **SMALL)), make_features(), bags)
+    assert bags.holds_rival[rows, paper.index].any()
+
+
+def test_own_score_decides_only_where_asked(
+    make_bags: MakeBags, make_features: MakeFeatures
+) -> None:
+    bags = replace(make_bags(1, 3), own_scores=torch.tensor([[0.5, 0.1, 0.9]]))
+    features = [torch.zeros_like(level) for level in make_features()]
+    plain = replace(
+        paper_selection(), refinement=False, guidance=GuidanceConfig(enabled=False), **SMALL
+    )
+    assert run(build(plain), features, bags).index.tolist() == [0]
+    powered = run(build(replace(plain, own_score_power=8.0)), features, bags)
+    assert powered.index.tolist() == [2]
+    unweighted = run(build(plain), features, bags)
+    assert powered.losses == unweighted.losses
+
+
+def test_each_switch_is_felt(make_bags: MakeBags, make_features: MakeFeatures) -> None:
+    """Every field of the configuration changes a loss or the selection."""
+    bags, features = make_bags(12, 5, num_classes=1), make_features()
+    base = replace(paper_selection(), **SMALL)
+    changes: dict[str, SelectionConfig] = {
+        "guidance": replace(base, guidance=GuidanceConfig(enabled=False)),
+        "overlap": replace(base, guidance=GuidanceConfig(overlap="point")),
+        "positives": replace(base, positives=PositivesConfig(enabled=False)),
+        "negatives": replace(base, negatives=NegativesConfig(num_random=50)),
+        "parts": replace(base, negatives=NegativesConfig(num_parts=4)),
+        "mining": replace(base, mining=MiningConfig(enabled=False)),
+        "mask_crops": replace(base, mask_crops=True),
+        "exclude_rivals": replace(base, exclude_rivals=True),
+        "top_k": replace(base, top_k=3),
+        "selection_weight": replace(base, selection_weight=0.5),
+        "refinement_alpha": replace(base, refinement_alpha=0.5),
+    }
+    expected = run(build(base), features, bags)
+    for name, cfg in changes.items():
+        found = run(build(cfg), features, bags)
+        same = all(bool(found.losses[key] == expected.losses[key]) for key in LOSSES)
+        assert not (same and torch.equal(found.boxes, expected.boxes)), name
+
+
+def test_learns_to_choose_the_class_it_is_told(make_features: MakeFeatures) -> None:
+    """Three squares with one feature each; each click's bag holds its own square and a blank."""
+    features = [torch.zeros_like(level) for level in make_features()]
+    corners = torch.tensor([[8.0, 8], [72, 8], [8, 72]])
+    squares = torch.cat([corners, corners + 40], 1)
+    for level, feature in enumerate(features[:2]):
+        for n, (x1, y1, x2, y2) in enumerate((squares / (4 * 2**level)).long().tolist()):
+            feature[0, n, y1:y2, x1:x2] = 1
+    blank = torch.tensor([[80.0, 80, 120, 120]]).expand(3, 4)
+    shape = (3, 2)
+    bags = Bags(
+        boxes=torch.stack([blank, squares], 1),
+        valid=torch.ones(shape, dtype=torch.bool),
+        mask_crops=torch.ones(*shape, 7, 7),
+        holds_rival=torch.zeros(shape, dtype=torch.bool),
+        own_scores=torch.ones(shape),
+        masks=torch.zeros(*shape, 32, 32, dtype=torch.uint8),
+        labels=torch.arange(3),
+        points=squares[:, :2] + 20,
+        image_index=torch.zeros(3, dtype=torch.int64),
+        annotation_ids=torch.arange(3),
+    )
+    branch = build(SelectionConfig(negatives=NegativesConfig(num_random=16), **SMALL))
+    optimiser = torch.optim.Adam(branch.parameters(), lr=3e-3)
+    history = []
+    for _ in range(60):
+        losses = run(branch, features, bags).losses
+        total = torch.stack(list(losses.values())).sum()
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+        history.append(float(total.detach()))
+    assert history[-1] < 0.2 * history[0]
+    assert run(branch.eval(), features, bags).index.tolist() == [1, 1, 1]
+
+
+def test_autocast_selects_alike(make_bags: MakeBags, make_features: MakeFeatures) -> None:
+    branch, bags = build(SelectionConfig(**SMALL)), make_bags(6, 4)
+    expected = run(branch, make_features(), bags)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = run(branch, make_features(), bags)
+    for name in LOSSES:
+        assert found.losses[name].dtype == torch.float32
+        torch.testing.assert_close(found.losses[name], expected.losses[name], rtol=0.05, atol=0.01)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_equals_cpu(make_bags: MakeBags, make_features: MakeFeatures) -> None:
+    branch, bags = build(SelectionConfig(**SMALL)), make_bags(12, 5)
+    expected = run(branch, make_features(), bags)
+    features = [level.cuda() for level in make_features()]
+    generator = torch.Generator().manual_seed(0)
+    found = branch.cuda()(features, bags.to("cuda"), SIZES.cuda(), generator)
+    assert torch.equal(found.index.cpu(), expected.index)
+    for name in LOSSES:
+        torch.testing.assert_close(
+            found.losses[name].cpu(), expected.losses[name], rtol=1e-3, atol=1e-4
+        )

@@ -1,0 +1,79 @@
+import torch
+
+from sapnet.selection.mapping import boxes_to_proposals, rank_proposals, runners_up
+
+
+def test_largest_overlap_among_the_valid() -> None:
+    boxes = torch.tensor([[[0.0, 0, 10, 10], [0, 0, 10, 11], [0, 0, 10, 30]]])
+    refined = torch.tensor([[0.0, 0, 10, 10]])
+    valid = torch.tensor([[True, True, True]])
+    assert boxes_to_proposals(refined, boxes, valid).tolist() == [0]
+    assert boxes_to_proposals(refined, boxes, ~valid | valid.new_tensor([0, 1, 1])).tolist() == [1]
+
+
+def test_near_ties_go_to_the_better_score() -> None:
+    boxes = torch.tensor([[[0.0, 0, 10, 10], [0, 0, 10, 10.2], [0, 0, 10, 30]]])  # IoU 1, .98, .33
+    refined = torch.tensor([[0.0, 0, 10, 10]])
+    valid = torch.ones(1, 3, dtype=torch.bool)
+    scores = torch.tensor([[0.1, 0.2, 0.9]])
+    assert boxes_to_proposals(refined, boxes, valid, scores, 0.0).tolist() == [0]
+    assert boxes_to_proposals(refined, boxes, valid, scores, 0.05).tolist() == [1]
+    only = torch.tensor([[True, False, True]])
+    assert boxes_to_proposals(refined, boxes, only, scores, 0.05).tolist() == [0]
+
+
+def test_a_box_that_meets_no_proposal_still_gets_a_valid_one() -> None:
+    boxes = torch.tensor([[[0.0, 0, 10, 10], [0, 0, 5, 5]]])
+    refined = torch.tensor([[50.0, 50, 60, 60]])
+    valid = torch.tensor([[False, True]])
+    assert boxes_to_proposals(refined, boxes, valid).tolist() == [1]
+    assert boxes_to_proposals(refined, boxes, valid, torch.zeros(1, 2), 0.05).tolist() == [1]
+
+
+def test_rank_leaves_out_padding_and_the_chosen() -> None:
+    scores = torch.tensor([[0.3, 0.9, 0.5, 0.7]])
+    valid = torch.tensor([[True, True, True, False]])
+    order, count = rank_proposals(scores, valid)
+    assert order.tolist() == [[1, 2, 0, 3]]
+    assert count.tolist() == [3]
+    order, count = rank_proposals(scores, valid, torch.tensor([1]))
+    assert order[0, :2].tolist() == [2, 0]
+    assert count.tolist() == [2]
+
+
+def test_runners_up_best_worst_middle() -> None:
+    scores = torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]]).repeat(4, 1)
+    counts = torch.tensor([6, 4, 2, 1])
+    valid = torch.arange(6) < counts[:, None]
+    chosen = torch.tensor([5, 0, 0, 0])
+    order, exists = runners_up(scores, valid, chosen)
+    assert exists.tolist() == [
+        [True, True, True],
+        [True, True, True],
+        [True, False, False],
+        [False, False, False],
+    ]
+    assert order[0].tolist() == [4, 0, 2]
+    assert order[1].tolist() == [3, 1, 2]
+    assert order[2, 0].tolist() == 1
+
+
+def test_runners_up_of_small_bags() -> None:
+    for k, num_ranks in ((1, 0), (2, 1), (3, 2), (4, 3)):
+        scores, valid = torch.rand(2, k), torch.ones(2, k, dtype=torch.bool)
+        chosen = torch.zeros(2, dtype=torch.int64)
+        order, exists = runners_up(scores, valid, chosen)
+        assert order.shape == exists.shape == (2, num_ranks)
+        assert exists.all()
+        assert (order != 0).all()
+
+
+def test_empty() -> None:
+    for k in (0, 3):
+        scores = torch.zeros(0, k)
+        index = boxes_to_proposals(
+            torch.zeros(0, 4), torch.zeros(0, k, 4), scores > 0, scores, 0.05
+        )
+        assert index.shape == (0,)
+        order, exists = runners_up(scores, scores > 0, index)
+        assert order.shape == exists.shape == (0, max(min(k - 1, 3), 0))

@@ -1,0 +1,154 @@
+import pytest
+import torch
+from torch import Tensor
+from torchvision.ops import box_iou
+
+from sapnet.selection.config import NegativesConfig, PositivesConfig
+from sapnet.selection.sampling import (
+    clip_boxes,
+    is_background,
+    jitter_boxes,
+    keeps_clear,
+    place_parts,
+    random_boxes,
+    random_parts,
+    sample_background,
+    sample_parts,
+)
+
+
+def naive_background(
+    boxes: Tensor, positives: Tensor, image_index: Tensor, limit: float
+) -> list[list[bool]]:
+    """One random box against one positive box at a time."""
+    clear = []
+    for image, candidates in enumerate(boxes):
+        row = []
+        for candidate in candidates:
+            ious = [
+                box_iou(candidate[None], positive[None]).item()
+                for owner, bag in zip(image_index.tolist(), positives, strict=True)
+                for positive in bag
+                if owner == image
+            ]
+            row.append(all(iou < limit for iou in ious))
+        clear.append(row)
+    return clear
+
+
+def test_positives_by_hand() -> None:
+    cfg = PositivesConfig(fixed=(0.5,), lone=(0.1, 0.2), crowded=(0.1, -0.1))
+    boxes = torch.tensor([[0.0, 0, 10, 20], [0.0, 0, 10, 20]])
+    jittered = jitter_boxes(boxes, torch.tensor([1.0, 0.5]), cfg)
+    sides = jittered[..., 2:] - jittered[..., :2]
+    expected = torch.tensor([[1.5, 1.1, 1.2], [1.5, 1.2, 0.8]])[..., None] * torch.tensor([10, 20])
+    torch.testing.assert_close(sides, expected)
+    centers = (jittered[..., 2:] + jittered[..., :2]) / 2
+    torch.testing.assert_close(centers, torch.tensor([5.0, 10.0]).expand(2, 3, 2))
+
+
+def test_default_positives_shrink_only_near_rivals() -> None:
+    boxes = torch.tensor([[0.0, 0, 10, 10]]).repeat(2, 1)
+    jittered = jitter_boxes(boxes, torch.tensor([1.0, 0.99]), PositivesConfig())
+    assert jittered.shape == (2, 20, 4)
+    assert (jittered[..., 2] > 10).sum(1).tolist() == [20, 15]
+
+
+def test_no_objects_and_no_scales() -> None:
+    none = torch.zeros(0)
+    assert jitter_boxes(torch.zeros(0, 4), none, PositivesConfig()).shape == (0, 20, 4)
+    without = PositivesConfig(fixed=(), lone=(), crowded=())
+    assert jitter_boxes(torch.zeros(2, 4), torch.ones(2), without).shape == (2, 0, 4)
+
+
+def test_boxes_are_clipped_to_their_own_image() -> None:
+    boxes = torch.tensor([[[-5.0, -5, 50, 50]], [[-5.0, 10, 50, 20]]])
+    clipped = clip_boxes(boxes, torch.tensor([[20, 30], [40, 10]]))
+    assert clipped.tolist() == [[[0, 0, 30, 20]], [[0, 10, 10, 20]]]
+
+
+def test_random_boxes_span_image_and_overhang() -> None:
+    sizes = torch.tensor([[100, 200]])
+    corners = torch.tensor([[[0.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5]]])
+    boxes = random_boxes(corners, sizes, overhang=0.2)
+    expected = [[-40, -20, -40, -20], [200, 100, 240, 120], [-40, -20, 240, 120]]
+    torch.testing.assert_close(boxes[0, :3], torch.tensor(expected).float())
+    torch.testing.assert_close(boxes[0, 3], torch.tensor([80.0, 40, 160, 80]))
+
+
+def test_background_equals_pairwise_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sizes = torch.tensor([[60, 80], [90, 50], [40, 40]])
+    boxes = random_boxes(torch.rand(3, 40, 4, generator=generator), sizes, 0.2)
+    positives = random_boxes(torch.rand(3, 6, 4, generator=generator), sizes, 0.0)
+    positives = torch.stack([positives[0], positives[0].flip(0), positives[2]])
+    positives[0, 3:] = 0  # padding
+    image_index = torch.tensor([0, 0, 2])  # the middle image has no objects
+    clear = is_background(boxes, positives, image_index, 0.3)
+    assert clear.tolist() == naive_background(boxes, positives, image_index, 0.3)
+    assert 0 < clear[0].sum() < 40
+    assert clear[1].all()
+
+
+@pytest.mark.parametrize("limit", [0.1, 0.3, 0.7])
+def test_keeping_clear_equals_all_ious(limit: float) -> None:
+    torch.manual_seed(0)
+    boxes = random_boxes(torch.rand(2, 300, 4), torch.tensor([[64, 64]] * 2), 0.1)
+    expected = (box_iou(boxes[0], boxes[1]) < limit).all(1)
+    assert torch.equal(keeps_clear(boxes[0], boxes[1], limit), expected)
+    assert keeps_clear(boxes[0], boxes[1][:0], limit).all()
+
+
+def test_sample_background_follows_the_config() -> None:
+    cfg = NegativesConfig(overhang=0.0, background_iou=0.5)
+    uniforms = torch.tensor([[[0.0, 0, 1, 1], [0.0, 0, 0.25, 0.25]]])
+    sizes, image_index = torch.tensor([[40, 40]]), torch.tensor([0])
+    whole = torch.tensor([[[0.0, 0, 40, 40]]])
+    boxes, counts = sample_background(uniforms, sizes, whole, image_index, cfg)
+    assert boxes.tolist() == [[[0, 0, 40, 40], [0, 0, 10, 10]]]
+    assert counts.tolist() == [[False, True]]
+
+
+def test_parts_lie_inside_and_keep_their_smallest_side() -> None:
+    torch.manual_seed(0)
+    parts = random_parts(torch.rand(500, 4), 0.25)
+    sides = parts[:, 2:] - parts[:, :2]
+    assert parts.min() >= 0
+    assert parts.max() <= 1
+    assert sides.min() >= 0.25 - 1e-6
+    assert sides.max() > 0.95
+    boxes = place_parts(torch.tensor([[10.0, 20, 30, 60]]), parts[None])
+    assert (boxes[0, :, :2] >= torch.tensor([10, 20])).all()
+    assert (boxes[0, :, 2:] <= torch.tensor([30.001, 60.001])).all()
+
+
+def test_sampled_parts_overlap_less_than_the_limit() -> None:
+    torch.manual_seed(0)
+    boxes = torch.tensor([[0.0, 0, 100, 50], [0.0, 0, 4, 4]])
+    parts, counts = sample_parts(
+        torch.rand(2, 200, 4), boxes, torch.tensor([16.0, 16.0]), NegativesConfig()
+    )
+    iou = box_iou(boxes[:1], parts[0])[0]
+    assert torch.equal(counts[0], iou < 0.5)
+    assert 50 < counts[0].sum() < 200
+    assert not counts[1].any()  # 16 px^2 is not more than 16
+
+
+def test_central_half_by_hand() -> None:
+    half = torch.tensor([[[0.25, 0.25, 0.75, 0.75]]])
+    boxes = torch.tensor([[0.0, 0, 40, 80], [10.0, 10, 20, 20]])
+    expected = [[[10, 20, 30, 60]], [[12.5, 12.5, 17.5, 17.5]]]
+    assert place_parts(boxes, half).tolist() == expected
+
+
+def test_no_objects() -> None:
+    sizes, none = torch.tensor([[40, 40], [20, 20]]), torch.zeros(0, dtype=torch.int64)
+    _, counts = sample_background(
+        torch.rand(2, 5, 4), sizes, torch.zeros(0, 3, 4), none, NegativesConfig()
+    )
+    assert counts.all()
+    parts, counts = sample_parts(
+        torch.rand(0, 2, 4), torch.zeros(0, 4), torch.zeros(0), NegativesConfig()
+    )
+    assert parts.shape == (0, 2, 4)
+    assert counts.shape == (0, 2)

@@ -1,0 +1,54 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from sapnet.selection.config import MultiMaskConfig, SelectionConfig, paper_selection
+from sapnet.selection.targets import instance_targets
+from sapnet.structures import Bags, Selection
+
+MakeBags = Callable[..., Bags]
+
+
+def select_first(bags: Bags) -> Selection:
+    scores = torch.linspace(1, 0.1, bags.num_proposals).expand(bags.valid.shape)
+    index = torch.zeros(bags.num_objects, dtype=torch.int64)
+    return Selection(index=index, boxes=bags.boxes[:, 0], scores=scores, losses={})
+
+
+def test_chosen_and_ranked_masks(make_bags: MakeBags) -> None:
+    bags = make_bags(1, 6)
+    targets = instance_targets(bags, select_first(bags), paper_selection())
+    assert torch.equal(targets.masks, bags.masks[:, 0])
+    assert torch.equal(targets.ranked_masks, bags.masks[:, [1, 5, 3]])  # best, worst, middle
+    assert targets.ranked_valid.all()
+    assert torch.equal(targets.labels, bags.labels)
+
+
+def test_rivals_are_no_runners_up(make_bags: MakeBags) -> None:
+    bags = make_bags(1, 4)
+    bags = replace(bags, holds_rival=torch.tensor([[False, True, False, False]]))
+    targets = instance_targets(bags, select_first(bags), SelectionConfig())
+    assert torch.equal(targets.ranked_masks[:, :2], bags.masks[:, [2, 3]])
+    assert targets.ranked_valid.tolist() == [[True, True, False]]
+
+
+def test_without_runners_up(make_bags: MakeBags) -> None:
+    bags = make_bags(3, 4)
+    cfg = SelectionConfig(multi_mask=MultiMaskConfig(enabled=False))
+    targets = instance_targets(bags, select_first(bags), cfg)
+    assert targets.ranked_masks.shape == (3, 0, *bags.masks.shape[2:])
+    one = make_bags(3, 1)
+    assert instance_targets(one, select_first(one), SelectionConfig()).ranked_valid.shape == (3, 0)
+
+
+def test_empty(make_bags: MakeBags) -> None:
+    for num_proposals in (0, 4):
+        bags = make_bags(0, num_proposals)
+        selection = Selection(
+            index=torch.zeros(0, dtype=torch.int64),
+            boxes=torch.zeros(0, 4),
+            scores=torch.zeros(0, num_proposals),
+            losses={},
+        )
+        assert instance_targets(bags, selection, SelectionConfig()).num_objects == 0
