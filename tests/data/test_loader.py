@@ -31,6 +31,17 @@ def test_without_shuffling() -> None:
     assert list(EpochSampler([], shuffle=True)) == []
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_ranks_share_the_images(shuffle: bool) -> None:
+    samplers = [EpochSampler(range(10), shuffle=shuffle, seed=1, share=(r, 4)) for r in range(4)]
+    shares = [list(sampler) for sampler in samplers]
+    assert [len(share) for share in shares] == [3, 3, 3, 3]  # equal, else ranks would wait
+    assert [len(sampler) for sampler in samplers] == [3, 3, 3, 3]
+    together = [index for step in zip(*shares, strict=True) for index in step]
+    whole = list(EpochSampler(range(10), shuffle=shuffle, seed=1))
+    assert together == whole + whole[:2]
+
+
 def dataset_of(store: SimpleNamespace) -> ClickDataset:
     return ClickDataset(store.folder, store, DatasetConfig(augment=AUGMENT), train=True)  # type: ignore[arg-type]
 
