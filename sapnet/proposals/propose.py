@@ -19,6 +19,8 @@ from sapnet.structures import Click, ClickSet, ImageRecord, StoredObject
 
 logger = logging.getLogger(__name__)
 
+_SKIP_HINT = "(--skip-errors leaves such images out.)"
+
 
 @dataclass(frozen=True)
 class SkippedImage:
@@ -63,7 +65,7 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
     """Reads the clicks, builds the proposer and proposes; what `sapnet propose` runs.
 
     Raises:
-        FileNotFoundError: a file or image is missing.
+        FileNotFoundError: a file is missing.
         ValueError: a wrong setting, click, image, or store.
     """
     from sapnet.data.clicks import load_clicks
@@ -103,8 +105,8 @@ def propose_dataset(
         What was done, and which images were skipped if that was asked for.
 
     Raises:
-        FileNotFoundError: images are missing, found before any work starts.
-        ValueError: an image cannot be read or has another size than listed.
+        ValueError: an image is missing, cannot be read, or has another size than listed. What the
+            files' headers tell is found before any work starts.
         StoreError: `out` was made of other settings or data.
     """
     run = run or RunConfig()
@@ -166,8 +168,7 @@ class _DescribeImage:
             if self.skip_errors:
                 return str(error)
             raise ValueError(
-                f"image {task.image.image_id}, {task.path}: {error}. Repair or drop the image, or "
-                "leave such images out with --skip-errors."
+                f"image {task.image.image_id}, {task.path}: {error} {_SKIP_HINT}"
             ) from error
 
     def _describe(self, task: ImageTask) -> list[StoredObject]:
@@ -187,17 +188,20 @@ def _check_images(
     from sapnet.data.clicks import check_images
 
     of_image = _clicks_of_images(clicks)
-    if not skip_errors:
-        kept = tuple(click for image in clicks.images for click in of_image[image.image_id])
-        return check_images(replace(clicks, clicks=kept), images_dir), []
     parts: list[ClickSet] = []
-    skipped = []
+    skipped: list[SkippedImage] = []
     for image in clicks.images:
         part = ClickSet((image,), clicks.categories, of_image[image.image_id])
         try:
             parts.append(check_images(part, images_dir))
         except (OSError, ValueError) as error:
             skipped.append(SkippedImage(image.image_id, image.file_name, str(error)))
+    if skipped and not skip_errors:
+        first = skipped[0]
+        raise ValueError(
+            f"{len(skipped)} of {len(clicks.images)} images cannot be used; the first is image "
+            f"{first.image_id}, {first.file_name}: {first.reason} {_SKIP_HINT}"
+        )
     readable = ClickSet(
         images=tuple(image for part in parts for image in part.images),
         categories=clicks.categories,

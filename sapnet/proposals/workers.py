@@ -71,13 +71,10 @@ def map_in_order(
 
 
 def _start_worker(function: Callable[[Any], Any]) -> None:
-    import torch
-
     global _work
     # Ctrl-C is the parent's to handle; and a parent that was killed cannot end its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
     _work = function
 
 

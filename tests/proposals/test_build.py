@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sapnet.proposals.build import build_proposer, find_parts
+from sapnet.proposals.config import ProposeConfig
+from sapnet.structures import Click, ClickSet
+
+CLICKS = ClickSet((), (), (Click(1, 1, 1, ((0.5, 0.5),)),))
+
+
+def config(folder: Path, **values: object) -> ProposeConfig:
+    paths = {"images": folder / "images", "clicks": folder / "c.json", "out": folder / "out"}
+    return ProposeConfig(**{**paths, **values})  # type: ignore[arg-type]  # by name
+
+
+def test_sam_takes_the_flat_settings(tmp_path: Path, sam_checkpoint: Path) -> None:
+    cfg = config(
+        tmp_path,
+        proposer="sam",
+        checkpoint=str(sam_checkpoint),
+        device="cpu",
+        precision="float32",
+        points_per_chunk=3,
+        box_prompts=False,
+    )
+    proposer = build_proposer(cfg, CLICKS)
+    assert proposer.name == "sam"
+    assert vars(proposer)["cfg"].points_per_chunk == 3
+    assert proposer.settings == {"checkpoint": str(sam_checkpoint), "box_prompts": False}
+
+
+def test_file_is_compared_with_the_clicks(tmp_path: Path) -> None:
+    path = tmp_path / "proposals.json"
+    path.write_text(json.dumps([]))
+    with pytest.raises(ValueError, match="no proposals for annotation_id 1"):
+        build_proposer(config(tmp_path, proposer="file", file=path), CLICKS)
+
+
+def test_regions_take_the_number_of_proposals(tmp_path: Path) -> None:
+    pytest.importorskip("sapnet.proposals.regions")
+    eight = build_proposer(config(tmp_path, num_proposals=8), CLICKS)
+    other = build_proposer(config(tmp_path, num_proposals=5), CLICKS)
+    assert (eight.name, other.name) == ("regions", "regions")
+    assert eight.settings != other.settings
+
+
+def test_parts_in_the_images_folder_or_beside_it(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    with pytest.raises(FileNotFoundError, match=r"parts.json.*synthetic set only.*--file"):
+        find_parts(images)
+    (tmp_path / "parts.json").write_text("{}")
+    assert find_parts(images) == tmp_path / "parts.json"
+    (images / "parts.json").write_text("{}")
+    assert find_parts(images) == images / "parts.json"
