@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OPEN_SHARDS = 64
-"""Shards kept mapped at once: bounds the open files of a process, whatever the store's size."""
+OPEN_SHARDS = 512
+"""Shards kept mapped at once, some 10 kB each: bounds a process's memory, whatever the store."""
 
 
 class ProposalStore:

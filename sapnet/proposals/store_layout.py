@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ def complete_shards(store: Path) -> list[int]:
     )
 
 
+@cache
 def object_schema() -> pa.Schema:
     """Columns of an objects file. K-long lists are flat: K boxes are 4 K numbers."""
     import pyarrow as pa
@@ -63,6 +65,7 @@ def object_schema() -> pa.Schema:
     )
 
 
+@cache
 def image_schema() -> pa.Schema:
     """Columns of an images file; `first_object` is a row of the shard's objects file."""
     import pyarrow as pa

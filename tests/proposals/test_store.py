@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sapnet.proposals import store as store_module
 from sapnet.proposals.manifest import Manifest, StoreError, load_manifest
-from sapnet.proposals.store import OPEN_SHARDS, ProposalStore
+from sapnet.proposals.store import ProposalStore
 from sapnet.proposals.store_writer import ProposalWriter
 from sapnet.structures import RLE, Category, Click, ImageRecord, Proposals, StoredObject
 
@@ -162,14 +163,15 @@ def test_forked_worker_reads(tmp_path: Path) -> None:
     worker.join()
 
 
-def test_open_files_are_bounded(tmp_path: Path) -> None:
-    count = OPEN_SHARDS + 9
+def test_mapped_shards_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "OPEN_SHARDS", 4)
+    count = 9
     with ProposalWriter(tmp_path / "store", manifest(count), shard_images=1) as writer:
         for index in range(count):
             writer.add(image(index), [stored_object(index, index)])
     store = ProposalStore(tmp_path / "store")
     objects = [store.objects_of_image(index)[0] for index in range(count)]
-    assert len(store._mapped) == OPEN_SHARDS
+    assert len(store._mapped) == 4
     for index, found in enumerate(objects):
         assert_same_object(found, stored_object(index, index))
 
