@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
-from sapnet.proposals.simulated_masks import Jitter, ObjectView, draw_candidate
+from sapnet.proposals.simulated_masks import draw_masks
 from sapnet.proposals.simulated_parts import PartsFile, TrueObject
+from sapnet.proposals.simulated_view import ObjectView
 from sapnet.structures import Click, Proposals
 
 if TYPE_CHECKING:
@@ -51,12 +52,12 @@ class SimulatedConfig:
     num_candidates: tuple[int, int] = (6, 8)
     boundary_error: float = 0.11
     score_noise: float = 0.05
-    part_score: float = 0.88
+    part_score: float = 0.885
     eroded_score: float = 0.80
     union_score: float = 0.86
     whole_score: float = 0.87
-    group_score: float = 0.80
-    leak_score: float = 0.76
+    group_score: float = 0.82
+    leak_score: float = 0.80
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -117,9 +118,8 @@ class SimulatedProposer:
         view = ObjectView.of(scene, click)
         count = int(rng.integers(self._cfg.num_candidates[0], self._cfg.num_candidates[1] + 1))
         kinds = list(_kinds(view, count))
-        jitter = Jitter(self._cfg.boundary_error, rng)
-        crops = np.stack([draw_candidate(view, kind, jitter) for kind in kinds])
-        rles = encode_masks(view.to_image(crops))
+        masks = draw_masks(view, kinds, self._cfg.boundary_error, rng)
+        rles = encode_masks(view.to_image(masks))
         means = np.array([self._cfg.mean_score(kind) for kind in kinds])
         scores = means + self._cfg.score_noise * rng.standard_normal(count)
         return Proposals(

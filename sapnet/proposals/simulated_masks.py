@@ -1,22 +1,10 @@
-"""The masks of the simulated proposer: parts, unions, wholes, groups and leaks, imprecise."""
+"""The masks of the simulated proposer: parts, unions, wholes, groups and leaks, made imprecise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
-from PIL import Image
 
-from sapnet.data.synthetic.contact import touching_pairs
-from sapnet.proposals.simulated_parts import TrueObject
-from sapnet.structures import Click
-
-GROUP_REACH = 0.5
-"""Largest gap to an object that is taken into a group, relative to the object's longest side."""
-
-CROP_MARGIN = 0.4
-"""Room round the object for leaks and displaced outlines, relative to its longest side."""
+from sapnet.proposals.simulated_view import ObjectView
 
 FIELD_CELLS = 5
 """Independent displacements along each side of the crop; smooth in between."""
@@ -33,162 +21,100 @@ BLOB_INWARD = 0.25
 UNION_LEAKS = 0.25
 """Share of the leaks that start from a union of parts instead of the whole."""
 
-
-@dataclass(frozen=True)
-class Jitter:
-    """How imprecise the masks are.
-
-    Attributes:
-        boundary_error: typical displacement of the outline, see `SimulatedConfig`.
-        rng: of the object.
-    """
-
-    boundary_error: float
-    rng: np.random.Generator
+FADE_RADIUS = 0.15
+"""Distance from the click at which displacement sets in, relative to the square root of the area:
+no segmenter errs at the very point it is shown."""
 
 
-@dataclass(frozen=True)
-class ObjectView:
-    """What there is to see round one clicked object, on a crop of its image.
-
-    Attributes:
-        part_map: (h, w) uint8, 1 + index of the visible part of the object, 0 elsewhere.
-        num_parts: visible parts.
-        partner: (h, w) bool, the neighbour of the object's group; all False without one.
-        others: (h, w) bool, pixels of all other objects.
-        anchor: (row, column) of the object's pixel that was clicked, or of the nearest one.
-        origin: (top, left) of the crop in the image.
-        image_size: (height, width).
-    """
-
-    part_map: np.ndarray
-    num_parts: int
-    partner: np.ndarray
-    others: np.ndarray
-    anchor: tuple[int, int]
-    origin: tuple[int, int]
-    image_size: tuple[int, int]
-
-    @classmethod
-    def of(cls, scene: Mapping[int, TrueObject], click: Click) -> ObjectView:
-        """The view of the clicked object.
-
-        Args:
-            scene: all objects of the image by annotation id.
-            click: the click, original frame.
-        """
-        clicked = scene[click.annotation_id]
-        partner = _partner(clicked, scene)
-        height, width = clicked.part_map.shape
-        top, left, bottom, right = _crop_box(clicked, partner)
-        window = (slice(max(0, top), min(height, bottom)), slice(max(0, left), min(width, right)))
-        part_map = clicked.part_map[window]
-        others = np.zeros(part_map.shape, bool)
-        for other in scene.values():
-            if other is not clicked:
-                others |= other.part_map[window] > 0
-        origin = (window[0].start, window[1].start)
-        return cls(
-            part_map=part_map,
-            num_parts=clicked.num_parts,
-            partner=np.zeros_like(others) if partner is None else partner.part_map[window] > 0,
-            others=others,
-            anchor=_nearest_pixel(part_map, click.point[1] - origin[0], click.point[0] - origin[1]),
-            origin=origin,
-            image_size=(height, width),
-        )
-
-    @property
-    def has_group(self) -> bool:
-        """Whether there is a neighbour to be taken in."""
-        return bool(self.partner.any())
-
-    @property
-    def clicked_part(self) -> np.ndarray:
-        """(h, w) bool, the part under the click."""
-        return self.part_map == self.part_map[self.anchor]
-
-    def to_image(self, crops: np.ndarray) -> np.ndarray:
-        """(K, h, w) masks of the crop as (K, H, W) masks of the image."""
-        masks = np.zeros((len(crops), *self.image_size), np.uint8)
-        (top, left), (height, width) = self.origin, crops.shape[1:]
-        masks[:, top : top + height, left : left + width] = crops
-        return masks
-
-
-def draw_candidate(view: ObjectView, kind: str, jitter: Jitter) -> np.ndarray:
-    """One imprecise mask.
+def draw_masks(
+    view: ObjectView, kinds: list[str], boundary_error: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Imprecise masks of the given kinds.
 
     Args:
         view: the object.
-        kind: "part", "eroded", "union", "whole", "group" or "leak"; a union needs three parts.
-        jitter: how imprecise.
+        kinds: K of "part", "eroded", "union", "whole", "group", "leak"; a union needs three parts.
+        boundary_error: typical displacement of the outlines, see `SimulatedConfig`.
+        rng: of the object.
 
     Returns:
-        (h, w) bool on the view's crop, never empty: the clicked pixel of the object is always in.
+        (K, h, w) bool on the view's crop, none empty: the object's clicked pixel is in all.
     """
-    whole = view.part_map > 0
+    exact = np.stack([_exact_mask(view, kind, rng) for kind in kinds])
+    shrink = np.where([kind == "eroded" for kind in kinds], rng.uniform(*SHRINK, len(kinds)), 1.0)
+    return displace(exact, view.anchor, boundary_error, shrink.astype(np.float32), rng)
+
+
+def displace(
+    masks: np.ndarray,
+    anchor: tuple[int, int],
+    boundary_error: float,
+    shrink: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Masks with their outlines smoothly displaced; the anchor pixel stays as it is.
+
+    Args:
+        masks: (K, h, w) bool.
+        anchor: (row, column) of the fixed pixel.
+        boundary_error: displacement relative to a mask's area over the length of its outline.
+        shrink: (K,) size of the result relative to the mask, about the anchor, at most 1.
+        rng: draws the displacements.
+
+    Returns:
+        (K, h, w) bool.
+    """
+    num_masks, height, width = masks.shape
+    area = np.count_nonzero(masks, axis=(1, 2)).astype(np.float32)
+    steps = np.count_nonzero(masks[:, 1:] != masks[:, :-1], axis=(1, 2)) + np.count_nonzero(
+        masks[:, :, 1:] != masks[:, :, :-1], axis=(1, 2)
+    )
+    # Steps between pixels overstate the length of slanted outlines by 4 / pi.
+    amplitude = boundary_error * area / np.maximum(1.0, np.pi / 4 * steps)
+    rows = np.arange(height, dtype=np.float32)[:, None] - anchor[0]
+    columns = np.arange(width, dtype=np.float32)[None, :] - anchor[1]
+    spread = -0.5 / (FADE_RADIUS**2 * area + 1)
+    fade = 1 - np.exp((rows**2 + columns**2) * spread[:, None, None])  # (K, h, w)
+    fade *= amplitude[:, None, None].astype(np.float32)
+    shifts = _smooth_fields((2, num_masks), (height, width), rng)
+    zoom = 1 / shrink[:, None, None]
+    source_y = _to_pixels(rows * zoom + fade * shifts[0], anchor[0])
+    source_x = _to_pixels(columns * zoom + fade * shifts[1], anchor[1])
+    moved = masks[
+        np.arange(num_masks)[:, None, None],
+        source_y.clip(0, height - 1),
+        source_x.clip(0, width - 1),
+    ]
+    inside = (source_y >= 0) & (source_y < height) & (source_x >= 0) & (source_x < width)
+    # A mask cut by the image's border goes on behind it; a shrunken one must not.
+    displaced: np.ndarray = moved & (inside | (zoom <= 1))
+    return displaced
+
+
+def _exact_mask(view: ObjectView, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """(h, w) bool mask of a kind, before it is made imprecise."""
+    whole: np.ndarray = view.part_map > 0
     match kind:
-        case "part":
-            return _displace(view.clicked_part, view.anchor, jitter)
-        case "eroded":
-            shrink = float(jitter.rng.uniform(*SHRINK))
-            return _displace(view.clicked_part, view.anchor, jitter, shrink)
+        case "part" | "eroded":
+            mask = view.clicked_part
         case "union":
-            return _displace(_union(view, jitter.rng), view.anchor, jitter)
+            mask = _union(view, rng)
         case "whole":
-            return _displace(whole, view.anchor, jitter)
+            mask = whole
         case "group":
-            return _displace(whole | view.partner, view.anchor, jitter)
+            mask = whole | view.partner
         case "leak":
-            from_union = view.num_parts >= 3 and jitter.rng.random() < UNION_LEAKS
-            source = _union(view, jitter.rng) if from_union else whole
-            leaked = source | (_blob(source, jitter.rng) & ~view.others & ~(whole & ~source))
-            return _displace(leaked, view.anchor, jitter)
+            from_union = view.num_parts >= 3 and rng.random() < UNION_LEAKS
+            source = _union(view, rng) if from_union else whole
+            mask = source | (_blob(source, rng) & ~view.others & ~whole)
         case _:
             raise ValueError(f"unknown kind of simulated mask: {kind!r}")
-
-
-def _partner(clicked: TrueObject, scene: Mapping[int, TrueObject]) -> TrueObject | None:
-    """The object a group mask takes in: a touching one of the class, else the nearest one."""
-    touching = [scene[annotation_id] for annotation_id in clicked.neighbours]
-    others = [other for other in scene.values() if other is not clicked]
-    reach = GROUP_REACH * _longest_side(clicked)
-    candidates = touching or [other for other in others if _gap(clicked, other) <= reach]
-    return min(candidates, key=lambda other: _gap(clicked, other), default=None)
-
-
-def _gap(first: TrueObject, second: TrueObject) -> float:
-    """Pixels between two boxes; 0 where they overlap."""
-    vertical = max(first.box[0], second.box[0]) - min(first.box[2], second.box[2])
-    horizontal = max(first.box[1], second.box[1]) - min(first.box[3], second.box[3])
-    return float(np.hypot(max(0, vertical), max(0, horizontal)))
-
-
-def _longest_side(true_object: TrueObject) -> int:
-    top, left, bottom, right = true_object.box
-    return max(bottom - top, right - left)
-
-
-def _crop_box(clicked: TrueObject, partner: TrueObject | None) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) round the object and its partner; may exceed the image."""
-    boxes = np.array([clicked.box if other is None else other.box for other in (None, partner)])
-    margin = int(np.ceil(CROP_MARGIN * _longest_side(clicked)))
-    top, left = (int(edge) - margin for edge in boxes[:, :2].min(axis=0))
-    bottom, right = (int(edge) + margin for edge in boxes[:, 2:].max(axis=0))
-    return top, left, bottom, right
-
-
-def _nearest_pixel(part_map: np.ndarray, y: float, x: float) -> tuple[int, int]:
-    """(row, column) of the object's pixel whose centre is nearest to (y, x), crop frame."""
-    rows, columns = np.nonzero(part_map)
-    nearest = int(np.argmin((rows + 0.5 - y) ** 2 + (columns + 0.5 - x) ** 2))
-    return int(rows[nearest]), int(columns[nearest])
+    return mask
 
 
 def _union(view: ObjectView, rng: np.random.Generator) -> np.ndarray:
     """(h, w) bool, the clicked part and 1 .. P - 2 others, grown from neighbour to neighbour."""
-    pairs = touching_pairs(view.part_map, min_contacts=1)
+    pairs = view.part_pairs
     chosen = {int(view.part_map[view.anchor])}
     for _ in range(int(rng.integers(1, view.num_parts - 1))):
         next_to = sorted(
@@ -214,42 +140,28 @@ def _blob(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return ellipse
 
 
-def _displace(
-    mask: np.ndarray, anchor: tuple[int, int], jitter: Jitter, shrink: float = 1.0
+def _smooth_fields(
+    count: tuple[int, int], size: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """The mask with its outline smoothly displaced; the anchor pixel stays as it is.
+    """(*count, h, w) float32 smooth random fields of about unit variance."""
+    cells = rng.standard_normal((*count, FIELD_CELLS, FIELD_CELLS), np.float32)
+    down, across = (_interpolation(side) for side in size)
+    fields: np.ndarray = down @ cells @ across.T
+    return fields
 
-    Args:
-        mask: (h, w) bool.
-        anchor: (row, column) of the fixed pixel.
-        jitter: how far.
-        shrink: size of the result relative to the mask, about the anchor.
+
+def _interpolation(side: int) -> np.ndarray:
+    """(side, FIELD_CELLS) float32 weights from cells to pixels: normalised Gaussian bumps.
+
+    Normalised by the root of the sum of squares, so that the field's variance is 1 everywhere.
     """
-    height, width = mask.shape
-    area = np.count_nonzero(mask)
-    # Steps between pixels overstate the length of slanted outlines by 4 / pi.
-    outline = (
-        np.pi
-        / 4
-        * (np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1]))
-    )
-    amplitude = jitter.boundary_error * area / max(1.0, outline)
-    rows = np.arange(height, dtype=np.float32)[:, None] - anchor[0]
-    columns = np.arange(width, dtype=np.float32)[None, :] - anchor[1]
-    # Displacement fades out towards the click: no segmenter errs at the very point it is shown.
-    fade = amplitude * (1 - np.exp(-(rows**2 + columns**2) / (0.04 * area + 1)))
-    shift_y, shift_x = (fade * _smooth_normal((height, width), jitter.rng) for _ in range(2))
-    source_y = np.rint(rows / shrink + anchor[0] + shift_y).astype(np.int64)
-    source_x = np.rint(columns / shrink + anchor[1] + shift_x).astype(np.int64)
-    inside = (source_y >= 0) & (source_y < height) & (source_x >= 0) & (source_x < width)
-    moved = mask[source_y.clip(0, height - 1), source_x.clip(0, width - 1)]
-    # A mask that is cut by the image border goes on behind it; only shrinking looks beyond.
-    return moved & inside if shrink < 1 else moved
+    pixels = np.linspace(0, FIELD_CELLS - 1, side, dtype=np.float32)
+    bumps = np.exp(-((pixels[:, None] - np.arange(FIELD_CELLS, dtype=np.float32)) ** 2))
+    weights: np.ndarray = bumps / np.linalg.norm(bumps, axis=1, keepdims=True)
+    return weights
 
 
-def _smooth_normal(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """(h, w) float32 smooth field of about unit variance."""
-    grid = rng.standard_normal((FIELD_CELLS, FIELD_CELLS), np.float32)
-    height, width = size
-    resized = Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(resized)
+def _to_pixels(offset: np.ndarray, anchor: int) -> np.ndarray:
+    """Index of the nearest pixel at an offset from the anchor."""
+    pixels: np.ndarray = np.rint(offset).astype(np.int32) + np.int32(anchor)
+    return pixels

@@ -15,7 +15,8 @@ def touching_pairs(label_map: np.ndarray, min_contacts: int = 3) -> list[tuple[i
     Returns:
         Pairs (a, b), a < b, sorted.
     """
-    low, high = [], []
+    base = int(label_map.max(initial=0)) + 1
+    codes = []
     for first, second in (
         (label_map[:, 1:], label_map[:, :-1]),
         (label_map[1:], label_map[:-1]),
@@ -23,8 +24,7 @@ def touching_pairs(label_map: np.ndarray, min_contacts: int = 3) -> list[tuple[i
         (label_map[1:, :-1], label_map[:-1, 1:]),
     ):
         contact = (first != second) & (first > 0) & (second > 0)
-        low.append(np.minimum(first[contact], second[contact]))
-        high.append(np.maximum(first[contact], second[contact]))
-    pairs = np.stack([np.concatenate(low), np.concatenate(high)], axis=1)
-    found, counts = np.unique(pairs, axis=0, return_counts=True)
-    return [(int(a), int(b)) for a, b in found[counts >= min_contacts]]
+        a, b = first[contact].astype(np.int64), second[contact].astype(np.int64)
+        codes.append(np.minimum(a, b) * base + np.maximum(a, b))
+    found, counts = np.unique(np.concatenate(codes), return_counts=True)
+    return [divmod(code, base) for code in found[counts >= min_contacts].tolist()]

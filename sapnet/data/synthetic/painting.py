@@ -17,6 +17,9 @@ HUE_JITTER = 0.03
 VALUE_JITTER = 0.12
 """Largest relative change of a part's brightness."""
 
+PLAIN_VALUE = 0.3
+"""The plain texture: this far from the middle towards the bright colour."""
+
 NOISE_TILE = 64
 """Side of the noise texture's repeated tile."""
 
@@ -35,7 +38,8 @@ def paint_background(size: tuple[int, int], rng: np.random.Generator) -> np.ndar
         u, v = _rotate(columns, rows, rng.uniform(0, np.pi), rng.uniform(10, 40))
         mix = mix + np.float32(0.5) * texture_values(texture, u, v, rng)
     mix = np.clip(0.5 + 0.4 * mix, 0, 1).astype(np.float32)[..., None]
-    return first + mix * (second - first)
+    background: np.ndarray = first + mix * (second - first)
+    return background
 
 
 def paint_sprite(
@@ -115,31 +119,32 @@ def texture_values(
     Args:
         texture: which.
         u: float32 coordinates along the part's axis, 1 = the part's radius.
-        v: float32 coordinates across it; broadcast against u.
+        v: float32 coordinates across it, of the same shape.
         rng: draws frequency and phase.
 
     Returns:
-        Float32 in [-1, 1], the shape of u and v broadcast.
+        Float32 in [-1, 1], of the same shape.
     """
     phase = rng.uniform(0, 2 * np.pi, 2).astype(np.float32)
     frequency = np.float32(rng.uniform(0.85, 1.2))
     match texture:
         case "stripes":
-            return np.sign(np.sin(7 * frequency * u + phase[0])) + 0 * v
+            values: np.ndarray = np.sign(np.sin(7 * frequency * u + phase[0]))
         case "checks":
-            return np.sign(np.sin(5 * frequency * u + phase[0]) * np.sin(5 * frequency * v))
+            values = np.sign(np.sin(5 * frequency * u + phase[0]) * np.sin(5 * frequency * v))
         case "dots":
             waves = np.sin(6 * frequency * u + phase[0]) + np.sin(6 * frequency * v + phase[1])
-            return np.where(waves > 0.7, np.float32(1), np.float32(-1))
+            values = np.where(waves > 0.7, np.float32(1), np.float32(-1))
         case "gradient":
-            return np.clip(u * frequency + 0 * v, -1, 1)
+            values = np.clip(u * frequency, -1, 1)
         case "noise":
             scale = 8 * frequency
             rows = (v * scale + phase[0] * NOISE_TILE).astype(np.int64) % NOISE_TILE
             columns = (u * scale + phase[1] * NOISE_TILE).astype(np.int64) % NOISE_TILE
-            return _noise_tile()[rows, columns]
+            values = _noise_tile()[rows, columns]
         case "plain":
-            return np.full(np.broadcast(u, v).shape, 0.3, np.float32)
+            values = np.full(u.shape, PLAIN_VALUE, np.float32)
+    return values
 
 
 def smooth_field(size: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:

@@ -62,11 +62,11 @@ def part_outline(shape: Shape) -> np.ndarray:
         case "hexagon":
             outline = _on_circle(6, 0.0)
         case "bar":
-            outline = np.array([(-1.0, -0.36), (1.0, -0.36), (1.0, 0.36), (-1.0, 0.36)])
+            outline = np.array([(-0.93, -0.34), (0.93, -0.34), (0.93, 0.34), (-0.93, 0.34)])
         case "star":
             outline = _on_circle(10, 0.0) * np.where(np.arange(10) % 2, 0.5, 1.0)[:, None]
         case "cross":
-            arm = np.array([(0.95, -0.35), (0.95, 0.35), (0.35, 0.35)])
+            arm = np.array([(0.93, -0.35), (0.93, 0.35), (0.35, 0.35)])
             turn = np.array([(0.0, 1.0), (-1.0, 0.0)])
             outline = np.concatenate([arm @ np.linalg.matrix_power(turn, k) for k in range(4)])
         case "halfdisk":

@@ -94,7 +94,8 @@ def _outline(part: ArrangedPart, radius: float) -> np.ndarray:
     """(V, 2) outline of a part in the frame of its object."""
     cosine, sine = np.cos(part.angle), np.sin(part.angle)
     turned = part_outline(PART_KINDS[part.kind].shape) @ np.array([(cosine, sine), (-sine, cosine)])
-    return turned * radius + np.array(part.center)
+    placed: np.ndarray = turned * radius + np.array(part.center)
+    return placed
 
 
 def _trim(sprite: Sprite) -> Sprite:
