@@ -52,9 +52,7 @@ class SelectionBranch(nn.Module):
     def __init__(self, num_classes: int, in_channels: int, cfg: SelectionConfig) -> None:
         super().__init__()
         self.cfg = cfg
-        self.encoder = BoxEncoder(
-            in_channels, cfg.hidden_channels, cfg.mask_crops, cfg.boxes_per_chunk
-        )
+        self.encoder = BoxEncoder(in_channels, cfg)
         self.selection = MilHead(cfg.hidden_channels, num_classes)
         self.refinement = MilHead(cfg.hidden_channels, num_classes) if cfg.refinement else None
 

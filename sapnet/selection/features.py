@@ -42,6 +42,7 @@ def pool_boxes(
     boxes: Tensor,
     image_index: Tensor,
     finest_stride: int = FINEST_STRIDE,
+    sampling_ratio: int = 0,
 ) -> Tensor:
     """RoIAlign of each box on the level of its size.
 
@@ -50,6 +51,7 @@ def pool_boxes(
         boxes: (M, 4) xyxy, input frame.
         image_index: (M,) the box's image.
         finest_stride: input pixels per cell of the first level.
+        sampling_ratio: samples per side of a bin; 0 for as many as the bin has cells.
 
     Returns:
         (M, D, 7, 7) float32.
@@ -60,7 +62,9 @@ def pool_boxes(
     for level, feature in enumerate(features):
         (place,) = (levels == level).nonzero(as_tuple=True)
         scale = 1 / (finest_stride * 2**level)
-        pooled.append(roi_align(feature, rois[place], ROI_SIZE, scale, aligned=True))
+        pooled.append(
+            roi_align(feature, rois[place], ROI_SIZE, scale, sampling_ratio, aligned=True)
+        )
         places.append(place)
     return torch.cat(pooled)[torch.cat(places).argsort()]
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from sapnet.selection.config import SelectionConfig
+
 
 class MilLogits(NamedTuple):
     """Outputs of one MIL stage, (..., C) each: which class, and which proposal of the bag."""
@@ -32,18 +34,14 @@ class BoxEncoder(nn.Module):
 
     Args:
         in_channels: D of the pyramid levels.
-        hidden_channels: width of both layers.
-        mask_crops: whether boxes come with a mask crop.
-        boxes_per_chunk: boxes pooled at once.
+        cfg: width of both layers, whether boxes come with a mask crop, and how they are pooled.
     """
 
-    def __init__(
-        self, in_channels: int, hidden_channels: int, mask_crops: bool, boxes_per_chunk: int
-    ) -> None:
+    def __init__(self, in_channels: int, cfg: SelectionConfig) -> None:
         super().__init__()
-        self.mask_crops = mask_crops
-        self.boxes_per_chunk = boxes_per_chunk
-        channels = 2 * in_channels + 1 if mask_crops else in_channels
+        self.cfg = cfg
+        hidden_channels = cfg.hidden_channels
+        channels = 2 * in_channels + 1 if cfg.mask_crops else in_channels
         self.layers = nn.Sequential(
             nn.Linear(channels * ROI_SIZE**2, hidden_channels),
             nn.ReLU(inplace=True),
@@ -69,7 +67,7 @@ class BoxEncoder(nn.Module):
         Returns:
             (M, hidden_channels).
         """
-        size = self.boxes_per_chunk
+        size = self.cfg.boxes_per_chunk
         inputs = (torch.split(values, size) for values in (boxes, image_index, crops))
         chunks = zip(*inputs, strict=True)
         if len(boxes) <= size or not torch.is_grad_enabled():
@@ -86,8 +84,8 @@ class BoxEncoder(nn.Module):
     def _encode(
         self, features: Sequence[Tensor], boxes: Tensor, image_index: Tensor, crops: Tensor
     ) -> Tensor:
-        pooled = pool_boxes(features, boxes, image_index)
-        if self.mask_crops:
+        pooled = pool_boxes(features, boxes, image_index, sampling_ratio=self.cfg.sampling_ratio)
+        if self.cfg.mask_crops:
             pooled = with_mask_crops(pooled, crops)
         hidden: Tensor = self.layers(pooled.flatten(1))
         return hidden

@@ -156,6 +156,7 @@ def test_each_switch_is_felt(make_bags: MakeBags, make_features: MakeFeatures) -
         "mask_crops": replace(base, mask_crops=True),
         "exclude_rivals": replace(base, exclude_rivals=True),
         "top_k": replace(base, top_k=3),
+        "sampling_ratio": replace(base, sampling_ratio=1),
         "selection_weight": replace(base, selection_weight=0.5),
         "refinement_alpha": replace(base, refinement_alpha=0.5),
     }

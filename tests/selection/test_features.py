@@ -37,6 +37,15 @@ def test_pooling_a_ramp_gives_bin_centres() -> None:
     torch.testing.assert_close(pooled[0, 0], expected.expand(7, 7))
 
 
+def test_sampling_ratio_is_that_of_roi_align(make_features: MakeFeatures) -> None:
+    features, box = make_features()[:1], torch.tensor([[8.0, 8, 100, 100]])
+    image = torch.tensor([0])
+    dense, sparse = (pool_boxes(features, box, image, sampling_ratio=n) for n in (0, 1))
+    expected = roi_align(features[0], [box, box[:0]], 7, 0.25, 1, aligned=True)
+    torch.testing.assert_close(sparse, expected)
+    assert not torch.allclose(dense, sparse)
+
+
 def test_no_boxes(make_features: MakeFeatures) -> None:
     none = torch.zeros(0, dtype=torch.int64)
     assert pool_boxes(make_features(), torch.zeros(0, 4), none).shape == (0, 4, 7, 7)

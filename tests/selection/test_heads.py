@@ -4,9 +4,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from sapnet.selection.config import SelectionConfig
 from sapnet.selection.heads import BoxEncoder, MilHead
 
 MakeFeatures = Callable[..., list[Tensor]]
+
+
+def small_encoder(mask_crops: bool, boxes_per_chunk: int) -> BoxEncoder:
+    cfg = SelectionConfig(
+        hidden_channels=16, mask_crops=mask_crops, boxes_per_chunk=boxes_per_chunk
+    )
+    return BoxEncoder(4, cfg)
 
 
 def encode(encoder: BoxEncoder, features: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -23,8 +31,8 @@ def encode(encoder: BoxEncoder, features: list[Tensor]) -> tuple[Tensor, list[Te
 @pytest.mark.parametrize("mask_crops", [True, False])
 def test_chunks_change_nothing(make_features: MakeFeatures, mask_crops: bool) -> None:
     torch.manual_seed(0)
-    whole = BoxEncoder(4, 16, mask_crops, boxes_per_chunk=64)
-    chunked = BoxEncoder(4, 16, mask_crops, boxes_per_chunk=3)
+    whole = small_encoder(mask_crops, boxes_per_chunk=64)
+    chunked = small_encoder(mask_crops, boxes_per_chunk=3)
     chunked.load_state_dict(whole.state_dict())
     expected, expected_gradients = encode(whole, make_features())
     found, gradients = encode(chunked, make_features())
@@ -38,7 +46,7 @@ def test_chunked_training_keeps_no_pooled_features(make_features: MakeFeatures) 
     inputs = (boxes, torch.zeros(10, dtype=torch.int64), torch.ones(10, 7, 7))
     kept: dict[int, list[int]] = {}
     for size in (3, 64):
-        encoder = BoxEncoder(4, 16, mask_crops=True, boxes_per_chunk=size)
+        encoder = small_encoder(mask_crops=True, boxes_per_chunk=size)
         weights = {parameter.numel() for parameter in encoder.parameters()}
         saved: list[int] = []
         with torch.autograd.graph.saved_tensors_hooks(
@@ -55,14 +63,14 @@ def test_mask_crops_matter_only_where_asked(make_features: MakeFeatures) -> None
     boxes, images = torch.tensor([[4.0, 4, 60, 60]]), torch.tensor([0])
     empty, full = torch.zeros(1, 7, 7), torch.ones(1, 7, 7)
     for mask_crops in (True, False):
-        encoder = BoxEncoder(4, 16, mask_crops, boxes_per_chunk=8)
+        encoder = small_encoder(mask_crops, boxes_per_chunk=8)
         first = encoder(make_features(), boxes, images, empty)
         second = encoder(make_features(), boxes, images, full)
         assert torch.equal(first, second) is not mask_crops
 
 
 def test_no_boxes_have_a_gradient_path(make_features: MakeFeatures) -> None:
-    encoder = BoxEncoder(4, 16, mask_crops=True, boxes_per_chunk=8)
+    encoder = small_encoder(mask_crops=True, boxes_per_chunk=8)
     none = torch.zeros(0, dtype=torch.int64)
     hidden = encoder(make_features(), torch.zeros(0, 4), none, torch.zeros(0, 7, 7))
     assert hidden.shape == (0, 16)
