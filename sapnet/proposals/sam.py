@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from sapnet.device import choose_device, describe_device
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.checkpoint import Segmenter, find_checkpoint, find_licence, load_segmenter
 from sapnet.proposals.config import SamConfig
-from sapnet.proposals.device import choose_device, describe_device
 from sapnet.proposals.proposer import JSON
 from sapnet.structures import RLE, Click, Proposals
 

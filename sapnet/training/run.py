@@ -16,10 +16,10 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from sapnet.config import ModelConfig, TrainConfig
 from sapnet.data.coco import load_instances
+from sapnet.device import choose_device, describe_device
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.files import write_json_atomic
 from sapnet.model import SAPNet, build_model
-from sapnet.proposals.device import choose_device, describe_device
 from sapnet.training.callbacks import CHECKPOINT, SaveRun
 from sapnet.training.data import HeldOut, TrainingData, TrainingSet, open_training_set
 from sapnet.training.label_quality import LabelQuality

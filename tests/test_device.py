@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sapnet.proposals.device import choose_device, describe_device
+from sapnet.device import choose_device, describe_device
 
 
 def test_cpu_is_always_there() -> None:
