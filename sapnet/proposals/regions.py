@@ -28,9 +28,9 @@ from sapnet.proposals.regions_pool import (
 )
 from sapnet.proposals.regions_prior import CUTS, MAP_STAGES, QUALITY
 from sapnet.proposals.regions_scoring import (
-    QUALITY_FEATURES,
     CandidateView,
     choose_candidates,
+    predict_quality,
     quality_features,
 )
 from sapnet.proposals.regions_windows import (
@@ -68,7 +68,7 @@ class RegionsConfig:
     largest_size: float = 1.05
     num_sizes: int = 13
     aspects: tuple[float, ...] = (0.35, 0.65, 1.2, 2.3)
-    sharpness: float = 12.0
+    sharpness: float = 14.0
 
     def __post_init__(self) -> None:
         for name in ("num_proposals", "working_side", "num_sizes"):
@@ -85,6 +85,17 @@ class RegionsConfig:
             raise ValueError(
                 f"RegionsConfig.aspects: expected positive ratios, found {self.aspects}"
             )
+
+
+@dataclass(frozen=True)
+class MapPrior:
+    """How windows become masks: coefficients of each stage, and (stage, threshold) of each cut."""
+
+    stages: tuple[dict[str, float], ...]
+    cuts: tuple[tuple[int, float], ...]
+
+
+DEFAULT_PRIOR = MapPrior(MAP_STAGES, CUTS)
 
 
 @dataclass(frozen=True)
@@ -171,11 +182,12 @@ class RegionProposer:
 
     def _propose_one(self, evidence: ImageEvidence, pool: CandidatePool, click: Click) -> Proposals:
         """Chooses and draws the proposals of one click."""
-        quality = pool.features @ np.array([QUALITY[name] for name in QUALITY_FEATURES])
-        quality = quality - _broken_prompts(pool, click, evidence.size)
+        broken = _broken_prompts(pool, click, evidence.size)
+        quality = predict_quality(pool.features, QUALITY) - broken
         chosen, scores = choose_candidates(
             pool.iou, quality, self.cfg.num_proposals, self.cfg.sharpness
         )
+        scores = scores * (1.0 - broken[chosen])
         order = np.argsort(-scores, kind="stable")
         chosen, scores = chosen[order], scores[order]
         rles: list[RLE] = []
@@ -232,15 +244,22 @@ def arrange_clicks(clicks: Sequence[Click], size: tuple[int, int]) -> ClickScene
 
 
 def collect_pool(
-    evidence: ImageEvidence, field: ClickField, scene: ClickScene, n: int, cfg: RegionsConfig
+    evidence: ImageEvidence,
+    field: ClickField,
+    scene: ClickScene,
+    n: int,
+    cfg: RegionsConfig,
+    prior: MapPrior = DEFAULT_PRIOR,
 ) -> CandidatePool:
     """Makes and measures all candidates of click n."""
     boxes = assumed_boxes(evidence.size, cfg)
     windows = cut_windows(evidence, field, np.full(len(boxes), n), boxes)
-    cuts = cut_masks(windows, object_maps(windows, evidence.code_kernel, MAP_STAGES), CUTS)
+    maps = object_maps(windows, evidence.code_kernel, prior.stages)
+    cuts = cut_masks(windows, maps, prior.cuts)
     frames = tree_regions(evidence, scene.points[n])
     lattice = make_lattice(scene.points[n])
     masks = np.concatenate([sample_windows(cuts, windows, lattice), sample_frame(frames, lattice)])
+    masks |= lattice.at_click  # a speck may lie between the lattice's cells
     level = min(PROPOSAL_COLOR_LEVEL, len(evidence.levels) - 1)
     iou = pairwise_iou(masks, lattice.areas)
     view = CandidateView(
@@ -250,6 +269,7 @@ def collect_pool(
         y=lattice.y,
         lab=np.moveaxis(sample_frame(np.moveaxis(evidence.levels[level], 2, 0), lattice), 0, 2),
         codes=sample_frame(evidence.codes[level], lattice),
+        segments=sample_frame(evidence.segments[1], lattice),
         num_codes=len(evidence.code_kernel),
         image_aspect=evidence.size[1] / evidence.size[0],
         point=scene.points[n],
@@ -271,7 +291,7 @@ def assumed_boxes(size: tuple[int, int], cfg: RegionsConfig) -> np.ndarray:
 
 
 def _broken_prompts(pool: CandidatePool, click: Click, size: tuple[int, int]) -> np.ndarray:
-    """(P,) in [0, 2]: share of further points missed, plus how far the click's box is missed."""
+    """(P,) in [0, 1]: share of further points missed, plus how far the click's box is missed."""
     height, width = size
     broken = np.zeros(len(pool.masks))
     further = np.array(click.points[1:], dtype=np.float64).reshape(-1, 2) / (width, height)
@@ -289,7 +309,7 @@ def _broken_prompts(pool: CandidatePool, click: Click, size: tuple[int, int]) ->
         kept = (weighted * box).sum(axis=(1, 2))
         union = weighted.sum(axis=(1, 2)) + (pool.lattice.areas * box).sum() - kept
         broken += 1.0 - kept / np.maximum(union, 1e-9)
-    return broken
+    return np.minimum(broken, 1.0)
 
 
 def draw_candidate(pool: CandidatePool, index: int, size: tuple[int, int]) -> np.ndarray:

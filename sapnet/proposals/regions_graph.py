@@ -15,6 +15,9 @@ from scipy import sparse
 GEODESIC_STEP = 2.0
 """Lab units added to every step between two segments, so that distance in the plane counts too."""
 
+COLOR_UNIT = 100.0
+"""Lab difference that counts as 1 when merging."""
+
 SIZE_WEIGHT = 0.6
 """Weight of a pair's joint size beside its colour difference when merging: small ones go first."""
 
@@ -113,6 +116,62 @@ def geodesic_distances(graph: SegmentGraph, sources: np.ndarray) -> np.ndarray:
     return np.asarray(distances)
 
 
+class _Regions:
+    """Regions while they merge; plain lists, since each step touches two of them."""
+
+    def __init__(self, graph: SegmentGraph) -> None:
+        self.areas: list[float] = graph.areas.tolist()
+        self.colors: list[list[float]] = graph.colors.tolist()
+        self.boxes: list[list[float]] = graph.boxes.tolist()
+        self.neighbours: list[dict[int, float]] = [{} for _ in self.areas]
+        for (a, b), contrast in zip(graph.pairs.tolist(), graph.contrasts.tolist(), strict=True):
+            self.neighbours[a][b] = self.neighbours[b][a] = contrast
+        self.image_area = sum(self.areas)
+
+    def cost(self, a: int, b: int) -> float:
+        """How unlike two neighbours are; large and loosely packed pairs cost more."""
+        (l1, a1, b1), (l2, a2, b2) = self.colors[a], self.colors[b]
+        box, other = self.boxes[a], self.boxes[b]
+        width = max(box[2], other[2]) - min(box[0], other[0])
+        height = max(box[3], other[3]) - min(box[1], other[1])
+        joint = self.areas[a] + self.areas[b]
+        color = abs(l1 - l2) + abs(a1 - a2) + abs(b1 - b2) + self.neighbours[a][b]
+        empty = width * height - joint
+        extent = (SIZE_WEIGHT * joint + FILL_WEIGHT * empty) / self.image_area
+        return float(color / COLOR_UNIT + extent)
+
+    def merge(self, a: int, b: int) -> dict[int, float]:
+        """Appends the union of a and b; returns its neighbours and their contrasts."""
+        node, joint = len(self.areas), self.areas[a] + self.areas[b]
+        share = self.areas[a] / joint
+        box, other = self.boxes[a], self.boxes[b]
+        self.areas.append(joint)
+        self.colors.append(
+            [
+                x * share + y * (1 - share)
+                for x, y in zip(self.colors[a], self.colors[b], strict=True)
+            ]
+        )
+        self.boxes.append(
+            [
+                min(box[0], other[0]),
+                min(box[1], other[1]),
+                max(box[2], other[2]),
+                max(box[3], other[3]),
+            ]
+        )
+        merged = {n: contrast for n, contrast in self.neighbours[a].items() if n != b}
+        for n, contrast in self.neighbours[b].items():
+            if n != a:
+                merged[n] = 0.5 * (merged[n] + contrast) if n in merged else contrast
+        for n, contrast in merged.items():
+            self.neighbours[n].pop(a, None)
+            self.neighbours[n].pop(b, None)
+            self.neighbours[n][node] = contrast
+        self.neighbours.append(merged)
+        return merged
+
+
 def merge_segments(graph: SegmentGraph) -> np.ndarray:
     """Merges the most similar neighbours again and again until one region is left.
 
@@ -120,26 +179,9 @@ def merge_segments(graph: SegmentGraph) -> np.ndarray:
         (2 S - 1,) int64 parent of every node; leaves are the segments 0..S-1, node S + i is
         made by merge i, the root is its own parent. Fewer nodes where segments do not touch.
     """
-    count = graph.num_segments
-    colors = [*graph.colors]
-    areas = [*graph.areas]
-    boxes = [*graph.boxes]
-    parents = list(range(count))
-    neighbours: list[dict[int, float]] = [{} for _ in range(count)]
-    for (a, b), contrast in zip(graph.pairs.tolist(), graph.contrasts.tolist(), strict=True):
-        neighbours[a][b] = neighbours[b][a] = contrast
-    image_area = float(sum(areas))
-
-    def cost(a: int, b: int) -> float:
-        x1, y1 = np.minimum(boxes[a][:2], boxes[b][:2]).tolist()
-        x2, y2 = np.maximum(boxes[a][2:], boxes[b][2:]).tolist()
-        joint = areas[a] + areas[b]
-        color = float(np.abs(colors[a] - colors[b]).sum()) + neighbours[a][b]
-        size = SIZE_WEIGHT * joint / image_area
-        empty = FILL_WEIGHT * ((x2 - x1) * (y2 - y1) - joint) / image_area
-        return float(color / 100.0 + size + empty)
-
-    heap = [(cost(a, b), a, b) for a, b in graph.pairs.tolist()]
+    regions = _Regions(graph)
+    parents = list(range(graph.num_segments))
+    heap = [(regions.cost(a, b), a, b) for a, b in graph.pairs.tolist()]
     heapq.heapify(heap)
     while heap:
         _, a, b = heapq.heappop(heap)
@@ -148,23 +190,6 @@ def merge_segments(graph: SegmentGraph) -> np.ndarray:
         node = len(parents)
         parents[a] = parents[b] = node
         parents.append(node)
-        joint = areas[a] + areas[b]
-        colors.append((colors[a] * areas[a] + colors[b] * areas[b]) / joint)
-        areas.append(joint)
-        boxes.append(
-            np.concatenate(
-                [np.minimum(boxes[a][:2], boxes[b][:2]), np.maximum(boxes[a][2:], boxes[b][2:])]
-            )
-        )
-        merged = dict(neighbours[a])
-        for other, contrast in neighbours[b].items():
-            merged[other] = 0.5 * (merged[other] + contrast) if other in merged else contrast
-        merged.pop(a, None)
-        merged.pop(b, None)
-        neighbours.append(merged)
-        for other, contrast in merged.items():
-            neighbours[other].pop(a, None)
-            neighbours[other].pop(b, None)
-            neighbours[other][node] = contrast
-            heapq.heappush(heap, (cost(node, other), node, other))
+        for other in regions.merge(a, b):
+            heapq.heappush(heap, (regions.cost(node, other), node, other))
     return np.asarray(parents, dtype=np.int64)

@@ -28,8 +28,11 @@ CODE_SPREAD = 8.0
 TEXTURE_WEIGHT = 1.5
 """Weight of the local contrast of lightness beside the three colour channels in a code."""
 
-SEGMENT_SCALES = ((20.0, 20), (100.0, 60), (300.0, 200))
-"""Felzenszwalb's (scale, smallest segment in pixels of the working frame), fine to coarse."""
+FINE_SCALE = (20.0, 20)
+"""Felzenszwalb's scale and smallest segment, pixels of the working frame."""
+
+COARSE_SCALES = ((60.0, 20), (200.0, 60))
+"""The same for the middle and coarse segmentation, pixels of half the working frame."""
 
 SMALLEST_LEVEL = 24
 """The pyramid ends at the level whose long side is below this many pixels."""
@@ -75,7 +78,7 @@ def measure_image(image: np.ndarray, working_side: int) -> ImageEvidence:
         (i for i, level in enumerate(levels) if max(level.shape[:2]) <= working_side),
         len(levels) - 1,
     )
-    segments = _segment(pixels[working])
+    segments = _segment(pixels[working], pixels[min(working + 1, len(pixels) - 1)])
     graph = build_graph(levels[working], segments[0])
     return ImageEvidence(
         size=(image.shape[0], image.shape[1]),
@@ -141,11 +144,16 @@ def _nearest(values: np.ndarray, book: np.ndarray) -> np.ndarray:
     )
 
 
-def _segment(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Felzenszwalb segmentations at `SEGMENT_SCALES`."""
+def _segment(working: np.ndarray, halved: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Three label maps of the working frame; the coarser two are found in the halved frame."""
     from skimage.segmentation import felzenszwalb
 
-    return tuple(
-        felzenszwalb(pixels, scale=scale, sigma=0.6, min_size=smallest).astype(np.int64)
-        for scale, smallest in SEGMENT_SCALES
-    )
+    fine = felzenszwalb(working, scale=FINE_SCALE[0], sigma=0.6, min_size=FINE_SCALE[1])
+    height, width = fine.shape
+    rows = np.arange(height) * halved.shape[0] // height
+    columns = np.arange(width) * halved.shape[1] // width
+    coarser = [
+        felzenszwalb(halved, scale=scale, sigma=0.6, min_size=smallest)[rows[:, None], columns]
+        for scale, smallest in COARSE_SCALES
+    ]
+    return tuple(labels.astype(np.int64) for labels in (fine, *coarser))

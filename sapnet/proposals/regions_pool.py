@@ -52,6 +52,13 @@ class Lattice:
         """(Q, Q) float64 share of the image in each rectangle; they add up to 1."""
         return np.outer(np.diff(self.y_edges), np.diff(self.x_edges))
 
+    @property
+    def at_click(self) -> np.ndarray:
+        """(Q, Q) bool, the four cells that meet at the click."""
+        cells = np.zeros((len(self.y), len(self.x)), bool)
+        cells[LATTICE_HALF - 1 : LATTICE_HALF + 1, LATTICE_HALF - 1 : LATTICE_HALF + 1] = True
+        return cells
+
 
 @dataclass(frozen=True)
 class WindowMasks:

@@ -1,12 +1,14 @@
 """How good a candidate looks, and which few candidates to keep.
 
-A candidate's quality is a linear function of a dozen measurements, fitted to its IoU with the
-object. Softened qualities are read as the chance that the object looks like this candidate;
-kept are those candidates that together promise the best expected overlap of the best one.
+A candidate's quality is a linear function of some measurements and a few of their products,
+fitted to its IoU with the object. Softened qualities are read as the chance that the object
+looks like this candidate; kept are those candidates that together promise the best expected
+overlap of the best one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +30,9 @@ QUALITY_FEATURES = (
     "rival_room",
     "rival_room_squared",
     "agreement",
+    "close_agreement",
+    "image_support",
+    "middle_split",
     "from_image",
 )
 """What the quality of a candidate is made of; see `quality_features`."""
@@ -56,6 +61,7 @@ class CandidateView:
         y: (Q,) float64 lattice rows, fractions of its height.
         lab: (Q, Q, 3) float32 colours.
         codes: (Q, Q) int64 colour codes.
+        segments: (Q, Q) int64 labels of the middle segmentation.
         num_codes: length of the code book.
         image_aspect: width / height of the image.
         point: (2,) the click, fractions.
@@ -71,6 +77,7 @@ class CandidateView:
     y: np.ndarray
     lab: np.ndarray
     codes: np.ndarray
+    segments: np.ndarray
     num_codes: int
     image_aspect: float
     point: np.ndarray
@@ -88,7 +95,7 @@ def quality_features(view: CandidateView, iou: np.ndarray) -> np.ndarray:
         iou: (P, P) overlap of each two.
 
     Returns:
-        (P, 17) float64, the columns `QUALITY_FEATURES`.
+        (P, F) float64, the columns `QUALITY_FEATURES`.
     """
     area = (view.masks * view.areas).sum(axis=(1, 2))
     log_area = np.log(np.maximum(area, 1e-6))
@@ -118,6 +125,9 @@ def quality_features(view: CandidateView, iou: np.ndarray) -> np.ndarray:
         room,
         room**2,
         iou.mean(axis=1),
+        (iou**4).mean(axis=1),
+        iou[:, view.from_image].max(axis=1, initial=0.0),
+        _segment_split(view, area),
         view.from_image,
     ]
     return np.stack(columns, axis=1).astype(np.float64)
@@ -173,6 +183,18 @@ def _color_separation(view: CandidateView, boxes: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 - np.minimum(front, back).sum(axis=1))
 
 
+def _segment_split(view: CandidateView, area: np.ndarray) -> np.ndarray:
+    """(P,) the smaller parts of the segments that the outline cuts, per area of the candidate."""
+    _, labels = np.unique(view.segments, return_inverse=True)
+    labels = labels.ravel()
+    book = np.zeros((labels.size, int(labels.max()) + 1), np.float32)
+    book[np.arange(labels.size), labels] = view.areas.ravel()
+    inside = view.masks.reshape(len(view.masks), -1).astype(np.float32) @ book
+    return np.asarray(
+        np.minimum(inside, book.sum(axis=0) - inside).sum(axis=1) / np.maximum(area, 1e-6)
+    )
+
+
 def _points_inside(view: CandidateView) -> np.ndarray:
     """(P, R) bool, the candidate holds the rival click."""
     if len(view.rival_points) == 0:
@@ -190,6 +212,28 @@ def _rival_room(view: CandidateView, area: np.ndarray) -> np.ndarray:
     nearest = max(float(np.linalg.norm(step, axis=1).min()), 1e-3)
     side = np.sqrt(np.maximum(area, 1e-6) * view.image_aspect)
     return np.asarray(np.minimum(np.log(nearest / side), ROOM_WITHOUT_RIVAL))
+
+
+def predict_quality(features: np.ndarray, coefficients: Mapping[str, float]) -> np.ndarray:
+    """Expected IoU of each candidate with its object.
+
+    Args:
+        features: (P, F) float64, the columns `QUALITY_FEATURES`.
+        coefficients: by the name of a feature, or "a*b" for the product of two.
+
+    Returns:
+        (P,) float64 in [0, 1].
+    """
+    columns = expand_features(features, tuple(coefficients))
+    # Far from photographs, on drawn images, the products would promise any number.
+    return np.asarray(np.clip(columns @ np.array([*coefficients.values()]), 0.0, 1.0))
+
+
+def expand_features(features: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """(P, len(names)) columns of features, and of products of two named "a*b"."""
+    index = {name: i for i, name in enumerate(QUALITY_FEATURES)}
+    columns = [features[:, [index[part] for part in name.split("*")]] for name in names]
+    return np.stack([column.prod(axis=1) for column in columns], axis=1)
 
 
 def choose_candidates(
