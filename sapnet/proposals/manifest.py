@@ -115,7 +115,8 @@ def check_same_run(store: Path, found: Manifest, wanted: Manifest) -> None:
     Raises:
         StoreError: names each key that differs, with both values, and what to do.
     """
-    before, now = _comparable(found), _comparable(wanted)
+    same_proposer = found.proposer == wanted.proposer
+    before, now = (_comparable(manifest, same_proposer) for manifest in (found, wanted))
     differences = [
         f"{key}: the store has {before.get(key)!r}, this run {now.get(key)!r}"
         for key in sorted(before.keys() | now.keys())
@@ -128,12 +129,14 @@ def check_same_run(store: Path, found: Manifest, wanted: Manifest) -> None:
         )
 
 
-def _comparable(manifest: Manifest) -> dict[str, object]:
+def _comparable(manifest: Manifest, with_settings: bool) -> dict[str, object]:
+    """What must agree; settings of two different proposers have nothing in common."""
+    settings = manifest.settings if with_settings else {}
     return {
         "format_version": manifest.format_version,
         "proposer": manifest.proposer,
         "data (images, categories, clicks)": manifest.data_fingerprint[:12],
-        **{f"settings.{key}": value for key, value in manifest.settings.items()},
+        **{f"settings.{key}": value for key, value in settings.items()},
     }
 
 

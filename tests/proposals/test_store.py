@@ -217,7 +217,10 @@ def test_the_manifest_of_the_first_run_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "difference"),
     [
-        ({"proposer": "sam"}, "proposer: the store has 'regions', this run 'sam'"),
+        (
+            {"proposer": "sam", "settings": {"checkpoint": "x"}},
+            "proposer: the store has 'regions', this run 'sam'",
+        ),
         (
             {"settings": {"num_proposals": 24, "scales": [1, 2]}},
             "settings.num_proposals: the store has 8, this run 24",
