@@ -211,7 +211,7 @@ class SelectionConfig:
     mask_crops: bool = True
     exclude_rivals: bool = True
     own_score_power: float = 0.0
-    near_tie_margin: float = 0.05
+    near_tie_margin: float = 0.1
     top_k: int = 1
     hidden_channels: int = 1024
     selection_weight: float = 0.25
