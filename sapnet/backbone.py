@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 STRIDES = (4, 8, 16, 32)
 """Strides of C2..C5, the inputs of the feature pyramid."""
 
+MAX_MISSING_SHARE = 0.1
+"""Share of the parameters that a weight file may lack; timm renames a few of some models."""
+
 
 class Backbone(nn.Module):
     """Images in, C2..C5 out, with the first stages and the norms frozen where asked.
@@ -39,7 +42,7 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1) * 255, persistent=False)
         self._channels_last = str(getattr(self.body, "output_fmt", "NCHW")).upper().endswith("NHWC")
         self._keeps_norms = cfg.keeps_norms
-        self._frozen = _frozen_children(
+        self._frozen = _up_to_stage(
             self.body, info.module_name(), self._indices[: cfg.num_frozen_stages]
         )
         for child in self._frozen:
@@ -87,6 +90,7 @@ def load_weights(backbone: Backbone, cfg: ModelConfig) -> None:
 
     Raises:
         FileNotFoundError: the weights are not where they were looked for.
+        ValueError: the file holds the weights of another model.
     """
     import timm
 
@@ -94,11 +98,7 @@ def load_weights(backbone: Backbone, cfg: ModelConfig) -> None:
         return
     overlay = None
     if cfg.weights != HUB_WEIGHTS:
-        if not Path(cfg.weights).is_file():
-            raise FileNotFoundError(
-                f"model.weights: no file at {cfg.weights}; expected a .safetensors or .pth file "
-                f"of timm's {cfg.backbone}, or 'imagenet' or 'none'"
-            )
+        _check_file(backbone.body, cfg)
         overlay = {"file": cfg.weights}
     try:
         donor = timm.create_model(
@@ -110,7 +110,32 @@ def load_weights(backbone: Backbone, cfg: ModelConfig) -> None:
             "cache nor on the hub. Give a weight file with --model.weights PATH, or train from "
             "scratch with --model.weights none"
         ) from error
+    except RuntimeError as error:  # shapes that differ, or a model that has no trained weights
+        raise ValueError(
+            f"model.weights: {cfg.weights} does not give weights of timm's {cfg.backbone}: {error}"
+        ) from error
     backbone.body.load_state_dict(donor.state_dict())
+
+
+def _check_file(body: nn.Module, cfg: ModelConfig) -> None:
+    """Say so where a file is missing or of another model; timm would leave out what is missing."""
+    from timm.models import load_state_dict
+
+    expected = f"a .safetensors or .pth file of timm's {cfg.backbone}"
+    if not Path(cfg.weights).is_file():
+        raise FileNotFoundError(
+            f"model.weights: no file at {cfg.weights}; expected {expected}, or 'imagenet' or 'none'"
+        )
+    # features_only models may have underscores where the whole model has dots.
+    found = {name.replace(".", "_") for name in load_state_dict(cfg.weights, device="cpu")}
+    wanted = [name.replace(".", "_").removeprefix("model_") for name, _ in body.named_parameters()]
+    missing = [name for name in wanted if name not in found]
+    if len(missing) > MAX_MISSING_SHARE * len(wanted):
+        raise ValueError(
+            f"model.weights: expected {expected}; {cfg.weights} lacks {len(missing)} of its "
+            f"{len(wanted)} parameters, such as {missing[0]}. Name the model that the file is of "
+            "with --model.backbone"
+        )
 
 
 def _create(name: str) -> nn.Module:
@@ -119,8 +144,8 @@ def _create(name: str) -> nn.Module:
 
     try:
         model: nn.Module = timm.create_model(name, features_only=True)
-    except RuntimeError as error:
-        close = ", ".join(timm.list_models(f"*{name}*")[:5]) or "none"
+    except (RuntimeError, AttributeError) as error:  # unknown, or known without features
+        close = ", ".join(timm.list_models(f"*{name.split('.')[0]}*")[:5]) or "none"
         raise ValueError(
             f"model.backbone: timm {timm.__version__} has no features_only model {name!r} "
             f"({error}); close names: {close}"
@@ -129,7 +154,7 @@ def _create(name: str) -> nn.Module:
 
 
 def _stride_indices(name: str, reductions: list[int]) -> list[int]:
-    """Which of the model's features have the strides of C2..C5."""
+    """Index of the model's output at each of our strides."""
     if not set(STRIDES) <= set(reductions):
         raise ValueError(
             f"model.backbone: expected features at the strides {STRIDES}, but {name} gives "
@@ -138,10 +163,19 @@ def _stride_indices(name: str, reductions: list[int]) -> list[int]:
     return [reductions.index(stride) for stride in STRIDES]
 
 
-def _frozen_children(body: nn.Module, stage_names: list[str], frozen: list[int]) -> list[nn.Module]:
-    """The stem and the first stages: all children up to the last frozen stage."""
-    if not frozen:
+def _up_to_stage(body: nn.Module, stage_names: list[str], indices: list[int]) -> list[nn.Module]:
+    """The stem and the first stages: all modules up to the last one of `indices`."""
+    if not indices:
         return []
-    last = stage_names[frozen[-1]].replace(".", "_")  # timm flattens stages.0 to stages_0
-    names = [name for name, _ in body.named_children()]
-    return list(body.children())[: names.index(last) + 1]
+    name = stage_names[indices[-1]]
+    known = dict(body.named_modules())
+    # features_only models may flatten stages.0 to stages_0, or wrap the whole model.
+    path = next(p for p in (name, name.replace(".", "_"), f"model.{name}") if p in known)
+    modules: list[nn.Module] = []
+    parent = body
+    for part in path.split("."):
+        children = dict(parent.named_children())
+        before = list(children)[: list(children).index(part)]
+        modules += [children[child] for child in before]
+        parent = children[part]
+    return [*modules, parent]

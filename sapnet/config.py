@@ -15,6 +15,9 @@ from sapnet.selection.config import SelectionConfig
 NO_WEIGHTS = "none"
 HUB_WEIGHTS = "imagenet"
 
+MAX_STRIDE = 32
+"""Input pixels per cell of the backbone's last features."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -50,6 +53,11 @@ class ModelConfig:
             raise ValueError(f"model.fpn_channels: expected at least 1, found {self.fpn_channels}")
         if self.frozen_stages is not None and not 0 <= self.frozen_stages <= 4:
             raise ValueError(f"model.frozen_stages: expected 0 to 4, found {self.frozen_stages}")
+        if self.augment.pad_divisor % MAX_STRIDE:
+            raise ValueError(
+                f"model.augment.pad_divisor: expected a multiple of {MAX_STRIDE}, the backbone's "
+                f"largest stride, found {self.augment.pad_divisor}"
+            )
 
     @property
     def has_weights(self) -> bool:
@@ -103,10 +111,12 @@ class OptimizerConfig:
     def __post_init__(self) -> None:
         if self.lr is not None and self.lr <= 0:
             raise ValueError(f"optimizer.lr: expected a positive number, found {self.lr}")
-        if self.warmup_iterations < 0:
-            raise ValueError(
-                f"optimizer.warmup_iterations: expected 0 or more, found {self.warmup_iterations}"
-            )
+        if self.lr_batch is not None and self.lr_batch < 1:
+            raise ValueError(f"optimizer.lr_batch: expected at least 1, found {self.lr_batch}")
+        for name in ("momentum", "weight_decay", "warmup_iterations", "warmup_factor", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"optimizer.{name}: expected 0 or more, found {value}")
 
     def rate(self, batch_size: int) -> float:
         """Learning rate at this many images per step, over all devices."""
@@ -160,8 +170,11 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "devices", "num_nodes", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"train.{name}: expected at least 1, found {getattr(self, name)}")
-        if self.workers < 0:
-            raise ValueError(f"train.workers: expected 0 or more, found {self.workers}")
+        for name in ("workers", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"train.{name}: expected 0 or more, found {getattr(self, name)}")
+        if self.max_objects is not None and self.max_objects < 1:
+            raise ValueError(f"train.max_objects: expected at least 1, found {self.max_objects}")
         ranks = self.devices * self.num_nodes
         if self.batch_size % ranks:
             raise ValueError(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 
 from sapnet.data.augment import evaluation_view, view_image
+from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import list_images, load_image
 from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from sapnet.model import SAPNet
     from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import RLE, Bags, Predictions, Selection, StoredObject
+    from sapnet.structures import RLE, Bags, Batch, Predictions, Selection, StoredObject
 
 logger = logging.getLogger(__name__)
 
@@ -82,14 +84,21 @@ def predict_image(
 
 def _predict(model: SAPNet, pixels: np.ndarray) -> Predictions:
     view = evaluation_view((pixels.shape[0], pixels.shape[1]), model.settings.augment)
-    was_training = model.training
-    model.eval()
-    try:
+    with _evaluating(model):
         return model.segment(
             view_image(pixels, view)[None].to(model.device),
             torch.tensor([view.input_size], device=model.device),
             torch.tensor([view.original_size], device=model.device),
         )[0]
+
+
+@contextmanager
+def _evaluating(model: SAPNet) -> Iterator[None]:
+    """The model in evaluation mode, and back to what it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
     finally:
         model.train(was_training)
 
@@ -216,11 +225,19 @@ def rle_to_json(rle: RLE) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class LabelSummary:
-    """What `label` wrote: the file and how many objects on how many images."""
+    """What `label` wrote.
+
+    Attributes:
+        labels: the file.
+        num_images: images it lists.
+        num_objects: masks, one per clicked object.
+        num_without: clicked objects without any proposal, hence without a mask.
+    """
 
     labels: Path
     num_images: int
     num_objects: int
+    num_without: int
 
 
 def label(
@@ -252,21 +269,17 @@ def label(
     from sapnet.data.dataset import ClickDataset, DatasetConfig
     from sapnet.data.loader import build_loader
 
-    _check_categories(model, store)
+    with_model_labels = _label_translation(model, store)
     data_cfg = DatasetConfig(augment=model.settings.augment)
     dataset = ClickDataset(images, store, data_cfg, train=False)
     loader = build_loader(dataset, batch_size, workers=workers)
-    was_training = model.training
-    model.eval()
     annotations: list[dict[str, Any]] = []
-    with tqdm(total=store.num_images, desc="label", unit="image") as bar:
+    with _evaluating(model), tqdm(total=store.num_images, desc="label", unit="image") as bar:
         for batch in loader:
-            moved = batch.to(model.device)
-            if moved.bags is not None and moved.bags.num_objects:
-                chosen = model.select(moved)
-                annotations += _label_records(store, moved.bags, chosen, with_candidates)
+            moved = with_model_labels(batch.to(model.device))
+            chosen = model.select(moved)
+            annotations += _label_records(store, batch.bags, chosen, with_candidates)
             bar.update(len(batch.image_ids))
-    model.train(was_training)
     content = {
         "images": [
             {
@@ -282,26 +295,41 @@ def label(
         ],
         "annotations": annotations,
     }
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_json_atomic(out, content)
-    return LabelSummary(out, store.num_images, len(annotations))
+    out = write_json_atomic(Path(out), content)
+    num_clicked = int(store.num_objects_of_image.sum())
+    return LabelSummary(out, store.num_images, len(annotations), num_clicked - len(annotations))
 
 
-def _check_categories(model: SAPNet, store: ProposalStore) -> None:
-    known = {category.category_id for category in model.categories}
-    unknown = [category for category in store.categories if category.category_id not in known]
+def _label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], Batch]:
+    """A function that turns a batch's labels, which count the store's categories, into the model's.
+
+    Raises:
+        ValueError: the store has categories that the model does not know.
+    """
+    label_of_id = {category.category_id: i for i, category in enumerate(model.categories)}
+    unknown = [c for c in store.categories if c.category_id not in label_of_id]
     if unknown:
         names = ", ".join(f"{c.name} ({c.category_id})" for c in unknown[:5])
         raise ValueError(
             f"{store.path}: {len(unknown)} categories that the model was not trained on: {names}. "
             "Label with a model trained on these clicks"
         )
+    stored_ids = label_of_category(store.categories)  # in the order of the labels
+    labels = torch.tensor([label_of_id[i] for i in stored_ids], device=model.device)
+
+    def translate(batch: Batch) -> Batch:
+        if batch.bags is None:
+            return batch
+        return replace(batch, bags=replace(batch.bags, labels=labels[batch.bags.labels]))
+
+    return translate
 
 
 def _label_records(
-    store: ProposalStore, bags: Bags, selection: Selection, with_candidates: bool
+    store: ProposalStore, bags: Bags | None, selection: Selection, with_candidates: bool
 ) -> Iterator[dict[str, Any]]:
+    if bags is None:
+        return
     ids, chosen = bags.annotation_ids.tolist(), selection.index.tolist()
     scores = selection.scores.float().cpu().numpy()
     for annotation_id, index, row in zip(ids, chosen, scores, strict=True):

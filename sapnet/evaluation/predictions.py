@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,8 @@ from sapnet.geometry.rle import rle_boxes, to_rle
 
 if TYPE_CHECKING:
     from faster_coco_eval.core.coco import COCO
+
+logger = logging.getLogger(__name__)
 
 VOC_THRESHOLDS = (0.25, 0.5, 0.75)
 """IoU thresholds that weakly supervised work reports on PASCAL VOC."""
@@ -49,7 +52,9 @@ def evaluate_predictions(
     Args:
         predictions: COCO results: records of `image_id`, `category_id`, `segmentation` (run
             lengths), `score` and optionally `bbox` (x, y, width, height; else the tight box), or
-            the json file that holds them.
+            the json file that holds them. Where a record also has a `file_name` that the ground
+            truth knows, the image is found by it: `sapnet predict` does not know the data set's
+            ids.
         truth: COCO instance json.
 
     Returns:
@@ -86,11 +91,30 @@ def _read_records(
     for index, record in enumerate(predictions):
         if missing := required - record.keys():
             raise ValueError(f"{source}, record {index}: missing {', '.join(sorted(missing))}")
+    predictions = _with_true_image_ids(predictions, truth)
     sizes = {image.image_id: (image.height, image.width) for image in truth.images}
     check_known((r["image_id"] for r in predictions), sizes, f"images of {source}")
     category_ids = {category.category_id for category in truth.categories}
     check_known((r["category_id"] for r in predictions), category_ids, f"categories of {source}")
     return [_read_record(record, *sizes[record["image_id"]]) for record in predictions]
+
+
+def _with_true_image_ids(
+    predictions: Sequence[Mapping[str, Any]], truth: InstanceSet
+) -> list[Mapping[str, Any]]:
+    """The records with the ground truth's id of the image whose `file_name` they carry.
+
+    Folders count only where names alone are not enough to tell the images apart.
+    """
+    by_path = {image.file_name: image.image_id for image in truth.images}
+    names = Counter(Path(path).name for path in by_path)
+    by_name = {Path(path).name: i for path, i in by_path.items() if names[Path(path).name] == 1}
+
+    def image_id(record: Mapping[str, Any]) -> Any:  # noqa: ANN401  # JSON
+        path = str(record.get("file_name", ""))
+        return by_path.get(path, by_name.get(Path(path).name, record["image_id"]))
+
+    return [{**record, "image_id": image_id(record)} for record in predictions]
 
 
 def _read_record(record: Mapping[str, Any], height: int, width: int) -> dict[str, Any]:
@@ -120,7 +144,9 @@ def _coco_figures(
     left_out = "bbox" if iou_type == "segm" else "segmentation"
     results = [{k: v for k, v in record.items() if k != left_out} for record in records]
     coco_truth = _to_coco(truth)
-    evaluator = COCOeval_faster(coco_truth, coco_truth.loadRes(results), iou_type)
+    evaluator = COCOeval_faster(
+        coco_truth, coco_truth.loadRes(results), iou_type, print_function=logger.debug
+    )
     evaluator.run()
     prefix = "mask" if iou_type == "segm" else "box"
     figures = {f"{prefix}_{key}": evaluator.stats_as_dict[name] for name, key in _KEYS.items()}

@@ -1,15 +1,19 @@
-"""What happens between epochs: the run folder is brought up to date."""
+"""What happens beside the training steps: the run folder is kept up to date, progress is told."""
 
 from __future__ import annotations
 
+import logging
 import shutil
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightning
 
 if TYPE_CHECKING:
     from sapnet.training.module import TrainingModule
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
 """The state a run is resumed from, inside the run folder."""
@@ -46,3 +50,49 @@ class SaveRun(lightning.Callback):
         for file in sorted(aside.iterdir()):
             file.replace(self._run / file.name)
         aside.rmdir()
+
+
+class ProgressLines(lightning.Callback):
+    """Tells the progress in lines, for logs and pipes, where a bar would fill pages.
+
+    Args:
+        seconds: least time between two lines.
+    """
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        self._seconds = seconds
+        self._last_time = time.monotonic()
+        self._last_step = 0
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Start the clock."""
+        del pl_module
+        self._last_time, self._last_step = time.monotonic(), trainer.global_step
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,  # noqa: ANN401  # Lightning's signature
+        batch: Any,  # noqa: ANN401  # likewise
+        batch_idx: int,
+    ) -> None:
+        """Write a line where one is due, and at the end of each epoch."""
+        del pl_module, outputs, batch
+        now, count = time.monotonic(), int(trainer.num_training_batches)
+        is_due = now - self._last_time >= self._seconds or batch_idx + 1 == count
+        if not (is_due and trainer.is_global_zero):
+            return
+        elapsed = max(now - self._last_time, 1e-9)
+        logger.info(
+            "epoch %d/%s, step %d/%d: loss %.3f, %.2f steps/s",
+            trainer.current_epoch + 1,
+            trainer.max_epochs,
+            batch_idx + 1,
+            count,
+            float(trainer.callback_metrics.get("loss", float("nan"))),
+            (trainer.global_step - self._last_step) / elapsed,
+        )
+        self._last_time, self._last_step = now, trainer.global_step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import lightning
 
@@ -44,13 +44,23 @@ class TrainingSet:
     store: ProposalStore | None = None
     masks: InstanceSet | None = None
 
+    def __post_init__(self) -> None:
+        if (self.store is None) == (self.masks is None):
+            raise ValueError(
+                "TrainingSet: expected either proposals or masks, found "
+                + ("neither" if self.store is None else "both")
+            )
+
+    @property
+    def source(self) -> ProposalStore | InstanceSet:
+        """The one of `store` and `masks` that is given."""
+        source = self.masks if self.store is None else self.store
+        return cast("ProposalStore | InstanceSet", source)
+
     @property
     def categories(self) -> tuple[Category, ...]:
         """Categories in the order of the labels: by their id."""
-        source = self.store or self.masks
-        if source is None:
-            raise ValueError("TrainingSet: expected proposals or masks, found neither")
-        return tuple(sorted(source.categories, key=lambda category: category.category_id))
+        return tuple(sorted(self.source.categories, key=lambda category: category.category_id))
 
 
 def open_training_set(
@@ -59,17 +69,11 @@ def open_training_set(
     """The training images with the kind of supervision that the settings name.
 
     Raises:
-        ValueError: the file that this kind of supervision needs was not given.
+        ValueError: the file that this kind of supervision needs was not given, or is unfit.
     """
     if cfg.supervision == "masks":
-        if masks is None:
-            raise ValueError("--supervision masks needs --masks instances.json (or labels.json)")
-        return TrainingSet(images, masks=load_instances(masks))
-    if proposals is None:
-        raise ValueError(
-            f"--supervision {cfg.supervision} needs --proposals STORE, written by `sapnet propose`"
-        )
-    return TrainingSet(images, store=ProposalStore(proposals))
+        return TrainingSet(images, masks=None if masks is None else load_instances(masks))
+    return TrainingSet(images, store=None if proposals is None else ProposalStore(proposals))
 
 
 class TrainingData(lightning.LightningDataModule):
@@ -105,16 +109,14 @@ class TrainingData(lightning.LightningDataModule):
             max_objects=cfg.max_objects,
             augment=self._augment,
         )
-        if chosen.masks is not None:
-            return MaskDataset(chosen.images, chosen.masks, data_cfg, train=True)
-        if chosen.store is None:
-            raise ValueError("TrainingSet: expected proposals or masks, found neither")
-        return ClickDataset(chosen.images, chosen.store, data_cfg, train=True)
+        if isinstance(chosen.source, ProposalStore):
+            return ClickDataset(chosen.images, chosen.source, data_cfg, train=True)
+        return MaskDataset(chosen.images, chosen.source, data_cfg, train=True)
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of training images (`Batch`), shuffled, this rank's share."""
         share = self._share()
-        return build_loader(
+        loader = build_loader(
             self.dataset(),
             self._cfg.batch_size // share[1],
             shuffle=True,
@@ -122,6 +124,11 @@ class TrainingData(lightning.LightningDataModule):
             seed=self._cfg.seed,
             share=share,
         )
+        if self.trainer is not None:
+            # Lightning makes the first iterator, and workers begin to load, before it sets the
+            # epoch: a resumed run would see the images of epoch 0 again.
+            loader.sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[attr-defined]
+        return loader
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
         """Batches of held-out images (`Batch`); an empty list without them."""

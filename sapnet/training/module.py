@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sapnet.config import TrainConfig
     from sapnet.model import SAPNet
-    from sapnet.structures import Batch
+    from sapnet.structures import Batch, Selection
     from sapnet.training.label_quality import LabelQuality
     from sapnet.training.validation import Validation
 
@@ -43,6 +43,7 @@ class TrainingModule(lightning.LightningModule):
         self._quality = quality
         self._validation = validation
         self._results: list[dict[str, Any]] = []
+        self._iou_sum, self._num_ious = 0.0, 0
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser, with a rate that changes every step."""
@@ -79,7 +80,7 @@ class TrainingModule(lightning.LightningModule):
         self.log_dict(output.losses, batch_size=size)
         self.log("loss", total, prog_bar=True, batch_size=size)
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
-        self._log_label_quality(batch, output.selection)
+        self._note_label_quality(batch, output.selection)
         return total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -105,19 +106,25 @@ class TrainingModule(lightning.LightningModule):
         step = self.global_step * self.trainer.world_size + self.global_rank
         return torch.Generator(self.device).manual_seed(self._cfg.seed * 1_000_003 + step)
 
-    def _log_label_quality(self, batch: Batch, selection: Any) -> None:  # noqa: ANN401
+    def _note_label_quality(self, batch: Batch, selection: Selection | None) -> None:
+        """Add the IoU of this step's choices to the epoch's mean."""
         if self._quality is None or selection is None or batch.bags is None:
             return
         ious = self._quality.ious(batch.bags.annotation_ids, selection.index)
-        if len(ious):
-            self.log(
-                "label_miou",
-                ious.mean(),
-                prog_bar=True,
-                on_step=False,
-                on_epoch=True,
-                batch_size=len(ious),
-            )
+        self._iou_sum += float(ious.sum())
+        self._num_ious += len(ious)
+
+    def on_train_epoch_end(self) -> None:
+        """Mean IoU of the epoch's choices with the truth, over all ranks."""
+        if self._quality is None:
+            return
+        counted = torch.tensor([self._iou_sum, self._num_ious], device=self.device)
+        self._iou_sum, self._num_ious = 0.0, 0
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.all_reduce(counted)
+        iou_sum, num_ious = counted.tolist()
+        if num_ious:
+            self.log("label_miou", iou_sum / num_ious)
 
 
 def _gather(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import signal
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from sapnet.device import choose_device, describe_device
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.files import write_json_atomic
 from sapnet.model import SAPNet, build_model
-from sapnet.training.callbacks import CHECKPOINT, SaveRun
+from sapnet.training.callbacks import CHECKPOINT, ProgressLines, SaveRun
 from sapnet.training.data import HeldOut, TrainingData, TrainingSet, open_training_set
 from sapnet.training.label_quality import LabelQuality
 from sapnet.training.module import TrainingModule
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 SETTINGS = "settings.json"
 """What the run was started with; a resumed run must agree."""
+
+SUMMARY = "summary.json"
+"""Written when a run is finished: its last figures."""
 
 FREE_TO_CHANGE = ("workers", "device", "devices", "num_nodes", "log_every")
 """Training settings that change how fast a run is, not what it computes."""
@@ -63,14 +67,32 @@ class TrainInputs:
         if (self.val_images is None) != (self.val_truth is None):
             raise ValueError("--val.images and --val.truth are given together or not at all")
 
+    def check_supervision(self, cfg: TrainConfig) -> None:
+        """Raise a ValueError unless the file that the kind of supervision needs is given."""
+        if cfg.supervision == "masks" and self.masks is None:
+            raise ValueError("--supervision masks needs --masks instances.json (or labels.json)")
+        if cfg.supervision != "masks" and self.proposals is None:
+            raise ValueError(
+                f"--supervision {cfg.supervision} needs --proposals STORE, written by "
+                "`sapnet propose`"
+            )
+
 
 @dataclass(frozen=True)
 class TrainSummary:
-    """What `train` did: the run folder and the last logged figures by name."""
+    """What `train` did.
+
+    Attributes:
+        run: the run folder.
+        epochs: length of the training.
+        figures: the last logged figures by name.
+        was_finished: whether the run had been finished before, and nothing was done.
+    """
 
     run: Path
     epochs: int
     figures: dict[str, float]
+    was_finished: bool = False
 
 
 def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> TrainSummary:
@@ -85,8 +107,11 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
         ValueError: files or settings do not fit together, or the run folder holds another run.
         FileNotFoundError: a file or the backbone's weights are missing.
     """
+    inputs.check_supervision(cfg)
     training_set = open_training_set(inputs.images, inputs.proposals, inputs.masks, cfg)
     checkpoint = _prepare_run(inputs, settings, cfg)
+    if checkpoint is not None and (summary := _read_summary(inputs.out, cfg)) is not None:
+        return summary
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     held_out = _held_out(inputs)
     model = build_model(settings, training_set.categories)
@@ -99,11 +124,38 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
     data = TrainingData(training_set, cfg, settings.augment, held_out)
     _announce(model, data, cfg, checkpoint)
     trainer = _trainer(inputs.out, cfg)
-    trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint))
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    _fit(trainer, module, data, checkpoint)
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    if trainer.is_global_zero:
+        write_json_atomic(inputs.out / SUMMARY, {"epochs": cfg.epochs, "figures": figures})
     return TrainSummary(inputs.out, cfg.epochs, figures)
+
+
+def _fit(
+    trainer: lightning.Trainer, module: TrainingModule, data: TrainingData, checkpoint: Path | None
+) -> None:
+    """Train; an interrupt leaves as KeyboardInterrupt, where Lightning would end the process."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint))
+    except SystemExit as stop:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, handler)  # Lightning switched it off
+        raise KeyboardInterrupt from stop
+    if trainer.interrupted:  # Lightning before 2.5 returns
+        raise KeyboardInterrupt
+
+
+def _read_summary(run: Path, cfg: TrainConfig) -> TrainSummary | None:
+    """What a finished run came to; None where the run is not finished."""
+    path = run / SUMMARY
+    if not path.is_file():
+        return None
+    logger.info("%s is finished (%d epochs); nothing to do", run, cfg.epochs)
+    figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
+    known = {name: float(value) for name, value in figures.items() if value is not None}
+    return TrainSummary(run, cfg.epochs, known, was_finished=True)
 
 
 def _held_out(inputs: TrainInputs) -> HeldOut | None:
@@ -119,10 +171,13 @@ def _label_quality(inputs: TrainInputs, training_set: TrainingSet) -> LabelQuali
 
 
 def _prepare_run(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Path | None:
-    """Make the run folder, or find the checkpoint of an unfinished run of the same settings."""
+    """Make the run folder, or find the checkpoint of an unfinished run of the same settings.
+
+    A folder without a checkpoint holds nothing that other settings could spoil.
+    """
     wanted = json.loads(json.dumps(_description(inputs, settings, cfg)))
-    path = inputs.out / SETTINGS
-    if path.is_file():
+    path, checkpoint = inputs.out / SETTINGS, inputs.out / CHECKPOINT
+    if path.is_file() and checkpoint.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))
         differences = _differences(found, wanted)
         if differences:
@@ -130,16 +185,17 @@ def _prepare_run(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -
                 f"{inputs.out} holds a run of other settings: {'; '.join(differences[:5])}. Give "
                 "another --out, or delete that folder"
             )
-    else:
-        inputs.out.mkdir(parents=True, exist_ok=True)
-        write_json_atomic(path, wanted)
-    checkpoint = inputs.out / CHECKPOINT
-    return checkpoint if checkpoint.is_file() else None
+        return checkpoint
+    inputs.out.mkdir(parents=True, exist_ok=True)
+    write_json_atomic(path, wanted)
+    return None
 
 
 def _description(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> dict[str, Any]:
+    """Everything that a run's weights depend on."""
     train_settings = {k: v for k, v in asdict(cfg).items() if k not in FREE_TO_CHANGE}
-    files = {k: str(v) for k, v in asdict(inputs).items() if v is not None and k != "out"}
+    sources = {"images": inputs.images, "proposals": inputs.proposals, "masks": inputs.masks}
+    files = {k: str(v.resolve()) for k, v in sources.items() if v is not None}
     return {"files": files, "model": asdict(settings), "train": train_settings}
 
 
@@ -185,9 +241,12 @@ def _precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]
 def _trainer(run: Path, cfg: TrainConfig) -> lightning.Trainer:
     device = choose_device(cfg.device)
     several = cfg.devices * cfg.num_nodes > 1
+    callbacks: list[lightning.Callback] = [SaveRun(run)]
+    has_bar = sys.stderr.isatty()
+    callbacks.append(TQDMProgressBar() if has_bar else ProgressLines())
     return lightning.Trainer(
         accelerator=device.type if device.type != "cuda" else "gpu",
-        devices=cfg.devices,
+        devices=cfg.devices if device.index is None or several else [device.index],
         num_nodes=cfg.num_nodes,
         strategy="ddp_find_unused_parameters_true" if several else "auto",
         precision=_precision(cfg),
@@ -195,10 +254,8 @@ def _trainer(run: Path, cfg: TrainConfig) -> lightning.Trainer:
         gradient_clip_val=cfg.optimizer.clip_norm or None,
         log_every_n_steps=cfg.log_every,
         logger=[CSVLogger(run, name="logs"), TensorBoardLogger(run, name="tensorboard")],
-        callbacks=[
-            SaveRun(run),
-            TQDMProgressBar(refresh_rate=1 if os.isatty(2) else cfg.log_every),
-        ],
+        callbacks=callbacks,
+        enable_progress_bar=has_bar,
         enable_checkpointing=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

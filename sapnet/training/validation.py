@@ -22,9 +22,20 @@ class Validation:
     Args:
         truth: true instances of the held-out images.
         categories: of the model, by label.
+
+    Raises:
+        ValueError: the ground truth does not know a category of the model.
     """
 
     def __init__(self, truth: InstanceSet, categories: Sequence[Category]) -> None:
+        known = {category.category_id for category in truth.categories}
+        unknown = [c for c in categories if c.category_id not in known]
+        if unknown:
+            names = ", ".join(f"{c.name} ({c.category_id})" for c in unknown[:5])
+            raise ValueError(
+                f"--val.truth: expected the categories that are trained on, but {len(unknown)} are "
+                f"missing: {names}. List them there, objects or not"
+            )
         self._truth = truth
         self._category_ids = [category.category_id for category in categories]
 
