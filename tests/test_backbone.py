@@ -12,7 +12,7 @@ from sapnet.backbone import Backbone, load_weights
 from sapnet.config import ModelConfig
 
 
-def _backbone(name: str, **settings: Any) -> Backbone:
+def _backbone(name: str, **settings: object) -> Backbone:
     return Backbone(ModelConfig(backbone=name, **{"weights": "none", **settings}))
 
 
@@ -174,7 +174,7 @@ def test_hub_out_of_reach_names_both_ways_out(monkeypatch: pytest.MonkeyPatch) -
     cfg = ModelConfig(backbone="test_resnet")
     backbone = Backbone(cfg)
 
-    def offline(*_: Any, **__: Any) -> None:
+    def offline(*_: object, **__: object) -> None:
         raise LocalEntryNotFoundError("outgoing traffic has been disabled")
 
     monkeypatch.setattr(timm, "create_model", offline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -113,6 +114,12 @@ class TrainingData(lightning.LightningDataModule):
             return ClickDataset(chosen.images, chosen.source, data_cfg, train=True)
         return MaskDataset(chosen.images, chosen.source, data_cfg, train=True)
 
+    def steps_per_epoch(self) -> int:
+        """Batches of one pass over the training images, on each rank."""
+        ranks = self._cfg.devices * self._cfg.num_nodes
+        images_per_rank = math.ceil(len(self.dataset()) / ranks)
+        return math.ceil(images_per_rank / (self._cfg.batch_size // ranks))
+
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of training images (`Batch`), shuffled, this rank's share."""
         share = self._share()
@@ -126,8 +133,10 @@ class TrainingData(lightning.LightningDataModule):
         )
         if self.trainer is not None:
             # Lightning makes the first iterator, and workers begin to load, before it sets the
-            # epoch: a resumed run would see the images of epoch 0 again.
-            loader.sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[attr-defined]
+            # epoch: a resumed run would see the images of epoch 0 again. (`current_epoch` counts
+            # epochs whose every hook has run, which is one less at this moment.)
+            epoch = self.trainer.fit_loop.epoch_progress.current.processed
+            loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # an EpochSampler
         return loader
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:

@@ -26,6 +26,8 @@ class TrainingModule(lightning.LightningModule):
     Args:
         model: the network.
         cfg: how to train.
+        steps_per_epoch: optimiser steps of one pass. Lightning could tell, but would start loading
+            for it, before a resumed run knows its epoch.
         quality: IoU of the proposals with the truth, where it is known.
         validation: how predictions on held-out images are scored; None without them.
     """
@@ -34,12 +36,14 @@ class TrainingModule(lightning.LightningModule):
         self,
         model: SAPNet,
         cfg: TrainConfig,
+        steps_per_epoch: int,
         quality: LabelQuality | None = None,
         validation: Validation | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self._cfg = cfg
+        self._steps_per_epoch = steps_per_epoch
         self._quality = quality
         self._validation = validation
         self._results: list[dict[str, Any]] = []
@@ -48,9 +52,8 @@ class TrainingModule(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser, with a rate that changes every step."""
         optimizer = build_optimizer(self.model, self._cfg.optimizer, self._cfg.batch_size)
-        iterations = int(self.trainer.estimated_stepping_batches) // self._cfg.epochs
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, rate_factor(self._cfg.optimizer, iterations, self._cfg.epochs)
+            optimizer, rate_factor(self._cfg.optimizer, self._steps_per_epoch, self._cfg.epochs)
         )
         return {
             "optimizer": optimizer,

@@ -115,13 +115,14 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     held_out = _held_out(inputs)
     model = build_model(settings, training_set.categories)
+    data = TrainingData(training_set, cfg, settings.augment, held_out)
     module = TrainingModule(
         model,
         cfg,
+        data.steps_per_epoch(),
         quality=_label_quality(inputs, training_set),
         validation=None if held_out is None else Validation(held_out.truth, model.categories),
     )
-    data = TrainingData(training_set, cfg, settings.augment, held_out)
     _announce(model, data, cfg, checkpoint)
     trainer = _trainer(inputs.out, cfg)
     _fit(trainer, module, data, checkpoint)

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sapnet.config import ModelConfig, TrainConfig
+from sapnet.data.dataset import ClickDataset, Sample
+from sapnet.evaluation.proposals import proposal_ious
+from sapnet.inference import load_model
+from sapnet.selection.branch import SelectionBranch
+from sapnet.structures import Bags, Selection
+from sapnet.training.callbacks import CHECKPOINT
+from sapnet.training.run import TrainInputs, TrainSummary, train
+
+if TYPE_CHECKING:
+    from tests.conftest import TinySet
+
+Run = Callable[..., TrainSummary]
+
+
+@pytest.fixture
+def run(tiny_set: TinySet, tiny_model: ModelConfig, tiny_training: TrainConfig) -> Run:
+    """Trains on the tiny set; keywords replace fields of inputs, network or training."""
+
+    def start(out: Path, **changes: object) -> TrainSummary:
+        inputs = TrainInputs(images=tiny_set.images, out=out, proposals=tiny_set.store)
+        settings, cfg = tiny_model, tiny_training
+        for name, value in changes.items():
+            if hasattr(inputs, name):
+                inputs = replace(inputs, **{name: value})
+            elif hasattr(cfg, name):
+                cfg = replace(cfg, **{name: value})
+            else:
+                settings = replace(settings, **{name: value})
+        return train(inputs, settings, cfg)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_set: TinySet,
+    tiny_model: ModelConfig,
+    tiny_training: TrainConfig,
+) -> Path:
+    """A whole run of two epochs, with the truth known and held-out images."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    train(
+        TrainInputs(
+            images=tiny_set.images,
+            out=out,
+            proposals=tiny_set.store,
+            truth=tiny_set.truth,
+            val_images=tiny_set.images,
+            val_truth=tiny_set.truth,
+        ),
+        tiny_model,
+        tiny_training,
+    )
+    return out
+
+
+def _weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model.safetensors")
+
+
+def _assert_same(a: Path, b: Path) -> None:
+    ours, theirs = _weights(a), _weights(b)
+    assert ours.keys() == theirs.keys()
+    different = [name for name in ours if not torch.equal(ours[name], theirs[name])]
+    assert different == []
+
+
+def _log(run: Path) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = []
+    for path in sorted(run.glob("logs/version_*/metrics.csv")):
+        with path.open(newline="") as file:
+            rows += csv.DictReader(file)
+    return rows
+
+
+def _interrupt_in(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sixth image of that epoch is Ctrl-C."""
+    original, seen = ClickDataset.__getitem__, []
+
+    def stop(self: ClickDataset, index: int) -> Sample:
+        seen.append(index)
+        if int(self._epoch) == epoch and len(seen) % len(self) == 6:
+            raise KeyboardInterrupt
+        return original(self, index)
+
+    monkeypatch.setattr(ClickDataset, "__getitem__", stop)
+
+
+def test_run_folder(finished: Path) -> None:
+    assert (finished / "config.json").is_file()
+    assert (finished / "model.safetensors").is_file()
+    assert list(finished.glob("tensorboard/version_0/events.*"))
+    assert not list(finished.rglob("*.partial"))
+    settings = json.loads((finished / "settings.json").read_text())
+    assert settings["train"]["epochs"] == 2
+    assert settings["model"]["backbone"] == "test_resnet"
+
+
+def test_checkpoint_holds_plain_tensors_alone(finished: Path) -> None:
+    state = torch.load(finished / CHECKPOINT, weights_only=True)
+    assert state["epoch"] == 1
+    trained = {k.removeprefix("model."): v for k, v in state["state_dict"].items()}
+    for name, value in _weights(finished).items():
+        assert torch.equal(value, trained[name])
+
+
+def test_every_loss_is_logged_at_every_step(finished: Path) -> None:
+    rows = [row for row in _log(finished) if row["loss"]]
+    assert [int(row["step"]) for row in rows] == [0, 1, 2, 3]
+    parts = [
+        "loss_selection",
+        "loss_refinement_positive",
+        "loss_refinement_negative",
+        "loss_mask",
+        "loss_class",
+    ]
+    for row in rows:
+        assert sum(float(row[name]) for name in parts) == pytest.approx(float(row["loss"]), 1e-4)
+        assert float(row["lr"]) > 0
+
+
+def test_held_out_figures_are_logged_once_an_epoch(finished: Path) -> None:
+    figures = [float(row["val_mask_ap"]) for row in _log(finished) if row["val_mask_ap"]]
+    assert len(figures) == 2
+    assert all(0 <= figure <= 1 for figure in figures)
+
+
+def test_label_quality_equals_the_iou_of_the_choices(
+    run: Run, tiny_set: TinySet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, chosen = SelectionBranch.forward, []
+
+    def noting(
+        self: SelectionBranch, features: list[torch.Tensor], bags: Bags, *rest: torch.Tensor
+    ) -> Selection:
+        selection = original(self, features, bags, *rest)
+        chosen.extend(zip(bags.annotation_ids.tolist(), selection.index.tolist(), strict=True))
+        return selection
+
+    monkeypatch.setattr(SelectionBranch, "forward", noting)
+    summary = run(tmp_path / "run", truth=tiny_set.truth, epochs=1)
+    ious = proposal_ious(tiny_set.store, tiny_set.truth)
+    assert len(chosen) == len(ious) > 5
+    expected = np.mean([ious[annotation_id][index] for annotation_id, index in chosen])
+    assert summary.figures["label_miou"] == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_truth_and_held_out_images_do_not_reach_the_weights(
+    run: Run, finished: Path, tmp_path: Path
+) -> None:
+    run(tmp_path / "blind")
+    _assert_same(tmp_path / "blind", finished)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_interrupted_run_goes_on_exactly(
+    run: Run, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        _interrupt_in(1, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(out)
+    assert torch.load(out / CHECKPOINT, weights_only=True)["epoch"] == 0
+
+    summary = run(out, workers=workers)
+    assert not summary.was_finished
+    _assert_same(out, finished)
+
+
+def test_interrupts_work_again_after_one(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import signal
+
+    before = signal.getsignal(signal.SIGINT)
+    _interrupt_in(0, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_loader_processes_see_the_views_of_the_epoch(
+    run: Run, finished: Path, tmp_path: Path
+) -> None:
+    run(tmp_path / "run", workers=1)
+    _assert_same(tmp_path / "run", finished)
+
+
+def test_other_settings_are_refused_by_name(run: Run, finished: Path) -> None:
+    with pytest.raises(ValueError, match=r"train.seed is 0 there and 1 now.*another --out"):
+        run(finished, seed=1)
+    with pytest.raises(ValueError, match=r"model.fpn_channels is 16 there and 32 now"):
+        run(finished, fpn_channels=32)
+
+
+def test_what_does_not_change_the_weights_may_change(run: Run, finished: Path) -> None:
+    assert run(finished, workers=1, log_every=7).was_finished
+
+
+def test_a_finished_run_is_left_alone(
+    run: Run, finished: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file()}
+    with caplog.at_level("INFO", logger="sapnet"):
+        summary = run(finished)
+    assert summary.was_finished
+    assert 0 < summary.figures["label_miou"] <= 1
+    assert "is finished (2 epochs); nothing to do" in caplog.text
+    assert {p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file()} == files
+
+
+def test_a_run_that_failed_before_its_first_epoch_blocks_nothing(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(FileNotFoundError, match="no file at"):
+        run(out, weights=str(tmp_path / "missing.pth"))
+    assert run(out, epochs=1).epochs == 1
+
+
+@pytest.mark.parametrize("supervision", ["top1", "masks"])
+def test_other_supervision(run: Run, tiny_set: TinySet, tmp_path: Path, supervision: str) -> None:
+    masks = {"masks": tiny_set.truth, "proposals": None} if supervision == "masks" else {}
+    summary = run(tmp_path / "run", supervision=supervision, epochs=1, **masks)
+    assert {"loss_mask", "loss_class"} < summary.figures.keys()
+    assert "loss_selection" not in summary.figures
+    assert len(load_model(tmp_path / "run", "cpu").categories) == 3
+
+
+def test_missing_supervision_is_named(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--supervision masks needs --masks"):
+        run(tmp_path / "run", supervision="masks")
+    with pytest.raises(ValueError, match="--supervision clicks needs --proposals"):
+        run(tmp_path / "run", proposals=None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_half_of_the_held_out_set_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"val.images and --val.truth are given together"):
+        TrainInputs(images=tmp_path, out=tmp_path, val_images=tmp_path)
+
+
+def test_bf16_run(run: Run, tmp_path: Path) -> None:
+    summary = run(tmp_path / "run", precision="bf16", epochs=1)
+    assert np.isfinite(summary.figures["loss"])
+
+
+def test_a_loss_that_is_not_finite_names_the_images(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sapnet.model import TrainingOutput
+
+    monkeypatch.setattr(TrainingOutput, "total", property(lambda _: torch.tensor(float("nan"))))
+    with pytest.raises(FloatingPointError, match=r"not finite at step 0 \(images \[.*loss_mask"):
+        run(tmp_path / "run", epochs=1)
