@@ -27,6 +27,9 @@ COLOR_UNIT = 20.0
 GEODESIC_UNIT = 100.0
 """Geodesic length that counts as 1 in the features."""
 
+COMMON_LEVEL = 2
+"""Pyramid level in which common colours are counted: a quarter of the finest side."""
+
 FAR = 3.0
 """Distances in feature units are cut off here."""
 
@@ -42,6 +45,7 @@ STATIC_FEATURES = (
     "rival_side",
     "geodesic",
     "geodesic_rival",
+    "commonness",
 )
 """Features of a cell that do not depend on a map of the object."""
 
@@ -68,7 +72,7 @@ class Windows:
         inside: (A, G, G) float32, 1 where the cell lies on the image.
         codes: (A, G, G) int64 colour code.
         segments: three (A, G, G) int64 segment labels, fine to coarse.
-        static: (8, A, G, G) float32, `STATIC_FEATURES`.
+        static: (9, A, G, G) float32, `STATIC_FEATURES`.
     """
 
     click_index: np.ndarray
@@ -90,6 +94,7 @@ class ClickField:
         rival_points: (R, 2) float64 fractions.
         geodesic: (N, S) float64 geodesic distance of each fine segment from the click.
         rival_geodesic: (N, S) float64 the same from the nearest rival; infinite without one.
+        commonness: (40,) float32 how common each colour code is away from all points.
     """
 
     points: np.ndarray
@@ -97,6 +102,7 @@ class ClickField:
     rival_points: np.ndarray
     geodesic: np.ndarray
     rival_geodesic: np.ndarray
+    commonness: np.ndarray
 
 
 def place_clicks(
@@ -120,7 +126,25 @@ def place_clicks(
     for n in range(len(points)):
         if rivals[n].any():
             nearest[n] = other[rivals[n]].min(axis=0)
-    return ClickField(points, rivals, rival_points, own, nearest)
+    common = _code_commonness(evidence, sources)
+    return ClickField(points, rivals, rival_points, own, nearest, common)
+
+
+def _code_commonness(evidence: ImageEvidence, points: np.ndarray) -> np.ndarray:
+    """(40,) log share of each code, every pixel weighted by its distance to the nearest point."""
+    codes = evidence.codes[min(COMMON_LEVEL, len(evidence.codes) - 1)]
+    height, width = codes.shape
+    x = (np.arange(width) + 0.5) / width
+    y = (np.arange(height) + 0.5) / height
+    aspect = evidence.size[1] / evidence.size[0]
+    distance = np.full(codes.shape, np.inf)
+    for px, py in points:
+        from_point = np.hypot((y[:, None] - py), (x[None] - px) * aspect)
+        distance = np.minimum(distance, from_point)
+    count = len(evidence.code_kernel)
+    share = np.bincount(codes.ravel(), distance.ravel(), count) @ evidence.code_kernel
+    share = share / max(share.sum(), 1e-9)
+    return np.asarray(np.log(share * count + MASS_FLOOR * count), dtype=np.float32)
 
 
 def _cells(fractions: np.ndarray, count: int) -> np.ndarray:
@@ -168,6 +192,7 @@ def cut_windows(
             _rival_side(evidence, field, click_index, x, y),
             geodesic,
             geodesic_rival,
+            field.commonness[codes],
         ]
     ).astype(np.float32)
     return Windows(click_index, center, reach, inside.astype(np.float32), codes, segments, static)
