@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import lightning
 
@@ -15,12 +15,13 @@ from sapnet.data.loader import build_loader
 from sapnet.proposals.store import ProposalStore
 
 if TYPE_CHECKING:
+    import torch
     from torch.utils.data import DataLoader
 
     from sapnet.config import TrainConfig
     from sapnet.data.augment_config import AugmentConfig
     from sapnet.data.dataset import Sample
-    from sapnet.structures import Category
+    from sapnet.structures import Batch, Category
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ class TrainingData(lightning.LightningDataModule):
             # Lightning makes the first iterator, and workers begin to load, before it sets the
             # epoch: a resumed run would see the images of epoch 0 again. (`current_epoch` counts
             # epochs whose every hook has run, which is one less at this moment.)
-            epoch = self.trainer.fit_loop.epoch_progress.current.processed
+            progress: Any = self.trainer.fit_loop.epoch_progress.current
+            epoch = int(progress.processed)
             loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # an EpochSampler
         return loader
 
@@ -155,6 +157,13 @@ class TrainingData(lightning.LightningDataModule):
             workers=self._cfg.workers,
             share=share,
         )
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """The batch on the device; Lightning does not know our dataclasses."""
+        del dataloader_idx
+        return batch.to(device, non_blocking=True)
 
     def _share(self) -> tuple[int, int]:
         """This process's rank and the number of ranks."""

@@ -60,13 +60,6 @@ class TrainingModule(lightning.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def transfer_batch_to_device(
-        self, batch: Batch, device: torch.device, dataloader_idx: int
-    ) -> Batch:
-        """The batch on the device; Lightning does not know our dataclasses."""
-        del dataloader_idx
-        return batch.to(device, non_blocking=True)
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Losses of one batch, logged one by one."""
         del batch_idx

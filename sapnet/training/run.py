@@ -124,7 +124,7 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
         validation=None if held_out is None else Validation(held_out.truth, model.categories),
     )
     _announce(model, data, cfg, checkpoint)
-    trainer = _trainer(inputs.out, cfg)
+    trainer = _trainer(inputs.out, cfg, validates=held_out is not None)
     _fit(trainer, module, data, checkpoint)
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
@@ -239,7 +239,7 @@ def _precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
 
 
-def _trainer(run: Path, cfg: TrainConfig) -> lightning.Trainer:
+def _trainer(run: Path, cfg: TrainConfig, *, validates: bool) -> lightning.Trainer:
     device = choose_device(cfg.device)
     several = cfg.devices * cfg.num_nodes > 1
     callbacks: list[lightning.Callback] = [SaveRun(run)]
@@ -259,6 +259,7 @@ def _trainer(run: Path, cfg: TrainConfig) -> lightning.Trainer:
         enable_progress_bar=has_bar,
         enable_checkpointing=False,
         enable_model_summary=False,
+        limit_val_batches=None if validates else 0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the loader shares the images out itself
     )
