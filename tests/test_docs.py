@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sapnet.cli import COMMANDS, _known_spellings, _parser
+from sapnet.cli import _known_spellings, _parser
+from sapnet.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -97,6 +98,7 @@ def test_command_lines_parse(
     monkeypatch.chdir(tmp_path)
     recipe = next(content for name, content in blocks("yaml") if name == "docs/tutorial.md")
     Path("recipe.yaml").write_text(recipe, encoding="utf-8")
+    Path("configs").symlink_to(ROOT / "configs")
     name, *options = words
     parser = _parser(name, COMMANDS[name], options)
     try:
