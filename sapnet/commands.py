@@ -146,11 +146,11 @@ def _train_arguments(parser: ArgumentParser) -> None:
 
 
 def _train(args: Namespace, parser: ArgumentParser) -> int:
-    from sapnet.config import ModelConfig, TrainConfig
+    from sapnet.config import TrainConfig
     from sapnet.training.run import TrainInputs, train
 
     cfg = _instantiate(parser, args, TrainConfig)
-    settings = _instantiate(parser, args.model, ModelConfig)
+    settings = _instantiated(parser, args).model
     try:
         inputs = TrainInputs(
             images=args.images,
@@ -304,9 +304,21 @@ def _instantiate(parser: ArgumentParser, values: Namespace, kind: type[Any]) -> 
         WrongUseError: the settings refuse a value.
     """
     names = {field.name for field in fields(kind)}
+    built = _instantiated(parser, values)
     try:
-        built = parser.instantiate(values) if "model" in values else values
         return kind(**{k: v for k, v in vars(built).items() if k in names})
+    except ValueError as error:
+        raise WrongUseError(error) from error
+
+
+def _instantiated(parser: ArgumentParser, values: Namespace) -> Any:  # noqa: ANN401
+    """The parsed values with every nested dataclass built.
+
+    Raises:
+        WrongUseError: a dataclass refuses a value.
+    """
+    try:
+        return parser.instantiate(values)
     except ValueError as error:
         raise WrongUseError(error) from error
 
