@@ -67,9 +67,8 @@ def _run(name: str, command: Command, words: list[str]) -> int:
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", PROGRESS_SECONDS)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    # A line of theirs for every event would drown ours; their warnings stay.
-    for chatty in ("lightning", "lightning.pytorch", "httpx"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # A line for every request of the hub's client would drown ours.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         return command.run(parsed, parser)
     except KeyboardInterrupt:

@@ -51,7 +51,15 @@ def load_model(run: Path | str, device: str = "auto") -> SAPNet:
         )
     if not folder.is_dir() and (folder.is_absolute() or str(run).count("/") != 1):
         raise FileNotFoundError(f"{folder}: no such run folder")
-    model: SAPNet = SAPNet.from_pretrained(str(run))
+    try:
+        model: SAPNet = SAPNet.from_pretrained(str(run))
+    except OSError as error:
+        if folder.is_dir():
+            raise
+        raise FileNotFoundError(
+            f"{run}: no run folder of that name here, and no such network on the hub or in its "
+            f"cache ({error})"
+        ) from error
     return model.to(choose_device(device)).eval()
 
 

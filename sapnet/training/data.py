@@ -101,6 +101,11 @@ class TrainingData(lightning.LightningDataModule):
         self._augment = augment
         self._held_out = held_out
 
+    @property
+    def has_held_out(self) -> bool:
+        """Whether there are held-out images."""
+        return self._held_out is not None
+
     def dataset(self) -> ClickDataset | MaskDataset:
         """The training images."""
         chosen, cfg = self._training_set, self._cfg

@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 import sys
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -124,7 +125,7 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
         validation=None if held_out is None else Validation(held_out.truth, model.categories),
     )
     _announce(model, data, cfg, checkpoint)
-    trainer = _trainer(inputs.out, cfg, validates=held_out is not None)
+    trainer = _trainer(inputs.out, cfg, data)
     _fit(trainer, module, data, checkpoint)
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
@@ -138,7 +139,10 @@ def _fit(
     """Train; an interrupt leaves as KeyboardInterrupt, where Lightning would end the process."""
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint))
+        with warnings.catch_warnings():
+            # Lightning's use of torch, which nobody here can change.
+            warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.* is deprecated")
+            trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint))
     except SystemExit as stop:
         if not trainer.interrupted:
             raise
@@ -239,9 +243,11 @@ def _precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
 
 
-def _trainer(run: Path, cfg: TrainConfig, *, validates: bool) -> lightning.Trainer:
+def _trainer(run: Path, cfg: TrainConfig, data: TrainingData) -> lightning.Trainer:
     device = choose_device(cfg.device)
     several = cfg.devices * cfg.num_nodes > 1
+    # Its lines of devices and tips would drown ours; its warnings stay.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     callbacks: list[lightning.Callback] = [SaveRun(run)]
     has_bar = sys.stderr.isatty()
     callbacks.append(TQDMProgressBar() if has_bar else ProgressLines())
@@ -253,13 +259,13 @@ def _trainer(run: Path, cfg: TrainConfig, *, validates: bool) -> lightning.Train
         precision=_precision(cfg),
         max_epochs=cfg.epochs,
         gradient_clip_val=cfg.optimizer.clip_norm or None,
-        log_every_n_steps=cfg.log_every,
+        log_every_n_steps=min(cfg.log_every, data.steps_per_epoch()),
         logger=[CSVLogger(run, name="logs"), TensorBoardLogger(run, name="tensorboard")],
         callbacks=callbacks,
         enable_progress_bar=has_bar,
         enable_checkpointing=False,
         enable_model_summary=False,
-        limit_val_batches=None if validates else 0,
+        limit_val_batches=None if data.has_held_out else 0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the loader shares the images out itself
     )

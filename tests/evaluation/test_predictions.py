@@ -133,3 +133,30 @@ def test_truth_of_real_photographs_as_predictions_is_perfect() -> None:
     for name in ("mask_ap", "box_ap"):
         assert [figures[name + suffix] for suffix in SUFFIXES] == pytest.approx([1] * 6)
     assert figures["voc_ap50"] == pytest.approx(1)
+
+
+def test_images_are_found_by_file_name_first(truth_path: Path) -> None:
+    names = {1: "1.png", 2: "elsewhere/2.png", 3: "3.png"}
+    renumbered = [
+        {**record, "image_id": record["image_id"] + 50, "file_name": names[record["image_id"]]}
+        for record in _perfect_predictions(truth_path)
+    ]
+    assert evaluate_predictions(renumbered, truth_path)["mask_ap"] == pytest.approx(1)
+
+
+def test_a_name_unknown_to_the_truth_leaves_the_id(truth_path: Path) -> None:
+    renamed = [{**r, "file_name": "other.png"} for r in _perfect_predictions(truth_path)]
+    assert evaluate_predictions(renamed, truth_path)["mask_ap"] == pytest.approx(1)
+
+
+def test_equal_names_in_two_folders_are_told_apart_by_folder(truth_path: Path) -> None:
+    document = json.loads(truth_path.read_text())
+    for image, name in zip(document["images"], ("a/x.png", "b/x.png", "c.png"), strict=True):
+        image["file_name"] = name
+    truth_path.write_text(json.dumps(document))
+    names = {1: "a/x.png", 2: "b/x.png", 3: "c.png"}
+    predictions = _perfect_predictions(truth_path)
+    by_path = [{**r, "image_id": 0, "file_name": names[r["image_id"]]} for r in predictions]
+    assert evaluate_predictions(by_path, truth_path)["mask_ap"] == pytest.approx(1)
+    by_id = [{**r, "file_name": "x.png"} for r in predictions]
+    assert evaluate_predictions(by_id, truth_path)["mask_ap"] == pytest.approx(1)
