@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def num_ranks() -> int:
+    """Processes of a distributed run; 1 outside."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_world_size()
+    return 1
+
+
 @torch.no_grad()
 def mean_over_ranks(count: Tensor) -> Tensor:
     """Average a count over the ranks of a distributed run.
@@ -26,7 +33,7 @@ def mean_over_ranks(count: Tensor) -> Tensor:
         () float32 mean over the ranks; the count itself outside distributed runs.
     """
     mean = count.detach().to(torch.float32, copy=True)
-    if distributed.is_available() and distributed.is_initialized():
+    if (ranks := num_ranks()) > 1:
         distributed.all_reduce(mean)
-        mean /= distributed.get_world_size()
+        mean /= ranks
     return mean

@@ -4,15 +4,16 @@ import pytest
 import torch
 from torch import distributed
 
-from sapnet.distributed import mean_over_ranks
+from sapnet.distributed import mean_over_ranks, num_ranks
 
 
 def run_rank(rank: int, address: str, counts: list[int]) -> None:
     distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=len(counts))
     mean = mean_over_ranks(torch.tensor(counts[rank]))
+    ranks = num_ranks()
     distributed.destroy_process_group()
-    if mean.item() != sum(counts) / len(counts):
-        raise ValueError(f"rank {rank}: found {mean.item()}")
+    if mean.item() != sum(counts) / len(counts) or ranks != len(counts):
+        raise ValueError(f"rank {rank} of {ranks}: found {mean.item()}")
 
 
 def test_one_process_keeps_its_count() -> None:
@@ -21,6 +22,7 @@ def test_one_process_keeps_its_count() -> None:
     assert mean.dtype == torch.float32
     assert mean.item() == 3
     assert count.item() == 3
+    assert num_ranks() == 1
 
 
 def test_no_gradient_and_no_change_in_place() -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from torchvision.ops import sigmoid_focal_loss
 
-from sapnet.distributed import mean_over_ranks
+from sapnet.distributed import mean_over_ranks, num_ranks
 from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def solov2_losses(
         class_loss = grid_class_loss(outputs, targets.labels, grid_targets, cfg)
     # Without positives both sums of the mask loss are 0; adding 1 there avoids 0 / 0.
     mask_norm = num_positives + (num_positives == 0)
-    class_norm = num_positives + 1 + torch.finfo(torch.float32).eps
+    # SOLOv2 counts one positive more, of the whole batch.
+    class_norm = num_positives + 1 / num_ranks() + torch.finfo(torch.float32).eps
     return {
         "loss_mask": cfg.dice_weight * mask_loss / mask_norm,
         "loss_class": cfg.focal_weight * class_loss / class_norm,

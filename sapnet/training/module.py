@@ -8,6 +8,7 @@ import lightning
 import torch
 from torch import Tensor, distributed
 
+from sapnet.distributed import num_ranks
 from sapnet.training.schedule import build_optimizer, rate_factor
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class TrainingModule(lightning.LightningModule):
             return
         counted = torch.tensor([self._iou_sum, self._num_ious], device=self.device)
         self._iou_sum, self._num_ious = 0.0, 0
-        if distributed.is_available() and distributed.is_initialized():
+        if num_ranks() > 1:
             distributed.all_reduce(counted)
         iou_sum, num_ious = counted.tolist()
         if num_ious:
@@ -125,9 +126,10 @@ class TrainingModule(lightning.LightningModule):
 
 def _gather(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The results of all ranks; images that padding of the sampler repeats are kept once."""
-    if not (distributed.is_available() and distributed.is_initialized()):
+    ranks = num_ranks()
+    if ranks == 1:
         return results
-    parts: list[list[dict[str, Any]]] = [[] for _ in range(distributed.get_world_size())]
+    parts: list[list[dict[str, Any]]] = [[] for _ in range(ranks)]
     distributed.all_gather_object(parts, results)
     seen: set[int] = set()
     merged: list[dict[str, Any]] = []

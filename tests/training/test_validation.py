@@ -79,7 +79,6 @@ def test_images_that_two_ranks_saw_count_once(monkeypatch: pytest.MonkeyPatch) -
     def gather(parts: list[object], _: object) -> None:
         parts[:] = [first, second]
 
-    monkeypatch.setattr(distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr("sapnet.training.module.num_ranks", lambda: 2)
     monkeypatch.setattr(distributed, "all_gather_object", gather)
     assert _gather(first) == [*first, second[0]]
