@@ -136,19 +136,27 @@ def _parser(name: str, command: Command, words: list[str]) -> ArgumentParser:
 
 
 def _known_spellings(parser: ArgumentParser, words: list[str]) -> list[str]:
-    """Options with dashes where the parser has underscores, or the other way round."""
-    known = set(parser._option_string_actions)
+    """The words as the parser knows them.
 
-    def spell(word: str) -> str:
+    Options may be written with dashes where the parser has underscores, or the other way round;
+    a bare `--flag` of a setting that is true or false means true.
+    """
+    known = parser._option_string_actions
+
+    def spell(word: str, following: str) -> str:
         name, equals, value = word.partition("=")
-        if not name.startswith("--") or name in known:
+        if not name.startswith("--"):
             return word
-        for other in (name[2:].replace("-", "_"), name[2:].replace("_", "-")):
-            if f"--{other}" in known:
-                return f"--{other}{equals}{value}"
-        return word
+        spellings = (name[2:], name[2:].replace("-", "_"), name[2:].replace("_", "-"))
+        found = next((f"--{other}" for other in spellings if f"--{other}" in known), None)
+        if found is None:
+            return word
+        is_bare = not equals and (not following or following.startswith("--"))
+        if is_bare and getattr(known[found], "_typehint", None) is bool:
+            return f"{found}=true"
+        return f"{found}{equals}{value}"
 
-    return [spell(word) for word in words]
+    return [spell(word, following) for word, following in zip(words, [*words[1:], ""], strict=True)]
 
 
 def _chosen_method(words: list[str]) -> str | None:
