@@ -165,6 +165,8 @@ def _train(args: Namespace, parser: ArgumentParser) -> int:
     except ValueError as error:
         raise WrongUseError(error) from error
     summary = train(inputs, settings, cfg)
+    if not summary.is_first_rank:
+        return SUCCESS
     done = "nothing to do, it has" if summary.was_finished else "trained"
     print(f"{done} {summary.epochs} epochs: {summary.run}")
     for name in ("label_miou", "val_mask_ap", "val_mask_ap50"):

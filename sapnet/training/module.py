@@ -96,7 +96,8 @@ class TrainingModule(lightning.LightningModule):
         self._results = []
         if not self.trainer.sanity_checking:
             figures = self._validation.score(results)
-            self.log_dict({f"val_{name}": value for name, value in figures.items()})
+            named = {f"val_{name}": value for name, value in figures.items()}
+            self.log_dict(named, sync_dist=num_ranks() > 1)
 
     def _generator(self) -> torch.Generator:
         """Random negatives that depend on seed, step and rank alone: resuming repeats them."""
@@ -121,7 +122,7 @@ class TrainingModule(lightning.LightningModule):
             distributed.all_reduce(counted)
         iou_sum, num_ious = counted.tolist()
         if num_ious:
-            self.log("label_miou", iou_sum / num_ious)
+            self.log("label_miou", iou_sum / num_ious, sync_dist=num_ranks() > 1)
 
 
 def _gather(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from sapnet.config import ModelConfig, TrainConfig
 from sapnet.data.coco import load_instances
@@ -88,12 +89,14 @@ class TrainSummary:
         epochs: length of the training.
         figures: the last logged figures by name.
         was_finished: whether the run had been finished before, and nothing was done.
+        is_first_rank: whether this process speaks for all of a distributed run.
     """
 
     run: Path
     epochs: int
     figures: dict[str, float]
     was_finished: bool = False
+    is_first_rank: bool = True
 
 
 def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> TrainSummary:
@@ -130,7 +133,7 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
         write_json_atomic(inputs.out / SUMMARY, {"epochs": cfg.epochs, "figures": figures})
-    return TrainSummary(inputs.out, cfg.epochs, figures)
+    return TrainSummary(inputs.out, cfg.epochs, figures, is_first_rank=trainer.is_global_zero)
 
 
 def _fit(
@@ -216,6 +219,8 @@ def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:  # noqa:
 
 
 def _announce(model: SAPNet, data: TrainingData, cfg: TrainConfig, checkpoint: Path | None) -> None:
+    if getattr(rank_zero_only, "rank", 0):
+        return
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)
     device = describe_device(choose_device(cfg.device))
     logger.info(
