@@ -2,7 +2,8 @@
 
 It reads as the paper's figure: selection scores (PSM, with guidance) -> best box -> positives
 (PPG) and negatives (NPG) -> refinement scores (PRM) -> best box -> box mining (BMS) -> nearest
-proposal. Everything is computed for all objects of the batch at once.
+proposal. With consensus, the scores of both stages weigh the proposals and the one that agrees most
+with them is chosen instead. Everything is computed for all objects of the batch at once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import nn
 from sapnet.distributed import mean_over_ranks
 from sapnet.selection.box_mining import mine_boxes
 from sapnet.selection.choose import choose_boxes
+from sapnet.selection.consensus import expected_iou
 from sapnet.selection.enrichment import choose_proposals, sample_negatives, sample_positives
 from sapnet.selection.guidance import guide
 from sapnet.selection.heads import BoxEncoder, MilHead
@@ -84,6 +86,8 @@ class SelectionBranch(nn.Module):
         scores = self._choosing_scores(first, bags.labels, bags.own_scores)
         found = self._selection_loss(first, bags) if self.training else {}
         if self.refinement is None:
+            if self.cfg.consensus.enabled:
+                return self._agree(bags, members, scores, found)
             index, boxes = choose_boxes(bags.boxes, scores, members, self.cfg.top_k)
             return Selection(index=index, boxes=boxes, scores=scores, losses=found)
 
@@ -95,10 +99,9 @@ class SelectionBranch(nn.Module):
         enriched_members = torch.cat([members, members.new_ones(own_scores.shape)], 1)
         logits = self.refinement(torch.cat([hidden, jittered], 1))
         second = score_bags(*logits, enriched_members, "sigmoid")
-        scores = self._choosing_scores(
+        refined_scores = self._choosing_scores(
             second, bags.labels, torch.cat([bags.own_scores, own_scores], 1)
         )
-        _, boxes = choose_boxes(enriched_boxes, scores, enriched_members)
         if self.training:
             weights = label_scores(first.bags, bags.labels).detach()
             found |= self._positive_loss(second, bags, weights)
@@ -107,7 +110,11 @@ class SelectionBranch(nn.Module):
                     bags, enriched_boxes, choice, image_sizes, self.cfg.negatives, generator
                 )
                 found |= self._negative_loss(self.refinement, features, negatives, weights)
-        return self._settle(bags, members, boxes, scores[:, : bags.num_proposals], found)
+        originals = refined_scores[:, : bags.num_proposals]
+        if self.cfg.consensus.enabled:
+            return self._agree(bags, members, (scores * originals).sqrt(), found)
+        _, boxes = choose_boxes(enriched_boxes, refined_scores, enriched_members)
+        return self._settle(bags, members, boxes, originals, found)
 
     def _encode(
         self, features: Sequence[Tensor], boxes: Tensor, crops: Tensor, image_index: Tensor
@@ -121,6 +128,14 @@ class SelectionBranch(nn.Module):
         """Scores at the label times the proposer's own scores to their power; no gradient."""
         chosen_by = selection_scores(scores.proposals, labels).detach()
         return chosen_by * own_scores**self.cfg.own_score_power
+
+    def _agree(
+        self, bags: Bags, members: Tensor, scores: Tensor, found: dict[str, Tensor]
+    ) -> Selection:
+        """Choose the proposal that agrees most with its bag, weighted by the scores."""
+        expected = expected_iou(bags.masks, scores, members, self.cfg.consensus.power)
+        index, boxes = choose_boxes(bags.boxes, expected, members)
+        return Selection(index=index, boxes=boxes, scores=expected, losses=found)
 
     def _settle(
         self, bags: Bags, members: Tensor, boxes: Tensor, scores: Tensor, found: dict[str, Tensor]

@@ -17,7 +17,7 @@ from sapnet.selection.config import (
 def test_paper_differs_from_default_only_in_our_additions() -> None:
     ours, paper = SelectionConfig(), paper_selection()
     different = {f.name for f in fields(ours) if getattr(ours, f.name) != getattr(paper, f.name)}
-    assert different == {"mask_crops", "exclude_rivals", "near_tie_margin"}
+    assert different == {"mask_crops", "exclude_rivals", "consensus", "near_tie_margin"}
     assert not paper.mask_crops
     assert not paper.exclude_rivals
     assert paper.own_score_power == 0
