@@ -30,16 +30,13 @@ from sapnet.proposals.propose import propose
 from sapnet.proposals.store import ProposalStore
 from sapnet.report import ReportInputs, RunReport, write_report
 from sapnet.segmentation.config import PredictConfig, SOLOv2Config
-from sapnet.selection.config import NegativesConfig, SelectionConfig
+from sapnet.selection.config import NegativesConfig, PositivesConfig, SelectionConfig
 from sapnet.structures import ClickSet
 from sapnet.training.run import TrainInputs, train
 
 if TYPE_CHECKING:
     from sapnet.data.synthetic.writing import SyntheticPaths
     from sapnet.demo_config import DemoConfig
-
-FIGURES = ("label_miou", "top1_miou", "oracle_miou", "mask_ap", "mask_ap50")
-"""What the table and metrics.json tell of each proposer."""
 
 
 @dataclass
@@ -79,7 +76,13 @@ def demo_model(size: int) -> ModelConfig:
         weights="none",
         fpn_channels=64,
         augment=AugmentConfig(short_sides=(size,), max_long_side=2 * size),
-        selection=SelectionConfig(hidden_channels=256, negatives=NegativesConfig(num_random=50)),
+        # Few jittered and negative boxes: pooling boxes is most of a step at this size.
+        selection=SelectionConfig(
+            hidden_channels=256,
+            sampling_ratio=2,
+            positives=PositivesConfig(lone=(0.05, 0.1, 0.15), crowded=(0.05, 0.1, -0.01)),
+            negatives=NegativesConfig(num_random=16),
+        ),
         segmentation=SOLOv2Config(
             num_grids=(20, 18, 12, 8, 6),
             scale_ranges=tuple((low * scale, high * scale) for low, high in ranges),

@@ -29,11 +29,11 @@ class DemoConfig:
     out: Path = Path("runs/demo")
     seed: int = 0
     train_images: int = 2400
-    region_images: int = 800
+    region_images: int = 400
     test_images: int = 200
     size: int = 160
-    epochs: int = 5
-    region_epochs: int = 5
+    epochs: int = 3
+    region_epochs: int = 6
     batch_size: int = 8
     workers: int = 2
     device: str = "auto"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from sapnet.data.augment import evaluation_view, view_image
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import list_images, load_image
 from sapnet.files import write_json_atomic
-from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
+from sapnet.geometry.rle import encode_masks, rle_areas
+from sapnet.model import SAPNet, evaluating
 
 if TYPE_CHECKING:
     import supervision as sv
 
-    from sapnet.model import SAPNet
     from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import RLE, Bags, Batch, Predictions, Selection, StoredObject
+    from sapnet.structures import RLE, Bags, Batch, Selection, StoredObject
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +39,6 @@ def load_model(run: Path | str, device: str = "auto") -> SAPNet:
         ValueError: the device is absent.
     """
     from sapnet.device import choose_device
-    from sapnet.model import SAPNet
 
     folder = Path(run)
     if folder.is_dir() and not (folder / "config.json").is_file():
@@ -61,73 +58,6 @@ def load_model(run: Path | str, device: str = "auto") -> SAPNet:
             f"cache ({error})"
         ) from error
     return model.to(choose_device(device)).eval()
-
-
-def predict_image(
-    model: SAPNet, image: str | Path | np.ndarray, *, score_threshold: float = 0.0
-) -> sv.Detections:
-    """Instances of one image.
-
-    Args:
-        model: a trained network.
-        image: a file, or (H, W, 3) uint8 RGB.
-        score_threshold: least score of an instance that is returned.
-
-    Returns:
-        P detections, original frame, best first: boxes, masks (P, H, W), confidence, `class_id` as
-        index into the model's categories, and `class_name` and `category_id` in `data`.
-
-    Raises:
-        ValueError: the array is no RGB image.
-    """
-    pixels = image if isinstance(image, np.ndarray) else load_image(image)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-        raise ValueError(
-            f"expected an image (height, width, 3) of uint8 RGB, found {pixels.shape} of "
-            f"{pixels.dtype}"
-        )
-    predictions = _predict(model, pixels)
-    return _to_detections(model, predictions, score_threshold)
-
-
-def _predict(model: SAPNet, pixels: np.ndarray) -> Predictions:
-    view = evaluation_view((pixels.shape[0], pixels.shape[1]), model.settings.augment)
-    with _evaluating(model):
-        return model.segment(
-            view_image(pixels, view)[None].to(model.device),
-            torch.tensor([view.input_size], device=model.device),
-            torch.tensor([view.original_size], device=model.device),
-        )[0]
-
-
-@contextmanager
-def _evaluating(model: SAPNet) -> Iterator[None]:
-    """The model in evaluation mode, and back to what it was in."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
-
-
-def _to_detections(
-    model: SAPNet, predictions: Predictions, score_threshold: float
-) -> sv.Detections:
-    import supervision as sv
-
-    keep = (predictions.scores >= score_threshold).cpu()
-    masks = predictions.masks.cpu()[keep].numpy()
-    labels = predictions.labels.cpu()[keep].numpy()
-    names = np.array([category.name for category in model.categories])
-    ids = np.array([category.category_id for category in model.categories])
-    return sv.Detections(
-        xyxy=rle_boxes(encode_masks(masks)),
-        mask=masks,
-        confidence=predictions.scores.cpu()[keep].numpy(),
-        class_id=labels,
-        data={"class_name": names[labels], "category_id": ids[labels]},
-    )
 
 
 @dataclass(frozen=True)
@@ -178,7 +108,7 @@ def predict(
         _image_ids(paths), tqdm(paths, desc="predict", unit="image"), picture_names, strict=True
     ):
         pixels = load_image(path)
-        detections = predict_image(model, pixels, score_threshold=score_threshold)
+        detections = model.predict(pixels, score_threshold=score_threshold)
         records += _result_records(detections, image_id, path.name)
         if pictures is not None:
             kept = detections[detections.confidence >= draw_threshold]
@@ -282,7 +212,7 @@ def label(
     dataset = ClickDataset(images, store, data_cfg, train=False)
     loader = build_loader(dataset, batch_size, workers=workers)
     annotations: list[dict[str, Any]] = []
-    with _evaluating(model), tqdm(total=store.num_images, desc="label", unit="image") as bar:
+    with evaluating(model), tqdm(total=store.num_images, desc="label", unit="image") as bar:
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             chosen = model.select(moved)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from sapnet.backbone import Backbone, load_weights
 from sapnet.config import ModelConfig
+from sapnet.data.augment import evaluation_view, view_image
+from sapnet.detections import read_pixels, to_detections
 from sapnet.segmentation.solov2 import SOLOv2
 from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.targets import instance_targets
@@ -172,11 +175,31 @@ class SAPNet(
             score_threshold: least score of an instance that is returned.
 
         Returns:
-            Masks, boxes, scores and category ids, original frame, best first.
-        """
-        from sapnet.inference import predict_image
+            Detections in the original frame, best first; see `to_detections`.
 
-        return predict_image(self, image, score_threshold=score_threshold)
+        Raises:
+            ValueError: the array is no RGB image, or the file cannot be read.
+        """
+        pixels = read_pixels(image)
+        view = evaluation_view((pixels.shape[0], pixels.shape[1]), self.settings.augment)
+        with evaluating(self):
+            predictions = self.segment(
+                view_image(pixels, view)[None].to(self.device),
+                torch.tensor([view.input_size], device=self.device),
+                torch.tensor([view.original_size], device=self.device),
+            )[0]
+        return to_detections(predictions, self.categories, score_threshold)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """A module in evaluation mode, and afterwards back in the mode it was in."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)
 
 
 def build_model(settings: ModelConfig, categories: Sequence[Category]) -> SAPNet:

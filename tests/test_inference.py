@@ -13,7 +13,7 @@ from PIL import Image
 from sapnet.config import ModelConfig
 from sapnet.evaluation.predictions import evaluate_predictions
 from sapnet.geometry.rle import decode_masks, to_rle
-from sapnet.inference import label, load_model, predict, predict_image
+from sapnet.inference import label, load_model, predict
 from sapnet.model import SAPNet
 from sapnet.proposals.store import ProposalStore
 from sapnet.structures import Category
@@ -113,10 +113,10 @@ def test_masks_lie_on_the_upright_image(model: SAPNet, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown after a quarter turn clockwise
     Image.fromarray(np.rot90(upright)).save(tmp_path / "turned.png", exif=exif)
-    turned = predict_image(model, tmp_path / "turned.png")
+    turned = model.predict(tmp_path / "turned.png")
     assert turned.mask is not None
     assert turned.mask.shape[1:] == (30, 48)
-    np.testing.assert_array_equal(turned.mask, predict_image(model, upright).mask)
+    np.testing.assert_array_equal(turned.mask, model.predict(upright).mask)
 
 
 def test_results_find_their_images_by_name(model: SAPNet, photos: Path, tmp_path: Path) -> None:
