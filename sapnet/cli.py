@@ -64,6 +64,9 @@ def _run(name: str, command: Command, words: list[str]) -> int:
         parsed = parser.parse_args(_known_spellings(parser, words))
     except SystemExit as stop:  # argparse printed the help (0) or what was wrong (2)
         return int(stop.code or 0)
+    # OpenMP threads that spin while they wait take the cores from the processes that load images:
+    # on two cores of which one is busy, a training step then takes ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", PROGRESS_SECONDS)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
