@@ -22,7 +22,7 @@ from sapnet.model import SAPNet
 from sapnet.structures import CROP_SIZE, MASK_STRIDE, Bags, Batch, Category
 
 LIMIT_GIB = 6.0
-"""What a step may take (acceptance of issue 2)."""
+"""What a step may take."""
 
 NUM_CLASSES = 80
 """Categories of COCO."""

@@ -29,6 +29,26 @@ if TYPE_CHECKING:
     import supervision as sv
 
 
+MODEL_CARD = """---
+# For reference on model card metadata, see the hub's specification:
+# https://github.com/huggingface/hub-docs/blob/main/modelcard.md?plain=1
+{{ card_data }}
+---
+
+# Instance segmenter trained with sapnet
+
+Trained from one click per object with [SAPNet]({{ paper_url }}). `config.json` holds the network's
+settings and its categories.
+
+```python
+from sapnet import SAPNet
+
+detections = SAPNet.from_pretrained("THIS_FOLDER_OR_HUB_NAME").predict("photo.jpg")
+```
+"""
+"""The README that `save_pretrained` writes beside the weights, a template of huggingface_hub."""
+
+
 @dataclass(frozen=True)
 class TrainingOutput:
     """What a training step gives.
@@ -51,6 +71,9 @@ class SAPNet(
     nn.Module,
     PyTorchModelHubMixin,
     library_name="sapnet",
+    paper_url="https://arxiv.org/abs/2312.15895",
+    pipeline_tag="image-segmentation",
+    model_card_template=MODEL_CARD,
     tags=["instance-segmentation", "point-supervision"],
     coders={tuple: (lambda categories: [asdict(c) for c in categories], tuple)},
 ):
