@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 
 MODEL_CARD = """---
-# For reference on model card metadata, see the hub's specification:
-# https://github.com/huggingface/hub-docs/blob/main/modelcard.md?plain=1
 {{ card_data }}
 ---
 
