@@ -51,8 +51,8 @@ def main() -> None:
     """Run both trainings, print and, where asked, write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=120, help="of the training from masks")
-    parser.add_argument("--click-epochs", type=int, default=90, help="of the one from clicks")
+    parser.add_argument("--epochs", type=int, default=180, help="of the training from masks")
+    parser.add_argument("--click-epochs", type=int, default=60, help="of the one from clicks")
     parser.add_argument("--lr", type=float, default=2e-3, help="of AdamW")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=("masks", "clicks"), help="one of the two trainings")
