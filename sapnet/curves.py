@@ -34,32 +34,30 @@ class Curve:
     values: np.ndarray
 
 
-def load_curves(path: Path | str) -> tuple[Curve, ...]:
-    """All values of a metrics file of Lightning's CSV logger.
+def load_curves(*paths: Path | str) -> tuple[Curve, ...]:
+    """All values that a run logged, in the files of Lightning's CSV logger.
 
+    A resumed run has a file for each start; steps that were done again count as done last.
     Where a value was logged both per step and per epoch, the steps are kept.
 
     Args:
-        path: metrics.csv.
+        paths: metrics.csv of each start, oldest first.
 
     Returns:
-        Curves by name; none for a file without rows.
+        Curves by name; none for files without rows.
 
     Raises:
-        ValueError: if the file has no column `step`.
+        ValueError: if a file has no column `step`.
     """
     points: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if "step" not in (reader.fieldnames or ["step"]):
-            raise ValueError(
-                f"{path}: expected a column 'step', found {reader.fieldnames}; "
-                "name the metrics.csv of a training run"
-            )
-        for row in reader:
-            for name, text in row.items():
-                if name not in _NOT_CURVES and text and math.isfinite(value := float(text)):
-                    points[name].append((float(row["step"]), value))
+    for path in paths:
+        rows = _read_rows(path)
+        start = min((step for step, _, _ in rows), default=math.inf)
+        for name in points:
+            points[name] = [point for point in points[name] if point[0] < start]
+        for step, name, value in rows:
+            points[name].append((step, value))
+    points = {name: kept for name, kept in points.items() if kept}
     stepwise = {name.removesuffix("_step") for name in points if name.endswith("_step")}
     kept = sorted(
         name
@@ -67,6 +65,23 @@ def load_curves(path: Path | str) -> tuple[Curve, ...]:
         if not (name.endswith("_epoch") and name.removesuffix("_epoch") in stepwise)
     )
     return tuple(_to_curve(name, points[name]) for name in kept)
+
+
+def _read_rows(path: Path | str) -> list[tuple[float, str, float]]:
+    """Step, name and value of everything in one file."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if "step" not in (reader.fieldnames or ["step"]):
+            raise ValueError(
+                f"{path}: expected a column 'step', found {reader.fieldnames}; "
+                "name the metrics.csv of a training run"
+            )
+        return [
+            (float(row["step"]), name, value)
+            for row in reader
+            for name, text in row.items()
+            if name not in _NOT_CURVES and text and math.isfinite(value := float(text))
+        ]
 
 
 def draw_curve(curve: Curve) -> str:

@@ -195,7 +195,7 @@ def _run_proposer(
         name=proposer,
         metrics=figures,
         seconds=watch.seconds,
-        metrics_csv=_newest_log(run),
+        metrics_files=_logs(run),
         labels=build_label_gallery(
             LabelGalleryInputs(labels, sets.train.truth, sets.train.images, seed=cfg.seed)
         ),
@@ -226,9 +226,9 @@ def _first_images(clicks: ClickSet, count: int) -> ClickSet:
     return ClickSet(images, clicks.categories, tuple(c for c in clicks.clicks if c.image_id in ids))
 
 
-def _newest_log(run: Path) -> Path | None:
-    logs = sorted(run.glob("logs/version_*/metrics.csv"), key=lambda path: path.stat().st_mtime)
-    return logs[-1] if logs else None
+def _logs(run: Path) -> tuple[Path, ...]:
+    """The log of each start of a run, oldest first."""
+    return tuple(sorted(run.glob("logs/version_*/metrics.csv"), key=lambda p: p.stat().st_mtime))
 
 
 def _table(metrics: dict[str, dict[str, Any]]) -> str:

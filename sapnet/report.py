@@ -31,7 +31,7 @@ class RunReport:
         name: of the run, normally its proposer.
         metrics: figures by the keys that `sapnet evaluate` writes; all in [0, 1].
         seconds: time by stage, in the order of the stages.
-        metrics_csv: metrics.csv of the training run; None without training.
+        metrics_files: metrics.csv of each start of the training run; none without training.
         labels: pictures of labels, see `galleries.build_label_gallery`.
         predictions: pictures of predictions, see `galleries.build_prediction_gallery`.
     """
@@ -39,7 +39,7 @@ class RunReport:
     name: str
     metrics: Mapping[str, float]
     seconds: Mapping[str, float] = field(default_factory=dict)
-    metrics_csv: Path | None = None
+    metrics_files: tuple[Path, ...] = ()
     labels: tuple[LabelSection, ...] = ()
     predictions: tuple[PredictionRow, ...] = ()
 
@@ -79,7 +79,7 @@ def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
         lstrip_blocks=True,
     )
     environment.filters.update(figure=_figure, jpeg=_jpeg_uri, seconds=_seconds)
-    curves = [_draw_curves(run.metrics_csv) for run in inputs.runs]
+    curves = [_draw_curves(run.metrics_files) for run in inputs.runs]
     page = environment.get_template("report.html.j2").render(
         report=inputs,
         runs=list(zip(inputs.runs, curves, strict=True)),
@@ -89,11 +89,9 @@ def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
     return write_text_atomic(out_html, page)
 
 
-def _draw_curves(metrics_csv: Path | None) -> list[tuple[Curve, str]]:
+def _draw_curves(metrics_files: tuple[Path, ...]) -> list[tuple[Curve, str]]:
     """Curves and their pictures, the losses first."""
-    if metrics_csv is None:
-        return []
-    curves = sorted(load_curves(metrics_csv), key=lambda curve: "loss" not in curve.name)
+    curves = sorted(load_curves(*metrics_files), key=lambda curve: "loss" not in curve.name)
     return [(curve, draw_curve(curve)) for curve in curves]
 
 

@@ -67,3 +67,12 @@ def test_many_points_keep_their_mean() -> None:
     assert (lows <= means).all()
     assert (means <= highs).all()
     assert math.isclose(highs.max(), values.max())
+
+
+def test_steps_done_again_after_a_kill_count_once(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("step,loss\n0,4.0\n10,3.0\n20,2.5\n")
+    second.write_text("step,loss\n15,2.0\n20,1.0\n")
+    (curve,) = load_curves(first, second)
+    assert curve.steps.tolist() == [0, 10, 15, 20]
+    assert curve.values.tolist() == [4.0, 3.0, 2.0, 1.0]

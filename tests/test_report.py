@@ -59,7 +59,7 @@ def run(tmp_path: Path) -> RunReport:
             "mask_ap50": math.nan,
         },
         seconds={"propose": 12.34, "train": 300.0},
-        metrics_csv=metrics_csv,
+        metrics_files=(metrics_csv,),
         labels=(LabelSection("Best", (row,)),),
         predictions=(PredictionRow("0.png", 2, 1, 0.3, jpeg, jpeg, jpeg),),
     )
