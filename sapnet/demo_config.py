@@ -28,12 +28,12 @@ class DemoConfig:
 
     out: Path = Path("runs/demo")
     seed: int = 0
-    train_images: int = 2400
+    train_images: int = 2000
     region_images: int = 400
     test_images: int = 200
     size: int = 160
     epochs: int = 3
-    region_epochs: int = 6
+    region_epochs: int = 5
     batch_size: int = 8
     workers: int = 2
     device: str = "auto"
