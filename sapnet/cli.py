@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,7 +160,7 @@ def _known_spellings(parser: ArgumentParser, words: list[str]) -> list[str]:
             return f"{found}=true"
         return f"{found}{equals}{value}"
 
-    return [spell(word, following) for word, following in zip(words, [*words[1:], ""], strict=True)]
+    return [spell(word, following) for word, following in pairwise([*words, ""])]
 
 
 def _chosen_method(words: list[str]) -> str | None:

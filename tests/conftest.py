@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+# As the command line does: two cores of which one is busy make spinning threads ten times slower.
+# It counts only until torch is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from sapnet.config import ModelConfig, OptimizerConfig, TrainConfig
 from sapnet.data.augment_config import AugmentConfig
