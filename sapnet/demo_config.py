@@ -28,8 +28,8 @@ class DemoConfig:
 
     out: Path = Path("runs/demo")
     seed: int = 0
-    train_images: int = 2000
-    region_images: int = 400
+    train_images: int = 1600
+    region_images: int = 300
     test_images: int = 200
     size: int = 160
     epochs: int = 3

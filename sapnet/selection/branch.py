@@ -133,7 +133,7 @@ class SelectionBranch(nn.Module):
         self, bags: Bags, members: Tensor, scores: Tensor, found: dict[str, Tensor]
     ) -> Selection:
         """Choose the proposal that agrees most with its bag, weighted by the scores."""
-        expected = expected_iou(bags.masks, scores, members, self.cfg.consensus.power)
+        expected = expected_iou(bags.masks, scores, members, self.cfg.consensus)
         index, boxes = choose_boxes(bags.boxes, expected, members)
         return Selection(index=index, boxes=boxes, scores=expected, losses=found)
 

@@ -15,24 +15,32 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sapnet.selection.config import ConsensusConfig
+
 CHUNK_CELLS = 2**22
 """Mask cells compared at a time: 16 MiB as float32."""
 
 
-def expected_iou(masks: Tensor, scores: Tensor, members: Tensor, power: float) -> Tensor:
+def expected_iou(masks: Tensor, scores: Tensor, members: Tensor, cfg: ConsensusConfig) -> Tensor:
     """Expected IoU of each proposal with the object.
 
     Args:
         masks: (N, K, h, w) uint8 0/1.
         scores: (N, K) >= 0, larger where a proposal is more likely the object's mask.
         members: (N, K) bool; the others have no weight and expect 0.
-        power: of the scores; 0 weighs all members alike, large values follow the best one.
+        cfg: how the scores become weights.
 
     Returns:
         (N, K) float32 in [0, 1].
     """
-    # In logarithms, relative to the best member: scores may be tiny.
-    logits = power * scores.float().clamp(min=torch.finfo(torch.float32).tiny).log()
+    # In logarithms: scores may be tiny.
+    logits = cfg.power * scores.float().clamp(min=torch.finfo(torch.float32).tiny).log()
+    count = members.sum(1, keepdim=True).clamp(min=1)
+    mean = (logits * members).sum(1, keepdim=True) / count
+    spread = (((logits - mean) * members).square().sum(1, keepdim=True) / count).sqrt()
+    logits = logits * (cfg.max_spread / spread.clamp(min=torch.finfo(spread.dtype).tiny)).clamp(
+        max=1
+    )
     weights = logits.masked_fill(~members, -torch.inf).softmax(1).nan_to_num(0.0)
     expected = torch.einsum("nkj,nj->nk", pairwise_iou(masks), weights)
     return expected.clamp(max=1.0) * members
