@@ -240,7 +240,8 @@ def test_a_run_is_loaded_for_evaluation(model: SAPNet, tmp_path: Path) -> None:
     assert loaded.categories == model.categories
 
 
-def test_a_folder_without_a_network(tmp_path: Path) -> None:
+def test_a_folder_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"no trained network here \(config.json is"):
         load_model(tmp_path)
     with pytest.raises(FileNotFoundError, match="no such run folder"):
