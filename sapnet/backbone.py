@@ -20,6 +20,10 @@ MAX_MISSING_SHARE = 0.1
 """Share of the parameters that a weight file may lack; timm renames a few of some models."""
 
 
+PROBE_SECONDS = 5
+"""How long the hub may take to answer whether it has some weights."""
+
+
 class Backbone(nn.Module):
     """Images in, C2..C5 out, with the first stages and the norms frozen where asked.
 
@@ -101,6 +105,8 @@ def load_weights(backbone: Backbone, cfg: ModelConfig) -> None:
         _check_file(backbone.body, cfg)
         overlay = {"file": cfg.weights}
     try:
+        if overlay is None:
+            _check_hub(backbone.body)
         donor = timm.create_model(
             cfg.backbone, features_only=True, pretrained=True, pretrained_cfg_overlay=overlay
         )
@@ -115,6 +121,25 @@ def load_weights(backbone: Backbone, cfg: ModelConfig) -> None:
             f"model.weights: {cfg.weights} does not give weights of timm's {cfg.backbone}: {error}"
         ) from error
     backbone.body.load_state_dict(donor.state_dict())
+
+
+def _check_hub(body: nn.Module) -> None:
+    """Raise an OSError at once where neither the hub's cache nor the hub has the weights.
+
+    Fetching them would retry for a minute before it gives up.
+    """
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    repository: str | None = body.pretrained_cfg.get("hf_hub_id")  # type: ignore[union-attr,operator]
+    if repository is None:
+        return
+    names = ("model.safetensors", "pytorch_model.bin")
+    if any(isinstance(try_to_load_from_cache(repository, name), str) for name in names):
+        return
+    try:
+        HfApi().model_info(repository, timeout=PROBE_SECONDS)
+    except Exception as error:  # the hub's client raises its transport's own, changing types
+        raise OSError(f"{repository}: {error}") from error
 
 
 def _check_file(body: nn.Module, cfg: ModelConfig) -> None:

@@ -182,6 +182,25 @@ def test_hub_out_of_reach_names_both_ways_out(monkeypatch: pytest.MonkeyPatch) -
         load_weights(backbone, cfg)
 
 
+def test_an_unreachable_hub_is_not_asked_for_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    cfg = ModelConfig(backbone="test_resnet")
+    backbone = Backbone(cfg)
+
+    def offline(*_: object, **__: object) -> None:
+        raise ConnectionError("no route to the hub")
+
+    def fetch(*_: object, **__: object) -> None:
+        raise AssertionError("the weights were asked for")
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", offline)
+    monkeypatch.setattr(timm, "create_model", fetch)
+    with pytest.raises(FileNotFoundError, match=r"neither in the hub's cache nor on the hub"):
+        load_weights(backbone, cfg)
+
+
 def test_no_weights_leaves_the_backbone_alone() -> None:
     backbone = _backbone("test_resnet")
     before = {k: v.clone() for k, v in backbone.state_dict().items()}

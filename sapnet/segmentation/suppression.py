@@ -51,8 +51,9 @@ def matrix_nms(
     iou = (iou * (labels[:, None] == labels)).triu(diagonal=1)  # row: the better mask
     # A virtual best mask that overlaps nothing decays nobody: the least decay is at most 1, as it
     # is with the real best one, and exists without any mask.
-    iou = functional.pad(iou, (0, 0, 1, 0))
-    worst = functional.pad(iou.amax(dim=0), (1, 0))[:, None]
+    # (Joined, not padded: torch before 2.5 cannot pad what is empty.)
+    iou = torch.cat([iou.new_zeros(1, iou.shape[1]), iou])
+    worst = torch.cat([iou.new_zeros(1), iou.amax(dim=0)])[:, None]
     lowered = scores[order] * _decay(iou, worst, cfg).amin(dim=0)
 
     kept = torch.nonzero(lowered >= cfg.filter_threshold)[:, 0]

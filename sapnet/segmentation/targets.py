@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 if TYPE_CHECKING:
     from sapnet.segmentation.config import SOLOv2Config
@@ -54,7 +53,7 @@ class GridTargets:
             (B, cells) int64.
         """
         # NO_OBJECT picks the last entry, which is the appended background.
-        return functional.pad(labels, (0, 1), value=num_classes)[self.owner]
+        return torch.cat([labels, labels.new_full((1,), num_classes)])[self.owner]
 
 
 def assign_targets(
