@@ -31,7 +31,7 @@ from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
 from sapnet.proposals.store import ProposalStore
 from sapnet.segmentation.config import SOLOv2Config
-from sapnet.selection.config import NegativesConfig, SelectionConfig
+from sapnet.selection.config import ConsensusConfig, NegativesConfig, SelectionConfig
 from sapnet.training.run import TrainInputs, train
 
 SIZE = 160
@@ -123,7 +123,12 @@ def small_model() -> ModelConfig:
         augment=AugmentConfig(
             short_sides=(INPUT_SIZE,), max_long_side=INPUT_SIZE, flip_probability=0.0
         ),
-        selection=SelectionConfig(hidden_channels=256, negatives=NegativesConfig(num_random=50)),
+        # A few objects are soon known by heart: agreement must count for more than usual.
+        selection=SelectionConfig(
+            hidden_channels=256,
+            negatives=NegativesConfig(num_random=50),
+            consensus=ConsensusConfig(max_spread=0.25),
+        ),
         segmentation=SOLOv2Config(
             num_grids=(20, 18, 12, 8, 6),
             scale_ranges=tuple((low * scale, high * scale) for low, high in ranges),
