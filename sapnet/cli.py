@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sapnet import __version__
-from sapnet.commands import (
-    COMMANDS,
+from sapnet.commands import COMMANDS
+from sapnet.commands.command import (
     FAILURE,
     INTERRUPTED,
     SUCCESS,

@@ -1,0 +1,21 @@
+"""The sub-commands: which options each takes and which library function it calls.
+
+One file per command. Heavy libraries are imported where a command needs them, so that the overview
+stays quick.
+"""
+
+from __future__ import annotations
+
+from sapnet.commands import demo, evaluate, label, points, predict, propose, synthetic, train
+
+COMMANDS = {
+    "points": points.COMMAND,
+    "propose": propose.COMMAND,
+    "train": train.COMMAND,
+    "label": label.COMMAND,
+    "predict": predict.COMMAND,
+    "evaluate": evaluate.COMMAND,
+    "synthetic": synthetic.COMMAND,
+    "demo": demo.COMMAND,
+}
+"""All commands, in the order of the work."""

@@ -1,0 +1,66 @@
+"""What a sub-command is, the exit statuses, and how parsed values become settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+SUCCESS, FAILURE, WRONG_USE, SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit statuses."""
+
+
+class WrongUseError(ValueError):
+    """A setting or a combination of options that makes no sense, found before any work."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A sub-command.
+
+    Attributes:
+        summary: what it does, for the overview.
+        add_arguments: declares its options.
+        run: does it, and returns the exit status.
+        examples: command lines for its help.
+    """
+
+    summary: str
+    add_arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, ArgumentParser], int]
+    examples: tuple[str, ...]
+
+
+def instantiate(parser: ArgumentParser, values: Namespace, kind: type[Any]) -> Any:  # noqa: ANN401
+    """A settings dataclass from the parsed values of its fields.
+
+    Raises:
+        WrongUseError: the settings refuse a value.
+    """
+    names = {field.name for field in fields(kind)}
+    built = instantiated(parser, values)
+    try:
+        return kind(**{k: v for k, v in vars(built).items() if k in names})
+    except ValueError as error:
+        raise WrongUseError(error) from error
+
+
+def instantiated(parser: ArgumentParser, values: Namespace) -> Any:  # noqa: ANN401
+    """The parsed values with every nested dataclass built.
+
+    Raises:
+        WrongUseError: a dataclass refuses a value.
+    """
+    try:
+        return parser.instantiate(values)
+    except ValueError as error:
+        raise WrongUseError(error) from error
+
+
+def add_model_arguments(parser: ArgumentParser) -> None:
+    """The options of every command that uses a trained network."""
+    parser.add_argument("--run", type=str, required=True, help="run folder, or a hub name")
+    parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda or mps")

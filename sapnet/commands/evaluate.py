@@ -1,0 +1,61 @@
+"""`sapnet evaluate`: score what was made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.commands.command import SUCCESS, WRONG_USE, Command
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--truth", type=Path, required=True, help="COCO instance json")
+    parser.add_argument("--labels", type=Path | None, help="written by sapnet label")
+    parser.add_argument("--proposals", type=Path | None, help="store written by sapnet propose")
+    parser.add_argument("--predictions", type=Path | None, help="COCO results json")
+    parser.add_argument(
+        "--min-area", type=float, default=0.0, help="least true area of an object that counts, px"
+    )
+    parser.add_argument("--out", type=Path | None, help="json file for the figures")
+
+
+def _run(args: Namespace, parser: ArgumentParser) -> int:
+    from sapnet.evaluation.evaluate import evaluate
+    from sapnet.files import write_json_atomic
+
+    if not (args.labels or args.proposals or args.predictions):
+        parser.print_usage(sys.stderr)
+        print(
+            "sapnet evaluate: error: give at least one of --labels, --proposals, --predictions",
+            file=sys.stderr,
+        )
+        return WRONG_USE
+    figures = evaluate(
+        args.truth,
+        labels=args.labels,
+        proposals=args.proposals,
+        predictions=args.predictions,
+        min_area=args.min_area,
+    )
+    for name, value in figures.items():
+        print(f"{name:<24} {value:.4f}" if isinstance(value, float) else f"{name:<24} {value}")
+    if args.out is not None:
+        write_json_atomic(args.out, figures)
+        print(f"figures: {args.out}")
+    return SUCCESS
+
+
+COMMAND = Command(
+    "score labels, proposals or predictions against ground truth",
+    _add_arguments,
+    _run,
+    (
+        "sapnet evaluate --labels labels.json --proposals store --truth instances.json",
+        "sapnet evaluate --predictions predictions/results.json --truth instances.json "
+        "--out metrics.json",
+    ),
+)

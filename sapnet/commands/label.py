@@ -1,0 +1,51 @@
+"""`sapnet label`: write a mask for each click."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.commands.command import SUCCESS, Command, add_model_arguments
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_model_arguments(parser)
+    parser.add_argument("--images", type=Path, required=True, help="folder of the clicked images")
+    parser.add_argument("--proposals", type=Path, required=True, help="their proposal store")
+    parser.add_argument("--out", type=Path, required=True, help="COCO instance json to write")
+    parser.add_argument(
+        "--candidates", action="store_true", help="also write every candidate with its scores"
+    )
+    parser.add_argument("--batch-size", type=int, default=4, help="images at a time")
+    parser.add_argument("--workers", type=int, default=2, help="processes that load images")
+
+
+def _run(args: Namespace, parser: ArgumentParser) -> int:
+    del parser
+    from sapnet.inference import label, load_model
+    from sapnet.proposals.store import ProposalStore
+
+    summary = label(
+        load_model(args.run, args.device),
+        args.images,
+        ProposalStore(args.proposals),
+        args.out,
+        with_candidates=args.candidates,
+        batch_size=args.batch_size,
+        workers=args.workers,
+    )
+    print(f"{summary.num_objects} masks on {summary.num_images} images: {summary.labels}")
+    if summary.num_without:
+        print(f"{summary.num_without} objects have no proposal and got no mask")
+    return SUCCESS
+
+
+COMMAND = Command(
+    "write a mask for each click with a trained run",
+    _add_arguments,
+    _run,
+    ("sapnet label --run run --images photos --proposals store --out labels.json",),
+)

@@ -1,0 +1,55 @@
+"""`sapnet predict`: segment new images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.commands.command import SUCCESS, Command, add_model_arguments
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--images", type=Path, nargs="+", required=True, help="a folder, or image files"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--score-threshold", type=float, default=0.0, help="least score in results.json"
+    )
+    parser.add_argument(
+        "--draw-threshold", type=float, default=0.3, help="least score on the pictures"
+    )
+    parser.add_argument("--no-pictures", action="store_true", help="write results.json alone")
+
+
+def _run(args: Namespace, parser: ArgumentParser) -> int:
+    del parser
+    from sapnet.inference import load_model, predict
+
+    summary = predict(
+        load_model(args.run, args.device),
+        args.images,
+        args.out,
+        score_threshold=args.score_threshold,
+        draw_threshold=args.draw_threshold,
+        draw=not args.no_pictures,
+    )
+    print(f"{summary.num_instances} instances on {summary.num_images} images: {summary.results}")
+    if summary.pictures is not None:
+        print(f"pictures: {summary.pictures}")
+    return SUCCESS
+
+
+COMMAND = Command(
+    "segment new images with a trained run",
+    _add_arguments,
+    _run,
+    (
+        "sapnet predict --run run --images new_photos --out predictions",
+        "sapnet predict --run run --images a.jpg b.jpg --out predictions",
+    ),
+)

@@ -1,0 +1,36 @@
+"""`sapnet synthetic`: draw a synthetic data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.commands.command import SUCCESS, Command, instantiate
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    from sapnet.data.synthetic.config import SyntheticConfig
+
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    parser.add_class_arguments(SyntheticConfig, None)
+
+
+def _run(args: Namespace, parser: ArgumentParser) -> int:
+    from sapnet.data.synthetic.config import SyntheticConfig
+    from sapnet.data.synthetic.writing import write_synthetic
+
+    paths = write_synthetic(args.out, instantiate(parser, args, SyntheticConfig), args.workers)
+    print(f"images: {paths.images}\nground truth: {paths.truth}")
+    return SUCCESS
+
+
+COMMAND = Command(
+    "draw a synthetic data set whose objects are made of parts",
+    _add_arguments,
+    _run,
+    ("sapnet synthetic --out data --num_images 300 --seed 1",),
+)
