@@ -21,14 +21,27 @@ def write_text_atomic(path: Path | str, text: str) -> Path:
     Returns:
         `path`.
     """
+    return write_bytes_atomic(path, text.encode("utf-8"))
+
+
+def write_bytes_atomic(path: Path | str, content: bytes) -> Path:
+    """Writes bytes so that `path` never holds half of them.
+
+    Missing parent folders are made; an existing file is replaced.
+
+    Args:
+        path: the file to write.
+        content: its whole content.
+
+    Returns:
+        `path`.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    )
+    temporary = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)
     try:
         with temporary:
-            temporary.write(text)
+            temporary.write(content)
             temporary.flush()
             os.fsync(temporary.fileno())
         Path(temporary.name).chmod(_file_mode(path))

@@ -105,7 +105,7 @@ def predict(
     picture_names = _unique_names(paths)
     records: list[dict[str, Any]] = []
     for image_id, path, name in zip(
-        _image_ids(paths), tqdm(paths, desc="predict", unit="image"), picture_names, strict=True
+        image_ids(paths), tqdm(paths, desc="predict", unit="image"), picture_names, strict=True
     ):
         pixels = load_image(path)
         detections = model.predict(pixels, score_threshold=score_threshold)
@@ -118,7 +118,15 @@ def predict(
     return PredictSummary(out / "results.json", pictures, len(paths), len(records))
 
 
-def _image_ids(paths: Sequence[Path]) -> list[int]:
+def image_ids(paths: Sequence[Path]) -> list[int]:
+    """Ids of images in results: the numbers that they are named by, else their places from 1.
+
+    Args:
+        paths: all images, in the order in which they are predicted.
+
+    Returns:
+        One id per image, no two alike.
+    """
     stems = [path.stem for path in paths]
     if all(stem.isascii() and stem.isdigit() for stem in stems):
         numbers = [int(stem) for stem in stems]

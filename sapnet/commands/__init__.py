@@ -6,9 +6,20 @@ stays quick.
 
 from __future__ import annotations
 
-from sapnet.commands import demo, evaluate, label, points, predict, propose, synthetic, train
+from sapnet.commands import (
+    convert,
+    demo,
+    evaluate,
+    label,
+    points,
+    predict,
+    propose,
+    synthetic,
+    train,
+)
 
 COMMANDS = {
+    "convert": convert.COMMAND,
     "points": points.COMMAND,
     "propose": propose.COMMAND,
     "train": train.COMMAND,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.commands.command import SUCCESS, Command, add_model_arguments
+from sapnet.commands.command import SKIPPED, SUCCESS, Command, add_model_arguments
+from sapnet.commands.exporting import add_format_argument, export_formats
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -20,6 +21,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--candidates", action="store_true", help="also write every candidate with its scores"
     )
     parser.add_argument("--batch-size", type=int, default=4, help="images at a time")
+    add_format_argument(parser)
     parser.add_argument("--workers", type=int, default=2, help="processes that load images")
 
 
@@ -40,7 +42,14 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     print(f"{summary.num_objects} masks on {summary.num_images} images: {summary.labels}")
     if summary.num_without:
         print(f"{summary.num_without} objects have no proposal and got no mask")
-    return SUCCESS
+    if not args.format:
+        return SUCCESS
+    from sapnet.data.coco import load_instances
+
+    findings = export_formats(
+        load_instances(summary.labels), args, args.images, args.out.with_suffix("")
+    )
+    return SKIPPED if findings.num_skipped else SUCCESS
 
 
 COMMAND = Command(

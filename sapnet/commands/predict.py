@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.commands.command import SUCCESS, Command, add_model_arguments
+from sapnet.commands.command import SKIPPED, SUCCESS, Command, add_model_arguments
+from sapnet.commands.exporting import add_format_argument, export_formats
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -21,8 +22,12 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--score-threshold", type=float, default=0.0, help="least score in results.json"
     )
     parser.add_argument(
-        "--draw-threshold", type=float, default=0.3, help="least score on the pictures"
+        "--draw-threshold",
+        type=float,
+        default=0.3,
+        help="least score on the pictures and in --format",
     )
+    add_format_argument(parser)
     parser.add_argument("--no-pictures", action="store_true", help="write results.json alone")
 
 
@@ -30,8 +35,9 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from sapnet.inference import load_model, predict
 
+    model = load_model(args.run, args.device)
     summary = predict(
-        load_model(args.run, args.device),
+        model,
         args.images,
         args.out,
         score_threshold=args.score_threshold,
@@ -41,7 +47,21 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     print(f"{summary.num_instances} instances on {summary.num_images} images: {summary.results}")
     if summary.pictures is not None:
         print(f"pictures: {summary.pictures}")
-    return SUCCESS
+    if not args.format:
+        return SUCCESS
+    from sapnet.data.formats.results import instances_of_results
+    from sapnet.data.images import list_images
+    from sapnet.inference import image_ids
+
+    paths = list_images(args.images)
+    instances, folder = instances_of_results(
+        summary.results,
+        dict(zip(image_ids(paths), paths, strict=True)),
+        model.categories,
+        args.draw_threshold,
+    )
+    findings = export_formats(instances, args, folder, args.out / "masks")
+    return SKIPPED if findings.num_skipped else SUCCESS
 
 
 COMMAND = Command(

@@ -180,7 +180,7 @@ def _click_on(
         case "uniform":
             weights = mask / mask.sum(dtype=np.int64)
         case "center":
-            weights = _nearest_to_center(mask)
+            weights = nearest_to_center(mask)
         case "quasi-center" if min(mask.shape) < MIN_SIDE:
             weights = mask / mask.sum(dtype=np.int64)
         case "quasi-center":
@@ -200,7 +200,7 @@ def _side_coordinates(length: int) -> np.ndarray:
     return np.linspace(-0.5, 0.5, length) if length > 1 else np.zeros(1)
 
 
-def _nearest_to_center(mask: np.ndarray) -> np.ndarray:
+def nearest_to_center(mask: np.ndarray) -> np.ndarray:
     """(h, w) weights: 1 at the mask's pixel nearest to the box centre, the first one of several."""
     height, width = mask.shape
     y = np.arange(height) + PIXEL_CENTER - height / 2

@@ -130,6 +130,20 @@ def to_rle(segmentation: Any, height: int, width: int) -> RLE:  # noqa: ANN401  
     return _normalise(mask_api.merge(parts))
 
 
+def merge_rles(rles: Sequence[RLE]) -> RLE:
+    """The union of masks of one size.
+
+    Args:
+        rles: one run length or more.
+
+    Returns:
+        Run lengths of all their pixels.
+    """
+    from faster_coco_eval.core import mask as mask_api
+
+    return _normalise(mask_api.merge(list(rles)))
+
+
 def rle_to_json(rle: RLE) -> dict[str, Any]:
     """Run lengths as JSON takes them: counts as text."""
     return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}

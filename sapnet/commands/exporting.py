@@ -1,0 +1,94 @@
+"""What the commands that write masks in other tools' formats share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.commands.command import WrongUseError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from sapnet.data.coco import InstanceSet
+    from sapnet.data.formats.export import ExportReport
+    from sapnet.data.formats.export_files import ExportOptions
+    from sapnet.data.formats.marks import Findings
+
+MASK_FORMATS = ("coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studio", "voc")
+
+
+def add_format_argument(parser: ArgumentParser) -> None:
+    """The choice of further formats, for commands that write COCO json anyway."""
+    parser.add_argument(
+        "--format",
+        type=str,
+        nargs="*",
+        choices=list(MASK_FORMATS),
+        default=[],
+        help="further formats of the masks, each written beside the json",
+    )
+    add_export_arguments(parser)
+
+
+def add_export_arguments(parser: ArgumentParser) -> None:
+    """How masks are written in other formats."""
+    parser.add_argument(
+        "--simplify",
+        type=float,
+        default=0.0,
+        help="pixels by which polygons may leave the outline; 0 keeps every corner",
+    )
+    parser.add_argument(
+        "--url-prefix",
+        type=str,
+        default="/data/local-files/?d=",
+        help="where Label Studio finds the images",
+    )
+
+
+def export_options(args: Namespace, images: Path | None) -> ExportOptions:
+    """The parsed options.
+
+    Raises:
+        WrongUseError: one makes no sense.
+    """
+    from sapnet.data.formats.export_files import ExportOptions
+
+    try:
+        return ExportOptions(images, args.simplify, args.url_prefix)
+    except ValueError as error:
+        raise WrongUseError(error) from error
+
+
+def export_formats(instances: InstanceSet, args: Namespace, images: Path, stem: Path) -> Findings:
+    """Writes every format asked for to `stem-FORMAT`, and says where and what was lost.
+
+    Returns:
+        What the formats could not hold.
+    """
+    from sapnet.data.formats.export import FILE_FORMATS, export_masks
+    from sapnet.data.formats.marks import Findings
+
+    options, findings = export_options(args, images), Findings()
+    for name in args.format:
+        out = stem.with_name(f"{stem.name}-{name}{'.json' if name in FILE_FORMATS else ''}")
+        print_export(export_masks(instances, name, out, findings, options))
+    print_findings(findings)
+    return findings
+
+
+def print_findings(findings: Findings) -> None:
+    """What did not come along as it was, one line per sort of thing."""
+    for line in findings.lines():
+        print(line)
+
+
+def print_export(report: ExportReport) -> None:
+    """Where an export is and what it lost."""
+    print(f"{report.num_masks} masks on {report.num_images} images: {report.path}")
+    if report.num_masks:
+        print(
+            f"  read back: mean IoU {report.mean_iou:.4f}, worst {report.worst_iou:.4f} "
+            f"({report.worst_place})"
+        )

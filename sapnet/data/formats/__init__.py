@@ -1,0 +1,1 @@
+"""Files of other annotation tools: clicks, boxes and masks read, masks written for them."""

@@ -1,0 +1,281 @@
+"""Marks of a foreign file made into clicks: images found, groups joined, everything checked."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sapnet.data.formats.image_paths import ImageFolder
+from sapnet.data.formats.marks import Box, Findings, Mark, Point, Source, SourceImage
+from sapnet.data.sampling import nearest_to_center
+from sapnet.geometry.rle import decode_masks, merge_rles, rle_areas, rle_boxes, to_rle
+from sapnet.structures import RLE, Category, Click, ClickSet, ImageRecord
+
+BORDER = 1.0
+"""Pixels by which tools let a point lie outside its image; such points are moved to the border."""
+
+_INSIDE = 0.5  # from the border to where such a point is moved: the centre of the last pixel
+_MIN_CORNERS = 3
+_NO_ID = -1
+
+
+@dataclass(frozen=True)
+class AssembleOptions:
+    """Choices of a conversion to clicks.
+
+    Attributes:
+        points_only: leave out boxes and masks that the source holds.
+        drop_empty: leave out images without an object.
+        negative_category: points of this category are places beside the object of their group.
+        for_masks: masks are what counts, so that it is not noted how objects without a click got
+            their point.
+    """
+
+    points_only: bool = False
+    drop_empty: bool = False
+    negative_category: str | None = None
+    for_masks: bool = False
+
+
+def assemble(
+    source: Source, folder: ImageFolder, findings: Findings, options: AssembleOptions
+) -> ClickSet:
+    """Clicks from the marks of a file.
+
+    Marks of one image and group are one object where their categories agree. Outlines are filled
+    and joined to one mask. An object without a point gets one from its mask (the pixel nearest to
+    the middle of its box), else the middle of its box; both are noted.
+
+    Args:
+        source: what a reader found.
+        folder: where the images lie.
+        findings: takes up what does not come along as it was.
+        options: what to leave out.
+
+    Returns:
+        Images in file order and categories, with the ids of the source or from 1, and clicks with
+        the ids of the source where every object has one, else from 1.
+
+    Raises:
+        ValueError: if an image's size is neither in the file nor to be read from the folder, or two
+            references lead to one file.
+    """
+    images = _find_images(source.images, folder, findings)
+    negative = options.negative_category
+    names = [mark.category for mark in source.marks if mark.category != negative]
+    categories = _all_categories(source.categories, names, negative)
+    id_of_name = {category.name: category.category_id for category in categories}
+    clicks = []
+    for marks in _objects(source.marks, negative, findings):
+        image = images.get(marks[0].reference)
+        if image is None:
+            findings.skip("objects on an image that is left out", marks[0].place)
+            continue
+        click = _click(marks, image, id_of_name[marks[0].category], findings, options)
+        if click is not None:
+            clicks.append(click)
+    clicked = {click.image_id for click in clicks}
+    kept = list(images.values())
+    for image in images.values():
+        if image.image_id not in clicked:
+            findings.note(_empty_words(options.drop_empty), image.file_name)
+            if options.drop_empty:
+                kept.remove(image)
+    return ClickSet(tuple(kept), categories, _with_ids(clicks))
+
+
+def _empty_words(is_dropped: bool) -> str:
+    return f"images without an object, {'left out' if is_dropped else 'kept as empty'}"
+
+
+def _find_images(
+    listed: Iterable[SourceImage], folder: ImageFolder, findings: Findings
+) -> dict[str, ImageRecord]:
+    """The images that exist, by their reference."""
+    found: dict[str, ImageRecord] = {}
+    reference_of_name: dict[str, str] = {}
+    for image in listed:
+        name = folder.file_name(image.reference)
+        if name is None:
+            findings.skip(f"images that are not in {folder.folder}", image.reference)
+            continue
+        if name in reference_of_name:
+            raise ValueError(
+                f"{image.place}: expected one entry per image, but {image.reference!r} and "
+                f"{reference_of_name[name]!r} both lead to {name}. Tell them apart with --path-map."
+            )
+        size = _size(image, name, folder, findings)
+        if size is not None:
+            reference_of_name[name] = image.reference
+            image_id = len(found) + 1 if image.image_id is None else image.image_id
+            found[image.reference] = ImageRecord(image_id, name, size[1], size[0])
+    return found
+
+
+def _size(
+    image: SourceImage, name: str, folder: ImageFolder, findings: Findings
+) -> tuple[int, int] | None:
+    """The size in the file, which must be that of the image, stored or upright; or the image's."""
+    header = folder.header(name)
+    if header is None:
+        if image.size is None:
+            raise ValueError(
+                f"{image.place}: expected the size of {image.reference!r}, but this format does "
+                "not hold it. Name the folder of the images with --images."
+            )
+        return image.size
+    if image.size in (None, header.upright_size):
+        return header.upright_size
+    if image.size == header.stored_size:  # `check_images` turns the clicks along later
+        findings.note("images listed with their size before the EXIF turn", name)
+        return image.size
+    listed, real = (f"{w} x {h}" for h, w in (image.size, header.upright_size))
+    findings.skip("images of another size than listed", f"{name}: {listed} listed, {real} found")
+    return None
+
+
+def _all_categories(
+    declared: tuple[Category, ...], used: Iterable[str], negative: str | None
+) -> tuple[Category, ...]:
+    categories = [category for category in declared if category.name != negative]
+    known = {category.name for category in categories}
+    next_id = max((category.category_id for category in declared), default=0) + 1
+    for name in dict.fromkeys(used):
+        if name not in known:
+            categories.append(Category(next_id, name))
+            next_id += 1
+    return tuple(sorted(categories, key=lambda category: category.category_id))
+
+
+def _objects(
+    marks: Iterable[Mark], negative: str | None, findings: Findings
+) -> Iterable[list[Mark]]:
+    """Marks object by object, in the order of each object's first mark."""
+    objects: dict[Hashable, list[Mark]] = {}
+    negatives: dict[Hashable, list[Mark]] = {}
+    for index, mark in enumerate(marks):
+        group = (mark.reference, mark.group)
+        if mark.category == negative:
+            negatives.setdefault(group, []).append(mark)
+        elif mark.group is None:
+            objects[index] = [mark]
+        else:
+            objects.setdefault((*group, mark.category), []).append(mark)
+    for members in objects.values():
+        group = (members[0].reference, members[0].group)
+        beside = negatives.pop(group, []) if members[0].group is not None else []
+        if beside:
+            points = tuple(point for mark in beside for point in mark.points)
+            members[0] = replace(members[0], negative_points=members[0].negative_points + points)
+        yield members
+    for lost in negatives.values():
+        for mark in lost:
+            findings.skip(f"points of {negative!r} without an object in their group", mark.place)
+
+
+def _click(
+    marks: list[Mark],
+    image: ImageRecord,
+    category_id: int,
+    findings: Findings,
+    options: AssembleOptions,
+) -> Click | None:
+    place = marks[0].place
+    points = _inside([p for m in marks for p in m.points], image, place, findings)
+    negative = _inside([p for m in marks for p in m.negative_points], image, place, findings)
+    box = _one_box([mark.box for mark in marks if mark.box is not None], image, place, findings)
+    mask = _one_mask(marks, image, place, findings)
+    if not points and mask is not None:
+        if not options.for_masks:
+            findings.note("objects clicked at the middle of their mask", place)
+        points = (_middle_of_mask(mask),)
+    elif not points and box is not None:
+        findings.note("objects clicked at the middle of their box, which may miss them", place)
+        points = _inside([((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)], image, place, findings)
+    if not points:
+        findings.skip("objects without a point, box or mask inside their image", place)
+        return None
+    ids = [mark.annotation_id for mark in marks if mark.annotation_id is not None]
+    return Click(
+        annotation_id=ids[0] if ids else _NO_ID,
+        image_id=image.image_id,
+        category_id=category_id,
+        points=points,
+        negative_points=negative,
+        box=None if options.points_only else box,
+        mask=None if options.points_only else mask,
+    )
+
+
+def _inside(
+    points: list[Point], image: ImageRecord, place: str, findings: Findings
+) -> tuple[Point, ...]:
+    """The points inside the image; those on its border are moved in."""
+    kept: list[Point] = []
+    for x, y in points:
+        is_near = -BORDER <= x <= image.width + BORDER and -BORDER <= y <= image.height + BORDER
+        if not is_near:
+            where = f"{place}: ({x:g}, {y:g}) on {image.width} x {image.height}"
+            findings.skip("points outside their image", where)
+            continue
+        moved = (
+            min(x, image.width - _INSIDE) if x >= image.width else max(x, 0.0),
+            min(y, image.height - _INSIDE) if y >= image.height else max(y, 0.0),
+        )
+        if moved != (x, y):
+            findings.note("points on the border, moved into their image", place)
+        kept.append(moved)
+    return tuple(kept)
+
+
+def _one_box(boxes: list[Box], image: ImageRecord, place: str, findings: Findings) -> Box | None:
+    """The box round all boxes of an object, clipped to the image."""
+    if not boxes:
+        return None
+    x1, y1 = (max(0.0, min(box[i] for box in boxes)) for i in (0, 1))
+    x2 = min(float(image.width), max(box[2] for box in boxes))
+    y2 = min(float(image.height), max(box[3] for box in boxes))
+    if x2 <= x1 or y2 <= y1:
+        findings.skip("boxes without area inside their image", place)
+        return None
+    return x1, y1, x2, y2
+
+
+def _one_mask(marks: list[Mark], image: ImageRecord, place: str, findings: Findings) -> RLE | None:
+    size = [image.height, image.width]
+    rles = []
+    for mark in marks:
+        if mark.mask is not None and mark.mask["size"] != size:
+            findings.skip("masks of another size than their image", mark.place)
+        elif mark.mask is not None:
+            rles.append(mark.mask)
+        for polygon in mark.polygons:
+            if len(polygon) < _MIN_CORNERS:
+                findings.skip("outlines of fewer than three corners", mark.place)
+                continue
+            flat = [float(coordinate) for point in polygon for coordinate in point]
+            rles.append(to_rle([flat], image.height, image.width))
+    if not rles:
+        return None
+    mask = merge_rles(rles)
+    if not rle_areas([mask])[0]:
+        findings.skip("masks without a pixel inside their image", place)
+        return None
+    return mask
+
+
+def _middle_of_mask(mask: RLE) -> Point:
+    left, top, right, bottom = rle_boxes([mask])[0].astype(int).tolist()
+    weights = nearest_to_center(decode_masks([mask])[0, top:bottom, left:right])
+    row, column = np.unravel_index(int(np.argmax(weights)), weights.shape)
+    return left + int(column) + _INSIDE, top + int(row) + _INSIDE
+
+
+def _with_ids(clicks: list[Click]) -> tuple[Click, ...]:
+    """The clicks with their own ids where each has one, else numbered from 1."""
+    ids = {click.annotation_id for click in clicks}
+    if len(ids) == len(clicks) and _NO_ID not in ids:
+        return tuple(clicks)
+    return tuple(replace(click, annotation_id=i) for i, click in enumerate(clicks, start=1))

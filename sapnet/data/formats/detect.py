@@ -1,0 +1,118 @@
+"""Which tool wrote a file or folder, and how one can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from sapnet.data.formats.cvat import parse_xml
+from sapnet.data.formats.json_values import load_json
+from sapnet.data.formats.labelme import is_labelme
+from sapnet.data.formats.table import known_columns, read_header_row
+from sapnet.data.formats.via import is_via
+from sapnet.data.formats.voc import voc_files
+from sapnet.data.formats.yolo import yolo_root
+
+SourceFormat = Literal[
+    "coco", "results", "label-studio", "cvat", "labelme", "via", "csv", "yolo", "voc"
+]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A format and what gave it away."""
+
+    name: SourceFormat
+    reason: str
+
+
+def detect_format(path: Path) -> Detection:
+    """Finds out the format of a file or folder by its content.
+
+    Args:
+        path: what the user named.
+
+    Returns:
+        The format and the reason.
+
+    Raises:
+        FileNotFoundError: if there is nothing of that name.
+        ValueError: if it is none of the formats; the message lists them.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder. Name what the tool exported.")
+    found = _of_folder(path) if path.is_dir() else _of_file(path)
+    if found is None:
+        known = ", ".join(get_args(SourceFormat))
+        raise ValueError(
+            f"{path}: its format is none that is known ({known}). Unpack archives first. "
+            "If it is one of these, say which with --from."
+        )
+    return found
+
+
+def _of_folder(path: Path) -> Detection | None:
+    if (path / "annotations.xml").is_file():
+        return _of_file(path / "annotations.xml")
+    if yolo_root(path) is not None:
+        return Detection("yolo", "the folder holds data.yaml or classes.txt")
+    for file in sorted(path.rglob("*.json")):
+        if is_labelme(load_json(file)):
+            return Detection("labelme", f"{file.name} has the keys 'shapes' and 'imagePath'")
+    for file in voc_files(path):
+        if parse_xml(file).tag == "annotation":
+            return Detection("voc", f"{file.name} begins with <annotation>")
+    return None
+
+
+def _of_file(path: Path) -> Detection | None:
+    match path.suffix.lower():
+        case ".json":
+            return _of_json(load_json(path))
+        case ".xml":
+            tag = parse_xml(path).tag
+            kinds: dict[str, SourceFormat] = {"annotations": "cvat", "annotation": "voc"}
+            return Detection(kinds[tag], f"the xml begins with <{tag}>") if tag in kinds else None
+        case ".yaml" | ".yml":
+            return Detection("yolo", "a yaml file")
+        case ".csv" | ".tsv" | ".txt":
+            columns = known_columns(read_header_row(path))
+            if {"image", "category"} <= columns.keys():
+                return Detection("csv", f"its first row names {', '.join(columns.values())}")
+    return None
+
+
+def _of_json(content: Any) -> Detection | None:  # noqa: ANN401  # any json
+    if isinstance(content, dict):
+        if {"images", "annotations", "categories"} <= content.keys():
+            return _coco(content)
+        if is_labelme(content):
+            return Detection("labelme", "it has the keys 'shapes' and 'imagePath'")
+        if is_via(content):
+            return Detection("via", "its entries have 'filename' and 'regions'")
+        return None
+    if not isinstance(content, list) or not content or not isinstance(content[0], dict):
+        return None
+    first = content[0]
+    if {"image_id", "category_id", "segmentation", "score"} <= first.keys():
+        return Detection("results", "a list of records with 'segmentation' and 'score'")
+    if "data" in first or "annotations" in first:
+        return Detection("label-studio", "a list of tasks with 'data' and 'annotations'")
+    if "annotator" in first or "lead_time" in first:
+        return Detection("label-studio", "a list of tasks in the short form JSON-MIN")
+    return None
+
+
+def _coco(content: dict[str, Any]) -> Detection:
+    keys = ("point", "keypoints", "segmentation", "bbox")
+    annotations = content["annotations"]
+    records = (
+        [a for a in annotations if isinstance(a, dict)] if isinstance(annotations, list) else []
+    )
+    counts = {key: sum(bool(record.get(key)) for record in records) for key in keys}
+    held = ", ".join(f"{count} with '{key}'" for key, count in counts.items() if count)
+    return Detection(
+        "coco",
+        f"it has 'images', 'annotations' and 'categories'; of {len(records)}: {held or 'none'}",
+    )

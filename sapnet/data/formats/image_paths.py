@@ -1,0 +1,111 @@
+"""From what a foreign file calls an image (a path, a URL) to a file of the image folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from sapnet.data.images import ImageHeader, list_images, read_header
+
+_UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
+"""Label Studio puts this before the name of an uploaded file."""
+
+
+class ImageFolder:
+    """The folder of images, which may be unknown.
+
+    Args:
+        folder: None where the images are not at hand; then names are taken from the references.
+        path_map: (from, to) beginnings of references, tried in order before anything else.
+    """
+
+    def __init__(self, folder: Path | None, path_map: Sequence[tuple[str, str]] = ()) -> None:
+        if folder is not None and not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: no such folder. Name the folder of the images.")
+        self.folder = folder
+        self.path_map = tuple(path_map)
+
+    def file_name(self, reference: str) -> str | None:
+        """The image's name relative to the folder.
+
+        Of the reference's path, the longest ending that is a file of the folder; then the same
+        without Label Studio's upload prefix; then the only file of that name in any sub-folder.
+        Without a folder: the path as it is if it is relative, else its last part.
+
+        Args:
+            reference: a path or URL.
+
+        Returns:
+            The name, with forward slashes; None if the folder has no such file.
+        """
+        parts = self._path(reference).parts
+        if self.folder is None:
+            is_relative = not _is_url(reference) and parts[:1] != ("/",) and ":" not in parts[0]
+            return "/".join(parts) if is_relative else parts[-1]
+        parts = tuple(part for part in parts if part not in ("/", "..", "."))
+        stripped = (*parts[:-1], _UPLOAD_PREFIX.sub("", parts[-1]))
+        for candidate in dict.fromkeys((parts, stripped)):
+            for start in range(len(candidate)):
+                name = "/".join(candidate[start:])
+                if (self.folder / name).is_file():
+                    return name
+        for name in (parts[-1], stripped[-1]):
+            found = self._names_by_last_part.get(name, [])
+            if len(found) == 1:
+                return found[0]
+        return None
+
+    def header(self, name: str) -> ImageHeader | None:
+        """Size and orientation of a file of the folder; None where the folder is unknown.
+
+        Raises:
+            ValueError: if it cannot be read as an image.
+        """
+        return None if self.folder is None else read_header(self.folder / name)
+
+    def _path(self, reference: str) -> PurePosixPath:
+        for start, replacement in self.path_map:
+            for spelling in (reference, unquote(reference)):
+                if spelling.startswith(start):
+                    rest = spelling[len(start) :]
+                    rest = unquote(rest) if _is_url(reference) else rest
+                    return PurePosixPath((replacement + rest).replace("\\", "/"))
+        if not _is_url(reference):
+            return PurePosixPath(reference.replace("\\", "/"))
+        address = urlsplit(reference)
+        local = parse_qs(address.query).get("d")
+        return PurePosixPath(local[-1] if local else unquote(address.path))
+
+    @cached_property
+    def _names_by_last_part(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        if self.folder is not None:
+            for path in list_images(self.folder):
+                names.setdefault(path.name, []).append(path.relative_to(self.folder).as_posix())
+        return names
+
+
+def parse_path_map(entries: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs from `FROM=TO`; FROM may hold '=' itself, as '?d=' does.
+
+    Raises:
+        ValueError: if an entry has no '='.
+    """
+    pairs = []
+    for entry in entries:
+        start, equals, replacement = entry.rpartition("=")
+        if not equals or not start:
+            raise ValueError(
+                f"expected FROM=TO, found {entry!r}, for instance "
+                "'/data/local-files/?d=photos/=' or 's3://bucket/=images/'"
+            )
+        pairs.append((start, replacement))
+    return tuple(pairs)
+
+
+def _is_url(reference: str) -> bool:
+    is_served = reference.startswith("/data/")  # Label Studio's own paths, quoted like URLs
+    return is_served or re.match(r"^[a-z][a-z0-9+.-]+:", reference) is not None

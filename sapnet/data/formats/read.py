@@ -1,0 +1,121 @@
+"""Any known source to clicks: the one entry of all readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sapnet.data.coco_json import is_number
+from sapnet.data.formats.assemble import AssembleOptions, assemble
+from sapnet.data.formats.coco import Crowds, read_coco_marks
+from sapnet.data.formats.cvat import read_cvat
+from sapnet.data.formats.detect import SourceFormat, detect_format
+from sapnet.data.formats.image_paths import ImageFolder
+from sapnet.data.formats.json_values import load_json
+from sapnet.data.formats.label_studio import read_label_studio
+from sapnet.data.formats.labelme import read_labelme
+from sapnet.data.formats.marks import Findings, Source
+from sapnet.data.formats.results import read_results
+from sapnet.data.formats.table import read_table
+from sapnet.data.formats.via import read_via
+from sapnet.data.formats.voc import read_voc
+from sapnet.data.formats.yolo import listed_images, read_yolo, yolo_root
+from sapnet.structures import ClickSet
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a foreign file is read.
+
+    Attributes:
+        source_format: None finds it out.
+        images: folder of the images, None where they are not at hand.
+        path_map: (from, to) beginnings of the references to images.
+        label_key: VIA's region attribute with the category; None finds it out.
+        crowds: what COCO's `iscrowd: 1` means.
+        categories: COCO-style json that names the categories of results.
+        min_score: least score of a result that is taken.
+        predictions: read Label Studio's predictions instead of its annotations.
+        assembling: what is left out.
+    """
+
+    source_format: SourceFormat | None = None
+    images: Path | None = None
+    path_map: Sequence[tuple[str, str]] = ()
+    label_key: str | None = None
+    crowds: Crowds = "ask"
+    categories: Path | None = None
+    min_score: float = 0.0
+    predictions: bool = False
+    assembling: AssembleOptions = field(default_factory=AssembleOptions)
+
+
+def read_any(path: Path | str, findings: Findings, options: ReadOptions | None = None) -> ClickSet:
+    """Clicks, with the boxes and masks that are known, from a file of any known tool.
+
+    Args:
+        path: a file or folder.
+        findings: takes up everything that does not come along as it was.
+        options: how to read it.
+
+    Returns:
+        The clicks, coordinates in pixels of the image as the source lists it.
+
+    Raises:
+        FileNotFoundError: if the source or the image folder is missing.
+        CrowdQuestionError: if COCO's `iscrowd: 1` occurs and `crowds` is "ask".
+        ValueError: if the source cannot be read at all.
+    """
+    path, options = Path(path), options or ReadOptions()
+    folder = ImageFolder(options.images, options.path_map)
+    name = options.source_format or detect_format(path).name
+    source = _read(path, name, folder, findings, options)
+    if name == "yolo" and folder.folder is None:
+        folder = ImageFolder(yolo_root(path), options.path_map)
+    return assemble(source, folder, findings, options.assembling)
+
+
+def _read(
+    path: Path, name: SourceFormat, folder: ImageFolder, findings: Findings, options: ReadOptions
+) -> Source:
+    match name:
+        case "coco":
+            return read_coco_marks(path, findings, options.crowds)
+        case "results":
+            return read_results(path, findings, options.categories, options.min_score)
+        case "label-studio":
+            return read_label_studio(path, findings, predictions=options.predictions)
+        case "cvat":
+            return read_cvat(path, findings)
+        case "labelme":
+            return read_labelme(path, findings)
+        case "via":
+            return read_via(path, findings, options.label_key)
+        case "csv":
+            return read_table(path, findings)
+        case "yolo":
+            return read_yolo(path, listed_images(path, folder), findings)
+        case "voc":
+            return read_voc(path, findings)
+
+
+def read_scores(path: Path, name: SourceFormat | None) -> dict[int, float]:
+    """The scores that COCO-style json and results carry, by annotation id.
+
+    Args:
+        path: the source.
+        name: its format.
+
+    Returns:
+        Scores by the id under which `read_any` gives the object; empty for other formats.
+    """
+    if name not in ("coco", "results"):
+        return {}
+    content = load_json(path)
+    records = content["annotations"] if isinstance(content, dict) else content
+    return {
+        record.get("id", number): float(record["score"])
+        for number, record in enumerate(records, start=1)
+        if is_number(record.get("score"))
+    }

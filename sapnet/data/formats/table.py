@@ -1,0 +1,137 @@
+"""Clicks in a table: csv with a header row, read as marks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+from sapnet.data.formats.marks import Findings, Mark, Point, Source, SourceImage
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "image": ("image", "file", "filename", "file_name", "path", "image_path", "image_name"),
+    "x": ("x", "cx", "point_x", "x_coord", "click_x"),
+    "y": ("y", "cy", "point_y", "y_coord", "click_y"),
+    "category": ("category", "class", "label", "class_name", "category_name", "name"),
+    "object": ("object", "object_id", "group", "group_id", "instance"),
+    "negative": ("negative", "is_negative"),
+    "xmin": ("xmin", "x1", "left", "x_min"),
+    "ymin": ("ymin", "y1", "top", "y_min"),
+    "xmax": ("xmax", "x2", "right", "x_max"),
+    "ymax": ("ymax", "y2", "bottom", "y_max"),
+    "image_width": ("image_width", "img_width", "width"),
+    "image_height": ("image_height", "img_height", "height"),
+}
+"""The columns, and the headers that are understood for each, upper and lower case alike."""
+
+_YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
+_BOX = ("xmin", "ymin", "xmax", "ymax")
+_SNIFFED = 4096  # characters that the separator is guessed from
+
+
+def known_columns(header: list[str]) -> dict[str, str]:
+    """Our names of a header's columns, each with the header's own word for it."""
+    words = {word.strip().lower().replace(" ", "_"): word for word in header}
+    found = {}
+    for column, spellings in COLUMNS.items():
+        spelling = next((s for s in spellings if s in words), None)
+        if spelling is not None:
+            found[column] = words[spelling]
+    return found
+
+
+def read_header_row(path: Path) -> list[str]:
+    """The first row of a csv file."""
+    return list(_reader(path).fieldnames or [])
+
+
+def read_table(path: Path, findings: Findings) -> Source:
+    """Reads clicks, and boxes where there are such columns, from a csv file with a header.
+
+    Args:
+        path: the file; comma, semicolon or tab between the columns.
+        findings: takes up rows that cannot be read.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a column is missing.
+    """
+    reader = _reader(path)
+    header = list(reader.fieldnames or [])
+    columns = known_columns(header)
+    has_points, has_boxes = {"x", "y"} <= columns.keys(), columns.keys() >= set(_BOX)
+    if not ({"image", "category"} <= columns.keys() and (has_points or has_boxes)):
+        raise ValueError(
+            f"{path}: expected the columns image, x, y and category (or image, xmin, ymin, xmax, "
+            f"ymax and category), found {', '.join(header)}. Rename the columns in the first row."
+        )
+    for word in header:
+        if word not in columns.values():
+            findings.note("columns that clicks do not hold", f"{path.name}, column {word!r}")
+    images: dict[str, SourceImage] = {}
+    marks = []
+    for row in reader:
+        place = f"{path.name}, line {reader.line_num}"
+        values = {column: (row[word] or "").strip() for column, word in columns.items()}
+        if not values["image"]:
+            findings.skip("rows without an image", place)
+            continue
+        size = _size(values)
+        images.setdefault(values["image"], SourceImage(values["image"], size, place))
+        if not values["category"]:
+            continue  # a row that only names an image: one without objects
+        try:
+            marks.append(_mark(values, place))
+        except ValueError as error:
+            findings.skip("rows that cannot be read", f"{place}: {error}")
+    return Source(tuple(images.values()), (), tuple(marks))
+
+
+def _reader(path: Path) -> csv.DictReader[str]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file. Name a csv file.")
+    text = path.read_text(encoding="utf-8-sig")
+    first = text[:_SNIFFED].splitlines()[:1]
+    separator = max(",;\t", key=lambda mark: first[0].count(mark)) if first else ","
+    return csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+
+
+def _mark(values: dict[str, str], place: str) -> Mark:
+    flag = values.get("negative", "").lower()
+    if flag not in _YES | _NO:
+        raise ValueError(f"expected 'negative' as 0 or 1, found {flag!r}")
+    points: tuple[Point, ...] = ()
+    if values.get("x") or values.get("y"):
+        points = ((_number(values, "x"), _number(values, "y")),)
+    box = None
+    if any(values.get(side) for side in _BOX):
+        x1, y1, x2, y2 = (_number(values, side) for side in _BOX)
+        box = (x1, y1, x2, y2)
+    is_negative = flag in _YES
+    if is_negative and not values.get("object"):
+        raise ValueError("a negative click needs the 'object' it belongs to")
+    return Mark(
+        place=place,
+        reference=values["image"],
+        category=values["category"],
+        points=() if is_negative else points,
+        negative_points=points if is_negative else (),
+        box=box,
+        group=values.get("object") or None,
+    )
+
+
+def _number(values: dict[str, str], column: str) -> float:
+    try:
+        number = float(values.get(column, ""))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"expected a number as {column!r}, found {values.get(column)!r}")
+    return number
+
+
+def _size(values: dict[str, str]) -> tuple[int, int] | None:
+    height, width = values.get("image_height", ""), values.get("image_width", "")
+    return (int(height), int(width)) if height.isdigit() and width.isdigit() else None
