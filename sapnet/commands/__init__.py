@@ -19,13 +19,13 @@ from sapnet.commands import (
 )
 
 COMMANDS = {
-    "convert": convert.COMMAND,
     "points": points.COMMAND,
     "propose": propose.COMMAND,
     "train": train.COMMAND,
     "label": label.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
+    "convert": convert.COMMAND,
     "synthetic": synthetic.COMMAND,
     "demo": demo.COMMAND,
 }

@@ -51,6 +51,19 @@ def mask_polygon(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> n
     return _join(rings) if rings else np.zeros((0, 2))
 
 
+def at_least_three(polygon: np.ndarray) -> np.ndarray:
+    """A polygon with its last corner repeated until there are three, as readers demand.
+
+    Args:
+        polygon: (V, 2) with V >= 1; of one pixel, or of a straight line of them, V is 1 or 2.
+
+    Returns:
+        (max(V, 3), 2).
+    """
+    missing = max(_MIN_CORNERS - len(polygon), 0)
+    return np.concatenate([polygon, polygon[-1:].repeat(missing, 0)])
+
+
 def _parts(mask: np.ndarray, outline: Outline, simplify: float) -> list[list[np.ndarray]]:
     """Rings of each part: its outer border first, then the borders of its holes."""
     import cv2

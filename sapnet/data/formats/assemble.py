@@ -62,7 +62,8 @@ def assemble(
         ValueError: if an image's size is neither in the file nor to be read from the folder, or two
             references lead to one file.
     """
-    images = _find_images(source.images, folder, findings)
+    marked = {mark.reference for mark in source.marks}
+    images = _find_images(source.images, folder, findings, marked)
     negative = options.negative_category
     names = [mark.category for mark in source.marks if mark.category != negative]
     categories = _all_categories(source.categories, names, negative)
@@ -91,9 +92,9 @@ def _empty_words(is_dropped: bool) -> str:
 
 
 def _find_images(
-    listed: Iterable[SourceImage], folder: ImageFolder, findings: Findings
+    listed: Iterable[SourceImage], folder: ImageFolder, findings: Findings, marked: set[str]
 ) -> dict[str, ImageRecord]:
-    """The images that exist, by their reference."""
+    """The images that exist, by their reference; those marked must have a size."""
     found: dict[str, ImageRecord] = {}
     reference_of_name: dict[str, str] = {}
     for image in listed:
@@ -106,6 +107,10 @@ def _find_images(
                 f"{image.place}: expected one entry per image, but {image.reference!r} and "
                 f"{reference_of_name[name]!r} both lead to {name}. Tell them apart with --path-map."
             )
+        if image.size is None and folder.folder is None and image.reference not in marked:
+            # Label Studio, for one, tells the size with every region alone.
+            findings.skip("images without an object and without a size; see --images", name)
+            continue
         size = _size(image, name, folder, findings)
         if size is not None:
             reference_of_name[name] = image.reference
@@ -118,12 +123,16 @@ def _size(
     image: SourceImage, name: str, folder: ImageFolder, findings: Findings
 ) -> tuple[int, int] | None:
     """The size in the file, which must be that of the image, stored or upright; or the image's."""
-    header = folder.header(name)
+    try:
+        header = folder.header(name)
+    except ValueError as error:
+        findings.skip("images that cannot be read", str(error))
+        return None
     if header is None:
         if image.size is None:
             raise ValueError(
-                f"{image.place}: expected the size of {image.reference!r}, but this format does "
-                "not hold it. Name the folder of the images with --images."
+                f"{image.place}: expected the size of {image.reference!r}, but the source does not "
+                "hold it. Name the folder of the images with --images."
             )
         return image.size
     if image.size in (None, header.upright_size):

@@ -19,7 +19,7 @@ from sapnet.data.formats.export_files import (
 )
 from sapnet.data.formats.marks import Findings
 from sapnet.files import write_bytes_atomic, write_text_atomic
-from sapnet.geometry.polygons import mask_polygon
+from sapnet.geometry.polygons import at_least_three, mask_polygons
 from sapnet.geometry.rle import decode_masks, rle_areas, rle_boxes
 from sapnet.structures import ImageRecord
 
@@ -50,7 +50,7 @@ def write_voc(
     """Writes `Annotations`, `SegmentationObject`, `SegmentationClass`, `ImageSets`, `labels.txt`.
 
     A pixel belongs to one object alone: where masks overlap, the smaller one is on top. The xml
-    also holds each object's outline as `polygon`, which supervision reads.
+    also holds the outlines of each object's parts as `polygon`, which supervision reads.
 
     Args:
         instances: the masks; none of them empty.
@@ -106,7 +106,7 @@ def _object_numbers(image: ImageRecord, objects: list[Instance], findings: Findi
 
 
 def _write_png(path: Path, numbers: np.ndarray) -> None:
-    picture = Image.fromarray(numbers, mode="P")
+    picture = Image.fromarray(numbers)
     picture.putpalette(voc_palette())
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
@@ -129,10 +129,10 @@ def _xml(
         x1, y1, x2, y2 = rle_boxes([rle])[0].astype(int).tolist()
         box = ElementTree.SubElement(element, "bndbox")
         _add(box, xmin=x1 + 1, ymin=y1 + 1, xmax=x2, ymax=y2)  # pixels count from 1
-        outline = mask_polygon(decode_masks([rle])[0], "pixels", simplify).astype(int) + 1
-        polygon = ElementTree.SubElement(element, "polygon")
-        for number, (x, y) in enumerate(outline.tolist(), start=1):
-            _add(polygon, **{f"x{number}": x, f"y{number}": y})
+        for outline in mask_polygons(decode_masks([rle])[0], "pixels", simplify):
+            polygon = ElementTree.SubElement(element, "polygon")
+            for number, (x, y) in enumerate(at_least_three(outline).astype(int).tolist(), start=1):
+                _add(polygon, **{f"x{number}": x + 1, f"y{number}": y + 1})
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from sapnet.data.coco import Instance, InstanceSet
@@ -16,7 +15,7 @@ from sapnet.data.formats.export_files import (
     place_image,
 )
 from sapnet.files import write_text_atomic
-from sapnet.geometry.polygons import mask_polygon
+from sapnet.geometry.polygons import at_least_three, mask_polygon
 from sapnet.geometry.rle import decode_masks
 
 SPLIT = "train"
@@ -26,7 +25,6 @@ _IN_PIXEL = 0.25
 rounds it to one: from 0 to 0.5 both find the pixel that is meant, and 0.25 bears most rounding."""
 
 _DECIMALS = 7
-_MIN_CORNERS = 3
 
 _HEADER = """\
 # Written by sapnet; paths count from this file. The validation set repeats the training set,
@@ -71,8 +69,6 @@ def write_yolo(instances: InstanceSet, folder: Path, options: ExportOptions) -> 
 
 
 def _line(instance: Instance, label: int, simplify: float) -> str:
-    corners = mask_polygon(decode_masks([instance.rle()])[0], "pixels", simplify)
-    if len(corners) < _MIN_CORNERS:  # one pixel, or a straight line of them
-        corners = np.concatenate([corners, corners[-1:].repeat(_MIN_CORNERS - len(corners), 0)])
+    corners = at_least_three(mask_polygon(decode_masks([instance.rle()])[0], "pixels", simplify))
     shares = (corners + _IN_PIXEL) / (instance.image.width, instance.image.height)
     return f"{label} " + " ".join(f"{share:.{_DECIMALS}f}" for share in shares.ravel())

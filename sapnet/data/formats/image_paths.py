@@ -41,9 +41,13 @@ class ImageFolder:
         Returns:
             The name, with forward slashes; None if the folder has no such file.
         """
-        parts = self._path(reference).parts
+        mapped = self._mapped(reference)
+        parts = (_path_of(reference) if mapped is None else mapped).parts
+        if not parts:
+            return None
         if self.folder is None:
-            is_relative = not _is_url(reference) and parts[:1] != ("/",) and ":" not in parts[0]
+            is_local = mapped is not None or not _is_url(reference)
+            is_relative = is_local and parts[0] != "/" and ":" not in parts[0]
             return "/".join(parts) if is_relative else parts[-1]
         parts = tuple(part for part in parts if part not in ("/", "..", "."))
         stripped = (*parts[:-1], _UPLOAD_PREFIX.sub("", parts[-1]))
@@ -66,18 +70,15 @@ class ImageFolder:
         """
         return None if self.folder is None else read_header(self.folder / name)
 
-    def _path(self, reference: str) -> PurePosixPath:
+    def _mapped(self, reference: str) -> PurePosixPath | None:
+        """The path that the first fitting entry of the path map leads to; None if none fits."""
         for start, replacement in self.path_map:
             for spelling in (reference, unquote(reference)):
                 if spelling.startswith(start):
                     rest = spelling[len(start) :]
                     rest = unquote(rest) if _is_url(reference) else rest
                     return PurePosixPath((replacement + rest).replace("\\", "/"))
-        if not _is_url(reference):
-            return PurePosixPath(reference.replace("\\", "/"))
-        address = urlsplit(reference)
-        local = parse_qs(address.query).get("d")
-        return PurePosixPath(local[-1] if local else unquote(address.path))
+        return None
 
     @cached_property
     def _names_by_last_part(self) -> dict[str, list[str]]:
@@ -104,6 +105,15 @@ def parse_path_map(entries: Sequence[str]) -> tuple[tuple[str, str], ...]:
             )
         pairs.append((start, replacement))
     return tuple(pairs)
+
+
+def _path_of(reference: str) -> PurePosixPath:
+    """The path in a path or URL; of Label Studio's local files, the one that they ask for."""
+    if not _is_url(reference):
+        return PurePosixPath(reference.replace("\\", "/"))
+    address = urlsplit(reference)
+    local = parse_qs(address.query).get("d")
+    return PurePosixPath(local[-1] if local else unquote(address.path))
 
 
 def _is_url(reference: str) -> bool:

@@ -136,7 +136,7 @@ def _labels(result: Json) -> list[str]:
     value = result.get("value")
     if not isinstance(value, dict):
         return []
-    found = next((value[key] for key in _LABEL_KEYS if value.get(key)), [])
+    found: Json = next((value[key] for key in _LABEL_KEYS if value.get(key)), [])
     return [str(label) for label in found] if isinstance(found, list) else [str(found)]
 
 
@@ -149,7 +149,7 @@ def _groups(results: list[Json]) -> dict[str, str]:
             name = parents[name]
         return name
 
-    links = [(r.get("id"), r.get("parentID")) for r in results]
+    links: list[tuple[Json, Json]] = [(r.get("id"), r.get("parentID")) for r in results]
     links += [(r.get("from_id"), r.get("to_id")) for r in results if r.get("type") == "relation"]
     linked: set[str] = set()
     for first, second in links:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import math
+import posixpath
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -50,7 +51,7 @@ def read_labelme(path: Path, findings: Findings) -> Source:
             continue
         image_path = PureWindowsPath(str(content["imagePath"])).as_posix()
         folder = file.parent.relative_to(root).as_posix()
-        reference = image_path if folder == "." else f"{folder}/{image_path}"
+        reference = posixpath.normpath(posixpath.join(folder, image_path))
         size = (content.get("imageHeight"), content.get("imageWidth"))
         is_listed = all(isinstance(side, int) and side > 0 for side in size)
         images.append(SourceImage(reference, size if is_listed else None, place))
