@@ -169,7 +169,9 @@ def test_tasks_and_annotations_that_do_not_count(tmp_path: Path, make_images: Ma
         task([region("videorectangle", {"sequence": [], "labels": ["car"]})], 7),
     ]
     clicks, findings = read(tmp_path, tasks)  # without images, empty tasks have no size
-    assert [i.file_name for i in clicks.images] == ["0a1b2c3d-photo3.jpg", "0a1b2c3d-photo6.jpg"]
+    assert [i.file_name for i in clicks.images] == [
+        f"0a1b2c3d-photo{number}.jpg" for number in (3, 6, 7)
+    ]
     assert "1 x images without an object and without a size" in "\n".join(findings.lines())
     images = make_images({f"photo{i}.jpg": (WIDTH, HEIGHT) for i in (1, 3, 6, 7)})
     clicks, findings = read(tmp_path, tasks, images=images)
