@@ -22,7 +22,6 @@ from typing import Any
 import torch
 
 PACKAGES = ("sapnet", "torch", "torchvision", "numpy")
-"""Versions worth knowing; a benchmark adds its own through `setting(...)`."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,9 @@ def time_side_by_side(
     Returns:
         The timings of each, in the order of the rounds.
     """
-    rounds = [
-        {name: time_once(function) for name, function in functions.items()}
-        for _ in range(warm_up + repeats)
-    ]
+    rounds = []
+    for _ in range(warm_up + repeats):
+        rounds.append({name: time_once(function) for name, function in functions.items()})
     return {name: [timed[name] for timed in rounds[warm_up:]] for name in functions}
 
 
