@@ -11,6 +11,7 @@ from sapnet.selection.guidance import (
     distance_scores,
     guide,
     holds_point,
+    iterate_rivals,
     reaches_bag,
     rival_pairs,
 )
@@ -68,6 +69,29 @@ def test_pairs_share_class_and_image() -> None:
     image_index = torch.tensor([0, 0, 0, 1, 1])
     pairs = rival_pairs(labels, image_index)
     assert pairs.tolist() == [[0, 1], [1, 0], [3, 4], [4, 3]]
+
+
+@pytest.mark.parametrize("objects_per_chunk", [1, 4, 100])
+def test_listed_pairs_equal_the_dense_table(objects_per_chunk: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(3, (40,), generator=generator)
+    image_index = torch.randint(4, (40,), generator=generator)  # any order
+    same = (labels[:, None] == labels) & (image_index[:, None] == image_index)
+    expected = same.fill_diagonal_(False).nonzero()
+    assert torch.equal(rival_pairs(labels, image_index), expected)
+    chunks = list(iterate_rivals(labels, image_index, objects_per_chunk))
+    assert len(chunks) == math.ceil(40 / objects_per_chunk)
+    assert torch.equal(torch.cat(chunks), expected)
+
+
+def test_guidance_does_not_depend_on_chunks(
+    make_bags: MakeBags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bags = make_bags(14, 4, num_classes=1)
+    whole = guide(bags, GuidanceConfig())
+    monkeypatch.setattr("sapnet.selection.guidance.CHUNK_COMPARISONS", 1)
+    assert torch.equal(guide(bags, GuidanceConfig()), whole)
+    assert (whole < 1).any()
 
 
 def test_worked_out_by_hand() -> None:

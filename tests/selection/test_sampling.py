@@ -8,7 +8,6 @@ from sapnet.selection.sampling import (
     clip_boxes,
     is_background,
     jitter_boxes,
-    keeps_clear,
     place_parts,
     random_boxes,
     random_parts,
@@ -90,13 +89,64 @@ def test_background_equals_pairwise_loop() -> None:
     assert clear[1].all()
 
 
-@pytest.mark.parametrize("limit", [0.1, 0.3, 0.7])
-def test_keeping_clear_equals_all_ious(limit: float) -> None:
+def whole_table(boxes: Tensor, positives: Tensor, image_index: Tensor, limit: float) -> Tensor:
+    """Every box against every positive of its image, in the arithmetic of `is_background`."""
+    share = limit / (1 + limit)
+    clear = torch.ones(boxes.shape[:2], dtype=torch.bool)
+    for image, own in enumerate(boxes):
+        others = positives[image_index == image].flatten(0, 1)
+        sides = torch.minimum(own[:, None, 2:], others[:, 2:]) - torch.maximum(
+            own[:, None, :2], others[:, :2]
+        )
+        overlap = sides.clamp(min=0).prod(-1)
+        areas, other_areas = ((b[:, 2:] - b[:, :2]).prod(1) * share for b in (own, others))
+        clear[image] = (overlap < areas[:, None] + other_areas).all(1)
+    return clear
+
+
+def nested_bags(num_objects: int, num_images: int) -> tuple[Tensor, Tensor]:
+    """Bags of boxes that share a centre, in part padded, (N, 8, 4), and (N,) their images."""
+    sizes = torch.full((num_objects, 2), 64)
+    centers = random_boxes(torch.rand(num_objects, 1, 4), sizes, 0.0)
+    bags = jitter_boxes(centers[:, 0], torch.ones(num_objects), PositivesConfig())[:, :8]
+    bags = clip_boxes(bags, sizes) * (torch.rand(num_objects, 8, 1) < 0.8)
+    return bags, torch.arange(num_objects) * num_images // num_objects
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.1, 0.3, 0.7, 1.0])
+@pytest.mark.parametrize("pairs_per_chunk", [1, 50, 2**16])
+def test_bounds_change_no_answer(
+    limit: float, pairs_per_chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sapnet.selection.sampling.CHUNK_PAIRS", pairs_per_chunk)
     torch.manual_seed(0)
-    boxes = random_boxes(torch.rand(2, 300, 4), torch.tensor([[64, 64]] * 2), 0.1)
-    expected = (box_iou(boxes[0], boxes[1]) < limit).all(1)
-    assert torch.equal(keeps_clear(boxes[0], boxes[1], limit), expected)
-    assert keeps_clear(boxes[0], boxes[1][:0], limit).all()
+    positives, image_index = nested_bags(12, 3)
+    positives[5] = 0  # a bag of padding only
+    uniforms = torch.rand(3, 60, 4)
+    uniforms[:, :3, 2:] = 0  # boxes without an area
+    boxes = random_boxes(uniforms, torch.full((3, 2), 64), 0.1)
+    boxes[:, 3:9] = positives[::2, 0].reshape(3, 2, 4).repeat(1, 3, 1)  # IoU of exactly 1
+    found = is_background(boxes, positives, image_index, limit)
+    assert torch.equal(found, whole_table(boxes, positives, image_index, limit))
+    if 0 < limit < 1:
+        assert found.any()
+        assert not found.all()
+
+
+def test_background_of_large_objects() -> None:
+    torch.manual_seed(0)
+    positives = torch.tensor([0.0, 0, 64, 64]).repeat(300, 7, 1)
+    positives[..., :2] += torch.rand(300, 7, 2) * 20
+    boxes = random_boxes(torch.rand(2, 200, 4), torch.full((2, 2), 64), 0.2)
+    image_index = torch.arange(300) // 150
+    found = is_background(boxes, positives, image_index, 0.3)
+    assert torch.equal(found, whole_table(boxes, positives, image_index, 0.3))
+    assert 0 < found.sum() < 400
+
+
+def test_bags_without_proposals_keep_nothing_away() -> None:
+    boxes, none = torch.rand(2, 5, 4), torch.zeros(3, 0, 4)
+    assert is_background(boxes, none, torch.tensor([0, 0, 1]), 0.3).all()
 
 
 def test_sample_background_follows_the_config() -> None:
