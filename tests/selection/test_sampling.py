@@ -1,3 +1,4 @@
+import plain_selection
 import pytest
 import torch
 from torch import Tensor
@@ -16,22 +17,14 @@ from sapnet.selection.sampling import (
 )
 
 
-def naive_background(
+def plain_background(
     boxes: Tensor, positives: Tensor, image_index: Tensor, limit: float
 ) -> list[list[bool]]:
     """One random box against one positive box at a time."""
     clear = []
-    for image, candidates in enumerate(boxes):
-        row = []
-        for candidate in candidates:
-            ious = [
-                box_iou(candidate[None], positive[None]).item()
-                for owner, bag in zip(image_index.tolist(), positives, strict=True)
-                for positive in bag
-                if owner == image
-            ]
-            row.append(all(iou < limit for iou in ious))
-        clear.append(row)
+    for image, candidates in enumerate(boxes.tolist()):
+        own = positives[image_index == image].flatten(0, 1).tolist()
+        clear.append([plain_selection.is_background(box, own, limit) for box in candidates])
     return clear
 
 
@@ -44,6 +37,30 @@ def test_positives_by_hand() -> None:
     torch.testing.assert_close(sides, expected)
     centers = (jittered[..., 2:] + jittered[..., :2]) / 2
     torch.testing.assert_close(centers, torch.tensor([5.0, 10.0]).expand(2, 3, 2))
+
+
+def test_positives_and_parts_equal_plain_loops() -> None:
+    torch.manual_seed(0)
+    cfg = PositivesConfig(fixed=(0.02, -0.3))
+    boxes = torch.rand(30, 2, 2).sort(1).values.flatten(1) * 200 - 20
+    scores = torch.where(torch.rand(30) < 0.5, 1.0, 0.5 + torch.rand(30) / 2)
+    sizes = torch.randint(50, 200, (30, 2))
+    rows = list(zip(boxes.tolist(), scores.tolist(), sizes.tolist(), strict=True))
+    expected = [
+        [
+            plain_selection.clipped(jittered, *size)
+            for jittered in plain_selection.jittered(box, score, cfg.fixed, cfg.lone, cfg.crowded)
+        ]
+        for box, score, size in rows
+    ]
+    found = clip_boxes(jitter_boxes(boxes, scores, cfg), sizes)
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-4, rtol=0)
+    parts = random_parts(torch.rand(30, 3, 4), 0.25)
+    expected = [
+        [plain_selection.placed(box, part) for part in own]
+        for box, own in zip(boxes.tolist(), parts.tolist(), strict=True)
+    ]
+    torch.testing.assert_close(place_parts(boxes, parts), torch.tensor(expected))
 
 
 def test_default_positives_shrink_only_near_rivals() -> None:
@@ -73,6 +90,10 @@ def test_random_boxes_span_image_and_overhang() -> None:
     expected = [[-40, -20, -40, -20], [200, 100, 240, 120], [-40, -20, 240, 120]]
     torch.testing.assert_close(boxes[0, :3], torch.tensor(expected).float())
     torch.testing.assert_close(boxes[0, 3], torch.tensor([80.0, 40, 160, 80]))
+    uniforms = torch.rand(1, 20, 4)
+    plain = [plain_selection.random_box(row, 100, 200, 0.2) for row in uniforms[0].tolist()]
+    found = random_boxes(uniforms, sizes, 0.2)[0]
+    torch.testing.assert_close(found, torch.tensor(plain), atol=1e-4, rtol=0)
 
 
 def test_background_equals_pairwise_loop() -> None:
@@ -84,7 +105,7 @@ def test_background_equals_pairwise_loop() -> None:
     positives[0, 3:] = 0  # padding
     image_index = torch.tensor([0, 0, 2])  # the middle image has no objects
     clear = is_background(boxes, positives, image_index, 0.3)
-    assert clear.tolist() == naive_background(boxes, positives, image_index, 0.3)
+    assert clear.tolist() == plain_background(boxes, positives, image_index, 0.3)
     assert 0 < clear[0].sum() < 40
     assert clear[1].all()
 
