@@ -52,7 +52,8 @@ def expected_iou(masks: Tensor, scores: Tensor, members: Tensor, cfg: ConsensusC
         max=1
     )
     weights = logits.masked_fill(~members, -torch.inf).softmax(1).nan_to_num(0.0)
-    expected = torch.einsum("nkj,nj->nk", pairwise_iou(masks), weights)
+    # A sum, not a matrix product, which autocast would round.
+    expected = (pairwise_iou(masks) * weights[:, None]).sum(2)
     return expected.clamp(max=1.0) * members
 
 
@@ -101,7 +102,9 @@ def _intersections(words: Tensor) -> Tensor:
     bags, places = words.amax(1).nonzero().unbind(1) if num_proposals else words.new_zeros(2, 0)
     if len(bags) > SPARSE_SHARE * num_bags * num_words:
         cells = words.view(torch.uint8).float()
-        return cells @ cells.mT
+        # Autocast would round the counts to two or three digits.
+        with torch.autocast(cells.device.type, enabled=False):
+            return cells @ cells.mT
     found = words.transpose(0, 1)[:, bags, places]  # (K, V), V words that hold a cell, by bag
     first, second = torch.triu_indices(num_proposals, num_proposals, device=words.device)
     shared = found[first].bitwise_and_(found[second])  # (K (K + 1) / 2, V)

@@ -72,6 +72,17 @@ def test_pairwise_iou_of_a_view_and_of_many_cells() -> None:
     assert pairwise_iou(many)[0, 0, 1] == 0.5
 
 
+@pytest.mark.parametrize("sparse_share", [0.0, 1.0])
+def test_autocast_changes_nothing(sparse_share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sapnet.selection.consensus.SPARSE_SHARE", sparse_share)
+    torch.manual_seed(0)
+    masks, scores = blobs(5, 4, 40, 40), torch.rand(5, 4)
+    members = torch.ones(5, 4, dtype=torch.bool)
+    plain = expected_iou(masks, scores, members, ConsensusConfig())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(expected_iou(masks, scores, members, ConsensusConfig()), plain)
+
+
 def test_agreement_beats_a_slightly_better_score() -> None:
     # A leak over everything scores best; three near equal masks agree on the first half.
     masks = row_masks((0, 10), (0, 5), (0, 5), (0, 6))
