@@ -104,8 +104,7 @@ def _intersections(words: Tensor) -> Tensor:
         cells = words.view(torch.uint8).float()
         # Autocast would round the counts to two or three digits.
         with torch.autocast(cells.device.type, enabled=False):
-            shared_cells: Tensor = cells @ cells.mT
-        return shared_cells
+            return cells @ cells.mT
     found = words.transpose(0, 1)[:, bags, places]  # (K, V), V words that hold a cell, by bag
     first, second = torch.triu_indices(num_proposals, num_proposals, device=words.device)
     shared = found[first].bitwise_and_(found[second])  # (K (K + 1) / 2, V)

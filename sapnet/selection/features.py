@@ -90,7 +90,8 @@ def crop_in_boxes(crops: Tensor, source_boxes: Tensor, target_boxes: Tensor) -> 
     # In units of the source box, from -1 to 1 between its edges, as grid_sample counts.
     places = 2 * (centers - origin) / size.clamp(min=torch.finfo(crops.dtype).eps) - 1
     x, y = places.unbind(2)
-    grid = torch.stack(torch.broadcast_tensors(x[:, :, None], y[..., None]), -1)  # (M, Q, 7, 7, 2)
+    shape = (*x.shape, ROI_SIZE)
+    grid = torch.stack([x[:, :, None].expand(shape), y[..., None].expand(shape)], -1)
     sampled = functional.grid_sample(
         crops[:, None], grid.flatten(1, 2), padding_mode="zeros", align_corners=False
     )
