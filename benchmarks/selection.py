@@ -238,7 +238,7 @@ def draw(timings: Mapping[int, Mapping[str, list[Timing]]], path: Path) -> None:
                 )
     axes.set(xlabel="objects per batch of 4 images", ylabel="CPU ms per batch, one thread")
     axes.grid(which="both", alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=3)
     figure.savefig(path, dpi=120)
 
 

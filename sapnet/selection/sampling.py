@@ -85,7 +85,7 @@ def is_background(
     Args:
         boxes: (B, R, 4) xyxy.
         positive_boxes: (N, Q, 4) xyxy; padding is zeros and keeps nothing away.
-        image_index: (N,) non-decreasing, index of the object's image.
+        image_index: (N,) index of the object's image.
         iou_below: T_neg1; an IoU of this or more is too close.
 
     Returns:
@@ -118,7 +118,7 @@ def _near_bags(boxes: Tensor, positive_boxes: Tensor, image_index: Tensor, share
     Args:
         boxes: (4, B, R) coordinates.
         positive_boxes: (N, Q, 4) xyxy.
-        image_index: (N,) non-decreasing.
+        image_index: (N,) index of the object's image.
         share: of the summed areas, that an overlap must stay below.
 
     Returns:
@@ -130,17 +130,13 @@ def _near_bags(boxes: Tensor, positive_boxes: Tensor, image_index: Tensor, share
     box_areas = _areas(boxes) * share
     # The bounds leave out empty positives, which matter to an empty box alone: always test that.
     box_areas = box_areas.where(box_areas > 0, -torch.inf)
-    counts = torch.bincount(image_index, minlength=boxes.shape[1]).tolist()
-    own = zip(torch.split(hulls, counts, 1), torch.split(smallest, counts), strict=True)
     near = []
-    # One image at a time: the batch has B times more pairs, nearly all of other images.
-    for image, (own_hulls, own_smallest) in enumerate(own):
-        per_chunk = _per_chunk(boxes.shape[2])
-        for hull, least in zip(
-            torch.split(own_hulls, per_chunk, 1), torch.split(own_smallest, per_chunk), strict=True
-        ):
-            is_clear = _overlap(hull, boxes[:, image, None]) < least + box_areas[image]
-            near.append(is_clear.logical_not_())
+    for objects in torch.split(
+        torch.arange(len(areas), device=areas.device), _per_chunk(boxes.shape[2])
+    ):
+        images = image_index[objects]
+        overlap = _overlap(hulls[:, objects], boxes[:, images])  # (n, R), only of their own images
+        near.append((overlap < smallest[objects] + box_areas[images]).logical_not_())
     return torch.cat(near).nonzero()
 
 
@@ -176,7 +172,7 @@ def sample_background(
         uniforms: (B, R, 4) in [0, 1).
         image_sizes: (B, 2) height and width.
         positive_boxes: (N, Q, 4) xyxy, the enriched bags.
-        image_index: (N,) non-decreasing.
+        image_index: (N,) index of the object's image.
         cfg: overhang and IoU limit.
 
     Returns:

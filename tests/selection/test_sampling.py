@@ -143,6 +143,8 @@ def test_bounds_change_no_answer(
     torch.manual_seed(0)
     positives, image_index = nested_bags(12, 3)
     positives[5] = 0  # a bag of padding only
+    order = torch.randperm(12)
+    positives, image_index = positives[order], image_index[order]
     uniforms = torch.rand(3, 60, 4)
     uniforms[:, :3, 2:] = 0  # boxes without an area
     boxes = random_boxes(uniforms, torch.full((3, 2), 64), 0.1)
