@@ -6,9 +6,10 @@ stays quick.
 
 from __future__ import annotations
 
-from sapnet.commands import demo, evaluate, label, points, predict, propose, synthetic, train
+from sapnet.commands import demo, evaluate, label, points, predict, propose, synthetic, train, voc
 
 COMMANDS = {
+    "voc": voc.COMMAND,
     "points": points.COMMAND,
     "propose": propose.COMMAND,
     "train": train.COMMAND,
