@@ -15,7 +15,14 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from links import COPIED_PAGES, RECIPES_PAGE, api_page, module_name, to_site_links  # noqa: E402  # beside this file
+from links import (  # noqa: E402  # beside this file
+    COPIED_PAGES,
+    RECIPES_PAGE,
+    api_page,
+    module_name,
+    recipe_anchor,
+    to_site_links,
+)
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -60,7 +67,9 @@ def _recipes_page() -> str:
         "recipe win over it."
     ]
     for path in sorted((ROOT / "configs").rglob("*.yaml")):
-        parts.append(f"## {path.stem}\n\n```yaml\n{path.read_text('utf-8').rstrip()}\n```")
+        name = path.relative_to(ROOT / "configs").with_suffix("").as_posix()
+        text = path.read_text("utf-8").rstrip()
+        parts.append(f"## {name} {{#{recipe_anchor(name)}}}\n\n```yaml\n{text}\n```")
     return "\n\n".join(parts) + "\n"
 
 

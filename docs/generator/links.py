@@ -56,6 +56,11 @@ def module_name(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+def recipe_anchor(name: str) -> str:
+    """The anchor of a recipe, named by its path below `configs/`, on the recipes' page."""
+    return name.replace("/", "-")
+
+
 def _site_link(found: re.Match[str], source: str, page: str) -> str:
     text, target = found.groups()
     path, hash_sign, anchor = target.partition("#")
@@ -73,7 +78,8 @@ def _target(path: str, anchor: str) -> str | None:
     if path.startswith("sapnet/") and path.endswith(".py"):
         return f"{api_page(path)}#{module_name(path)}"
     if path.startswith("configs/") and path.endswith(".yaml"):
-        return f"{RECIPES_PAGE}#{PurePosixPath(path).stem}"
+        name = path.removeprefix("configs/").removesuffix(".yaml")
+        return f"{RECIPES_PAGE}#{recipe_anchor(name)}"
     if path.endswith(".md"):
         return site_page(path) + anchor
     if path.startswith("docs/"):

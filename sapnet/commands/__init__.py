@@ -9,7 +9,6 @@ from __future__ import annotations
 from sapnet.commands import demo, evaluate, label, points, predict, propose, synthetic, train, voc
 
 COMMANDS = {
-    "voc": voc.COMMAND,
     "points": points.COMMAND,
     "propose": propose.COMMAND,
     "train": train.COMMAND,
@@ -17,6 +16,7 @@ COMMANDS = {
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "synthetic": synthetic.COMMAND,
+    "voc": voc.COMMAND,
     "demo": demo.COMMAND,
 }
 """All commands, in the order of the work."""
