@@ -6,7 +6,7 @@ stays quick.
 
 from __future__ import annotations
 
-from sapnet.commands import demo, evaluate, label, points, predict, propose, synthetic, train
+from sapnet.commands import demo, evaluate, label, points, predict, propose, synthetic, train, voc
 
 COMMANDS = {
     "points": points.COMMAND,
@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "synthetic": synthetic.COMMAND,
+    "voc": voc.COMMAND,
     "demo": demo.COMMAND,
 }
 """All commands, in the order of the work."""
