@@ -10,6 +10,7 @@ from typing import Any
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
 from sapnet.data.images import ImageHeader, read_header
 from sapnet.data.orientation import orient_box, orient_points
+from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.files import write_json_atomic
 from sapnet.structures import Click, ClickSet, ImageRecord
 
@@ -18,7 +19,7 @@ Point = tuple[float, float]
 _NUM_FILES_NAMED = 5  # of the missing ones, in a message
 
 
-def load_clicks(path: Path | str) -> ClickSet:
+def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
     """Reads and checks a click file.
 
     The file is COCO-style json with `images`, `categories` and `annotations`. An annotation holds
@@ -30,6 +31,7 @@ def load_clicks(path: Path | str) -> ClickSet:
 
     Args:
         path: the json file.
+        report: told of each broken rule; unless it raises, what breaks it is left out.
 
     Returns:
         The images, the categories by ascending id, and one click per object in file order.
@@ -39,12 +41,20 @@ def load_clicks(path: Path | str) -> ClickSet:
         ValueError: if anything in it is missing, malformed or outside its image; the message names
             the object.
     """
-    coco = read_coco(path)
+    return clicks_of(read_coco(path, report), report)
+
+
+def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
+    """The clicks of a file whose frame has been read; see `load_clicks`."""
     clicks: dict[object, Click] = {}
     for annotation in coco.annotations:
-        click = _click(coco, annotation)
-        key = _object_key(coco, annotation)
-        clicks[key] = _merge(coco, annotation, clicks[key], click) if key in clicks else click
+        click = _click(coco, annotation, report)
+        key = attempt(report, _object_key, coco, annotation)
+        if click is None or key is None:
+            continue
+        if key in clicks:
+            click = attempt(report, _merge, coco, annotation, clicks[key], click) or clicks[key]
+        clicks[key] = click
     return ClickSet(coco.images, coco.categories, tuple(clicks.values()))
 
 
@@ -108,46 +118,91 @@ def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
     turned: dict[int, ImageHeader] = {}
     for image in clicks.images:
         header = read_header(folder / image.file_name)
-        height, width = header.upright_size
-        if (image.height, image.width) != (height, width):
-            if (image.height, image.width) != header.stored_size:
-                raise ValueError(
-                    f"{folder / image.file_name} (image {image.image_id}): expected "
-                    f"{image.width} x {image.height} px as listed, found {width} x {height} px. "
-                    "Name the folder of images that were clicked on, or export the clicks again."
-                )
+        if is_listed_as_stored(image, header, folder / image.file_name):
             turned[image.image_id] = header
+        height, width = header.upright_size
         images.append(replace(image, width=width, height=height))
     return ClickSet(
         images=tuple(images),
         categories=clicks.categories,
         clicks=tuple(
-            _turn(click, turned[click.image_id]) if click.image_id in turned else click
+            turn_click(click, turned[click.image_id]) if click.image_id in turned else click
             for click in clicks.clicks
         ),
     )
 
 
-def _click(coco: CocoFile, annotation: Record) -> Click:
+def is_listed_as_stored(image: ImageRecord, header: ImageHeader, path: Path) -> bool:
+    """Whether an image is listed with the size before its EXIF turn, which swaps the sides.
+
+    Args:
+        image: as listed.
+        header: of its file.
+        path: the file, for the message.
+
+    Returns:
+        False where it is listed with the size of the upright image.
+
+    Raises:
+        RecordError: if it is listed with neither.
+    """
+    listed = (image.height, image.width)
+    height, width = header.upright_size
+    if listed == (height, width):
+        return False
+    if listed != header.stored_size:
+        raise RecordError(
+            f"{path} (image {image.image_id})",
+            f"expected {image.width} x {image.height} px as listed, found {width} x {height} px. "
+            "Name the folder of images that were clicked on, or export the clicks again.",
+            kind="sizes disagree",
+            image_id=image.image_id,
+        )
+    return True
+
+
+def turn_click(click: Click, header: ImageHeader) -> Click:
+    """A click of the stored frame in the upright frame of its image."""
+    frame = (header.stored_size, header.orientation)
+
+    def turn(points: tuple[Point, ...]) -> tuple[Point, ...]:
+        return tuple((x, y) for x, y in orient_points(points, *frame).tolist())
+
+    return replace(
+        click,
+        points=turn(click.points),
+        negative_points=turn(click.negative_points),
+        box=None if click.box is None else orient_box(click.box, *frame),
+    )
+
+
+def _click(coco: CocoFile, annotation: Record, report: Report) -> Click | None:
+    """The click of an annotation; None where its point breaks a rule."""
+    image = coco.image_of_id[annotation["image_id"]]
+    point = attempt(report, _required_point, coco, annotation, image)
+    negative_points = attempt(report, _negative_points, coco, annotation, image)
+    box = attempt(report, _box, coco, annotation, image)
+    if point is None:
+        return None
+    return Click(
+        annotation_id=annotation["id"],
+        image_id=image.image_id,
+        category_id=annotation["category_id"],
+        points=(point,),
+        negative_points=negative_points or (),
+        box=box,
+    )
+
+
+def _required_point(coco: CocoFile, annotation: Record, image: ImageRecord) -> Point:
     if "point" not in annotation:
         raise coco.problem(
             annotation,
             "expected the key 'point': [x, y], found none. If this file holds masks, sample "
             "clicks from it with `sapnet points`.",
+            "no point",
         )
-    image = coco.image_of_id[annotation["image_id"]]
-    box = None
-    if annotation.get("bbox") is not None:
-        x, y, width, height = numbers(coco, annotation, "bbox", 4)
-        box = _clipped_box(coco, annotation, (x, y, x + width, y + height), image)
-    return Click(
-        annotation_id=annotation["id"],
-        image_id=image.image_id,
-        category_id=annotation["category_id"],
-        points=(_point(coco, annotation, annotation["point"], image),),
-        negative_points=_negative_points(coco, annotation, image),
-        box=box,
-    )
+    return _point(coco, annotation, annotation["point"], image)
 
 
 def _negative_points(coco: CocoFile, annotation: Record, image: ImageRecord) -> tuple[Point, ...]:
@@ -158,6 +213,15 @@ def _negative_points(coco: CocoFile, annotation: Record, image: ImageRecord) -> 
             f"expected 'negative_points' as [[x, y], ...], found {str(points)[:60]}. Correct it.",
         )
     return tuple(_point(coco, annotation, point, image) for point in points)
+
+
+def _box(
+    coco: CocoFile, annotation: Record, image: ImageRecord
+) -> tuple[float, float, float, float] | None:
+    if annotation.get("bbox") is None:
+        return None
+    x, y, width, height = numbers(coco, annotation, "bbox", 4)
+    return _clipped_box(coco, annotation, (x, y, x + width, y + height), image)
 
 
 def _point(coco: CocoFile, annotation: Record, value: object, image: ImageRecord) -> Point:
@@ -178,6 +242,7 @@ def _point(coco: CocoFile, annotation: Record, value: object, image: ImageRecord
                 f"{name} = {coordinate}, but {image.file_name} is {size} px {side} "
                 f"(0 <= {name} < {size}). Export the clicks of this image again, or drop the "
                 "object.",
+                "point outside its image",
             )
     return x, y
 
@@ -196,6 +261,7 @@ def _clipped_box(
             annotation,
             f"expected 'bbox' as [x, y, width, height] with some area inside {image.file_name} "
             f"({image.width} x {image.height} px), found {annotation['bbox']}. Correct or drop it.",
+            "box outside its image",
         )
     return x1, y1, x2, y2
 
@@ -220,6 +286,7 @@ def _merge(coco: CocoFile, annotation: Record, first: Click, further: Click) -> 
             f"expected the category {first.category_id} of object {first.annotation_id}, with "
             f"which it shares the object_id {annotation['object_id']!r}, found "
             f"{further.category_id}. Give them one category, or two object ids.",
+            "object of two categories",
         )
     return replace(
         first,
@@ -260,17 +327,3 @@ def _check_present(images: Iterable[ImageRecord], folder: Path) -> None:
             f"{folder}: {len(missing)} of the listed images are missing: {named}{rest}. "
             "Name the folder that the file names are relative to."
         )
-
-
-def _turn(click: Click, header: ImageHeader) -> Click:
-    frame = (header.stored_size, header.orientation)
-
-    def turn(points: tuple[Point, ...]) -> tuple[Point, ...]:
-        return tuple((x, y) for x, y in orient_points(points, *frame).tolist())
-
-    return replace(
-        click,
-        points=turn(click.points),
-        negative_points=turn(click.negative_points),
-        box=None if click.box is None else orient_box(click.box, *frame),
-    )
