@@ -58,7 +58,7 @@ def draw_predictions(
     labeller = sv.RichLabelAnnotator(
         color=_palette(PALETTE),
         color_lookup=sv.ColorLookup.INDEX,
-        font_path=_font_path(),
+        font_path=font_path(),
         font_size=min(max(min(image.shape[:2]) // _PIXELS_PER_FONT_SIZE, smallest), largest),
         text_padding=3,
         smart_position=True,
@@ -223,7 +223,7 @@ def _palette(colors: Sequence[str]) -> sv.ColorPalette:
 
 
 @cache
-def _font_path() -> str:
+def font_path() -> str:
     """DejaVu Sans, which comes with matplotlib: names of categories are not all ASCII."""
     import matplotlib as mpl
 

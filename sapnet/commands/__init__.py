@@ -6,7 +6,17 @@ stays quick.
 
 from __future__ import annotations
 
-from sapnet.commands import demo, evaluate, label, points, predict, propose, synthetic, train
+from sapnet.commands import (
+    demo,
+    doctor,
+    evaluate,
+    label,
+    points,
+    predict,
+    propose,
+    synthetic,
+    train,
+)
 
 COMMANDS = {
     "points": points.COMMAND,
@@ -16,6 +26,7 @@ COMMANDS = {
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "synthetic": synthetic.COMMAND,
+    "doctor": doctor.COMMAND,
     "demo": demo.COMMAND,
 }
 """All commands, in the order of the work."""

@@ -236,7 +236,8 @@ def _announce(model: SAPNet, data: TrainingData, cfg: TrainConfig, checkpoint: P
     )
 
 
-def _precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+def choose_precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+    """The precision of a training as Lightning names it; "auto" depends on the device."""
     match cfg.precision:
         case "bf16":
             return "bf16-mixed"
@@ -261,7 +262,7 @@ def _trainer(run: Path, cfg: TrainConfig, data: TrainingData) -> lightning.Train
         devices=cfg.devices if device.index is None or several else [device.index],
         num_nodes=cfg.num_nodes,
         strategy="ddp_find_unused_parameters_true" if several else "auto",
-        precision=_precision(cfg),
+        precision=choose_precision(cfg),
         max_epochs=cfg.epochs,
         gradient_clip_val=cfg.optimizer.clip_norm or None,
         log_every_n_steps=min(cfg.log_every, data.steps_per_epoch()),

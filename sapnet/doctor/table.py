@@ -1,0 +1,86 @@
+"""A diagnosis as text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import groupby
+
+from sapnet.doctor.finding import SEVERITIES, Diagnosis, Examination, Fact, Finding, Severity
+
+MAX_SHOWN = 8
+"""Findings of one kind that are shown; all are in the json."""
+
+_COLORS: dict[Severity, str] = {"error": "31;1", "warning": "33;1", "note": "36"}
+_INDENT = "    "
+
+
+def format_diagnosis(diagnosis: Diagnosis, width: int = 100, *, color: bool = False) -> str:
+    """Facts, then findings by severity and kind, then their count.
+
+    Args:
+        diagnosis: what was found.
+        width: of the terminal, in characters.
+        color: whether severities are coloured with ANSI sequences.
+    """
+    width = max(width, 40)
+    blocks = [_facts(part, width) for part in diagnosis.examinations if part.facts]
+    names = _part_of_finding(diagnosis)
+    findings = sorted(
+        diagnosis.findings, key=lambda f: (SEVERITIES.index(f.severity), names[id(f)], f.kind)
+    )
+    for (severity, part, kind), group in groupby(
+        findings, key=lambda f: (f.severity, names[id(f)], f.kind)
+    ):
+        blocks.append(_group(_paint(severity, color), f"{part}: {kind}", list(group), width))
+    counts = ", ".join(_plural(diagnosis.count(severity), severity) for severity in SEVERITIES)
+    return "\n\n".join([*blocks, counts])
+
+
+def _part_of_finding(diagnosis: Diagnosis) -> dict[int, str]:
+    return {id(f): part.title for part in diagnosis.examinations for f in part.findings}
+
+
+def _facts(part: Examination, width: int) -> str:
+    longest = max(len(fact.name) for fact in part.facts)
+    lines = [_fact(fact, longest, width) for fact in part.facts]
+    return "\n".join([part.title, *lines])
+
+
+def _fact(fact: Fact, longest: int, width: int) -> str:
+    head = f"  {fact.name:<{longest}}  "
+    return textwrap.fill(
+        fact.value,
+        width,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+    )
+
+
+def _group(severity: str, kind: str, findings: Sequence[Finding], width: int) -> str:
+    count = f" ({len(findings)})" if len(findings) > 1 else ""
+    lines = [f"{severity}  {kind}{count}"]
+    for finding in findings[:MAX_SHOWN]:
+        place = f"{finding.place}: " if finding.place else ""
+        lines.append(
+            textwrap.fill(
+                place + finding.message,
+                width,
+                initial_indent=_INDENT,
+                subsequent_indent=_INDENT + "  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
+    if len(findings) > MAX_SHOWN:
+        lines.append(f"{_INDENT}... and {len(findings) - MAX_SHOWN} more; --out FILE.json has all")
+    return "\n".join(lines)
+
+
+def _paint(severity: Severity, color: bool) -> str:
+    return f"\033[{_COLORS[severity]}m{severity}\033[0m" if color else severity
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
