@@ -112,7 +112,8 @@ def _tile(inputs: SheetInputs, record: ImageRecord, pixels: np.ndarray) -> Image
         _draw_dot(draw, place, size, _color(label_of_id[dot.category_id]))
     tile = Image.new("RGB", (inputs.side, inputs.side + _CAPTION), PAPER)
     tile.paste(picture, ((inputs.side - size[0]) // 2, (inputs.side - size[1]) // 2))
-    caption = f"{_num_objects(inputs, record)} in {record.file_name}"
+    count = _num_objects(inputs, record)
+    caption = f"{record.file_name}, {count} object{'' if count == 1 else 's'}"
     ImageDraw.Draw(tile).text((2, inputs.side + 4), _fit(caption, inputs.side - 4), INK, _font())
     return tile
 

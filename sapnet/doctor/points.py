@@ -164,8 +164,7 @@ def _log_chance(sizes: np.ndarray, limit: float) -> float:
 
 
 def _is_outside(xy: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    outside: np.ndarray = np.logical_or(xy < 0, xy >= sizes).any(axis=1)
-    return outside
+    return np.asarray(((xy < 0) | (xy >= sizes)).any(axis=1))
 
 
 def _is_pair(value: object) -> bool:
