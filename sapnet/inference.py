@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import supervision as sv
 
     from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import Bags, Batch, Selection, StoredObject
+    from sapnet.structures import Batch, Selection, StoredObject
 
 logger = logging.getLogger(__name__)
 
@@ -211,7 +211,7 @@ def label(
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             chosen = model.select(moved)
-            annotations += _label_records(store, batch.bags, chosen, with_candidates)
+            annotations += _label_records(store, batch, chosen, with_candidates)
             bar.update(len(batch.image_ids))
     content = {
         "images": [
@@ -259,15 +259,22 @@ def _label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch],
 
 
 def _label_records(
-    store: ProposalStore, bags: Bags | None, selection: Selection, with_candidates: bool
+    store: ProposalStore, batch: Batch, selection: Selection, with_candidates: bool
 ) -> Iterator[dict[str, Any]]:
+    bags = batch.bags
     if bags is None:
         return
+    factors = (batch.original_sizes / batch.image_sizes).flip(1)[bags.image_index]
+    boxes = selection.boxes.float().cpu() * factors.repeat(1, 2).cpu()
     ids, chosen = bags.annotation_ids.tolist(), selection.index.tolist()
     scores = selection.scores.float().cpu().numpy()
-    for annotation_id, index, row in zip(ids, chosen, scores, strict=True):
+    for annotation_id, index, row, box in zip(ids, chosen, scores, boxes, strict=True):
         stored = store.find(annotation_id)
-        yield _label_record(stored, index, row[: len(stored.proposals)], with_candidates)
+        record = _label_record(stored, index, row[: len(stored.proposals)], with_candidates)
+        if with_candidates:
+            x1, y1, x2, y2 = box.tolist()
+            record["refined_box"] = [x1, y1, x2 - x1, y2 - y1]
+        yield record
 
 
 def _label_record(

@@ -14,6 +14,7 @@ from sapnet.commands import (
     points,
     predict,
     propose,
+    report,
     synthetic,
     train,
 )
@@ -25,6 +26,7 @@ COMMANDS = {
     "label": label.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
+    "report": report.COMMAND,
     "synthetic": synthetic.COMMAND,
     "doctor": doctor.COMMAND,
     "demo": demo.COMMAND,
