@@ -189,6 +189,20 @@ def test_candidates_are_listed_when_asked_for(
         assert candidates["scores"][chosen] == annotation["score"]
 
 
+def test_the_refined_box_is_in_the_original_frame(
+    model: SAPNet, tiny_set: TinySet, tmp_path: Path
+) -> None:
+    store = ProposalStore(tiny_set.store)
+    out = tmp_path / "labels.json"
+    label(model, tiny_set.images, store, out, with_candidates=True, workers=0)
+    annotations = json.loads(out.read_text())["annotations"]
+    assert annotations
+    for annotation in annotations:
+        # Consensus, the default, ends with the box of the chosen proposal; images of 96 px enter
+        # with 64 px.
+        assert annotation["refined_box"] == pytest.approx(annotation["bbox"], abs=1e-3)
+
+
 def test_labels_do_not_depend_on_the_batch(
     model: SAPNet, tiny_set: TinySet, tmp_path: Path
 ) -> None:

@@ -190,7 +190,8 @@ def _to_coco(truth: InstanceSet) -> COCO:
             ],
             "annotations": [
                 {
-                    "id": instance.annotation_id,
+                    # Counted anew: the evaluation takes an object of id 0 for one not found.
+                    "id": place,
                     "image_id": instance.image_id,
                     "category_id": instance.category_id,
                     "segmentation": dict(instance.rle()),
@@ -198,7 +199,7 @@ def _to_coco(truth: InstanceSet) -> COCO:
                     "area": instance.area,
                     "iscrowd": int(instance.is_crowd),
                 }
-                for instance in truth.instances
+                for place, instance in enumerate(truth.instances, 1)
             ],
         }
     )

@@ -93,7 +93,7 @@ def report_run(inputs: RunInputs, out_html: Path) -> Path:
             f"{inputs.run}: no such run folder. Name a folder that `sapnet train --out` wrote."
         )
     report = build_run_report(inputs)
-    return write_report(out_html, ReportInputs(f"sapnet run {report.name}", (report,)))
+    return write_report(out_html, ReportInputs(f"Run {report.name}", (report,)))
 
 
 def build_run_report(
@@ -106,14 +106,14 @@ def build_run_report(
 
     Args:
         inputs: the run and what was made with it.
-        name: of the run; its folder's if None.
+        name: of the run; its folder and the one above if None: most are named alike.
         metrics: figures that are known already, by the keys of `sapnet evaluate`.
         seconds: time by stage.
     """
     inputs = _with_sources_of_the_run(inputs)
     figures = dict(metrics or {}) or _known_figures(inputs.metrics)
     report = RunReport(
-        name=name or inputs.run.resolve().name,
+        name=name or "/".join(inputs.run.resolve().parts[-2:]),
         metrics=figures,
         seconds=seconds or {},
         metrics_files=find_logs(inputs.run),

@@ -47,6 +47,8 @@ def tables_with_truth(
 def tables_without_truth(labels: LabelSet) -> tuple[Table, ...]:
     """What can be said of labels by themselves."""
     found = list(labels.labels.values())
+    if not found:
+        return ()
     names = {category.category_id: category.name for category in labels.categories}
     groups = [("all", found)]
     for category_id, _ in Counter(label.category_id for label in found).most_common(MAX_CATEGORIES):
@@ -58,7 +60,7 @@ def tables_without_truth(labels: LabelSet) -> tuple[Table, ...]:
     )
     note = "Same as proposer's: the label is the candidate that the proposer scores best. "
     note += "Uncertainty: mean, where the labels carry it."
-    return (Table("By category", "category", columns, rows, note),) if found else ()
+    return (Table("By category", "category", columns, rows, note),)
 
 
 def plots_with_truth(objects: Sequence[ObjectQuality]) -> tuple[Plot, ...]:
@@ -126,15 +128,17 @@ def _by_size(figures: Mapping[str, float]) -> Table | None:
 
 def _choices(figures: Mapping[str, float], objects: Sequence[ObjectQuality]) -> Table | None:
     """What selection changed against the proposer's favourites."""
-    rows = [TableRow(name, (percent(value),)) for name, value in _changes(objects)]
+    rows = [
+        TableRow(name, (f"{figures[key]:.0f}",))
+        for key, name in (("num_objects", "objects"), ("num_missing", "objects without a label"))
+        if key in figures
+    ]
+    rows += [TableRow(name, (percent(value),)) for name, value in _changes(objects)]
     rows += [
         TableRow(f"made by: {key.removeprefix('share_').replace('_', ' ')}", (percent(value),))
         for key, value in figures.items()
         if key.startswith("share_")
     ]
-    for key, name in (("num_objects", "objects"), ("num_missing", "objects without a label")):
-        if figures.get(key) is not None:
-            rows.append(TableRow(name, (f"{figures[key]:.0f}",)))
     if figures.get("gap") is not None:
         rows.append(TableRow("gap statistic (Eq. 10)", (figure(figures["gap"]),)))
     return Table("Choices", "", ("",), tuple(rows)) if rows else None

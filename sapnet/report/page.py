@@ -5,8 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
+
+from PIL import Image
 
 from sapnet.files import write_text_atomic
 from sapnet.report.contents import MISSING, ReportInputs, RunReport, figure
@@ -31,14 +34,6 @@ Row = TypeVar("Row", LabelRow, PredictionRow)
 
 _QUALITY = ("label_miou", "val_")
 """How names of logged values begin that are neither losses nor rates."""
-
-
-@dataclass(frozen=True)
-class CurveGroup:
-    """Curves under a heading, each with its picture."""
-
-    title: str
-    curves: tuple[tuple[Curve, str], ...]
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(figure=figure, jpeg=_jpeg_uri, seconds=_seconds)
+    environment.filters.update(figure=figure, jpeg=_jpeg_uri, seconds=_seconds, sides=_sides)
     num_pictures = sum(map(_count_rows, inputs.runs))
     runs = [(run, draw_curves(run.metrics_files)) for run in fit_pictures(inputs.runs)]
     page = environment.get_template("report.html.j2").render(
@@ -82,23 +77,20 @@ def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
     return write_text_atomic(out_html, page)
 
 
-def draw_curves(metrics_files: tuple[Path, ...]) -> list[CurveGroup]:
-    """What was logged in training: quality first, then losses and the rest."""
-    groups: dict[str, list[tuple[Curve, str]]] = {"Quality": [], "Losses": [], "Learning rate": []}
-    for curve in sorted(load_curves(*metrics_files), key=lambda curve: curve.name != "loss"):
+def draw_curves(metrics_files: tuple[Path, ...]) -> list[tuple[Curve, str]]:
+    """What was logged in training and its pictures: quality first, then losses and the rest."""
+
+    def rank(curve: Curve) -> tuple[int, bool]:
         if curve.name.startswith(_QUALITY):
-            title = "Quality"
-        elif "loss" in curve.name:
-            title = "Losses"
-        else:
-            title = "Learning rate" if curve.name.startswith("lr") else "Other values"
-        groups.setdefault(title, []).append((curve, draw_curve(curve)))
-    return [CurveGroup(title, tuple(curves)) for title, curves in groups.items() if curves]
+            return 0, curve.name != "label_miou"
+        return (1, curve.name != "loss") if "loss" in curve.name else (2, False)
+
+    return [(curve, draw_curve(curve)) for curve in sorted(load_curves(*metrics_files), key=rank)]
 
 
-def list_tiles(run: RunReport, curves: Sequence[CurveGroup]) -> list[Tile]:
+def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile]:
     """The few figures that one looks for first: of the files, else the last that were logged."""
-    last = {curve.name: curve.values[-1] for group in curves for curve, _ in group.curves}
+    last = {curve.name: curve.values[-1] for curve, _ in curves}
     metrics = run.metrics
     tiles = []
     if "label_miou" in metrics:
@@ -178,6 +170,12 @@ def _seconds(value: float | None) -> str:
     if value is None:
         return MISSING
     return f"{value:.1f} s" if value < 100 else f"{value / 60:.1f} min"
+
+
+def _sides(jpeg: bytes) -> str:
+    """Attributes that keep the place of a picture until it is decoded."""
+    with Image.open(BytesIO(jpeg)) as image:
+        return f"width={image.width} height={image.height}"
 
 
 def _jpeg_uri(jpeg: bytes) -> str:

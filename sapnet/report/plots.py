@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -86,7 +87,7 @@ def draw_svg(draw: Callable[[Axes], None], size: tuple[float, float], salt: str)
         picture = StringIO()
         figure.savefig(picture, format="svg", transparent=True, metadata={"Date": None})
     svg = picture.getvalue()
-    svg = svg[svg.index("<svg") :]
+    svg = re.sub("<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     for name, placeholder in COLORS.items():
         svg = svg.replace(placeholder, f"var(--{name})")
     return svg.replace(_TEXT, "currentColor")

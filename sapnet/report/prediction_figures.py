@@ -15,16 +15,21 @@ from sapnet.report.label_figures import MAX_CATEGORIES, NUM_BARS
 from sapnet.report.plots import AxisNames, Line, draw_bars, draw_lines
 from sapnet.structures import Category
 
-_COLUMNS = {
+_PRECISION = {
     "ap": "AP",
     "ap50": "AP50",
     "ap75": "AP75",
     "ap_small": "small",
     "ap_medium": "medium",
     "ap_large": "large",
+}
+_RECALL = {
     "ar_1": "AR1",
     "ar_10": "AR10",
     "ar_100": "AR100",
+    "ar_small": "small",
+    "ar_medium": "medium",
+    "ar_large": "large",
 }
 _VOC = {"voc_ap25": "AP25", "voc_ap50": "AP50", "voc_ap75": "AP75"}
 _CURVES = ((0.5, "accent", False), (0.75, "chosen", True))
@@ -32,21 +37,38 @@ _CURVES = ((0.5, "accent", False), (0.75, "chosen", True))
 
 def figure_tables(figures: Mapping[str, float]) -> tuple[Table, ...]:
     """What `sapnet evaluate` measures of predictions, by its keys."""
-    rows = tuple(
-        TableRow(kind, tuple(figure(figures.get(f"{kind}_{key}")) for key in _COLUMNS), is_main)
-        for kind, is_main in (("mask", True), ("box", False))
-        if f"{kind}_ap" in figures
-    )
-    if not rows:
+    if "mask_ap" not in figures:
         return ()
-    note = "COCO: AP is the mean over IoU 0.50 to 0.95, also by true size; AR at 1, 10 and 100 "
-    note += "predictions an image."
-    tables = [Table("Average precision", "", tuple(_COLUMNS.values()), rows, note)]
+    tables = [
+        _table(
+            figures,
+            "Average precision",
+            _PRECISION,
+            "COCO: mean over IoU 0.50 to 0.95; the last three by true size.",
+        ),
+        _table(
+            figures,
+            "Average recall",
+            _RECALL,
+            "COCO: with 1, 10 and 100 predictions an image; the last three with 100, by true size.",
+        ),
+    ]
     if "voc_ap50" in figures:
         cells = tuple(figure(figures.get(key)) for key in _VOC)
         row = TableRow("mask", cells)
         tables.append(Table("Average precision, VOC", "", tuple(_VOC.values()), (row,)))
     return tuple(tables)
+
+
+def _table(
+    figures: Mapping[str, float], title: str, columns: Mapping[str, str], note: str
+) -> Table:
+    """Figures of masks and boxes."""
+    rows = tuple(
+        TableRow(kind, tuple(figure(figures.get(f"{kind}_{key}")) for key in columns), is_main)
+        for kind, is_main in (("mask", True), ("box", False))
+    )
+    return Table(title, "", tuple(columns.values()), rows, note)
 
 
 def category_table(curves: PrecisionCurves, truth: InstanceSet) -> Table | None:

@@ -70,4 +70,9 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _words(value: object) -> str:
-    return json.dumps(value) if isinstance(value, list | bool) or value is None else str(value)
+    """A value as it may be written on the command line; floats without their rounding errors."""
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_words, value)) + "]"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return json.dumps(value) if isinstance(value, bool) or value is None else str(value)
