@@ -55,11 +55,14 @@ def examine_clicks(path: Path, images_dir: Path | None, decode: bool = True) -> 
     table = click_table(coco)
     files = () if images_dir is None else examine_images(coco.images, images_dir, decode)
     num_objects = Counter(annotation["category_id"] for annotation in coco.annotations)
+    frame = tuple(check_frame(table))
+    # In a wrong unit or frame, all clicks may be close to each other.
+    near = () if frame else check_near_clicks(clicks.clicks, coco.image_of_id)
     findings = [
-        *check_frame(table),
+        *frame,
         *findings_from(errors),
         *check_corners(table),
-        *check_near_clicks(clicks.clicks, coco.image_of_id),
+        *near,
         *check_categories(coco.categories, num_objects),
         *check_images_used(coco.images, {a["image_id"] for a in coco.annotations}, "click"),
         *check_file_names(coco.images),

@@ -46,7 +46,8 @@ def _check_count(category: Category, count: int) -> Iterator[Finding]:
         message = "no object has it: nothing will be learned of it. Drop it, or click objects."
         yield Finding("warning", "category without objects", message, place)
     elif count < FEW_OBJECTS:
-        message = f"only {count} objects: few to learn from. Click more of them."
+        objects = "object" if count == 1 else "objects"
+        message = f"only {count} {objects}: few to learn from. Click more of them."
         yield Finding("note", "few objects", message, place)
 
 

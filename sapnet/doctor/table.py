@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from itertools import groupby
 
 from sapnet.doctor.finding import SEVERITIES, Diagnosis, Examination, Fact, Finding, Severity
 
@@ -25,20 +24,15 @@ def format_diagnosis(diagnosis: Diagnosis, width: int = 100, *, color: bool = Fa
     """
     width = max(width, 40)
     blocks = [_facts(part, width) for part in diagnosis.examinations if part.facts]
-    names = _part_of_finding(diagnosis)
-    findings = sorted(
-        diagnosis.findings, key=lambda f: (SEVERITIES.index(f.severity), names[id(f)], f.kind)
-    )
-    for (severity, part, kind), group in groupby(
-        findings, key=lambda f: (f.severity, names[id(f)], f.kind)
-    ):
-        blocks.append(_group(_paint(severity, color), f"{part}: {kind}", list(group), width))
+    for severity in SEVERITIES:
+        for part in diagnosis.examinations:
+            found = [finding for finding in part.findings if finding.severity == severity]
+            for kind in dict.fromkeys(finding.kind for finding in found):
+                members = [finding for finding in found if finding.kind == kind]
+                head = f"{_paint(severity, color)}  {part.title}: {kind}"
+                blocks.append(_group(head, members, width))
     counts = ", ".join(_plural(diagnosis.count(severity), severity) for severity in SEVERITIES)
     return "\n\n".join([*blocks, counts])
-
-
-def _part_of_finding(diagnosis: Diagnosis) -> dict[int, str]:
-    return {id(f): part.title for part in diagnosis.examinations for f in part.findings}
 
 
 def _facts(part: Examination, width: int) -> str:
@@ -58,24 +52,29 @@ def _fact(fact: Fact, longest: int, width: int) -> str:
     )
 
 
-def _group(severity: str, kind: str, findings: Sequence[Finding], width: int) -> str:
+def _group(head: str, findings: Sequence[Finding], width: int) -> str:
+    """Findings of one kind; what they all say is said once."""
     count = f" ({len(findings)})" if len(findings) > 1 else ""
-    lines = [f"{severity}  {kind}{count}"]
-    for finding in findings[:MAX_SHOWN]:
-        place = f"{finding.place}: " if finding.place else ""
-        lines.append(
-            textwrap.fill(
-                place + finding.message,
-                width,
-                initial_indent=_INDENT,
-                subsequent_indent=_INDENT + "  ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        )
+    shown = findings[:MAX_SHOWN]
+    if len(shown) > 1 and len({finding.message for finding in findings}) == 1:
+        entries = [shown[0].message, "; ".join(finding.place for finding in shown)]
+    else:
+        entries = [f"{f.place}: {f.message}" if f.place else f.message for f in shown]
+    lines = [f"{head}{count}", *(_fill(entry, width) for entry in entries)]
     if len(findings) > MAX_SHOWN:
         lines.append(f"{_INDENT}... and {len(findings) - MAX_SHOWN} more; --out FILE.json has all")
     return "\n".join(lines)
+
+
+def _fill(text: str, width: int) -> str:
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _paint(severity: Severity, color: bool) -> str:

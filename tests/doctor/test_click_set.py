@@ -82,6 +82,14 @@ def test_errors_are_what_the_loader_refuses(small: "Small", spoil: str) -> None:
     assert str(raised.value).endswith(first.message)
 
 
+def test_fractions_are_told_once_not_as_clicks_of_one_place(small: "Small", kinds: Kinds) -> None:
+    for annotation in small.content["annotations"]:
+        x, y = annotation["point"]
+        annotation["point"] = [x / 64, y / 48]
+    found = kinds(examine_clicks(small.write(), None).examination.findings)
+    assert found == {"error: fractions instead of pixels?": [""]}
+
+
 def test_a_file_that_is_no_json(small: "Small", kinds: Kinds) -> None:
     path = small.write()
     path.write_text("{")
