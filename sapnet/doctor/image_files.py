@@ -114,7 +114,7 @@ def check_same_content(files: Sequence[ImageFile]) -> Iterator[Finding]:
 
 def _examine(record: ImageRecord, folder: Folder, decode: bool) -> ImageFile:
     path = folder.root / record.file_name
-    if not path.is_file() or "\\" in record.file_name:
+    if not path.is_file():
         return ImageFile(record, None, False, b"", (folder.missing(record),))
     place = f"image {record.image_id} ({record.file_name})"
 
