@@ -28,7 +28,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--val.images", type=Path | None, help="folder of their images (default: --images)"
     )
     parser.add_argument(
-        "--val.truth", type=Path | None, help="their COCO instance json (default: --truth)"
+        "--val.truth",
+        type=Path | None,
+        help="their COCO instance json (default: --truth, without --val.images)",
     )
     parser.add_argument(
         "--metrics",

@@ -6,10 +6,13 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sapnet.data.clicks import load_clicks
 from sapnet.doctor.finding import Examination, Fact, Finding
+
+if TYPE_CHECKING:
+    from sapnet.proposals.store import ProposalStore
 
 MOSTLY = 0.5
 """Share of objects without a proper candidate from which on the proposer is suspicious."""
@@ -42,14 +45,14 @@ def examine_store(path: Path, clicks: Path | None) -> Examination:
     return Examination("proposals", facts, tuple(findings))
 
 
-def _check_complete(store: Any) -> Iterator[Finding]:  # noqa: ANN401  # imported where needed
+def _check_complete(store: ProposalStore) -> Iterator[Finding]:
     if not store.is_complete:
         message = f"it holds {store.num_images} of {store.manifest.num_images} images. Run the "
         message += "same `sapnet propose` again to finish it."
         yield Finding("error", "unfinished store", message, place=str(store.path))
 
 
-def _check_objects(store: Any) -> Iterator[Finding]:  # noqa: ANN401  # likewise
+def _check_objects(store: ProposalStore) -> Iterator[Finding]:
     """Objects for which nothing but the clicked pixel, or a single mask, was proposed."""
     from sapnet.proposals.describe import CLICKED_PIXEL
 
@@ -76,7 +79,7 @@ def _check_objects(store: Any) -> Iterator[Finding]:  # noqa: ANN401  # likewise
 
 
 def _check_same_clicks(
-    store: Any,  # noqa: ANN401  # likewise
+    store: ProposalStore,
     clicks: Path,
 ) -> Iterator[Finding]:
     from sapnet.proposals.manifest import fingerprint

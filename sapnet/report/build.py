@@ -46,7 +46,8 @@ class RunInputs:
         proposals: the store that the labels were chosen from.
         predictions: COCO results, written by `sapnet predict`.
         val_images: folder of the images of the predictions; `images` if None.
-        val_truth: COCO instance json of the images of the predictions; `truth` if None.
+        val_truth: COCO instance json of the images of the predictions; `truth` if both this and
+            `val_images` are None.
         metrics: json written by `sapnet evaluate --out`; saves measuring once more.
         num_objects: labels per gallery.
         num_images: images of predictions.
@@ -190,8 +191,10 @@ def _label_gallery(
 def _with_predictions(report: RunReport, inputs: RunInputs) -> RunReport:
     if inputs.predictions is None:
         return report
-    truth_path = inputs.val_truth or inputs.truth
     images = inputs.val_images or inputs.images
+    truth_path = inputs.val_truth
+    if truth_path is None and inputs.val_images is None:
+        truth_path = inputs.truth
     if truth_path is None:
         records = _plain_records(inputs.predictions)
         categories = _categories(inputs.run, records)
@@ -204,6 +207,7 @@ def _with_predictions(report: RunReport, inputs: RunInputs) -> RunReport:
             predictions=_prediction_gallery(inputs, images, records, categories, None),
         )
     truth = load_instances(truth_path)
+    _check_same_images(_plain_records(inputs.predictions), truth, truth_path)
     figures = dict(report.metrics)
     if "mask_ap" not in figures:
         figures |= evaluate(truth_path, predictions=inputs.predictions)
@@ -256,6 +260,23 @@ def _plain_records(path: Path) -> list[dict[str, Any]]:
             "`sapnet predict` writes"
         )
     return records
+
+
+def _check_same_images(
+    records: Sequence[Mapping[str, Any]], truth: InstanceSet, path: Path
+) -> None:
+    """Refuses predictions on other images than those of the truth.
+
+    Their ids may well be the same: `sapnet predict` counts the images of any folder from 1.
+    """
+    known = {Path(image.file_name).name for image in truth.images}
+    names = {Path(str(record["file_name"])).name for record in records if "file_name" in record}
+    if unknown := sorted(names - known):
+        raise ValueError(
+            f"{path}: expected the images of the predictions, but {len(unknown)} of theirs are not "
+            f"in it, such as {unknown[0]}. Give their folder with --val.images, and their ground "
+            "truth, where there is some, with --val.truth."
+        )
 
 
 def _categories(run: Path, records: Sequence[Mapping[str, Any]]) -> tuple[Category, ...]:

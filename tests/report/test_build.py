@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,24 @@ def test_everything(run: Path, discs: Path) -> None:
         "Scores of the predictions",
     ]
     assert len(report.predictions) == 3
+
+
+def test_predictions_on_other_images_are_not_compared_by_their_ids(
+    run: Path, discs: Path, tmp_path: Path
+) -> None:
+    records = json.loads((discs / "results.json").read_text())
+    for record in records:
+        record["file_name"] = f"other/{record['image_id']}.jpg"
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps(records))
+    inputs = RunInputs(run, truth=discs / "truth.json", predictions=results)
+
+    with pytest.raises(ValueError, match=r"4 of theirs are not in it, such as 0\.jpg\. Give"):
+        build_run_report(inputs)
+
+    apart = build_run_report(replace(inputs, val_images=tmp_path))
+    assert apart.metrics == {}
+    assert apart.prediction_tables
 
 
 def test_figures_that_are_known_are_not_measured_again(
