@@ -25,6 +25,7 @@ def _bags(n: int, k: int) -> Bags:
         valid=torch.ones(n, k, dtype=torch.bool),
         mask_crops=torch.zeros(n, k, 7, 7),
         holds_rival=torch.zeros(n, k, dtype=torch.bool),
+        box_iou=torch.ones(n, k),
         own_scores=torch.zeros(n, k),
         masks=torch.zeros(n, k, 8, 8, dtype=torch.uint8),
         labels=torch.zeros(n, dtype=torch.int64),

@@ -40,7 +40,8 @@ class Proposer(Protocol):
 
         Args:
             image: (H, W, 3) uint8 RGB, upright.
-            clicks: all N clicks of that image, original frame; a click may carry a box.
+            clicks: all N clicks of that image whose mask is not known, original frame; a click may
+                carry a box.
 
         Returns:
             N bags of proposals, in the order of the clicks; an object may have any number of

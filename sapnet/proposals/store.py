@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from sapnet.proposals.given import GivenCounts
 from sapnet.proposals.manifest import Manifest, StoreError, load_manifest
 from sapnet.proposals.store_layout import (
     IMAGES_SUFFIX,
@@ -21,7 +22,7 @@ from sapnet.proposals.store_layout import (
     objects_from_rows,
     shard_file,
 )
-from sapnet.structures import Category, ImageRecord, StoredObject
+from sapnet.structures import GIVEN_MASK, Category, ImageRecord, StoredObject
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,6 +105,20 @@ class ProposalStore:
     def num_objects_of_image(self) -> np.ndarray:
         """(num_images,) int64, how many objects each image holds."""
         return self._num_objects
+
+    def count_given(self) -> GivenCounts:
+        """How many objects came with a mask, and how many with a box alone."""
+        import pyarrow.compute as pc
+
+        masks = boxes = 0
+        for number in self._shards:
+            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            is_given = pc.equal(pc.list_flatten(rows["prompts"]), GIVEN_MASK)
+            with_mask = pc.list_parent_indices(rows["prompts"]).filter(is_given).to_numpy()
+            with_box = rows["box"].is_valid().to_numpy(zero_copy_only=False)
+            masks += len(with_mask)
+            boxes += int(with_box.sum() - with_box[with_mask].sum())
+        return GivenCounts(masks, boxes)
 
     def objects_of_image(self, index: int) -> list[StoredObject]:
         """All objects of an image.

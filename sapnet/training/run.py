@@ -128,6 +128,7 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
         validation=None if held_out is None else Validation(held_out.truth, model.categories),
     )
     _announce(model, data, cfg, checkpoint)
+    _announce_given(training_set)
     trainer = _trainer(inputs.out, cfg, data)
     _fit(trainer, module, data, checkpoint)
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
@@ -234,6 +235,13 @@ def _announce(model: SAPNet, data: TrainingData, cfg: TrainConfig, checkpoint: P
         cfg.batch_size,
         "" if checkpoint is None else f"; resuming from {checkpoint}",
     )
+
+
+def _announce_given(training_set: TrainingSet) -> None:
+    if getattr(rank_zero_only, "rank", 0) or training_set.store is None:
+        return
+    if given := training_set.store.count_given():
+        logger.info("%s", given)
 
 
 def _precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
