@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from sapnet.data.coco_json import label_of_category
+from sapnet.data.coco_json import frame_records, label_of_category
 from sapnet.data.images import list_images, load_image
 from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
@@ -214,18 +214,7 @@ def label(
             annotations += _label_records(store, batch.bags, chosen, with_candidates)
             bar.update(len(batch.image_ids))
     content = {
-        "images": [
-            {
-                "id": image.image_id,
-                "file_name": image.file_name,
-                "width": image.width,
-                "height": image.height,
-            }
-            for image in store.images
-        ],
-        "categories": [
-            {"id": category.category_id, "name": category.name} for category in store.categories
-        ],
+        **frame_records(store.images, store.categories),
         "annotations": annotations,
     }
     out = write_json_atomic(Path(out), content)
