@@ -102,6 +102,18 @@ def selection_scores(scores: Tensor, labels: Tensor) -> Tensor:
     return scores.take_along_dim(labels[:, None, None], dim=2).squeeze(2)
 
 
+def join_stages(stage_scores: Tensor) -> Tensor:
+    """The scores of all stages as one: their geometric mean.
+
+    Args:
+        stage_scores: (N, S, K) >= 0.
+
+    Returns:
+        (N, K).
+    """
+    return stage_scores.prod(1) ** (1 / stage_scores.shape[1])
+
+
 def label_scores(bag_scores: Tensor, labels: Tensor) -> Tensor:
     """The inner product <c, S> of Eq. 5: each bag's score at its own label.
 
