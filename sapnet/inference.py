@@ -15,14 +15,14 @@ import torch
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import list_images, load_image
 from sapnet.files import write_json_atomic
-from sapnet.geometry.rle import encode_masks, rle_areas
+from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
 from sapnet.model import SAPNet, evaluating
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import RLE, Bags, Batch, Selection, StoredObject
+    from sapnet.structures import Bags, Batch, Selection, StoredObject
 
 logger = logging.getLogger(__name__)
 
@@ -154,11 +154,6 @@ def _result_records(
             "bbox": [x1, y1, x2 - x1, y2 - y1],
             "score": float(detections.confidence[place]),
         }
-
-
-def rle_to_json(rle: RLE) -> dict[str, Any]:
-    """Run lengths as JSON takes them: counts as text."""
-    return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class Click:
         points: at least one (x, y) on the object; the first one is the object's point.
         negative_points: (x, y) that do not belong to the object.
         box: xyxy box of the object where one is known (a second prompt), else None.
+        mask: the object's mask where one is known, of its image's size, else None. It is kept as
+            the object's label.
     """
 
     annotation_id: int
@@ -67,6 +69,7 @@ class Click:
     points: tuple[tuple[float, float], ...]
     negative_points: tuple[tuple[float, float], ...] = ()
     box: tuple[float, float, float, float] | None = None
+    mask: RLE | None = None
 
     def __post_init__(self) -> None:
         if not self.points:

@@ -9,9 +9,10 @@ from typing import Any
 
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
 from sapnet.data.images import ImageHeader, read_header
-from sapnet.data.orientation import orient_box, orient_points
+from sapnet.data.orientation import orient_box, orient_mask, orient_points
 from sapnet.files import write_json_atomic
-from sapnet.structures import Click, ClickSet, ImageRecord
+from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json, to_rle
+from sapnet.structures import RLE, Click, ClickSet, ImageRecord
 
 Point = tuple[float, float]
 
@@ -23,8 +24,9 @@ def load_clicks(path: Path | str) -> ClickSet:
 
     The file is COCO-style json with `images`, `categories` and `annotations`. An annotation holds
     `id`, `image_id`, `category_id` and `point: [x, y]`, and may hold `negative_points:
-    [[x, y], ...]`, `bbox: [x, y, width, height]` and `object_id`. Annotations of one image with
-    the same `object_id` are one object: its points are in file order, its id is that of the first.
+    [[x, y], ...]`, `bbox: [x, y, width, height]`, `segmentation` (polygons or run lengths, the
+    object's known mask) and `object_id`. Annotations of one image with the same `object_id` are one
+    object: its points are in file order, its id is that of the first.
 
     Coordinates are pixels of the upright image, x to the right, y down, pixel centres at .5.
 
@@ -147,7 +149,35 @@ def _click(coco: CocoFile, annotation: Record) -> Click:
         points=(_point(coco, annotation, annotation["point"], image),),
         negative_points=_negative_points(coco, annotation, image),
         box=box,
+        mask=_mask(coco, annotation, image),
     )
+
+
+def _mask(coco: CocoFile, annotation: Record, image: ImageRecord) -> RLE | None:
+    segmentation = annotation.get("segmentation")
+    if not segmentation:  # many tools write an empty list where there is no mask
+        return None
+    if annotation.get("iscrowd"):
+        raise coco.problem(
+            annotation,
+            f"expected the mask of one object, found iscrowd = {annotation['iscrowd']!r}, which "
+            "marks a region of many. If it shows one object (CVAT writes 1 for brushed masks), "
+            "write 0; else drop its 'segmentation'.",
+        )
+    try:
+        rle = to_rle(segmentation, image.height, image.width)
+        is_empty = not decode_masks([rle]).any()  # decoding finds run lengths that are cut off
+    except (ValueError, TypeError) as error:
+        raise coco.problem(
+            annotation, f"{error}. Export the object again, or drop its 'segmentation'."
+        ) from error
+    if is_empty:
+        raise coco.problem(
+            annotation,
+            f"expected a mask with some pixels inside {image.file_name} ({image.width} x "
+            f"{image.height} px), found none. Export the object again, or drop its 'segmentation'.",
+        )
+    return rle
 
 
 def _negative_points(coco: CocoFile, annotation: Record, image: ImageRecord) -> tuple[Point, ...]:
@@ -226,6 +256,7 @@ def _merge(coco: CocoFile, annotation: Record, first: Click, further: Click) -> 
         points=first.points + further.points,
         negative_points=first.negative_points + further.negative_points,
         box=first.box or further.box,
+        mask=first.mask or further.mask,
     )
 
 
@@ -242,6 +273,8 @@ def _annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
     if click.box is not None:
         x1, y1, x2, y2 = click.box
         first["bbox"] = [x1, y1, x2 - x1, y2 - y1]
+    if click.mask is not None:
+        first["segmentation"] = rle_to_json(click.mask)
     if len(click.points) == 1:
         return [first]
     first["object_id"] = click.annotation_id
@@ -273,4 +306,9 @@ def _turn(click: Click, header: ImageHeader) -> Click:
         points=turn(click.points),
         negative_points=turn(click.negative_points),
         box=None if click.box is None else orient_box(click.box, *frame),
+        mask=None if click.mask is None else _turn_mask(click.mask, header.orientation),
     )
+
+
+def _turn_mask(mask: RLE, orientation: int) -> RLE:
+    return encode_masks(orient_mask(decode_masks([mask])[0], orientation)[None])[0]
