@@ -25,6 +25,7 @@ class ListedImage:
         path: the file.
         width: of the upright image in pixels, 0 where it cannot be read.
         height: likewise.
+        stamp: time of the file's last change, nanoseconds; part of what browsers may keep.
         problem: why it cannot be read, empty where it can.
     """
 
@@ -32,6 +33,7 @@ class ListedImage:
     path: Path
     width: int
     height: int
+    stamp: int = 0
     problem: str = ""
 
 
@@ -94,7 +96,7 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
                 folder / record.file_name,
                 record.width,
                 record.height,
-                f"{record.file_name} is listed in the clicks file, but not in {folder}",
+                problem=f"{record.file_name} is listed in the clicks file, but not in {folder}",
             )
         elif not found.problem and (found.width, found.height) != (record.width, record.height):
             images[record.file_name] = replace(
@@ -109,6 +111,6 @@ def _read(folder: Path, path: Path) -> ListedImage:
     name = path.relative_to(folder).as_posix()
     try:
         height, width = upright_size(path)
+        return ListedImage(name, path, width, height, path.stat().st_mtime_ns)
     except (ValueError, OSError) as error:
-        return ListedImage(name, path, 0, 0, str(error))
-    return ListedImage(name, path, width, height)
+        return ListedImage(name, path, 0, 0, problem=str(error))
