@@ -6,9 +6,20 @@ stays quick.
 
 from __future__ import annotations
 
-from sapnet.commands import demo, evaluate, label, points, predict, propose, synthetic, train
+from sapnet.commands import (
+    annotate,
+    demo,
+    evaluate,
+    label,
+    points,
+    predict,
+    propose,
+    synthetic,
+    train,
+)
 
 COMMANDS = {
+    "annotate": annotate.COMMAND,
     "points": points.COMMAND,
     "propose": propose.COMMAND,
     "train": train.COMMAND,

@@ -72,18 +72,31 @@ def save_clicks(path: Path | str, clicks: ClickSet, info: dict[str, Any] | None 
     Returns:
         `path`.
     """
+    return write_json_atomic(path, clicks_to_json(clicks, info), indent=None)
+
+
+def clicks_to_json(clicks: ClickSet, info: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The content of a click file, for json.
+
+    Args:
+        clicks: what to write.
+        info: what made the clicks, kept under the key `info`.
+
+    Returns:
+        `info`, `images`, `categories` and `annotations`; the first annotation of each object has
+        the object's id.
+    """
     next_id = max((click.annotation_id for click in clicks.clicks), default=0) + 1
     annotations: list[Record] = []
     for click in clicks.clicks:
         extra_ids = range(next_id, next_id + len(click.points) - 1)
         next_id = extra_ids.stop
         annotations.extend(click_annotations(click, extra_ids))
-    content = {
+    return {
         "info": info or {},
         **frame_records(clicks.images, clicks.categories),
         "annotations": annotations,
     }
-    return write_json_atomic(path, content, indent=None)
 
 
 def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
