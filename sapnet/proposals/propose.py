@@ -14,7 +14,7 @@ from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
 from sapnet.proposals.describe import describe_objects, given_proposal
 from sapnet.proposals.given import GivenCounts, count_given
 from sapnet.proposals.manifest import describe_run
-from sapnet.proposals.proposer import Proposer
+from sapnet.proposals.proposer import Proposer, StagedProposer
 from sapnet.proposals.store_writer import ProposalWriter
 from sapnet.proposals.workers import map_in_order, num_cores
 from sapnet.structures import Click, ClickSet, ImageRecord, Proposals, StoredObject
@@ -190,11 +190,22 @@ class _DescribeImage:
 
     def _bags(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
         """A bag per click; the proposer is asked only for objects whose mask is not known."""
-        unknown = [click for click in clicks if click.mask is None]
-        proposed = iter(self.proposer.propose(image, unknown) if unknown else ())
+        unknown = [n for n, click in enumerate(clicks) if click.mask is None]
+        proposed = iter(self._propose(image, clicks, unknown))
         return [
             next(proposed) if click.mask is None else given_proposal(click.mask) for click in clicks
         ]
+
+    def _propose(
+        self, image: np.ndarray, clicks: Sequence[Click], indices: Sequence[int]
+    ) -> list[Proposals]:
+        if len(indices) == len(clicks):
+            return self.proposer.propose(image, clicks)
+        if not indices:
+            return []
+        if isinstance(self.proposer, StagedProposer):  # the others still matter as rivals
+            return self.proposer.propose_prepared(self.proposer.prepare(image), clicks, indices)
+        return self.proposer.propose(image, [clicks[n] for n in indices])
 
 
 def _check_images(

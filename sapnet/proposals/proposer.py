@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +50,7 @@ class Proposer(Protocol):
         ...
 
 
+@runtime_checkable
 class StagedProposer(Proposer, Protocol):
     """A proposer whose work on the image can be kept while clicks come one by one."""
 

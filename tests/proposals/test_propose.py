@@ -22,6 +22,7 @@ from sapnet.proposals.from_file import FileProposer
 from sapnet.proposals.given import GivenCounts
 from sapnet.proposals.manifest import StoreError
 from sapnet.proposals.propose import propose, propose_dataset
+from sapnet.proposals.regions import RegionProposer, RegionsConfig
 from sapnet.proposals.store import ProposalStore
 from sapnet.structures import (
     GIVEN_MASK,
@@ -33,6 +34,7 @@ from sapnet.structures import (
 )
 
 WIDTH, HEIGHT = 40, 30
+REGIONS = RegionProposer(RegionsConfig(num_proposals=3))
 CLICKS_PER_IMAGE = (1, 0, 5, 2, 40, 0, 3)
 
 
@@ -183,6 +185,20 @@ def test_known_masks_are_kept_and_not_asked_for(
             assert stored.proposals.rles == (click.mask,)
             assert stored.proposals.scores.tolist() == [1]
             assert stored.proposals.prompts == (GIVEN_MASK,)
+
+
+def test_objects_with_a_mask_still_bound_the_others(
+    tmp_path: Path, images_dir: Path, clicks: ClickSet
+) -> None:
+    """The regions of an object do not depend on whether its neighbours' masks are known."""
+    for name, given in (("plain", clicks), ("mixed", with_masks(clicks))):
+        unboxed = tuple(replace(click, box=None) for click in given.clicks)
+        propose_dataset(images_dir, replace(given, clicks=unboxed), tmp_path / name, REGIONS)
+    plain, mixed = ProposalStore(tmp_path / "plain"), ProposalStore(tmp_path / "mixed")
+    for click in with_masks(clicks).clicks:
+        if click.mask is None:
+            found = mixed.find(click.annotation_id)
+            assert found.proposals.rles == plain.find(click.annotation_id).proposals.rles
 
 
 def test_a_store_without_the_masks_is_not_continued(

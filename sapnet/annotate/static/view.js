@@ -23,6 +23,7 @@ export class View extends EventTarget {
     this.crosshair = null; // image position, while the keyboard is used
     this.moving = null; // { selected, point } while a point is dragged
     this.candidate = null; // { key, mask } previewed for an object
+    this.hasMask = () => true; // whether an object's mask is drawn; other modes choose
     this.layers = []; // further drawing, for other modes: functions of (context, view)
     new ResizeObserver(() => this.resize()).observe(canvas);
     this.resize();
@@ -167,7 +168,7 @@ export class View extends EventTarget {
     for (const object of this.store.objects) {
       const isPreviewed = this.candidate && this.candidate.key === object.key;
       const mask = isPreviewed ? this.candidate.mask : object.mask;
-      if (mask) drawMask(context, this.image, mask, this.colorOf(object.category_id));
+      if (mask && this.hasMask(object)) drawMask(context, this.image, mask, this.colorOf(object.category_id));
     }
   }
 
