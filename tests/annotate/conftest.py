@@ -72,7 +72,7 @@ def _serving(workspace: Workspace, port: int = 0) -> Iterator[str]:
     try:
         yield page_address(bound)
     finally:
-        server.should_exit = server.force_exit = True
+        server.should_exit = True
         thread.join()
         bound.close()
 
@@ -111,9 +111,12 @@ def wait_for() -> Callable[..., Any]:
     return _wait_for
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, driven by Playwright."""
+    """Debian's Chromium, driven by Playwright.
+
+    Per module: while it runs, nothing else in this thread may start an event loop.
+    """
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     program = shutil.which("chromium")
     if program is None:

@@ -39,7 +39,7 @@ def test_tiles_join_to_the_image_at_every_level(tmp_path: Path) -> None:
     pixels = np.stack([rows * 255 // 1100, columns * 255 // 2100, rows * 0 + 90], 2).astype(
         np.uint8
     )
-    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    Image.fromarray(pixels).save(tmp_path / "wide.png", compress_level=1)
     cache, image = PixelCache(), listed(tmp_path / "wide.png")
     for level, (across, down) in enumerate([(3, 2), (2, 1), (1, 1)]):
         joined = np.concatenate(
