@@ -67,8 +67,8 @@ class Document:
             [
                 click.annotation_id,
                 click.category_id,
-                click.points,
-                click.negative_points,
+                [[float(x), float(y)] for x, y in click.points],
+                [[float(x), float(y)] for x, y in click.negative_points],
                 click.mask["counts"].decode("ascii") if click.mask else None,
             ]
             for click in self.objects

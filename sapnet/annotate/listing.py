@@ -89,20 +89,13 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
             for image in tqdm(listed, "images", total=len(paths), unit="image", leave=False)
         }
     for record in known:
-        found = images.get(record.file_name)
-        if found is None:
+        if record.file_name not in images:
             images[record.file_name] = ListedImage(
                 record.file_name,
                 folder / record.file_name,
                 record.width,
                 record.height,
                 problem=f"{record.file_name} is listed in the clicks file, but not in {folder}",
-            )
-        elif not found.problem and (found.width, found.height) != (record.width, record.height):
-            images[record.file_name] = replace(
-                found,
-                problem=f"{record.file_name} has {found.width} x {found.height} px, but the clicks "
-                f"file lists {record.width} x {record.height} px: its clicks are of another image",
             )
     return ImageListing(sorted(images.values(), key=lambda image: image.name))
 

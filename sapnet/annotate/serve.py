@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import webbrowser
 from threading import Timer
@@ -14,8 +13,6 @@ from sapnet.annotate.config import AnnotateConfig
 from sapnet.annotate.documents import open_click_file
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.server import Workspace
-
-logger = logging.getLogger(__name__)
 
 _BROWSER_DELAY = 0.7
 """Seconds between listening and opening the browser, which must find the server there."""
@@ -87,10 +84,15 @@ def serve(app: FastAPI, bound: socket.socket, *, open_browser: bool) -> None:
     address = page_address(bound)
     if open_browser:
         Timer(_BROWSER_DELAY, webbrowser.open, (address,)).start()
+    build_server(app).run(sockets=[bound])
+
+
+def build_server(app: FastAPI) -> uvicorn.Server:
+    """The server of the application, quiet but for warnings."""
     config = uvicorn.Config(
         app, log_level="warning", timeout_graceful_shutdown=_SHUTDOWN_SECONDS, lifespan="on"
     )
-    uvicorn.Server(config).run(sockets=[bound])
+    return uvicorn.Server(config)
 
 
 def page_address(bound: socket.socket) -> str:

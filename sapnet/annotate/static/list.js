@@ -134,9 +134,12 @@ export class ImageList {
     for (const [place, row] of this.rows) {
       const image = this.store.images[place];
       const picture = row.querySelector("img");
-      if (picture.src || image.problem) continue;
+      if (picture.src || image.problem || picture.dataset.failed) continue;
       picture.src = `/api/thumbnail?${new URLSearchParams({ image: image.name, stamp: image.stamp })}`;
-      picture.addEventListener("error", () => picture.removeAttribute("src"), { once: true });
+      picture.addEventListener("error", () => {
+        picture.dataset.failed = "true";
+        picture.removeAttribute("src");
+      }, { once: true });
     }
   }
 }

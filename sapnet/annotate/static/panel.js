@@ -3,7 +3,7 @@
 import { drawMask } from "./draw.js";
 
 const TILE = 64; // CSS pixels of a candidate's picture
-const SURROUND = 0.18; // of the masks' extent, shown around them
+const SURROUND = 0.06; // of the masks' extent, shown around them
 
 const element = (id) => document.getElementById(id);
 

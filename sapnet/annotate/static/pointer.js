@@ -20,6 +20,7 @@ export class Pointer {
     canvas.addEventListener("pointermove", (event) => this.move(event));
     canvas.addEventListener("pointerup", (event) => this.up(event));
     canvas.addEventListener("pointercancel", (event) => this.cancel(event));
+    canvas.addEventListener("blur", () => delete canvas.dataset.used);
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
   }
@@ -37,6 +38,7 @@ export class Pointer {
   down(event) {
     const position = this.view.fromEvent(event);
     this.view.canvas.setPointerCapture(event.pointerId);
+    this.view.canvas.dataset.used = "pointer";
     this.view.canvas.focus({ preventScroll: true });
     this.view.crosshair = null;
     if (event.pointerType === "touch") {

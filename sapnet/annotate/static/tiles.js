@@ -23,6 +23,7 @@ export class Tiles extends EventTarget {
   }
 
   load(address, image) {
+    if (image.problem) return Promise.resolve(); // asked once, refused once
     const known = this.tiles.get(address);
     if (known) return known.promise;
     const promise = this.fetch(address, image);
@@ -77,7 +78,6 @@ export class Tiles extends EventTarget {
 
   // What an image needs to be shown whole; for the next images, ahead of time.
   prefetch(image) {
-    if (image.problem) return;
     this.load(this.address(image, image.levels - 1, 0, 0), image);
   }
 

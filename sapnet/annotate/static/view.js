@@ -4,8 +4,10 @@
 import { Tiles } from "./tiles.js";
 import { drawBox, drawCrosshair, drawMask, drawPoint, HIT_RADIUS } from "./draw.js";
 
-const MARGIN = 24; // CSS pixels round an image that is fitted
+const MARGIN = 20; // CSS pixels round an image that is fitted
+const TOOLS_HEIGHT = 60; // CSS pixels below it that the tools cover
 const ZOOM_RANGE = [0.02, 60]; // CSS pixels per image pixel
+const LARGEST_FIT = 8; // a tiny image is not blown up beyond this
 const SHARP_ZOOM = 3; // from here on pixels are shown as squares
 const DIGITS = 100; // positions are kept to a hundredth of a pixel
 
@@ -46,10 +48,11 @@ export class View extends EventTarget {
     if (!this.image || !this.width || !this.image.width) return;
     const { width, height } = this.image;
     const margin = Math.min(MARGIN, this.width * 0.03);
-    const zoom = Math.min((this.width - 2 * margin) / width, (this.height - 2 * margin) / height);
-    this.setZoom(Math.min(zoom, 8));
+    const room = this.height - 2 * margin - TOOLS_HEIGHT;
+    const zoom = Math.min((this.width - 2 * margin) / width, room / height);
+    this.setZoom(Math.min(zoom, LARGEST_FIT));
     this.x = (this.width - width * this.zoom) / 2;
-    this.y = (this.height - height * this.zoom) / 2;
+    this.y = margin + (room - height * this.zoom) / 2;
     this.isFitted = true;
     this.invalidate();
   }
