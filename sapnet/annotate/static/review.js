@@ -102,14 +102,16 @@ export class Review {
     showObject(this);
   }
 
-  // The document's decisions become the queue's.
+  // The documents' decisions become the queue's; one that is not shown may have been loaded anew.
   sync() {
     let isChanged = false;
-    for (const object of this.store.objects) {
-      const entry = this.places.get(this.idOf(object));
-      if (!entry || entry.decision === object.decision) continue;
-      entry.decision = object.decision;
-      isChanged = true;
+    for (const held of this.store.documents.values()) {
+      for (const object of held.objects) {
+        const entry = this.places.get(held.ids.get(object.key));
+        if (!entry || entry.decision === object.decision) continue;
+        entry.decision = object.decision;
+        isChanged = true;
+      }
     }
     if (isChanged) this.queue.update();
     showObject(this);
