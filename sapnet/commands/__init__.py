@@ -7,6 +7,7 @@ stays quick.
 from __future__ import annotations
 
 from sapnet.commands import (
+    annotate,
     demo,
     doctor,
     evaluate,
@@ -15,15 +16,18 @@ from sapnet.commands import (
     predict,
     propose,
     report,
+    review,
     synthetic,
     train,
 )
 
 COMMANDS = {
+    "annotate": annotate.COMMAND,
     "points": points.COMMAND,
     "propose": propose.COMMAND,
     "train": train.COMMAND,
     "label": label.COMMAND,
+    "review": review.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "report": report.COMMAND,

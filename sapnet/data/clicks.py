@@ -7,7 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.coco_json import (
+    CocoFile,
+    Record,
+    frame_records,
+    is_number,
+    numbers,
+    read_coco,
+)
 from sapnet.data.images import ImageHeader, read_header
 from sapnet.data.orientation import orient_box, orient_mask, orient_points
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
@@ -71,29 +78,31 @@ def save_clicks(path: Path | str, clicks: ClickSet, info: dict[str, Any] | None 
     Returns:
         `path`.
     """
+    return write_json_atomic(path, clicks_to_json(clicks, info), indent=None)
+
+
+def clicks_to_json(clicks: ClickSet, info: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The content of a click file, for json.
+
+    Args:
+        clicks: what to write.
+        info: what made the clicks, kept under the key `info`.
+
+    Returns:
+        `info`, `images`, `categories` and `annotations`; the first annotation of each object has
+        the object's id.
+    """
     next_id = max((click.annotation_id for click in clicks.clicks), default=0) + 1
     annotations: list[Record] = []
     for click in clicks.clicks:
         extra_ids = range(next_id, next_id + len(click.points) - 1)
         next_id = extra_ids.stop
-        annotations.extend(_annotations(click, extra_ids))
-    content = {
+        annotations.extend(click_annotations(click, extra_ids))
+    return {
         "info": info or {},
-        "images": [
-            {
-                "id": image.image_id,
-                "file_name": image.file_name,
-                "width": image.width,
-                "height": image.height,
-            }
-            for image in clicks.images
-        ],
-        "categories": [
-            {"id": category.category_id, "name": category.name} for category in clicks.categories
-        ],
+        **frame_records(clicks.images, clicks.categories),
         "annotations": annotations,
     }
-    return write_json_atomic(path, content, indent=None)
 
 
 def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
@@ -333,8 +342,16 @@ def _merge(coco: CocoFile, annotation: Record, first: Click, further: Click) -> 
     )
 
 
-def _annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
-    """The annotations of one object: one per point, joined by an object id where several."""
+def click_annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
+    """The annotations of one object: one per point, joined by an object id where several.
+
+    Args:
+        click: the object.
+        extra_ids: an unused annotation id for each point after the first.
+
+    Returns:
+        The object's own annotation, then one for each further point.
+    """
     first: Record = {
         "id": click.annotation_id,
         "image_id": click.image_id,

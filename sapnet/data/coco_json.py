@@ -34,6 +34,7 @@ class CocoFile:
         categories: by category id, ascending; a category's place is its label.
         annotations: as they are in the file; `id`, `image_id` and `category_id` are checked.
         image_of_id: the images by their id.
+        further: the file's other keys, not checked.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class CocoFile:
     categories: tuple[Category, ...]
     annotations: tuple[Record, ...]
     image_of_id: dict[int, ImageRecord] = field(repr=False)
+    further: Record = field(default_factory=dict, repr=False)
 
     def problem(
         self, annotation: Record, message: str, kind: str = "malformed object"
@@ -99,6 +101,7 @@ def read_coco(path: Path | str, report: Report = raise_first) -> CocoFile:
         categories=tuple(categories[category_id] for category_id in sorted(categories)),
         annotations=tuple(annotations.values()),
         image_of_id=images,
+        further={key: value for key, value in content.items() if key not in SECTIONS},
     )
     kept = tuple(a for a in coco.annotations if _has_references(coco, a, categories, report))
     return replace(coco, annotations=kept)
@@ -115,6 +118,26 @@ def label_of_category(categories: Iterable[Category]) -> dict[int, int]:
     """
     ids = sorted(category.category_id for category in categories)
     return {category_id: label for label, category_id in enumerate(ids)}
+
+
+def frame_records(
+    images: Iterable[ImageRecord], categories: Iterable[Category]
+) -> dict[str, list[Record]]:
+    """The sections `images` and `categories` of a COCO-style file."""
+    return {
+        "images": [
+            {
+                "id": image.image_id,
+                "file_name": image.file_name,
+                "width": image.width,
+                "height": image.height,
+            }
+            for image in images
+        ],
+        "categories": [
+            {"id": category.category_id, "name": category.name} for category in categories
+        ],
+    }
 
 
 def is_number(value: object) -> bool:

@@ -47,10 +47,10 @@ class Label:
         category_id: id of its category.
         rle: the chosen mask.
         score: its selection score.
+        uncertainty: in [0, 1], higher where it is more likely wrong; None where the file has none.
         point: (x, y) of the click, where the file says so.
         candidates: what it was chosen from, where the file says so.
         refined_box: xyxy, pixel edges: the box that selection ended with, where the file says so.
-        uncertainty: in [0, 1], how unsure the choice is, where the file says so.
     """
 
     annotation_id: int
@@ -147,7 +147,9 @@ def _read_uncertainty(coco: CocoFile, record: Record) -> float | None:
         return None
     if not is_number(value) or not 0 <= value <= 1:
         raise coco.problem(
-            record, f"expected 'uncertainty' as a number from 0 to 1, found {str(value)[:60]}"
+            record,
+            f"expected 'uncertainty' as a number in [0, 1], found {value!r}. Write the file with "
+            "`sapnet label`.",
         )
     return float(value)
 
