@@ -120,6 +120,10 @@ CONFIDENCES: dict[str, Callable[[Evidence], float]] = {
     "G with instances of score >= 0.3": lambda e: e.segmenter(0.3),
     "G with IoU times score": lambda e: float((e.segmenter_iou * e.segmenter_score).max(initial=0)),
     "mean of expected IoU and G": lambda e: float(e.expected[e.chosen]) + e.segmenter(),
+    "mean of S with scores to the power 0.5, and G": lambda e: e.agreement(0.5) + e.segmenter(),
+    "mean of S with scores of selection alone, and G": lambda e: (
+        e.stage_agreement(0) + e.segmenter()
+    ),
     "product of S and G": lambda e: e.agreement() * e.segmenter(),
     "smaller one of S and G": lambda e: min(e.agreement(), e.segmenter()),
     "mean of S, G and own score": lambda e: e.agreement() + e.segmenter() + float(e.own[e.chosen]),

@@ -121,9 +121,10 @@ class ReviewDesk:
         self.categories: tuple[Category, ...] = store.categories
         self.labels = labels
         self.store = store
-        self._records = {image.file_name: image for image in store.images}
-        self._names = {image.image_id: image.file_name for image in store.images}
-        self._places = {image.image_id: place for place, image in enumerate(store.images)}
+        images = tuple(store.images)
+        self._records = {image.file_name: image for image in images}
+        self._names = {image.image_id: image.file_name for image in images}
+        self._places = {image.image_id: place for place, image in enumerate(images)}
         self._fixed = dict(corrections.fixed)
         self._deleted = set(corrections.deleted)
         self._num_labels = Counter(label.image_id for label in labels.labels.values())
