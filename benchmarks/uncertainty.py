@@ -119,16 +119,28 @@ CONFIDENCES: dict[str, Callable[[Evidence], float]] = {
     "G with instances of score >= 0.1": lambda e: e.segmenter(0.1),
     "G with instances of score >= 0.3": lambda e: e.segmenter(0.3),
     "G with IoU times score": lambda e: float((e.segmenter_iou * e.segmenter_score).max(initial=0)),
-    "mean of expected IoU and G": lambda e: float(e.expected[e.chosen]) + e.segmenter(),
+    "mean of S and G": lambda e: e.agreement() + e.segmenter(),
+    "mean of expected IoU, G and own score": lambda e: (
+        float(e.expected[e.chosen]) + e.segmenter() + float(e.own[e.chosen])
+    ),
+    "product of expected IoU and G": lambda e: float(e.expected[e.chosen]) * e.segmenter(),
+    "mean of S with scores to the power 0.5, and G": lambda e: e.agreement(0.5) + e.segmenter(),
+    "mean of S with scores of selection alone, and G": lambda e: (
+        e.stage_agreement(0) + e.segmenter()
+    ),
     "product of S and G": lambda e: e.agreement() * e.segmenter(),
     "smaller one of S and G": lambda e: min(e.agreement(), e.segmenter()),
-    "mean of S, G and own score": lambda e: e.agreement() + e.segmenter() + float(e.own[e.chosen]),
-    "kept: mean of S and G": lambda e: 1 - e.kept,
+    "kept: mean of expected IoU and G": lambda e: 1 - e.kept,
 }
 """Higher where a label is more likely right."""
 
 RANK_SUMS = {
-    "rank sum of S and G": (
+    "rank sum of expected IoU and G": (
+        "expected IoU (the selection score)",
+        "G: best IoU of the segmenter's instances",
+    ),
+    "rank sum of expected IoU, S and G": (
+        "expected IoU (the selection score)",
         "S: expected IoU, untempered scores of both stages",
         "G: best IoU of the segmenter's instances",
     ),

@@ -189,6 +189,8 @@ def label(
 ) -> LabelSummary:
     """A mask for each click: COCO instance json of the chosen proposals, original frame.
 
+    Each comes with an `uncertainty`, higher where it is more likely wrong.
+
     Args:
         model: a trained network.
         images: folder of the clicked images.

@@ -121,9 +121,11 @@ class ReviewDesk:
         self.categories: tuple[Category, ...] = store.categories
         self.labels = labels
         self.store = store
-        self._records = {image.file_name: image for image in store.images}
-        self._names = {image.image_id: image.file_name for image in store.images}
-        self._places = {image.image_id: place for place, image in enumerate(store.images)}
+        images = tuple(store.images)
+        self._given = store.given_ids()
+        self._records = {image.file_name: image for image in images}
+        self._names = {image.image_id: image.file_name for image in images}
+        self._places = {image.image_id: place for place, image in enumerate(images)}
         self._fixed = dict(corrections.fixed)
         self._deleted = set(corrections.deleted)
         self._num_labels = Counter(label.image_id for label in labels.labels.values())
@@ -162,10 +164,11 @@ class ReviewDesk:
         return ReviewedObject(labelled, "deleted" if annotation_id in self._deleted else None)
 
     def queue(self) -> list[QueueEntry]:
-        """All labels, the most uncertain first; those without an uncertainty come last."""
+        """The labels, the most uncertain first; masks that were given are none to review."""
         entries = [
             QueueEntry(label, self._records[self._names[label.image_id]], self._decision(label))
             for label in self.labels.labels.values()
+            if label.annotation_id not in self._given
         ]
         return sorted(entries, key=lambda e: (-(e.label.uncertainty or 0.0), e.label.annotation_id))
 

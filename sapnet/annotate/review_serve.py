@@ -76,8 +76,11 @@ def build_reviewer_preview(cfg: ReviewConfig, manifest: Manifest) -> PreviewWork
         case "none":
             return None
         case "regions":
-            from sapnet.proposals.regions import RegionProposer
+            from sapnet.proposals.regions import RegionProposer, RegionsConfig
 
+            count = manifest.settings.get("num_proposals")
+            if manifest.proposer == "regions" and isinstance(count, int):
+                return PreviewWorker(RegionProposer(RegionsConfig(num_proposals=count)))
             return PreviewWorker(RegionProposer())
         case _:
             from sapnet.proposals.config import SamConfig

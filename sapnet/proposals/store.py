@@ -118,17 +118,22 @@ class ProposalStore:
 
     def count_given(self) -> GivenCounts:
         """How many objects came with a mask, and how many with a box alone; before corrections."""
-        import pyarrow.compute as pc
-
         masks = boxes = 0
         for number in self._shards:
             rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
-            is_given = pc.equal(pc.list_flatten(rows["prompts"]), GIVEN_MASK)
-            with_mask = pc.list_parent_indices(rows["prompts"]).filter(is_given).to_numpy()
+            with_mask = _rows_with_given_mask(rows)
             with_box = rows["box"].is_valid().to_numpy(zero_copy_only=False)
             masks += len(with_mask)
             boxes += int(with_box.sum() - with_box[with_mask].sum())
         return GivenCounts(masks, boxes)
+
+    def given_ids(self) -> frozenset[int]:
+        """Annotation ids of the objects that came with a mask."""
+        ids: set[int] = set()
+        for number in self._shards:
+            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            ids.update(rows["annotation_id"].to_numpy()[_rows_with_given_mask(rows)].tolist())
+        return frozenset(ids)
 
     def objects_of_image(self, index: int) -> list[StoredObject]:
         """All objects of an image.
@@ -288,6 +293,15 @@ def read_image_table(store: Path) -> pa.Table:
     table = pa.Table.from_batches(batches, schema=image_schema())
     column = np.repeat(np.asarray(shards, np.int64), [batch.num_rows for batch in batches])
     return table.append_column("shard", pa.array(column)).combine_chunks()
+
+
+def _rows_with_given_mask(rows: pa.RecordBatch) -> np.ndarray:
+    """Rows of an objects file whose mask came with the click."""
+    import pyarrow.compute as pc
+
+    is_given = pc.equal(pc.list_flatten(rows["prompts"]), GIVEN_MASK)
+    found: np.ndarray = pc.list_parent_indices(rows["prompts"]).filter(is_given).to_numpy()
+    return found
 
 
 def _read_batch(store: Path, number: int, suffix: str) -> pa.RecordBatch:

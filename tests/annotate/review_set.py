@@ -12,7 +12,7 @@ from PIL import Image
 
 from sapnet.annotate.review_config import ReviewConfig
 from sapnet.geometry.rle import encode_masks, rle_boxes, rle_to_json
-from sapnet.proposals.describe import describe_objects
+from sapnet.proposals.describe import describe_objects, given_proposal
 from sapnet.proposals.manifest import Manifest
 from sapnet.proposals.store_writer import ProposalWriter
 from sapnet.structures import RLE, Category, Click, ImageRecord, Proposals
@@ -70,8 +70,8 @@ def click_of(object_id: int) -> Click:
     return Click(object_id, IMAGES[object_id][0], 7 if object_id == 2 else 4, (point,))
 
 
-def make_review_set(folder: Path) -> ReviewSet:
-    """Writes images, store and labels."""
+def make_review_set(folder: Path, given: tuple[int, ...] = ()) -> ReviewSet:
+    """Writes images, store and labels; the objects of `given` came with their mask."""
     made = ReviewSet(*(folder / n for n in ("images", "store", "labels.json", "corrections.json")))
     for name in {name for _, name in IMAGES.values()}:
         pixels = np.full((*SIZE, 3), 128, np.uint8)
@@ -86,14 +86,17 @@ def make_review_set(folder: Path) -> ReviewSet:
     with ProposalWriter(made.store, manifest) as writer:
         for record in records:
             clicks = [click_of(i) for i in BLOCKS if IMAGES[i][0] == record.image_id]
-            bags = [_bag(click.annotation_id) for click in clicks]
+            bags = [
+                given_proposal(whole(c.annotation_id)) if c.annotation_id in given else _bag(c)
+                for c in clicks
+            ]
             writer.add(record, describe_objects(clicks, bags, SIZE))
     made.labels.write_text(json.dumps(_labels(records)), encoding="utf-8")
     return made
 
 
-def _bag(object_id: int) -> Proposals:
-    rles = (left_half(object_id), whole(object_id))
+def _bag(click: Click) -> Proposals:
+    rles = (left_half(click.annotation_id), whole(click.annotation_id))
     return Proposals(rles, rle_boxes(rles), np.float32([0.25, 0.75]), ("point", "point"))
 
 

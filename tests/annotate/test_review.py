@@ -54,6 +54,12 @@ def test_the_most_uncertain_come_first(desk: ReviewDesk) -> None:
     assert desk.summary("a.png") == (2, False)
 
 
+def test_given_masks_are_not_asked_about(tmp_path: Path) -> None:
+    files = make_review_set(tmp_path, given=(3,))
+    desk = open_desk(files.labels, files.store, files.corrections)
+    assert [entry.label.annotation_id for entry in desk.queue()] == [1, 2]
+
+
 def test_documents_hold_the_labels(desk: ReviewDesk) -> None:
     first, second = desk.reviewed("a.png").objects
     assert first == ReviewedObject(replace(click_of(1), mask=left_half(1)))

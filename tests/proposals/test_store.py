@@ -101,6 +101,7 @@ def test_masks_and_boxes_that_were_given(tmp_path: Path) -> None:
         assert_same_object(found, expected)
         assert found.has_given_mask == (expected.click.mask is not None)
     assert store.count_given() == GivenCounts(masks=2, boxes=1)
+    assert store.given_ids() == {1, 3}
 
 
 def test_nothing_given(tmp_path: Path) -> None:
