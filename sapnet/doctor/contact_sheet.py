@@ -24,7 +24,8 @@ COLUMNS = 4
 PAPER, INK, OUTSIDE = "#ffffff", "#1b1f24", "#ff0000"
 
 _GAP, _CAPTION, _FONT_SIZE, _RADIUS = 12, 26, 15, 7
-_MAX_KEYS = 12  # categories in the key of colours
+_KEY_TEXT, _KEY_GAP = 20, 18
+_MAX_KEYS = 20  # categories in the key of colours
 
 
 @dataclass(frozen=True)
@@ -154,34 +155,37 @@ def _join(tiles: Sequence[Image.Image], inputs: SheetInputs) -> Image.Image:
     columns = min(COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     width, height = tiles[0].size
-    size = (
-        columns * width + (columns + 1) * _GAP,
-        rows * (height + _GAP) + 2 * _GAP + _CAPTION,
-    )
-    sheet = Image.new("RGB", size, PAPER)
+    sheet_width = columns * width + (columns + 1) * _GAP
+    key = _key(inputs.categories, sheet_width - 2 * _GAP)
+    top = rows * (height + _GAP) + _GAP
+    sheet = Image.new("RGB", (sheet_width, top + len(key) * _CAPTION + _GAP), PAPER)
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
         sheet.paste(tile, (_GAP + column * (width + _GAP), _GAP + row * (height + _GAP)))
-    _draw_key(ImageDraw.Draw(sheet), inputs.categories, (_GAP, size[1] - _CAPTION - _GAP), size[0])
+    draw = ImageDraw.Draw(sheet)
+    for line, entries in enumerate(key):
+        y = top + line * _CAPTION
+        for x, label, name in entries:
+            left = _GAP + x
+            box = (left, y + 3, left + 2 * _RADIUS, y + 3 + 2 * _RADIUS)
+            draw.ellipse(box, fill=_color(label))
+            draw.text((left + _KEY_TEXT, y), name, INK, _font())
     return sheet
 
 
-def _draw_key(
-    draw: ImageDraw.ImageDraw,
-    categories: Sequence[Category],
-    start: tuple[int, int],
-    width: int,
-) -> None:
-    """The colours of the first categories, as many as fit into a line."""
-    x, y = start
+def _key(categories: Sequence[Category], width: int) -> list[list[tuple[int, int, str]]]:
+    """Lines of the key of colours: where in its line each of the first categories begins."""
+    lines: list[list[tuple[int, int, str]]] = []
+    x = width
     for label, category in enumerate(categories[:_MAX_KEYS]):
-        name = _fit(category.name, width // 3)
-        end = x + 22 + _font().getlength(name)
-        if end > width - _GAP:
-            break
-        draw.ellipse((x, y + 3, x + 2 * _RADIUS, y + 3 + 2 * _RADIUS), fill=_color(label))
-        draw.text((x + 20, y), name, INK, _font())
-        x = round(end) + 18
+        name = _fit(category.name, width - _KEY_TEXT)
+        length = _KEY_TEXT + round(_font().getlength(name))
+        if x + length > width or not lines:
+            lines.append([])
+            x = 0
+        lines[-1].append((x, label, name))
+        x += length + _KEY_GAP
+    return lines
 
 
 def _color(label: int) -> str:

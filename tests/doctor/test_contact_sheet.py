@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,18 @@ def test_sixteen_of_many_those_with_clicks_first(tmp_path: Path) -> None:
     assert len(_found(sheet.crop((0, 0, 344, 320)), (0x1D, 0x5F, 0xD1))) > 20
 
 
+def test_a_long_key_takes_several_lines(tmp_path: Path) -> None:
+    inputs = _inputs(tmp_path, 1, {})
+    long = [Category(i, f"category of the number {i}") for i in range(1, 5)]
+    short, tall = draw_sheet(inputs), draw_sheet(replace(inputs, categories=long))
+    assert short is not None
+    assert tall is not None
+    assert tall.height == short.height + 3 * 26  # one name a line of 320 px
+    # The fourth colour, in the last line.
+    rows = _found(tall, (0x93, 0x33, 0xEA))[:, 1]
+    assert rows.min() > tall.height - 26 - 12
+
+
 def test_nothing_to_draw(tmp_path: Path) -> None:
     assert draw_sheet(_inputs(tmp_path, 0, {})) is None
 
@@ -68,6 +81,7 @@ def test_masks(small: Small) -> None:
     bare = draw_sheet(SheetInputs(instances.images, small.root, [], {}, {}, num_images=1))
     assert sheet is not None
     assert bare is not None
-    changed = (np.asarray(sheet) != np.asarray(bare)).any(axis=2)[12:332, 12:332]
+    tile = (slice(12, 332), slice(12, 332))
+    changed = (np.asarray(sheet)[tile] != np.asarray(bare)[tile]).any(axis=2)
     # Ten squares of 6 px on 64 x 48 px, which fill three quarters of the tile, and their outlines.
     assert 0.088 < changed.mean() < 0.12
