@@ -106,8 +106,7 @@ def check_images_used(
         yield Finding(
             "note",
             f"image without any {what}",
-            f"it is trained on as showing no object (unless `--keep-empty false`). {image.width} x "
-            f"{image.height} px.",
+            "it is trained on as showing no object (unless `--keep-empty false`).",
             place=f"image {image.image_id} ({image.file_name})",
             image_id=image.image_id,
         )

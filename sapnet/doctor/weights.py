@@ -33,15 +33,15 @@ class Weights:
 def examine_weights() -> Examination:
     """The default backbone's ImageNet weights, and the default checkpoint of the proposer `sam`."""
     facts, findings = [], []
-    is_reachable: bool | None = None
+    hub = _Hub()
     for weights in _default_weights():
-        state, is_reachable = _find(weights, is_reachable)
+        state = _find(weights, hub)
         facts.append(Fact(weights.name, f"{weights.repository}: {state}"))
         if state in ("offline", "unreachable"):
             found = (
                 "the hub is switched off (HF_HUB_OFFLINE)"
                 if state == "offline"
-                else (f"the hub does not answer within {PROBE_SECONDS:.0f} s")
+                else f"the hub cannot be reached ({hub.problem})"
             )
             message = f"not in the cache {_cache()}, and {found}. {weights.advice}"
             place = f"{weights.name} ({weights.repository})"
@@ -89,21 +89,39 @@ def _timm_repository(backbone: str) -> str | None:
     return None if known is None else known.hf_hub_id
 
 
-def _find(weights: Weights, is_reachable: bool | None) -> tuple[WeightState, bool | None]:
-    """The state of some weights, and whether the hub answers, where that is known by now."""
-    from huggingface_hub import HfApi, constants, try_to_load_from_cache
+class _Hub:
+    """The hub, which is not asked again once it was out of reach.
+
+    Attributes:
+        problem: why it was; empty as long as it was not.
+    """
+
+    def __init__(self) -> None:
+        self.problem = ""
+
+    def has(self, repository: str) -> bool:
+        """Whether the hub says that it has a repository."""
+        from huggingface_hub import HfApi
+
+        if self.problem:
+            return False
+        try:
+            HfApi().model_info(repository, timeout=PROBE_SECONDS)
+        except Exception as error:  # the hub's client raises its transport's own, changing types
+            self.problem = str(error).strip().split("\n")[0] or type(error).__name__
+            return False
+        return True
+
+
+def _find(weights: Weights, hub: _Hub) -> WeightState:
+    """Where some weights are."""
+    from huggingface_hub import constants, try_to_load_from_cache
 
     if any(isinstance(try_to_load_from_cache(weights.repository, f), str) for f in weights.files):
-        return "cached", is_reachable
+        return "cached"
     if constants.HF_HUB_OFFLINE:
-        return "offline", False
-    if is_reachable is None or is_reachable:
-        try:
-            HfApi().model_info(weights.repository, timeout=PROBE_SECONDS)
-        except Exception:  # the hub's client raises its transport's own, changing types
-            return "unreachable", False
-        return "on the hub", True
-    return "unreachable", False
+        return "offline"
+    return "on the hub" if hub.has(weights.repository) else "unreachable"
 
 
 def _cache() -> str:

@@ -28,6 +28,7 @@ def test_a_hub_out_of_reach_is_asked_once(asked: list[str]) -> None:
     assert [(f.severity, f.kind) for f in found.findings] == [
         ("warning", "weights out of reach")
     ] * 2
+    assert "cannot be reached (no network)" in found.findings[1].message
     assert "--model.weights none" in found.findings[0].message
     assert "--proposer regions" in found.findings[1].message
 
