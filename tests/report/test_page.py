@@ -163,4 +163,4 @@ def test_what_is_left_out_is_said(
 
     page = _Page(write_report(tmp_path / "a.html", ReportInputs("", (run,))).read_text("utf-8"))
 
-    assert "2 pictures are left out" in " ".join(page.words)
+    assert "2 objects and images are left out" in " ".join(page.words)
