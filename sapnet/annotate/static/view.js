@@ -27,6 +27,7 @@ export class View extends EventTarget {
     this.candidate = null; // { key, mask } previewed for an object
     this.layers = []; // further drawing, for other modes: functions of (context, view)
     new ResizeObserver(() => this.resize()).observe(canvas);
+    window.addEventListener("resize", () => this.resize()); // another screen, other device pixels
     this.resize();
   }
 
