@@ -116,7 +116,7 @@ class ClickFile:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._change = self._written = 0
-        self._stamp = _stamp(path)
+        self._stamp = file_stamp(path)
 
     def record(self, name: str) -> ImageRecord:
         """The image's entry of the file."""
@@ -125,6 +125,11 @@ class ClickFile:
     def document(self, name: str) -> Document:
         """The current document of an image; empty for one without clicks."""
         return self._documents.get(name, Document())
+
+    def summary(self, name: str) -> tuple[int, bool]:
+        """How many objects an image holds, and whether it is marked as finished."""
+        document = self.document(name)
+        return len(document.objects), document.is_done
 
     def replace(self, name: str, document: Document, version: str | None) -> Document:
         """Puts a new document in place of the one with the named version, and saves the file.
@@ -190,7 +195,7 @@ class ClickFile:
         with self._writing:
             if self._written >= change:
                 return
-            if _stamp(self.path) != self._stamp:
+            if file_stamp(self.path) != self._stamp:
                 raise FileChangedError(
                     f"{self.path} was changed by another program, so this change is not saved. "
                     "Stop `sapnet annotate` and start it again to go on from the changed file."
@@ -198,7 +203,7 @@ class ClickFile:
             with self._lock:
                 content, change = self._content(), self._change
             write_json_atomic(self.path, content, indent=None)
-            self._stamp, self._written = _stamp(self.path), change
+            self._stamp, self._written = file_stamp(self.path), change
 
     def _content(self) -> dict[str, Any]:
         """The file's content: images that were in it, that hold objects, or that are done.
@@ -326,7 +331,7 @@ def _read_kept(path: Path) -> KeptKeys:
     )
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def file_stamp(path: Path) -> tuple[int, int] | None:
     """What tells one state of the file from another: time of change and size; None if absent."""
     try:
         state = path.stat()

@@ -18,6 +18,8 @@ from sapnet.annotate.guard import OwnPageOnly
 from sapnet.annotate.listing import ImageListing, ListedImage
 from sapnet.annotate.pixels import TILE_SIDE, PixelCache, num_levels
 from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.review import ReviewDesk
+from sapnet.annotate.review_routes import review_routes
 from sapnet.annotate.wire import (
     DocumentBody,
     ObjectBody,
@@ -43,14 +45,14 @@ class Workspace:
 
     Attributes:
         listing: the images.
-        file: the clicks.
+        file: the clicks, or the labels under review.
         preview: who makes candidates, None for nobody.
         mode: what the page does when it opens: "annotate", or another module of the page.
         pixels: decoded images.
     """
 
     listing: ImageListing
-    file: ClickFile
+    file: ClickFile | ReviewDesk
     preview: PreviewWorker | None = None
     mode: str = "annotate"
     pixels: PixelCache = field(default_factory=PixelCache)
@@ -82,6 +84,8 @@ def build_app(workspace: Workspace, routers: Iterable[APIRouter] = ()) -> FastAP
     app.include_router(_session_routes(workspace))
     app.include_router(_pixel_routes(workspace))
     app.include_router(_document_routes(workspace))
+    if isinstance(workspace.file, ReviewDesk):
+        app.include_router(review_routes(workspace.file))
     for router in routers:
         app.include_router(router)
     app.mount("/static", _PageFiles(directory=STATIC), name="static")
@@ -180,6 +184,8 @@ def _document_routes(workspace: Workspace) -> APIRouter:
     def write(image: str, body: DocumentBody) -> dict[str, Any]:
         """Saves a changed document; 409 if somebody else changed it meanwhile."""
         find_image(workspace, image)
+        if not isinstance(workspace.file, ClickFile):
+            raise HTTPException(405, "this page writes no clicks; it reviews labels")
         document = Document(to_clicks(workspace, image, body.objects), body.done)
         saved = workspace.file.replace(image, document, body.version)
         return {"version": saved.version, "ids": [c.annotation_id for c in saved.objects]}
@@ -208,15 +214,15 @@ def _document_routes(workspace: Workspace) -> APIRouter:
 
 
 def _image_summary(workspace: Workspace, image: ListedImage) -> dict[str, Any]:
-    document = workspace.file.document(image.name)
+    num_objects, is_done = workspace.file.summary(image.name)
     return {
         "name": image.name,
         "width": image.width,
         "height": image.height,
         "stamp": image.stamp,
         "levels": num_levels(image.width, image.height),
-        "objects": len(document.objects),
-        "done": document.is_done,
+        "objects": num_objects,
+        "done": is_done,
         "problem": image.problem,
     }
 

@@ -91,17 +91,19 @@ def from_document(document: Document) -> dict[str, Any]:
     return {
         "version": document.version,
         "done": document.is_done,
-        "objects": [
-            {
-                "id": click.annotation_id,
-                "category_id": click.category_id,
-                "points": click.points,
-                "negative_points": click.negative_points,
-                "box": click.box,
-                "mask": None if click.mask is None else rle_to_json(click.mask),
-            }
-            for click in document.objects
-        ],
+        "objects": [from_object(click) for click in document.objects],
+    }
+
+
+def from_object(click: Click) -> dict[str, Any]:
+    """An object as the page reads it."""
+    return {
+        "id": click.annotation_id,
+        "category_id": click.category_id,
+        "points": click.points,
+        "negative_points": click.negative_points,
+        "box": click.box,
+        "mask": None if click.mask is None else rle_to_json(click.mask),
     }
 
 

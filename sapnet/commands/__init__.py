@@ -14,6 +14,7 @@ from sapnet.commands import (
     points,
     predict,
     propose,
+    review,
     synthetic,
     train,
 )
@@ -24,6 +25,7 @@ COMMANDS = {
     "propose": propose.COMMAND,
     "train": train.COMMAND,
     "label": label.COMMAND,
+    "review": review.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "synthetic": synthetic.COMMAND,

@@ -7,7 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.coco_json import (
+    CocoFile,
+    Record,
+    frame_records,
+    is_number,
+    numbers,
+    read_coco,
+)
 from sapnet.data.images import ImageHeader, read_header
 from sapnet.data.orientation import orient_box, orient_mask, orient_points
 from sapnet.files import write_json_atomic
@@ -41,7 +48,11 @@ def load_clicks(path: Path | str) -> ClickSet:
         ValueError: if anything in it is missing, malformed or outside its image; the message names
             the object.
     """
-    coco = read_coco(path)
+    return clicks_of(read_coco(path))
+
+
+def clicks_of(coco: CocoFile) -> ClickSet:
+    """The clicks of a file whose frame has been read; see `load_clicks`."""
     clicks: dict[object, Click] = {}
     for annotation in coco.annotations:
         click = _click(coco, annotation)
@@ -80,21 +91,10 @@ def clicks_to_json(clicks: ClickSet, info: dict[str, Any] | None = None) -> dict
     for click in clicks.clicks:
         extra_ids = range(next_id, next_id + len(click.points) - 1)
         next_id = extra_ids.stop
-        annotations.extend(_annotations(click, extra_ids))
+        annotations.extend(click_annotations(click, extra_ids))
     return {
         "info": info or {},
-        "images": [
-            {
-                "id": image.image_id,
-                "file_name": image.file_name,
-                "width": image.width,
-                "height": image.height,
-            }
-            for image in clicks.images
-        ],
-        "categories": [
-            {"id": category.category_id, "name": category.name} for category in clicks.categories
-        ],
+        **frame_records(clicks.images, clicks.categories),
         "annotations": annotations,
     }
 
@@ -273,8 +273,16 @@ def _merge(coco: CocoFile, annotation: Record, first: Click, further: Click) -> 
     )
 
 
-def _annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
-    """The annotations of one object: one per point, joined by an object id where several."""
+def click_annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
+    """The annotations of one object: one per point, joined by an object id where several.
+
+    Args:
+        click: the object.
+        extra_ids: an unused annotation id for each point after the first.
+
+    Returns:
+        The object's own annotation, then one for each further point.
+    """
     first: Record = {
         "id": click.annotation_id,
         "image_id": click.image_id,

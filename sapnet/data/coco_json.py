@@ -29,6 +29,7 @@ class CocoFile:
         categories: by category id, ascending; a category's place is its label.
         annotations: as they are in the file; `id`, `image_id` and `category_id` are checked.
         image_of_id: the images by their id.
+        further: the file's other keys, not checked.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class CocoFile:
     categories: tuple[Category, ...]
     annotations: tuple[Record, ...]
     image_of_id: dict[int, ImageRecord] = field(repr=False)
+    further: Record = field(default_factory=dict, repr=False)
 
     def problem(self, annotation: Record, message: str) -> ValueError:
         """The error for one annotation, to be raised by the caller."""
@@ -68,7 +70,9 @@ def read_coco(path: Path | str) -> CocoFile:
     _check_unique(path, "annotation", (_integer(path, "annotations", a, "id") for a in annotations))
     image_of_id = {image.image_id: image for image in images}
     ordered = tuple(sorted(categories, key=lambda category: category.category_id))
-    coco = CocoFile(path, images, ordered, annotations, image_of_id)
+    sections = ("images", "categories", "annotations")
+    further = {key: value for key, value in content.items() if key not in sections}
+    coco = CocoFile(path, images, ordered, annotations, image_of_id, further)
     _check_references(coco)
     return coco
 
@@ -84,6 +88,26 @@ def label_of_category(categories: Iterable[Category]) -> dict[int, int]:
     """
     ids = sorted(category.category_id for category in categories)
     return {category_id: label for label, category_id in enumerate(ids)}
+
+
+def frame_records(
+    images: Iterable[ImageRecord], categories: Iterable[Category]
+) -> dict[str, list[Record]]:
+    """The sections `images` and `categories` of a COCO-style file."""
+    return {
+        "images": [
+            {
+                "id": image.image_id,
+                "file_name": image.file_name,
+                "width": image.width,
+                "height": image.height,
+            }
+            for image in images
+        ],
+        "categories": [
+            {"id": category.category_id, "name": category.name} for category in categories
+        ],
+    }
 
 
 def is_number(value: object) -> bool:

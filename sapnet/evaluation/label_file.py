@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.data.coco_json import CocoFile, Record, numbers, read_coco
+from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
 from sapnet.geometry.rle import to_rle
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Label:
         category_id: id of its category.
         rle: the chosen mask.
         score: its selection score.
+        uncertainty: in [0, 1], higher where it is more likely wrong; None where the file has none.
         point: (x, y) of the click, where the file says so.
         candidates: what it was chosen from, where the file says so.
     """
@@ -57,6 +58,7 @@ class Label:
     score: float
     point: tuple[float, float] | None
     candidates: Candidates | None
+    uncertainty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def _read_label(coco: CocoFile, record: Record) -> Label:
             score=float(record["score"]),
             point=_read_point(coco, record),
             candidates=_read_candidates(record.get("candidates"), image),
+            uncertainty=_read_uncertainty(coco, record),
         )
     except KeyError as error:
         raise coco.problem(
@@ -117,6 +120,19 @@ def _read_point(coco: CocoFile, record: Record) -> tuple[float, float] | None:
         return None
     x, y = numbers(coco, record, "point", 2)
     return x, y
+
+
+def _read_uncertainty(coco: CocoFile, record: Record) -> float | None:
+    value = record.get("uncertainty")
+    if value is None:
+        return None
+    if not is_number(value) or not 0 <= value <= 1:
+        raise coco.problem(
+            record,
+            f"expected 'uncertainty' as a number in [0, 1], found {value!r}. Write the file with "
+            "`sapnet label`.",
+        )
+    return float(value)
 
 
 def _read_candidates(found: Record | None, image: ImageRecord) -> Candidates | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,8 @@ class Proposer(Protocol):
 
         Args:
             image: (H, W, 3) uint8 RGB, upright.
-            clicks: all N clicks of that image, original frame; a click may carry a box.
+            clicks: all N clicks of that image whose mask is not known, original frame; a click may
+                carry a box.
 
         Returns:
             N bags of proposals, in the order of the clicks; an object may have any number of
@@ -49,6 +50,7 @@ class Proposer(Protocol):
         ...
 
 
+@runtime_checkable
 class StagedProposer(Proposer, Protocol):
     """A proposer whose work on the image can be kept while clicks come one by one."""
 

@@ -32,7 +32,11 @@ export async function request(path, { method = "GET", query = {}, body, signal, 
 }
 
 export const loadSession = () => request("/api/session");
-export const loadDocument = (image) => request("/api/document", { query: { image } });
+export const loadDocument = (image) => request(documentPath, { query: { image } });
+
+// Other modes keep documents of their own; they are loaded and saved alike.
+let documentPath = "/api/document";
+export function keepDocumentsAt(path) { documentPath = path; }
 
 export function prepareImage(image) {
   return request("/api/prepare", { method: "POST", query: { image, client } });
@@ -93,7 +97,7 @@ export class Saver extends EventTarget {
     const sent = held.snapshot();
     try {
       const body = { ...sent.body, version: overwrite ? null : held.version };
-      const answer = await request("/api/document", {
+      const answer = await request(documentPath, {
         method: "PUT", query: { image: name }, body,
         keepalive: keepalive && JSON.stringify(body).length < KEEPALIVE_LIMIT,
       });

@@ -20,6 +20,7 @@ const element = (id) => document.getElementById(id);
 class App {
   constructor(session) {
     this.session = session;
+    this.mode = null; // another mode's way to step, place, move, remove, undo and redo
     this.store = new Store(session);
     this.places = new Map(session.categories.map(({ id }, place) => [id, place]));
     this.view = new View(element("canvas"), this.store, (id) => this.colorOf(id));
@@ -60,7 +61,7 @@ class App {
     });
     const clicks = {
       previous: () => this.step(-1), next: () => this.step(1), done: () => this.toggleDone(),
-      undo: () => this.undo(), redo: () => this.redo(), delete: () => store.deletePoint(),
+      undo: () => this.undo(), redo: () => this.redo(), delete: () => this.remove(),
       "zoom-in": () => view.zoomAt(view.zoom * 1.4), "zoom-out": () => view.zoomAt(view.zoom / 1.4),
       "zoom-fit": () => view.fit(), "toggle-list": () => this.toggleList(),
     };
@@ -99,6 +100,10 @@ class App {
   }
 
   step(by) {
+    if (this.mode) {
+      this.mode.step(by);
+      return;
+    }
     const place = this.list.neighbour(by);
     if (place < 0) this.toast(by > 0 ? "Last image of the list" : "First image of the list");
     else this.open(place);
@@ -175,6 +180,7 @@ class App {
 
   // Places a point; says whether it did. `kind` is new, add or negative.
   place(kind, point) {
+    if (this.mode) return this.mode.place(kind, point);
     const { store } = this;
     if (!store.held || store.image.problem) return false;
     if (kind === "new" || (kind === "add" && !store.selectedObject)) store.addObject(point);
@@ -214,8 +220,25 @@ class App {
     this.announce(this.nameOf(this.store.category));
   }
 
-  undo() { if (!this.store.undo()) this.toast("Nothing to undo"); }
-  redo() { if (!this.store.redo()) this.toast("Nothing to redo"); }
+  movePoint(selected, point, options) {
+    (this.mode || this.store).movePoint(selected, point, options);
+  }
+
+  remove() {
+    if (this.mode) this.mode.remove();
+    else this.store.deletePoint();
+  }
+
+  undo() {
+    if (this.mode) this.mode.undo();
+    else if (!this.store.undo()) this.toast("Nothing to undo");
+  }
+
+  redo() {
+    if (this.mode) this.mode.redo();
+    else if (!this.store.redo()) this.toast("Nothing to redo");
+  }
+
   pin() { this.toast(this.preview.pin()); }
 
   setTool(tool) {

@@ -115,7 +115,7 @@ export class Pointer {
     this.view.moving = null;
     this.view.canvas.classList.remove("panning");
     if (gesture && moving) {
-      this.store.movePoint(moving.selected, moving.point, { merge: gesture.isMerged });
+      this.actions.movePoint(moving.selected, moving.point, { merge: gesture.isMerged });
     }
     this.view.invalidate();
   }

@@ -11,6 +11,7 @@ export class Preview extends EventTarget {
     this.store = store;
     this.view = view;
     this.isOn = Boolean(store.session.proposer);
+    this.source = null; // another mode's candidates: takes the selected object, says whether it has any
     this.clear();
     store.addEventListener("image", () => this.clear());
     store.addEventListener("objects", () => this.update());
@@ -34,6 +35,7 @@ export class Preview extends EventTarget {
 
   update({ force = false } = {}) {
     const object = this.store.selectedObject;
+    if (object && !force && this.source && this.source(object)) return;
     if (!this.isOn || !object || (object.mask && !force && this.key !== object.key)) {
       this.clear();
       return;

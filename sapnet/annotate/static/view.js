@@ -25,6 +25,7 @@ export class View extends EventTarget {
     this.crosshair = null; // image position, while the keyboard is used
     this.moving = null; // { selected, point } while a point is dragged
     this.candidate = null; // { key, mask } previewed for an object
+    this.hasMask = () => true; // whether an object's mask is drawn; other modes choose
     this.layers = []; // further drawing, for other modes: functions of (context, view)
     new ResizeObserver(() => this.resize()).observe(canvas);
     window.addEventListener("resize", () => this.resize()); // another screen, other device pixels
@@ -171,7 +172,7 @@ export class View extends EventTarget {
     for (const object of this.store.objects) {
       const isPreviewed = this.candidate && this.candidate.key === object.key;
       const mask = isPreviewed ? this.candidate.mask : object.mask;
-      if (mask) drawMask(context, this.image, mask, this.colorOf(object.category_id));
+      if (mask && this.hasMask(object)) drawMask(context, this.image, mask, this.colorOf(object.category_id));
     }
   }
 
