@@ -7,6 +7,7 @@ import { classColor } from "./colors.js";
 import { setUpClassFinder, setUpConflict, setUpHelp, setUpTheme } from "./dialogs.js";
 import { Keys } from "./keys.js";
 import { ImageList } from "./list.js";
+import { maskBox } from "./masks.js";
 import { Panel } from "./panel.js";
 import { Pointer } from "./pointer.js";
 import { Preview } from "./preview.js";
@@ -35,6 +36,8 @@ class App {
 
   colorOf(id) { return classColor(this.places.get(id)); }
   nameOf(id) { return this.store.categories[this.places.get(id)].name; }
+
+  maskBox(mask) { return maskBox(mask); }
 
   describe({ points, negative_points, mask }) {
     const parts = [];
