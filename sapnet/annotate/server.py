@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
-from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -78,7 +77,6 @@ def build_app(workspace: Workspace, routers: Iterable[APIRouter] = ()) -> FastAP
             workspace.preview.close()
 
     app = FastAPI(title="sapnet annotate", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(GZipMiddleware, minimum_size=2000)
     app.add_middleware(OwnPageOnly)
     app.add_exception_handler(VersionConflictError, _conflict)
     for kind, status in ((ValueError, 422), (OSError, 500)):

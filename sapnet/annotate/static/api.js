@@ -2,6 +2,7 @@
 
 const client = crypto.randomUUID ? crypto.randomUUID() : `tab-${Math.random().toString(36).slice(2)}`;
 const SAVE_DELAY = 120; // ms: a burst of clicks becomes one request
+const KEEPALIVE_LIMIT = 60000; // characters: browsers take 64 kB from a page that is going away
 const RETRY_DELAYS = [1000, 2000, 5000, 10000]; // ms, the last one again and again
 
 export class ServerError extends Error {
@@ -59,7 +60,7 @@ export class Saver extends EventTarget {
     this.state = "saved";
     window.addEventListener("pagehide", () => this.flush());
     window.addEventListener("beforeunload", (event) => {
-      if (this.state === "failed") event.preventDefault();
+      if (!this.flush()) event.preventDefault(); // the browser asks whether to leave
     });
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "hidden") this.flush();
@@ -72,12 +73,16 @@ export class Saver extends EventTarget {
     if (this.state !== "failed") this.report("saving");
   }
 
-  // Sends what waits at once; the page may be going away.
+  // Sends what waits at once, as the page may be going away; false if something could be lost.
   flush() {
+    let isSafe = this.state !== "failed";
     for (const [name, timer] of this.waiting) {
+      const { body } = this.store.documents.get(name).snapshot();
+      isSafe &&= !this.running.has(name) && JSON.stringify(body).length < KEEPALIVE_LIMIT;
       clearTimeout(timer);
       this.save(name, { keepalive: true });
     }
+    return isSafe;
   }
 
   async save(name, { overwrite = false, keepalive = false } = {}) {
@@ -94,8 +99,7 @@ export class Saver extends EventTarget {
       const body = { ...sent.body, version: overwrite ? null : held.version };
       const answer = await request(documentPath, {
         method: "PUT", query: { image: name }, body,
-        // Browsers take at most 64 kB from a page that is going away.
-        keepalive: keepalive && JSON.stringify(body).length < 60000,
+        keepalive: keepalive && JSON.stringify(body).length < KEEPALIVE_LIMIT,
       });
       held.markSaved(sent, answer);
       this.failures = 0;

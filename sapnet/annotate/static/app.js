@@ -7,7 +7,7 @@ import { classColor } from "./colors.js";
 import { setUpClassFinder, setUpConflict, setUpHelp, setUpTheme } from "./dialogs.js";
 import { Keys } from "./keys.js";
 import { ImageList } from "./list.js";
-import { maskLayer } from "./masks.js";
+import { maskBox } from "./masks.js";
 import { Panel } from "./panel.js";
 import { Pointer } from "./pointer.js";
 import { Preview } from "./preview.js";
@@ -29,14 +29,15 @@ class App {
     this.pointer = new Pointer(this.view, this.store, this);
     this.keys = new Keys(this.pointer);
     this.saver = new Saver(this.store);
-    this.list = new ImageList(this.store, (place) => this.open(place));
+    this.list = new ImageList(this);
     this.panel = new Panel(this);
     this.connect();
   }
 
   colorOf(id) { return classColor(this.places.get(id)); }
   nameOf(id) { return this.store.categories[this.places.get(id)].name; }
-  maskBox(mask) { return (maskLayer(mask, "#000000") || {}).box; }
+
+  maskBox(mask) { return maskBox(mask); }
 
   describe({ points, negative_points, mask }) {
     const parts = [];
@@ -71,6 +72,11 @@ class App {
     for (const button of element("tools").querySelectorAll("[data-tool]")) {
       button.addEventListener("click", () => this.setTool(button.dataset.tool));
     }
+    // After a button was used by mouse, keys go on working on the image.
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (event.detail && button && !button.closest("dialog")) this.focusCanvas();
+    });
     // A tab that comes back shows what was saved elsewhere meanwhile.
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.refresh();
@@ -83,8 +89,10 @@ class App {
     if (place < 0 || place >= this.store.images.length) return;
     this.wanted = place;
     const image = this.store.images[place];
-    if (this.store.documents.has(image.name)) this.store.show(place);
-    else {
+    if (this.store.documents.has(image.name)) {
+      this.store.show(place);
+      this.refresh();
+    } else {
       try {
         const answer = await loadDocument(image.name);
         if (this.wanted === place) this.store.show(place, answer);
@@ -131,7 +139,11 @@ class App {
       for (let i = 0; i < Math.abs(step) && at >= 0; i++) at = this.list.neighbour(sign, at);
       return this.store.images[at];
     }).filter(Boolean);
-    for (const image of neighbours) this.view.tiles.prefetch(image);
+    for (const image of neighbours) {
+      this.view.tiles.prefetch(image);
+      if (this.store.documents.has(image.name)) continue;
+      loadDocument(image.name).then((answer) => this.store.hold(image.name, answer)).catch(() => {});
+    }
     if (!this.session.proposer) return;
     for (const image of [this.store.image, neighbours[0]]) {
       if (!image || image.problem || place !== this.store.place) return;
@@ -237,6 +249,11 @@ class App {
     for (const button of element("tools").querySelectorAll("[data-tool]")) {
       button.setAttribute("aria-checked", String(button.dataset.tool === tool));
     }
+  }
+
+  focusCanvas() {
+    this.view.canvas.dataset.used = "pointer";
+    this.view.canvas.focus({ preventScroll: true });
   }
 
   // --- messages ---

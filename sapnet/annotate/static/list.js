@@ -5,14 +5,18 @@ const AHEAD = 4; // rows kept ready above and below
 const SETTLE = 90; // ms of calm before thumbnails are asked for
 
 export class ImageList {
-  constructor(store, open) {
-    Object.assign(this, { store, open, shown: [], rows: new Map() });
+  constructor(app) {
+    const { store } = app;
+    Object.assign(this, { app, store, shown: [], rows: new Map() });
     this.box = document.getElementById("list");
     this.inner = document.getElementById("list-inner");
     this.filter = document.getElementById("filter");
     this.find = document.getElementById("find");
     this.box.addEventListener("scroll", () => this.render(), { passive: true });
-    this.filter.addEventListener("change", () => this.refilter());
+    this.filter.addEventListener("change", () => {
+      this.refilter();
+      if (!this.filter.matches(":focus-visible")) app.focusCanvas(); // chosen by mouse
+    });
     this.find.addEventListener("input", () => this.refilter());
     new ResizeObserver(() => this.render()).observe(this.box);
     store.addEventListener("images", () => this.update());
@@ -110,7 +114,7 @@ export class ImageList {
     row.className = "list-row";
     row.innerHTML = '<span class="thumb"><img alt="" decoding="async"></span><span class="list-text">'
       + '<span class="list-name" translate="no"></span><span class="list-note"></span></span><span class="mark"></span>';
-    row.addEventListener("click", () => this.open(place));
+    row.addEventListener("click", () => this.app.open(place));
     this.fill(row, place);
     this.inner.append(row);
     this.rows.set(place, row);

@@ -2,6 +2,7 @@
 
 const LAYER_SIDE = 1024; // pixels: larger masks are drawn from every second, third... pixel
 const FILL = 88; // opacity of the inside, of 255
+const boxes = new WeakMap(); // mask -> box or null
 const layers = new WeakMap(); // mask -> { color, layer }
 
 // Lengths of alternating runs, background first, down the columns (COCO's compressed form).
@@ -60,7 +61,17 @@ function sample(runs, height, [x1, y1, x2, y2], step) {
   return { columns, rows, values };
 }
 
-// The mask as a picture: { canvas, box } with box [x1, y1, x2, y2] in shares of the image's sides.
+// Tight box [x1, y1, x2, y2] in shares of the image's sides, or null for an empty mask.
+export function maskBox(mask) {
+  if (!boxes.has(mask)) {
+    const [height, width] = mask.size;
+    const box = bounds(decodeCounts(mask.counts), height);
+    boxes.set(mask, box && [box[0] / width, box[1] / height, box[2] / width, box[3] / height]);
+  }
+  return boxes.get(mask);
+}
+
+// The mask as a picture: { canvas, box }, its box as that of `maskBox`; null for an empty mask.
 export function maskLayer(mask, color) {
   const known = layers.get(mask);
   if (known && known.color === color) return known.layer;

@@ -1,6 +1,7 @@
 // The side panel: classes, objects of the image, candidate masks.
 
 import { drawMask } from "./draw.js";
+import { maskBox } from "./masks.js";
 
 const TILE = 64; // CSS pixels of a candidate's picture
 const SURROUND = 0.06; // of the masks' extent, shown around them
@@ -162,7 +163,7 @@ export class Panel {
   extent(candidates, object, image) {
     let [x1, y1, x2, y2] = [...object.points[0], ...object.points[0]];
     for (const { mask } of candidates) {
-      const box = this.app.maskBox(mask);
+      const box = maskBox(mask);
       if (!box) continue;
       x1 = Math.min(x1, box[0] * image.width);
       y1 = Math.min(y1, box[1] * image.height);

@@ -50,13 +50,14 @@ export class Pointer {
       this.gesture = { kind: "pan", position };
       this.view.canvas.classList.add("panning");
     } else if (event.button === 0 || event.button === 2) {
-      this.press(position, this.kindOf(event), HIT_RADIUS, event.button);
+      const isGrab = event.button === 0 && !event.altKey;
+      this.press(position, this.kindOf(event), isGrab ? HIT_RADIUS : 0);
     }
   }
 
   // Grabs the point under the position, or places one that can be dragged on at once.
-  press(position, kind, radius, button = 0) {
-    const found = button === 2 ? null : this.view.hit(position, radius);
+  press(position, kind, radius) {
+    const found = radius ? this.view.hit(position, radius) : null;
     const start = { position, isMerged: !found, hasMoved: false };
     if (found) {
       this.store.select(found);

@@ -76,9 +76,13 @@ export class Store extends EventTarget {
     return this.selected ? this.objects.find((object) => object.key === this.selected.key) : undefined;
   }
 
-  show(place, answer) {
-    const { name } = this.images[place];
+  // Keeps the server's answer unless the document is held already, perhaps changed.
+  hold(name, answer) {
     if (!this.documents.has(name)) this.documents.set(name, new HeldDocument(answer));
+  }
+
+  show(place, answer) {
+    if (answer) this.hold(this.images[place].name, answer);
     this.place = place;
     this.selected = null;
     this.refresh();

@@ -28,6 +28,7 @@ export class View extends EventTarget {
     this.hasMask = () => true; // whether an object's mask is drawn; other modes choose
     this.layers = []; // further drawing, for other modes: functions of (context, view)
     new ResizeObserver(() => this.resize()).observe(canvas);
+    window.addEventListener("resize", () => this.resize()); // another screen, other device pixels
     this.resize();
   }
 
