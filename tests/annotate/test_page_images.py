@@ -73,7 +73,7 @@ def test_arrows_filter_progress_and_unreadable_images(
         assert page.is_hidden("#problem")
         driver.ready()
         driver.click(20, 20)
-        assert page.inner_text("#progress-text") == "1 / 2 images"
+        assert page.inner_text("#progress-text") == "1 of 2 annotated"
         assert page.inner_text("#object-total") == "1 object"
         page.select_option("#filter", "unannotated")
         rows = page.locator(".list-row:not([hidden])")

@@ -42,7 +42,7 @@ class App {
   describe({ points, negative_points, mask }) {
     const parts = [];
     if (points.length > 1) parts.push(`${points.length} points`);
-    if (negative_points.length) parts.push(`${negative_points.length} not`);
+    if (negative_points.length) parts.push(`${negative_points.length} negative`);
     if (mask) parts.push("mask");
     return parts.join(", ");
   }

@@ -60,6 +60,10 @@ export function bindKeys(app, { findClass, showHelp }) {
     ["+ =", "Zoom in", () => view.zoomAt(view.zoom * ZOOM_STEP, focus(view)), "+"],
     ["-", "Zoom out", () => view.zoomAt(view.zoom / ZOOM_STEP, focus(view))],
     ["0", "Fit the image", () => view.fit()],
+    ["h", "Hide or show the points", () => {
+      view.hidesMarks = !view.hidesMarks;
+      view.invalidate();
+    }],
   ]);
   keys.add("Without a mouse", [
     ["shift+ArrowLeft shift+ArrowRight shift+ArrowUp shift+ArrowDown", "Move the crosshair; zoom in for finer steps",

@@ -82,7 +82,7 @@ export class ImageList {
       readable += image.problem ? 0 : 1;
       annotated += !image.problem && (image.objects || image.done) ? 1 : 0;
     }
-    document.getElementById("progress-text").textContent = `${annotated} / ${readable} images`;
+    document.getElementById("progress-text").textContent = `${annotated} of ${readable} annotated`;
     document.getElementById("object-total").textContent = `${objects} ${objects === 1 ? "object" : "objects"}`;
     document.getElementById("progress").value = readable ? annotated / readable : 0;
     for (const [place, row] of this.rows) this.fill(row, place);

@@ -4,7 +4,8 @@ import { drawMask } from "./draw.js";
 import { maskBox } from "./masks.js";
 
 const TILE = 64; // CSS pixels of a candidate's picture
-const SURROUND = 0.06; // of the masks' extent, shown around them
+const SURROUND = 0.2; // of a mask's extent, shown around it
+const LEAST_SHARE = 0.3; // of the largest candidate's extent: sizes can be told apart
 
 const element = (id) => document.getElementById(id);
 
@@ -146,31 +147,29 @@ export class Panel {
     canvas.width = canvas.height = Math.round(TILE * ratio);
     const context = canvas.getContext("2d");
     const { image } = store;
-    const side = app.view.width ? this.extent(preview.candidates, object, image) : null;
-    if (side) {
-      const [x, y, size] = side;
-      const scale = canvas.width / size;
-      context.setTransform(scale, 0, 0, scale, -x * scale, -y * scale);
-      app.view.tiles.draw(context, image, [x, y, x + size, y + size], scale);
-      drawMask(context, image, candidate.mask, app.colorOf(object.category_id));
-    }
+    const [x, y, size] = this.extent(candidate, object, image);
+    const scale = canvas.width / size;
+    context.setTransform(scale, 0, 0, scale, -x * scale, -y * scale);
+    app.view.tiles.draw(context, image, [x, y, x + size, y + size], scale);
+    drawMask(context, image, candidate.mask, app.colorOf(object.category_id));
     tile.append(canvas, make("span", "numeric", score));
     tile.addEventListener("click", () => preview.choose(place));
     return tile;
   }
 
-  // A square that holds all candidates: [x, y, side] in image pixels.
-  extent(candidates, object, image) {
-    let [x1, y1, x2, y2] = [...object.points[0], ...object.points[0]];
-    for (const { mask } of candidates) {
-      const box = maskBox(mask);
-      if (!box) continue;
-      x1 = Math.min(x1, box[0] * image.width);
-      y1 = Math.min(y1, box[1] * image.height);
-      x2 = Math.max(x2, box[2] * image.width);
-      y2 = Math.max(y2, box[3] * image.height);
-    }
-    const size = Math.max(x2 - x1, y2 - y1, 16) * (1 + 2 * SURROUND);
+  // A square that holds a candidate and the click: [x, y, side] in image pixels.
+  extent(candidate, object, { width, height }) {
+    const [px, py] = object.points[0];
+    const pixels = ({ mask }) => {
+      const [x1, y1, x2, y2] = maskBox(mask) || [1, 1, 0, 0];
+      return x2 < x1 ? [px, py, px, py] : [x1 * width, y1 * height, x2 * width, y2 * height];
+    };
+    const side = ([x1, y1, x2, y2]) => Math.max(x2 - x1, y2 - y1);
+    const largest = Math.max(...this.preview.candidates.map((other) => side(pixels(other))));
+    const own = pixels(candidate);
+    const [x1, y1] = [Math.min(own[0], px), Math.min(own[1], py)];
+    const [x2, y2] = [Math.max(own[2], px), Math.max(own[3], py)];
+    const size = Math.max(side([x1, y1, x2, y2]), LEAST_SHARE * largest, 16) * (1 + 2 * SURROUND);
     return [(x1 + x2 - size) / 2, (y1 + y2 - size) / 2, size];
   }
 }

@@ -24,6 +24,7 @@ export class View extends EventTarget {
     this.isFitted = true;
     this.crosshair = null; // image position, while the keyboard is used
     this.moving = null; // { selected, point } while a point is dragged
+    this.hidesMarks = false; // to see what is under the points
     this.candidate = null; // { key, mask } previewed for an object
     this.hasMask = () => true; // whether an object's mask is drawn; other modes choose
     this.layers = []; // further drawing, for other modes: functions of (context, view)
@@ -163,7 +164,7 @@ export class View extends EventTarget {
     this.drawMasks(context);
     context.restore();
     context.setTransform(sx, 0, 0, sy, 0, 0);
-    this.drawMarks(context);
+    if (!this.hidesMarks) this.drawMarks(context);
     for (const layer of this.layers) layer(context, this);
     this.dispatchEvent(new CustomEvent("drawn"));
   }
