@@ -27,6 +27,10 @@ def open_review(cfg: ReviewConfig) -> tuple[Workspace, ReviewDesk]:
     if not cfg.labels.is_file():
         _write_labels(cfg)
     desk = open_desk(cfg.labels, cfg.proposals, cfg.corrections_file)
+    if not desk.queue():
+        raise ValueError(
+            f"{cfg.labels}: expected labels to review, found none, or only masks that were given"
+        )
     listing = _list_labelled(cfg, desk)
     return Workspace(
         listing, desk, build_reviewer_preview(cfg, desk.store.manifest), "review"

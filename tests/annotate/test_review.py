@@ -138,6 +138,12 @@ def test_missing_labels_need_a_run(files: ReviewSet) -> None:
         open_review(files.config(proposer="none"))
 
 
+def test_nothing_to_review(tmp_path: Path) -> None:
+    files = make_review_set(tmp_path, given=(1, 2, 3))
+    with pytest.raises(ValueError, match=r"labels\.json: expected labels to review, found none"):
+        open_review(files.config(proposer="none"))
+
+
 @pytest.fixture
 def client(files: ReviewSet) -> TestClient:
     workspace = open_review(files.config(proposer="none"))[0]
