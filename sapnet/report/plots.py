@@ -144,6 +144,7 @@ def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str
             )
         _name_axes(axes, names)
         axes.margins(x=0.01)
+        axes.yaxis.get_major_locator().set_params(integer=True)  # bars count things
         if others:
             axes.legend(frameon=False, loc="best")
 
