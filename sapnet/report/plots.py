@@ -128,6 +128,8 @@ def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str
         names: of the axes.
     """
 
+    from matplotlib.ticker import MaxNLocator
+
     def draw(axes: Axes) -> None:
         first, *others = lines
         axes.stairs(
@@ -144,7 +146,7 @@ def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str
             )
         _name_axes(axes, names)
         axes.margins(x=0.01)
-        axes.yaxis.get_major_locator().set_params(integer=True)  # bars count things
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))  # bars count things
         if others:
             axes.legend(frameon=False, loc="best")
 
