@@ -127,7 +127,6 @@ def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str
         lines: heights (T,) as `y`.
         names: of the axes.
     """
-
     from matplotlib.ticker import MaxNLocator
 
     def draw(axes: Axes) -> None:
