@@ -49,6 +49,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument("--proposals", type=Path | None, help="store written by sapnet propose")
     parser.add_argument(
+        "--corrections",
+        type=Path | None,
+        help="written by sapnet review: its masks stay as they are, deleted objects are left out",
+    )
+    parser.add_argument(
         "--masks", type=Path | None, help="COCO instance json, for --supervision masks"
     )
     parser.add_argument("--out", type=Path, required=True, help="run folder; resumed if it exists")
@@ -80,6 +85,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
             images=args.images,
             out=args.out,
             proposals=args.proposals,
+            corrections=args.corrections,
             masks=args.masks,
             truth=args.truth,
             val_images=args.val.images,

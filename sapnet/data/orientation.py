@@ -76,3 +76,20 @@ def orient_box(
     corners = orient_points([box[:2], box[2:]], stored_size, orientation)
     (x1, y1), (x2, y2) = corners.min(0).tolist(), corners.max(0).tolist()
     return x1, y1, x2, y2
+
+
+def orient_mask(mask: np.ndarray, orientation: int) -> np.ndarray:
+    """A mask of the stored frame in the upright frame.
+
+    Args:
+        mask: (H, W) of the stored pixels.
+        orientation: EXIF orientation, 1..8.
+
+    Returns:
+        The turned mask, of the upright image's height and width; a view.
+    """
+    if orientation in _MIRRORS_X:
+        mask = mask[:, ::-1]
+    if orientation in _MIRRORS_Y:
+        mask = mask[::-1]
+    return mask.T if orientation in _SWAPS_AXES else mask

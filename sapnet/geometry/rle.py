@@ -130,6 +130,11 @@ def to_rle(segmentation: Any, height: int, width: int) -> RLE:  # noqa: ANN401  
     return _normalise(mask_api.merge(parts))
 
 
+def rle_to_json(rle: RLE) -> dict[str, Any]:
+    """Run lengths as JSON takes them: counts as text."""
+    return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
+
+
 def _is_polygons(segmentation: object) -> bool:
     return (
         isinstance(segmentation, list)

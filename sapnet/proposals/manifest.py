@@ -13,7 +13,7 @@ from typing import Any
 from sapnet import __version__
 from sapnet.files import write_json_atomic
 from sapnet.proposals.proposer import JSON, Proposer
-from sapnet.structures import Category, ClickSet
+from sapnet.structures import Category, Click, ClickSet, ImageRecord
 
 FORMAT_VERSION = 1
 """Raised when an older sapnet could no longer read what is written."""
@@ -71,8 +71,13 @@ def fingerprint(clicks: ClickSet) -> str:
     digest = hashlib.sha256()
     for part in (clicks.images, clicks.categories, clicks.clicks):
         for entry in part:
-            digest.update(repr(tuple(vars(entry).values())).encode())
+            digest.update(repr(_values(entry)).encode())
     return digest.hexdigest()
+
+
+def _values(entry: ImageRecord | Category | Click) -> tuple[object, ...]:
+    """An entry's values; a mask counts only where there is one, as in stores made before masks."""
+    return tuple(v for key, v in vars(entry).items() if key != "mask" or v is not None)
 
 
 def load_manifest(store: Path) -> Manifest:

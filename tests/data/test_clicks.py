@@ -8,10 +8,24 @@ import pytest
 from PIL import Image, ImageOps
 
 from sapnet.data.clicks import check_images, load_clicks, save_clicks
-from sapnet.structures import Category, Click, ClickSet, ImageRecord
+from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json
+from sapnet.structures import RLE, Category, Click, ClickSet, ImageRecord
 
 Content = dict[str, Any]
 Write = Callable[[Content], Path]
+
+
+@pytest.fixture
+def content(content: Content) -> Content:
+    """A file of clicks alone, without masks."""
+    del content["annotations"][0]["segmentation"]
+    return content
+
+
+def rectangle(x1: int, y1: int, x2: int, y2: int, *, height: int, width: int) -> RLE:
+    mask = np.zeros((1, height, width), np.uint8)
+    mask[0, y1:y2, x1:x2] = 1
+    return encode_masks(mask)[0]
 
 
 def test_one_point(write_json: Write, content: Content) -> None:
@@ -25,6 +39,43 @@ def test_optional_keys(write_json: Write, content: Content) -> None:
     (click,) = load_clicks(write_json(content)).clicks
     assert click.negative_points == ((1.0, 2.0), (3.5, 4.0))
     assert click.box == (600.0, 0.0, 640.0, 10.0)  # clipped to the image
+
+
+@pytest.mark.parametrize("form", ["polygons", "uncompressed", "compressed"])
+def test_known_masks(write_json: Write, content: Content, form: str) -> None:
+    rle = rectangle(10, 20, 14, 26, height=480, width=640)
+    runs = [10 * 480 + 20, *[6, 474] * 3, 6, 454 + 480 * (640 - 14)]
+    content["annotations"][0]["segmentation"] = {
+        "polygons": [[10, 20, 14, 20, 14, 26, 10, 26]],
+        "uncompressed": {"size": [480, 640], "counts": runs},
+        "compressed": rle_to_json(rle),
+    }[form]
+    (click,) = load_clicks(write_json(content)).clicks
+    assert click.mask == rle
+
+
+def test_no_mask_as_many_tools_write_it(write_json: Write, content: Content) -> None:
+    content["annotations"][0] |= {"segmentation": [], "iscrowd": 0}
+    assert load_clicks(write_json(content)).clicks[0].mask is None
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "iscrowd", "message"),
+    [
+        ([[1, 2, 3, 4]], 0, "expected a segmentation as polygons of at least 3 points"),
+        ([[700, 20, 710, 20, 710, 30]], 0, r"some pixels inside a\.jpg \(640 x 480 px\)"),
+        ({"size": [640, 480], "counts": "P137"}, 0, r"run lengths of size \[480, 640\]"),
+        ({"size": [480, 640], "counts": "P137"}, 0, "decoded 42 pixels but expected 307200"),
+        ({"size": [480, 640], "counts": [5, 6]}, 0, "cover 307200 pixels, found 11"),
+        ([[1, 2, 8, 2, 8, 9]], 1, "found iscrowd = 1, which marks a region of many"),
+    ],
+)
+def test_malformed_masks(
+    write_json: Write, content: Content, segmentation: object, iscrowd: int, message: str
+) -> None:
+    content["annotations"][0] |= {"segmentation": segmentation, "iscrowd": iscrowd}
+    with pytest.raises(ValueError, match=rf"object 17 \(image 5\): .*{message}.*'segmentation'"):
+        load_clicks(write_json(content))
 
 
 def test_no_clicks_at_all(write_json: Write, content: Content) -> None:
@@ -106,6 +157,7 @@ def test_saved_clicks_are_read_again(tmp_path: Path) -> None:
             Click(17, 5, 7, ((1.5, 2.5), (3.5, 4.5), (8.25, 9.0)), ((0.5, 0.5),), (1, 2, 3, 5)),
             Click(2, 6, 3, ((19.999, 9.999),)),
             Click(30, 5, 3, ((1.5, 2.5), (7.5, 7.5))),
+            Click(31, 6, 3, ((1.5, 2.5),), mask=rectangle(1, 2, 5, 9, height=10, width=20)),
         ),
     )
     path = save_clicks(tmp_path / "new" / "clicks.json", clicks, {"seed": 0})
@@ -129,7 +181,9 @@ def turned_file(folder: Path, orientation: int, height: int = 3, width: int = 5)
 
 
 def click_set(width: int, height: int, x: float, y: float) -> ClickSet:
-    click = Click(1, 5, 3, ((x, y),), ((x, y),), (x - 0.5, y - 0.5, x + 0.5, y + 0.5))
+    box = (x - 0.5, y - 0.5, x + 0.5, y + 0.5)
+    mask = rectangle(*map(int, box), height=height, width=width)
+    click = Click(1, 5, 3, ((x, y),), ((x, y),), box, mask)
     return ClickSet((ImageRecord(5, "a.png", width, height),), (Category(3, "cat"),), (click,))
 
 
@@ -145,6 +199,8 @@ def test_clicks_turn_with_the_image(tmp_path: Path, orientation: int) -> None:
     assert upright[int(y), int(x)] == 255
     assert click.negative_points == (click.point,)
     assert click.box == (x - 0.5, y - 0.5, x + 0.5, y + 0.5)
+    assert click.mask is not None
+    np.testing.assert_array_equal(decode_masks([click.mask])[0] * 255, upright)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from sapnet.data.orientation import orient_box, orient_points, oriented_size
+from sapnet.data.orientation import orient_box, orient_mask, orient_points, oriented_size
 
 STORED = (3, 5)  # height, width
 
@@ -49,3 +49,10 @@ def test_no_points() -> None:
 def test_unknown_orientation() -> None:
     with pytest.raises(ValueError, match="from 1 to 8, found 9"):
         orient_points([[0, 0]], STORED, 9)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_masks_turn_as_pillow_turns_them(orientation: int) -> None:
+    pixels = np.arange(15, dtype=np.uint8).reshape(STORED)
+    turned = orient_mask(pixels, orientation)
+    np.testing.assert_array_equal(turned, upright_pixels(pixels, orientation))

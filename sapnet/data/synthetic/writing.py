@@ -19,7 +19,7 @@ from tqdm import tqdm
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.parts import PART_KINDS
 from sapnet.data.synthetic.scene import Scene, SceneObject, category_names, draw_scene
-from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
+from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json
 from sapnet.structures import RLE
 
 PNG_COMPRESSION = 1
@@ -122,7 +122,7 @@ def _object_entries(scene: Scene) -> list[tuple[dict[str, Any], dict[str, Any]]]
         (
             {
                 "category_id": scene_object.label + 1,
-                "segmentation": _to_json(rle),
+                "segmentation": rle_to_json(rle),
                 "area": int(area),
                 "bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)],
                 "iscrowd": 0,
@@ -141,12 +141,8 @@ def _parts_entry(scene_object: SceneObject, part_rles: Iterator[RLE]) -> dict[st
     return {
         "neighbours": list(scene_object.neighbours),
         "shapes": [PART_KINDS[kind].shape for kind in kinds],
-        "parts": [_to_json(rle) for rle in islice(part_rles, len(kinds))],
+        "parts": [rle_to_json(rle) for rle in islice(part_rles, len(kinds))],
     }
-
-
-def _to_json(rle: RLE) -> dict[str, Any]:
-    return {"size": rle["size"], "counts": rle["counts"].decode("ascii")}
 
 
 def _image_entry(index: int, cfg: SyntheticConfig) -> dict[str, Any]:

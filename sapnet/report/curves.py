@@ -7,16 +7,23 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sapnet.report.plots import COLORS, SMALL, draw_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAX_POINTS = 120
 """Points of a drawn curve; longer ones are averaged in as many groups."""
 
 _NOT_CURVES = frozenset({"step", "epoch", ""})
-_LINE, _TEXT = "#010203", "#040506"  # replaced by the page's colours, which follow its theme
+
+MAX_MARKED = 12
+"""Points of a curve up to which each is marked."""
 
 
 @dataclass(frozen=True)
@@ -93,24 +100,16 @@ def draw_curve(curve: Curve) -> str:
     Returns:
         An `<svg>` element.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    steps, means, lows, highs = _group(curve)
+    color = COLORS["accent"]
 
-    style = {"svg.fonttype": "none", "font.size": 8, "text.color": _TEXT, "axes.edgecolor": _TEXT}
-    ticks = {"xtick.color": _TEXT, "ytick.color": _TEXT}
-    with mpl.rc_context({**style, **ticks}):
-        figure = Figure(figsize=(2.9, 1.6), layout="constrained")
-        axes = figure.add_subplot()
-        steps, means, lows, highs = _group(curve)
-        axes.fill_between(steps, lows, highs, color=_LINE, alpha=0.18, linewidth=0)
-        axes.plot(steps, means, color=_LINE, linewidth=1.4, marker="." if len(steps) < 3 else "")
-        axes.spines[["top", "right"]].set_visible(False)
+    def draw(axes: Axes) -> None:
+        axes.fill_between(steps, lows, highs, color=color, alpha=0.18, linewidth=0)
+        marker = "o" if len(steps) <= MAX_MARKED else ""
+        axes.plot(steps, means, color=color, linewidth=1.4, marker=marker, markersize=3)
         axes.locator_params(nbins=4)
-        picture = StringIO()
-        figure.savefig(picture, format="svg", transparent=True, metadata={"Date": None})
-    svg = picture.getvalue()
-    svg = svg[svg.index("<svg") :]
-    return svg.replace(_LINE, "var(--accent)").replace(_TEXT, "currentColor")
+
+    return draw_svg(draw, SMALL, curve.name)
 
 
 def _to_curve(name: str, points: Sequence[tuple[float, float]]) -> Curve:

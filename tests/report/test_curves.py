@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from sapnet.curves import MAX_POINTS, Curve, draw_curve, load_curves
+from sapnet.report.curves import MAX_POINTS, Curve, draw_curve, load_curves
 
 
 def test_curves_are_read_without_gaps(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_picture_is_an_svg_in_the_colours_of_the_page(num_points: int) -> None
 
 
 def test_many_points_keep_their_mean() -> None:
-    from sapnet.curves import _group
+    from sapnet.report.curves import _group
 
     values = np.random.default_rng(0).random(10 * MAX_POINTS)
 
