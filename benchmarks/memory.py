@@ -102,6 +102,7 @@ def random_batch(args: argparse.Namespace) -> Batch:
             valid=torch.ones(shape, dtype=torch.bool),
             mask_crops=torch.rand(*shape, CROP_SIZE, CROP_SIZE),
             holds_rival=torch.zeros(shape, dtype=torch.bool),
+            box_iou=torch.ones(shape),
             own_scores=torch.rand(shape),
             masks=box_masks(boxes, args.height, args.width),
             labels=torch.randint(0, NUM_CLASSES, (count,)),

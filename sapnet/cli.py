@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sapnet import __version__
@@ -25,6 +23,7 @@ from sapnet.commands.command import (
     Command,
     WrongUseError,
 )
+from sapnet.recipes import load_recipe
 
 if TYPE_CHECKING:
     from argparse import Action
@@ -176,9 +175,11 @@ def _chosen_method(words: list[str]) -> str | None:
             method = following
         elif name == "--config":
             recipe = following
-    if method is None and recipe is not None and Path(recipe).is_file():
-        found = re.search(r"^method:\s*(\S+)", Path(recipe).read_text("utf-8"), re.MULTILINE)
-        method = found.group(1).strip("'\"") if found else None
+    if method is None and recipe is not None:
+        try:
+            method = load_recipe(recipe).get("method")
+        except ValueError:  # the parser meets the same error and reports it
+            return None
     return method
 
 

@@ -18,17 +18,13 @@ from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.files import write_json_atomic
-from sapnet.galleries import (
-    LabelGalleryInputs,
-    PredictionGalleryInputs,
-    build_label_gallery,
-    build_prediction_gallery,
-)
 from sapnet.inference import label, load_model, predict
 from sapnet.proposals.config import ProposeConfig, ProposerName
 from sapnet.proposals.propose import propose
 from sapnet.proposals.store import ProposalStore
-from sapnet.report import ReportInputs, RunReport, write_report
+from sapnet.report.build import RunInputs, build_run_report
+from sapnet.report.contents import ReportInputs, RunReport
+from sapnet.report.page import write_report
 from sapnet.segmentation.config import PredictConfig, SOLOv2Config
 from sapnet.selection.config import NegativesConfig, PositivesConfig, SelectionConfig
 from sapnet.structures import ClickSet
@@ -191,17 +187,21 @@ def _run_proposer(
     with watch.stage("evaluate"):
         figures = evaluate(sets.train.truth, labels=labels, proposals=store_path)
         figures |= evaluate(sets.test.truth, predictions=results)
-    report = RunReport(
-        name=proposer,
-        metrics=figures,
-        seconds=watch.seconds,
-        metrics_files=_logs(run),
-        labels=build_label_gallery(
-            LabelGalleryInputs(labels, sets.train.truth, sets.train.images, seed=cfg.seed)
+    report = build_run_report(
+        RunInputs(
+            run,
+            labels=labels,
+            images=sets.train.images,
+            truth=sets.train.truth,
+            proposals=store_path,
+            predictions=results,
+            val_images=sets.test.images,
+            val_truth=sets.test.truth,
+            seed=cfg.seed,
         ),
-        predictions=build_prediction_gallery(
-            PredictionGalleryInputs(results, sets.test.truth, sets.test.images)
-        ),
+        proposer,
+        figures,
+        watch.seconds,
     )
     return {**figures, "seconds": watch.seconds}, report
 
@@ -224,11 +224,6 @@ def _first_images(clicks: ClickSet, count: int) -> ClickSet:
     images = clicks.images[:count]
     ids = {image.image_id for image in images}
     return ClickSet(images, clicks.categories, tuple(c for c in clicks.clicks if c.image_id in ids))
-
-
-def _logs(run: Path) -> tuple[Path, ...]:
-    """The log of each start of a run, oldest first."""
-    return tuple(sorted(run.glob("logs/version_*/metrics.csv"), key=lambda p: p.stat().st_mtime))
 
 
 def _table(metrics: dict[str, dict[str, Any]]) -> str:

@@ -23,6 +23,7 @@ PALETTE = (
 TRUTH_COLOR = "#16a34a"
 CANDIDATE_COLOR = "#2563eb"
 CLICK_COLOR = "#facc15"
+BOX_COLOR = "#c2410c"
 
 _CROP_MARGIN = 0.12  # of the longer side of what is shown, on each side
 _PIXELS_PER_LINE = 320  # side of a picture per pixel of line width
@@ -58,7 +59,7 @@ def draw_predictions(
     labeller = sv.RichLabelAnnotator(
         color=_palette(PALETTE),
         color_lookup=sv.ColorLookup.INDEX,
-        font_path=_font_path(),
+        font_path=font_path(),
         font_size=min(max(min(image.shape[:2]) // _PIXELS_PER_FONT_SIZE, smallest), largest),
         text_padding=3,
         smart_position=True,
@@ -116,11 +117,13 @@ class CandidateTiles:
         click: (h, w, 3) uint8 RGB, the image with the click.
         candidates: K pictures with one mask each.
         truth: the picture with the ground truth; None where it is not known.
+        box: the picture with a box; None where there is none.
     """
 
     click: np.ndarray
     candidates: tuple[np.ndarray, ...]
     truth: np.ndarray | None
+    box: np.ndarray | None = None
 
 
 def draw_candidates(
@@ -129,6 +132,7 @@ def draw_candidates(
     gt_mask: np.ndarray | None = None,
     point: tuple[float, float] | None = None,
     side: int = 176,
+    box: tuple[float, float, float, float] | None = None,
 ) -> CandidateTiles:
     """The candidates of a click side by side, cropped to what they cover.
 
@@ -138,6 +142,7 @@ def draw_candidates(
         gt_mask: (H, W) bool, the ground truth.
         point: (x, y) of the click in pixels of the image.
         side: longer side of the pictures in pixels.
+        box: xyxy in pixels of the image, drawn on a picture of its own.
 
     Returns:
         The pictures.
@@ -147,6 +152,9 @@ def draw_candidates(
     shown |= masks.any(axis=0) if len(masks) else False
     if point is not None:
         shown[int(np.clip(point[1], 0, height - 1)), int(np.clip(point[0], 0, width - 1))] = True
+    if box is not None:
+        x1, y1, x2, y2 = (max(round(value), 0) for value in box)
+        shown[y1:y2, x1:x2] = True
     left, top, right, bottom = _window(shown)
     scale = side / max(right - left, bottom - top)
     size = (max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1))
@@ -163,7 +171,18 @@ def draw_candidates(
         click=clicked,
         candidates=tuple(with_mask(mask, CANDIDATE_COLOR) for mask in masks),
         truth=None if gt_mask is None else with_mask(gt_mask, TRUTH_COLOR),
+        box=None if box is None else _draw_box(tile, (np.array(box) - [left, top] * 2) * scale),
     )
+
+
+def _draw_box(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    import supervision as sv
+
+    annotator = sv.BoxAnnotator(
+        color=_palette((BOX_COLOR,)), thickness=2 + _line_width(image.shape[:2]) // 2
+    )
+    detections = sv.Detections(xyxy=box[None].astype(float), class_id=np.array([0]))
+    return np.asarray(annotator.annotate(Image.fromarray(image), detections))
 
 
 def _draw_masks(
@@ -223,7 +242,7 @@ def _palette(colors: Sequence[str]) -> sv.ColorPalette:
 
 
 @cache
-def _font_path() -> str:
+def font_path() -> str:
     """DejaVu Sans, which comes with matplotlib: names of categories are not all ASCII."""
     import matplotlib as mpl
 

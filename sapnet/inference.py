@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from sapnet.data.coco_json import label_of_category
+from sapnet.data.coco_json import frame_records, label_of_category
 from sapnet.data.images import list_images, load_image
 from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
 from sapnet.model import SAPNet, evaluating
+from sapnet.uncertainty import ChosenLabel, chosen_labels, uncertainty
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import Bags, Batch, Selection, StoredObject
+    from sapnet.structures import Batch, Selection
 
 logger = logging.getLogger(__name__)
+
+UNCERTAINTY_DIGITS = 4
+"""Of the uncertainty in label files; finer differences order nothing."""
 
 
 def load_model(run: Path | str, device: str = "auto") -> SAPNet:
@@ -193,6 +197,8 @@ def label(
 ) -> LabelSummary:
     """A mask for each click: COCO instance json of the chosen proposals, original frame.
 
+    Each comes with an `uncertainty`, higher where it is more likely wrong.
+
     Args:
         model: a trained network.
         images: folder of the clicked images.
@@ -210,7 +216,7 @@ def label(
     from sapnet.data.dataset import ClickDataset, DatasetConfig
     from sapnet.data.loader import build_loader
 
-    with_model_labels = _label_translation(model, store)
+    with_model_labels = label_translation(model, store)
     data_cfg = DatasetConfig(augment=model.settings.augment)
     dataset = ClickDataset(images, store, data_cfg, train=False)
     loader = build_loader(dataset, batch_size, workers=workers)
@@ -218,22 +224,17 @@ def label(
     with evaluating(model), tqdm(total=store.num_images, desc="label", unit="image") as bar:
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
-            chosen = model.select(moved)
-            annotations += _label_records(store, batch.bags, chosen, with_candidates)
+            if moved.bags is not None:
+                chosen, instances = model.select_and_segment(moved)
+                labels = chosen_labels(moved.bags, chosen, store)
+                doubts = uncertainty(
+                    labels, moved.bags, chosen, instances, model.settings.selection
+                )
+                records = _label_records(labels, chosen, doubts, with_candidates)
+                annotations += _with_boxes(records, moved, chosen) if with_candidates else records
             bar.update(len(batch.image_ids))
     content = {
-        "images": [
-            {
-                "id": image.image_id,
-                "file_name": image.file_name,
-                "width": image.width,
-                "height": image.height,
-            }
-            for image in store.images
-        ],
-        "categories": [
-            {"id": category.category_id, "name": category.name} for category in store.categories
-        ],
+        **frame_records(store.images, store.categories),
         "annotations": annotations,
     }
     out = write_json_atomic(Path(out), content)
@@ -241,7 +242,7 @@ def label(
     return LabelSummary(out, store.num_images, len(annotations), num_clicked - len(annotations))
 
 
-def _label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], Batch]:
+def label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], Batch]:
     """A function that turns a batch's labels, which count the store's categories, into the model's.
 
     Raises:
@@ -267,20 +268,33 @@ def _label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch],
 
 
 def _label_records(
-    store: ProposalStore, bags: Bags | None, selection: Selection, with_candidates: bool
+    labels: Sequence[ChosenLabel],
+    selection: Selection,
+    doubts: np.ndarray,
+    with_candidates: bool,
 ) -> Iterator[dict[str, Any]]:
-    if bags is None:
+    rows = selection.scores.float().cpu().numpy()
+    for label_, row, doubt in zip(labels, rows, doubts.tolist(), strict=True):
+        scores = row[: len(label_.stored.proposals)]
+        yield _label_record(label_, scores, doubt, with_candidates)
+
+
+def _with_boxes(
+    records: Iterable[dict[str, Any]], batch: Batch, selection: Selection
+) -> Iterator[dict[str, Any]]:
+    """The records with the box that selection ended with, original frame."""
+    if batch.bags is None:
         return
-    ids, chosen = bags.annotation_ids.tolist(), selection.index.tolist()
-    scores = selection.scores.float().cpu().numpy()
-    for annotation_id, index, row in zip(ids, chosen, scores, strict=True):
-        stored = store.find(annotation_id)
-        yield _label_record(stored, index, row[: len(stored.proposals)], with_candidates)
+    factors = (batch.original_sizes / batch.image_sizes).flip(1)[batch.bags.image_index]
+    boxes = (selection.boxes.float() * factors.repeat(1, 2)).tolist()
+    for record, (x1, y1, x2, y2) in zip(records, boxes, strict=True):
+        yield {**record, "refined_box": [x1, y1, x2 - x1, y2 - y1]}
 
 
 def _label_record(
-    stored: StoredObject, index: int, scores: np.ndarray, with_candidates: bool
+    chosen: ChosenLabel, scores: np.ndarray, doubt: float, with_candidates: bool
 ) -> dict[str, Any]:
+    stored, index = chosen.stored, chosen.index
     proposals = stored.proposals
     x1, y1, x2, y2 = proposals.boxes[index].tolist()
     record: dict[str, Any] = {
@@ -292,6 +306,7 @@ def _label_record(
         "area": int(rle_areas([proposals.rles[index]])[0]),
         "iscrowd": 0,
         "score": float(scores[index]),
+        "uncertainty": round(doubt, UNCERTAINTY_DIGITS),
         "point": list(stored.click.point),
     }
     if with_candidates:

@@ -170,6 +170,25 @@ class SAPNet(
         return chosen
 
     @torch.no_grad()
+    def select_and_segment(self, batch: Batch) -> tuple[Selection, list[Predictions]]:
+        """Both at once: what `select` chooses, and what `segment` finds without the clicks.
+
+        Args:
+            batch: images with bags.
+
+        Raises:
+            ValueError: the batch has no bags.
+        """
+        if batch.bags is None:
+            raise ValueError("expected a batch with bags, found none")
+        features = self.features(batch.images)
+        outputs = self.segmentation(features)
+        return (
+            self.selection(features, batch.bags, batch.image_sizes),
+            self.segmentation.predict(outputs, batch.image_sizes, batch.original_sizes),
+        )
+
+    @torch.no_grad()
     def segment(
         self, images: Tensor, image_sizes: Tensor, original_sizes: Tensor
     ) -> list[Predictions]:

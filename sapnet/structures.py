@@ -23,6 +23,10 @@ CROP_SIZE = 7
 """Side of a proposal's mask crop; equals the RoIAlign output so that both can be multiplied."""
 
 
+GIVEN_MASK = "given mask"
+"""Prompt name of the only proposal of an object whose mask was given: there is no choice."""
+
+
 class RLE(TypedDict):
     """A mask as COCO compressed run lengths."""
 
@@ -98,7 +102,8 @@ class Proposals:
         rles: K masks.
         boxes: (K, 4) float32 tight xyxy boxes, pixel edges.
         scores: (K,) float32 the proposer's own score, in [0, 1].
-        prompts: K names of what made each mask ("point", "box", or the proposer's own word).
+        prompts: K names of what made each mask ("point", "box", or the proposer's own word;
+            `GIVEN_MASK` for a mask that came with the click).
     """
 
     rles: tuple[RLE, ...]
@@ -143,6 +148,11 @@ class StoredObject:
                 f"{self.mask_crops.shape} and rival flags {self.holds_rival.shape}"
             )
 
+    @property
+    def has_given_mask(self) -> bool:
+        """Whether the object's mask came with its click."""
+        return self.proposals.prompts == (GIVEN_MASK,)
+
 
 class _TensorFields:
     """Moving a dataclass of tensors between devices."""
@@ -166,6 +176,8 @@ class Bags(_TensorFields):
         valid: (N, K) bool, False for padding. Every object has at least one valid proposal.
         mask_crops: (N, K, 7, 7) float32 in [0, 1], the mask inside its box.
         holds_rival: (N, K) bool, the mask holds a rival click.
+        box_iou: (N, K) float32 in [0, 1], IoU of the proposal's box with the box that came with
+            the click; 1 where none did.
         own_scores: (N, K) float32 in [0, 1], the proposer's own score; 0 where not valid.
         masks: (N, K, h, w) uint8 0/1 on the stride-4 grid.
         labels: (N,) int64 class index 0..C-1.
@@ -178,6 +190,7 @@ class Bags(_TensorFields):
     valid: Tensor
     mask_crops: Tensor
     holds_rival: Tensor
+    box_iou: Tensor
     own_scores: Tensor
     masks: Tensor
     labels: Tensor
@@ -191,6 +204,7 @@ class Bags(_TensorFields):
             "boxes": (n, k, 4),
             "mask_crops": (n, k, CROP_SIZE, CROP_SIZE),
             "holds_rival": (n, k),
+            "box_iou": (n, k),
             "own_scores": (n, k),
             "labels": (n,),
             "points": (n, 2),
@@ -299,12 +313,15 @@ class Selection(_TensorFields):
         index: (N,) int64, the chosen proposal of the bag.
         boxes: (N, 4) float32 refined box, input frame.
         scores: (N, K) float32 final selection scores of the bag's proposals; 0 where not valid.
+        stage_scores: (N, S, K) float32 scores at the object's label that selection and, as the
+            second of S = 2 stages, refinement gave the bag's proposals; 0 where they took no part.
         losses: scalar float32 tensors by name, already weighted; empty outside training.
     """
 
     index: Tensor
     boxes: Tensor
     scores: Tensor
+    stage_scores: Tensor
     losses: dict[str, Tensor]
 
 

@@ -78,7 +78,10 @@ def test_no_command_is_wrong_use(capsys: Output) -> None:
 
 def test_unknown_command_names_the_known(capsys: Output) -> None:
     assert main(["tarin"]) == 2
-    assert "no command 'tarin'; expected one of points, propose, train" in capsys.readouterr().err
+    assert (
+        "no command 'tarin'; expected one of annotate, points, propose, train"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,6 +119,7 @@ def test_wrong_use_is_2(
         ["train", "--images", "a", "--out", "b", "--proposals", "missing"],
         ["predict", "--run", "/missing", "--images", "a", "--out", "b"],
         ["evaluate", "--truth", "missing.json", "--predictions", "missing.json"],
+        ["review", "--images", "a", "--proposals", "b", "--labels", "missing.json"],
     ],
 )
 def test_failure_is_1_with_one_line(
@@ -127,6 +131,24 @@ def test_failure_is_1_with_one_line(
     assert error.startswith(f"sapnet {words[0]}: error: ")
     assert "missing" in error
     assert "Traceback" not in error
+
+
+def test_propose_says_what_came_with_the_clicks(
+    tiny_set: TinySet, tmp_path: Path, capsys: Output
+) -> None:
+    content = json.loads(tiny_set.clicks.read_text())
+    first, second, third, *_ = content["annotations"]
+    first["segmentation"] = [[0, 0, 20, 0, 20, 20, 0, 20]]
+    second["bbox"] = third["bbox"] = [0, 0, 90, 90]
+    clicks = tmp_path / "clicks.json"
+    clicks.write_text(json.dumps(content))
+    words = ["propose", "--images", str(tiny_set.images), "--clicks", str(clicks), "--workers", "1"]
+    words += ["--proposer", "simulated", "--file", str(tiny_set.parts)]
+    assert main([*words, "--out", str(tmp_path / "store")]) == 0
+    assert (
+        "1 object came with a mask, which stays its label; "
+        "2 objects came with a box, which bounds its selection"
+    ) in capsys.readouterr().out
 
 
 def test_skipped_on_request_is_3(tiny_set: TinySet, tmp_path: Path, capsys: Output) -> None:

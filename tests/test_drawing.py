@@ -102,6 +102,21 @@ def test_candidates_are_cropped_to_what_they_cover(image: np.ndarray) -> None:
     assert columns.mean() == pytest.approx(4 * (30.5 - 16), abs=1)
 
 
+def test_a_box_is_drawn_on_a_picture_of_its_own(image: np.ndarray) -> None:
+    mask = _box_mask(20, 20, 40, 40)
+
+    tiles = draw_candidates(image, mask[None], box=(20, 20, 50, 40), side=152)
+
+    assert tiles.box is not None
+    # 30 x 20 with a margin of 4 on each side, four times as large.
+    assert tiles.box.shape == tiles.click.shape == (112, 152, 3)
+    rows, columns = np.nonzero((tiles.box != 128).any(axis=2))
+    assert (rows.min() + rows.max()) / 2 == pytest.approx(4 * (30 - 16), abs=1)
+    assert (columns.min() + columns.max()) / 2 == pytest.approx(4 * (35 - 16), abs=1)
+    np.testing.assert_array_equal(tiles.box[56, 76], (128, 128, 128))  # not filled
+    assert draw_candidates(image, mask[None]).box is None
+
+
 def test_a_crop_keeps_inside_the_image(image: np.ndarray) -> None:
     tiles = draw_candidates(image, _box_mask(0, 0, WIDTH, 30)[None], side=80)
 

@@ -40,7 +40,9 @@ def test_overview_is_light() -> None:
     assert _loaded(f"{code}; assert 'jsonargparse' not in sys.modules") == []
 
 
-@pytest.mark.parametrize("command", ["points", "propose", "train", "evaluate", "demo"])
+@pytest.mark.parametrize(
+    "command", ["points", "propose", "train", "evaluate", "report", "doctor", "demo"]
+)
 def test_help_of_a_command_is_light(command: str) -> None:
     assert _loaded(f"from sapnet.cli import main; main([{command!r}, '--help'])") == []
 

@@ -11,10 +11,16 @@ import torch
 from PIL import Image
 
 from sapnet.config import ModelConfig
+from sapnet.data.clicks import load_clicks, save_clicks
+from sapnet.data.coco import load_instances
+from sapnet.data.corrections import Correction, Corrections
+from sapnet.evaluation.label_file import load_labels
 from sapnet.evaluation.predictions import evaluate_predictions
-from sapnet.geometry.rle import decode_masks, to_rle
+from sapnet.geometry.rle import decode_masks, rle_to_json, to_rle
 from sapnet.inference import label, load_model, predict
 from sapnet.model import SAPNet
+from sapnet.proposals.config import ProposeConfig
+from sapnet.proposals.propose import propose
 from sapnet.proposals.store import ProposalStore
 from sapnet.structures import Category
 
@@ -189,6 +195,20 @@ def test_candidates_are_listed_when_asked_for(
         assert candidates["scores"][chosen] == annotation["score"]
 
 
+def test_the_refined_box_is_in_the_original_frame(
+    model: SAPNet, tiny_set: TinySet, tmp_path: Path
+) -> None:
+    store = ProposalStore(tiny_set.store)
+    out = tmp_path / "labels.json"
+    label(model, tiny_set.images, store, out, with_candidates=True, workers=0)
+    annotations = json.loads(out.read_text())["annotations"]
+    assert annotations
+    for annotation in annotations:
+        # Consensus, the default, ends with the box of the chosen proposal; images of 96 px enter
+        # with 64 px.
+        assert annotation["refined_box"] == pytest.approx(annotation["bbox"], abs=1e-3)
+
+
 def test_labels_do_not_depend_on_the_batch(
     model: SAPNet, tiny_set: TinySet, tmp_path: Path
 ) -> None:
@@ -274,3 +294,67 @@ def test_prediction_uses_the_largest_size_alone(model: SAPNet) -> None:
     multi = SAPNet(replace(model.settings, augment=sizes), model.categories)
     multi.load_state_dict(model.state_dict())
     np.testing.assert_array_equal(model.predict(pixels).mask, multi.predict(pixels).mask)
+
+
+def _label(model: SAPNet, images: Path, store: ProposalStore, out: Path) -> list[dict[str, Any]]:
+    label(model, images, store, out, workers=0)
+    annotations: list[dict[str, Any]] = json.loads(out.read_text())["annotations"]
+    return annotations
+
+
+def test_every_label_has_an_uncertainty(model: SAPNet, tiny_set: TinySet, tmp_path: Path) -> None:
+    store = ProposalStore(tiny_set.store)
+    found = _label(model, tiny_set.images, store, tmp_path / "labels.json")
+    doubts = [annotation["uncertainty"] for annotation in found]
+    assert all(0 <= doubt <= 1 for doubt in doubts)
+    assert len(set(doubts)) > len(doubts) // 2
+    labels = load_labels(tmp_path / "labels.json").labels
+    assert [labels[a["id"]].uncertainty for a in found] == doubts
+
+
+def test_given_masks_are_returned_unchanged(
+    model: SAPNet, tiny_set: TinySet, tmp_path: Path
+) -> None:
+    clicks = load_clicks(tiny_set.clicks)
+    truth = {i.annotation_id: i.rle() for i in load_instances(tiny_set.truth).instances}
+    given = clicks.clicks[::2]
+    mixed = replace(
+        clicks,
+        clicks=tuple(
+            replace(c, mask=truth[c.annotation_id]) if c in given else c for c in clicks.clicks
+        ),
+    )
+    path = save_clicks(tmp_path / "clicks.json", mixed)
+    store = tmp_path / "store"
+    propose(
+        ProposeConfig(
+            tiny_set.images, path, store, proposer="simulated", file=tiny_set.parts, workers=1
+        )
+    )
+    found = _label(model, tiny_set.images, ProposalStore(store), tmp_path / "labels.json")
+    by_id = {annotation["id"]: annotation for annotation in found}
+    assert len(by_id) == len(clicks.clicks)
+    for click in given:
+        annotation = by_id[click.annotation_id]
+        assert annotation["segmentation"] == rle_to_json(truth[click.annotation_id])
+        assert annotation["uncertainty"] == 0
+        assert annotation["score"] == pytest.approx(1)
+
+
+def test_corrections_are_the_labels(model: SAPNet, tiny_set: TinySet, tmp_path: Path) -> None:
+    clicks = load_clicks(tiny_set.clicks)
+    truth = {i.annotation_id: i.rle() for i in load_instances(tiny_set.truth).instances}
+    first, second = clicks.clicks[:2]
+    decided = replace(first, mask=truth[first.annotation_id])
+    corrections = Corrections(
+        clicks.images,
+        clicks.categories,
+        {first.annotation_id: Correction(decided, "clicked")},
+        frozenset({second.annotation_id}),
+    )
+    store = ProposalStore(tiny_set.store, corrections)
+    found = _label(model, tiny_set.images, store, tmp_path / "labels.json")
+    by_id = {annotation["id"]: annotation for annotation in found}
+    assert by_id.keys() == {c.annotation_id for c in clicks.clicks} - {second.annotation_id}
+    assert by_id[first.annotation_id]["segmentation"] == rle_to_json(truth[first.annotation_id])
+    assert by_id[first.annotation_id]["uncertainty"] == 0

@@ -43,6 +43,7 @@ def _bags(counts: Sequence[int], k: int = 4) -> Bags:
         valid=torch.ones(n, k, dtype=torch.bool),
         mask_crops=torch.ones(n, k, 7, 7),
         holds_rival=torch.zeros(n, k, dtype=torch.bool),
+        box_iou=torch.ones(n, k),
         own_scores=torch.full((n, k), 0.5),
         masks=(inside[1][..., None] & inside[0][..., None, :]).to(torch.uint8),
         labels=torch.arange(n) % len(CATEGORIES),

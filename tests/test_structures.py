@@ -25,6 +25,7 @@ def _bags(n: int, k: int) -> Bags:
         valid=torch.ones(n, k, dtype=torch.bool),
         mask_crops=torch.zeros(n, k, 7, 7),
         holds_rival=torch.zeros(n, k, dtype=torch.bool),
+        box_iou=torch.ones(n, k),
         own_scores=torch.zeros(n, k),
         masks=torch.zeros(n, k, 8, 8, dtype=torch.uint8),
         labels=torch.zeros(n, dtype=torch.int64),
@@ -123,7 +124,10 @@ def test_a_batch_moves_with_all_it_holds() -> None:
 
 def test_a_selection_moves_its_tensors_and_keeps_its_losses() -> None:
     losses = {"loss_selection": torch.tensor(1.0)}
-    selection = Selection(torch.zeros(1), torch.zeros(1, 4), torch.zeros(1, 2), losses).to("meta")
+    scores = torch.zeros(1, 2)
+    selection = Selection(torch.zeros(1), torch.zeros(1, 4), scores, scores[None], losses).to(
+        "meta"
+    )
     assert selection.scores.device.type == "meta"
     assert selection.losses is losses
 

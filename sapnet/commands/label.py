@@ -16,6 +16,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("--images", type=Path, required=True, help="folder of the clicked images")
     parser.add_argument("--proposals", type=Path, required=True, help="their proposal store")
+    parser.add_argument(
+        "--corrections",
+        type=Path | None,
+        help="written by sapnet review: its masks are the labels, deleted objects get none",
+    )
     parser.add_argument("--out", type=Path, required=True, help="COCO instance json to write")
     parser.add_argument(
         "--candidates", action="store_true", help="also write every candidate with its scores"
@@ -27,13 +32,15 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
+    from sapnet.data.corrections import load_corrections
     from sapnet.inference import label, load_model
     from sapnet.proposals.store import ProposalStore
 
+    corrections = None if args.corrections is None else load_corrections(args.corrections)
     summary = label(
         load_model(args.run, args.device),
         args.images,
-        ProposalStore(args.proposals),
+        ProposalStore(args.proposals, corrections),
         args.out,
         with_candidates=args.candidates,
         batch_size=args.batch_size,

@@ -25,6 +25,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         f"{summary.num_proposals} proposals for {summary.num_objects} objects on "
         f"{summary.num_images} images: {summary.store}"
     )
+    if summary.given:
+        print(summary.given)
     if summary.num_images_before:
         print(f"{summary.num_images_before} images were there already")
     if summary.skipped:

@@ -64,6 +64,7 @@ def _join_bags(bags: Sequence[Bags], grid: tuple[int, int]) -> Bags:
         valid=join("valid"),
         mask_crops=join("mask_crops"),
         holds_rival=join("holds_rival"),
+        box_iou=join("box_iou"),
         own_scores=join("own_scores"),
         masks=_join([bag.masks for bag in bags], (num_proposals, *grid)),
         labels=torch.cat([bag.labels for bag in bags]),

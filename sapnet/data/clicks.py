@@ -7,9 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.coco_json import (
+    CocoFile,
+    Record,
+    frame_records,
+    is_number,
+    numbers,
+    read_coco,
+)
 from sapnet.data.images import ImageHeader, read_header
 from sapnet.data.orientation import orient_box, orient_mask, orient_points
+from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json, to_rle
 from sapnet.structures import RLE, Click, ClickSet, ImageRecord
@@ -19,7 +27,7 @@ Point = tuple[float, float]
 _NUM_FILES_NAMED = 5  # of the missing ones, in a message
 
 
-def load_clicks(path: Path | str) -> ClickSet:
+def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
     """Reads and checks a click file.
 
     The file is COCO-style json with `images`, `categories` and `annotations`. An annotation holds
@@ -32,6 +40,7 @@ def load_clicks(path: Path | str) -> ClickSet:
 
     Args:
         path: the json file.
+        report: told of each broken rule; unless it raises, what breaks it is left out.
 
     Returns:
         The images, the categories by ascending id, and one click per object in file order.
@@ -41,12 +50,20 @@ def load_clicks(path: Path | str) -> ClickSet:
         ValueError: if anything in it is missing, malformed or outside its image; the message names
             the object.
     """
-    coco = read_coco(path)
+    return clicks_of(read_coco(path, report), report)
+
+
+def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
+    """The clicks of a file whose frame has been read; see `load_clicks`."""
     clicks: dict[object, Click] = {}
     for annotation in coco.annotations:
-        click = _click(coco, annotation)
-        key = _object_key(coco, annotation)
-        clicks[key] = _merge(coco, annotation, clicks[key], click) if key in clicks else click
+        click = _click(coco, annotation, report)
+        key = attempt(report, _object_key, coco, annotation)
+        if click is None or key is None:
+            continue
+        if key in clicks:
+            click = attempt(report, _merge, coco, annotation, clicks[key], click) or clicks[key]
+        clicks[key] = click
     return ClickSet(coco.images, coco.categories, tuple(clicks.values()))
 
 
@@ -61,29 +78,31 @@ def save_clicks(path: Path | str, clicks: ClickSet, info: dict[str, Any] | None 
     Returns:
         `path`.
     """
+    return write_json_atomic(path, clicks_to_json(clicks, info), indent=None)
+
+
+def clicks_to_json(clicks: ClickSet, info: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The content of a click file, for json.
+
+    Args:
+        clicks: what to write.
+        info: what made the clicks, kept under the key `info`.
+
+    Returns:
+        `info`, `images`, `categories` and `annotations`; the first annotation of each object has
+        the object's id.
+    """
     next_id = max((click.annotation_id for click in clicks.clicks), default=0) + 1
     annotations: list[Record] = []
     for click in clicks.clicks:
         extra_ids = range(next_id, next_id + len(click.points) - 1)
         next_id = extra_ids.stop
-        annotations.extend(_annotations(click, extra_ids))
-    content = {
+        annotations.extend(click_annotations(click, extra_ids))
+    return {
         "info": info or {},
-        "images": [
-            {
-                "id": image.image_id,
-                "file_name": image.file_name,
-                "width": image.width,
-                "height": image.height,
-            }
-            for image in clicks.images
-        ],
-        "categories": [
-            {"id": category.category_id, "name": category.name} for category in clicks.categories
-        ],
+        **frame_records(clicks.images, clicks.categories),
         "annotations": annotations,
     }
-    return write_json_atomic(path, content, indent=None)
 
 
 def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
@@ -110,47 +129,94 @@ def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
     turned: dict[int, ImageHeader] = {}
     for image in clicks.images:
         header = read_header(folder / image.file_name)
-        height, width = header.upright_size
-        if (image.height, image.width) != (height, width):
-            if (image.height, image.width) != header.stored_size:
-                raise ValueError(
-                    f"{folder / image.file_name} (image {image.image_id}): expected "
-                    f"{image.width} x {image.height} px as listed, found {width} x {height} px. "
-                    "Name the folder of images that were clicked on, or export the clicks again."
-                )
+        if is_listed_as_stored(image, header, folder / image.file_name):
             turned[image.image_id] = header
+        height, width = header.upright_size
         images.append(replace(image, width=width, height=height))
     return ClickSet(
         images=tuple(images),
         categories=clicks.categories,
         clicks=tuple(
-            _turn(click, turned[click.image_id]) if click.image_id in turned else click
+            turn_click(click, turned[click.image_id]) if click.image_id in turned else click
             for click in clicks.clicks
         ),
     )
 
 
-def _click(coco: CocoFile, annotation: Record) -> Click:
+def is_listed_as_stored(image: ImageRecord, header: ImageHeader, path: Path) -> bool:
+    """Whether an image is listed with the size before its EXIF turn, which swaps the sides.
+
+    Args:
+        image: as listed.
+        header: of its file.
+        path: the file, for the message.
+
+    Returns:
+        False where it is listed with the size of the upright image.
+
+    Raises:
+        RecordError: if it is listed with neither.
+    """
+    listed = (image.height, image.width)
+    height, width = header.upright_size
+    if listed == (height, width):
+        return False
+    if listed != header.stored_size:
+        raise RecordError(
+            f"{path} (image {image.image_id})",
+            f"expected {image.width} x {image.height} px as listed, found {width} x {height} px. "
+            "Name the folder of images that were clicked on, or export the clicks again.",
+            kind="sizes disagree",
+            image_id=image.image_id,
+        )
+    return True
+
+
+def turn_click(click: Click, header: ImageHeader) -> Click:
+    """A click of the stored frame in the upright frame of its image."""
+    frame = (header.stored_size, header.orientation)
+
+    def turn(points: tuple[Point, ...]) -> tuple[Point, ...]:
+        return tuple((x, y) for x, y in orient_points(points, *frame).tolist())
+
+    return replace(
+        click,
+        points=turn(click.points),
+        negative_points=turn(click.negative_points),
+        box=None if click.box is None else orient_box(click.box, *frame),
+        mask=None if click.mask is None else _turn_mask(click.mask, header.orientation),
+    )
+
+
+def _click(coco: CocoFile, annotation: Record, report: Report) -> Click | None:
+    """The click of an annotation; None where its point breaks a rule."""
+    image = coco.image_of_id[annotation["image_id"]]
+    point = attempt(report, _required_point, coco, annotation, image)
+    negative_points = attempt(report, _negative_points, coco, annotation, image)
+    box = attempt(report, _box, coco, annotation, image)
+    mask = attempt(report, _mask, coco, annotation, image)
+    if point is None:
+        return None
+    return Click(
+        annotation_id=annotation["id"],
+        image_id=image.image_id,
+        category_id=annotation["category_id"],
+        points=(point,),
+        negative_points=negative_points or (),
+        box=box,
+        mask=mask,
+    )
+
+
+def _required_point(coco: CocoFile, annotation: Record, image: ImageRecord) -> Point:
     if "point" not in annotation:
         raise coco.problem(
             annotation,
             "expected the key 'point': [x, y], found none. If this file holds masks, sample "
             "clicks from it with `sapnet points`.",
+            "no point",
         )
-    image = coco.image_of_id[annotation["image_id"]]
-    box = None
-    if annotation.get("bbox") is not None:
-        x, y, width, height = numbers(coco, annotation, "bbox", 4)
-        box = _clipped_box(coco, annotation, (x, y, x + width, y + height), image)
-    return Click(
-        annotation_id=annotation["id"],
-        image_id=image.image_id,
-        category_id=annotation["category_id"],
-        points=(_point(coco, annotation, annotation["point"], image),),
-        negative_points=_negative_points(coco, annotation, image),
-        box=box,
-        mask=_mask(coco, annotation, image),
-    )
+    return _point(coco, annotation, annotation["point"], image)
 
 
 def _mask(coco: CocoFile, annotation: Record, image: ImageRecord) -> RLE | None:
@@ -163,19 +229,23 @@ def _mask(coco: CocoFile, annotation: Record, image: ImageRecord) -> RLE | None:
             f"expected the mask of one object, found iscrowd = {annotation['iscrowd']!r}, which "
             "marks a region of many. If it shows one object (CVAT writes 1 for brushed masks), "
             "write 0; else drop its 'segmentation'.",
+            "mask of a crowd",
         )
     try:
         rle = to_rle(segmentation, image.height, image.width)
         is_empty = not decode_masks([rle]).any()  # decoding finds run lengths that are cut off
     except (ValueError, TypeError) as error:
         raise coco.problem(
-            annotation, f"{error}. Export the object again, or drop its 'segmentation'."
+            annotation,
+            f"{error}. Export the object again, or drop its 'segmentation'.",
+            "not a mask of its image",
         ) from error
     if is_empty:
         raise coco.problem(
             annotation,
             f"expected a mask with some pixels inside {image.file_name} ({image.width} x "
             f"{image.height} px), found none. Export the object again, or drop its 'segmentation'.",
+            "empty mask",
         )
     return rle
 
@@ -188,6 +258,15 @@ def _negative_points(coco: CocoFile, annotation: Record, image: ImageRecord) -> 
             f"expected 'negative_points' as [[x, y], ...], found {str(points)[:60]}. Correct it.",
         )
     return tuple(_point(coco, annotation, point, image) for point in points)
+
+
+def _box(
+    coco: CocoFile, annotation: Record, image: ImageRecord
+) -> tuple[float, float, float, float] | None:
+    if annotation.get("bbox") is None:
+        return None
+    x, y, width, height = numbers(coco, annotation, "bbox", 4)
+    return _clipped_box(coco, annotation, (x, y, x + width, y + height), image)
 
 
 def _point(coco: CocoFile, annotation: Record, value: object, image: ImageRecord) -> Point:
@@ -208,6 +287,7 @@ def _point(coco: CocoFile, annotation: Record, value: object, image: ImageRecord
                 f"{name} = {coordinate}, but {image.file_name} is {size} px {side} "
                 f"(0 <= {name} < {size}). Export the clicks of this image again, or drop the "
                 "object.",
+                "point outside its image",
             )
     return x, y
 
@@ -226,6 +306,7 @@ def _clipped_box(
             annotation,
             f"expected 'bbox' as [x, y, width, height] with some area inside {image.file_name} "
             f"({image.width} x {image.height} px), found {annotation['bbox']}. Correct or drop it.",
+            "box outside its image",
         )
     return x1, y1, x2, y2
 
@@ -250,6 +331,7 @@ def _merge(coco: CocoFile, annotation: Record, first: Click, further: Click) -> 
             f"expected the category {first.category_id} of object {first.annotation_id}, with "
             f"which it shares the object_id {annotation['object_id']!r}, found "
             f"{further.category_id}. Give them one category, or two object ids.",
+            "object of two categories",
         )
     return replace(
         first,
@@ -260,8 +342,16 @@ def _merge(coco: CocoFile, annotation: Record, first: Click, further: Click) -> 
     )
 
 
-def _annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
-    """The annotations of one object: one per point, joined by an object id where several."""
+def click_annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
+    """The annotations of one object: one per point, joined by an object id where several.
+
+    Args:
+        click: the object.
+        extra_ids: an unused annotation id for each point after the first.
+
+    Returns:
+        The object's own annotation, then one for each further point.
+    """
     first: Record = {
         "id": click.annotation_id,
         "image_id": click.image_id,
@@ -293,21 +383,6 @@ def _check_present(images: Iterable[ImageRecord], folder: Path) -> None:
             f"{folder}: {len(missing)} of the listed images are missing: {named}{rest}. "
             "Name the folder that the file names are relative to."
         )
-
-
-def _turn(click: Click, header: ImageHeader) -> Click:
-    frame = (header.stored_size, header.orientation)
-
-    def turn(points: tuple[Point, ...]) -> tuple[Point, ...]:
-        return tuple((x, y) for x, y in orient_points(points, *frame).tolist())
-
-    return replace(
-        click,
-        points=turn(click.points),
-        negative_points=turn(click.negative_points),
-        box=None if click.box is None else orient_box(click.box, *frame),
-        mask=None if click.mask is None else _turn_mask(click.mask, header.orientation),
-    )
 
 
 def _turn_mask(mask: RLE, orientation: int) -> RLE:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.geometry.rle import rle_areas, rle_boxes, to_rle
 from sapnet.structures import RLE, Category, ImageRecord
 
@@ -56,9 +57,13 @@ class Instance:
         try:
             return to_rle(self.segmentation, self.image.height, self.image.width)
         except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{self.source}, object {self.annotation_id} (image {self.image_id}): {error}. "
-                "Export the object again, or drop it."
+            raise RecordError(
+                self.source,
+                f"{error}. Export the object again, or drop it.",
+                kind="not a mask of its image",
+                place=f"object {self.annotation_id} (image {self.image_id})",
+                image_id=self.image_id,
+                annotation_id=self.annotation_id,
             ) from error
 
     @property
@@ -99,7 +104,7 @@ class InstanceSet:
         return grouped
 
 
-def load_instances(path: Path | str) -> InstanceSet:
+def load_instances(path: Path | str, report: Report = raise_first) -> InstanceSet:
     """Reads and checks a COCO instance file.
 
     Annotations need `id`, `image_id`, `category_id` and `segmentation`; `iscrowd`, `area`, `bbox`
@@ -107,6 +112,7 @@ def load_instances(path: Path | str) -> InstanceSet:
 
     Args:
         path: the json file.
+        report: told of each broken rule; unless it raises, the object is left out.
 
     Returns:
         Its images, categories and instances.
@@ -115,11 +121,16 @@ def load_instances(path: Path | str) -> InstanceSet:
         FileNotFoundError: if there is no such file.
         ValueError: if anything in it is missing or malformed; the message names the object.
     """
-    coco = read_coco(path)
+    return instances_of(read_coco(path, report), report)
+
+
+def instances_of(coco: CocoFile, report: Report = raise_first) -> InstanceSet:
+    """The objects of a file whose frame has been read; see `load_instances`."""
+    found = (attempt(report, _instance, coco, annotation) for annotation in coco.annotations)
     return InstanceSet(
         images=coco.images,
         categories=coco.categories,
-        instances=tuple(_instance(coco, annotation) for annotation in coco.annotations),
+        instances=tuple(instance for instance in found if instance is not None),
     )
 
 
@@ -175,6 +186,7 @@ def _check_segmentation(coco: CocoFile, annotation: Record) -> None:
             "expected 'segmentation' as polygons [[x, y, x, y, x, y, ...], ...] of finite numbers, "
             "at least three points each, or as run lengths {'size': [height, width], 'counts': "
             f"...}}; found {str(segmentation)[:60]}. Export the object again, or drop it.",
+            "malformed segmentation",
         )
 
 

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures import Category, ImageRecord
 
 Record = dict[str, Any]
 """One entry of the json, its values not yet checked."""
+
+SECTIONS = ("images", "categories", "annotations")
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class CocoFile:
         categories: by category id, ascending; a category's place is its label.
         annotations: as they are in the file; `id`, `image_id` and `category_id` are checked.
         image_of_id: the images by their id.
+        further: the file's other keys, not checked.
     """
 
     path: Path
@@ -36,19 +42,42 @@ class CocoFile:
     categories: tuple[Category, ...]
     annotations: tuple[Record, ...]
     image_of_id: dict[int, ImageRecord] = field(repr=False)
+    further: Record = field(default_factory=dict, repr=False)
 
-    def problem(self, annotation: Record, message: str) -> ValueError:
+    def problem(
+        self, annotation: Record, message: str, kind: str = "malformed object"
+    ) -> RecordError:
         """The error for one annotation, to be raised by the caller."""
-        return ValueError(
-            f"{self.path}, object {annotation['id']} (image {annotation['image_id']}): {message}"
+        return RecordError(
+            self.path,
+            message,
+            kind=kind,
+            place=f"object {annotation['id']} (image {annotation['image_id']})",
+            image_id=annotation["image_id"],
+            annotation_id=annotation["id"],
         )
 
 
-def read_coco(path: Path | str) -> CocoFile:
+@dataclass(frozen=True)
+class _Entry:
+    """One record of a section; `number` counts from 1."""
+
+    path: Path
+    section: str
+    number: int
+    record: Record
+
+    def problem(self, message: str, kind: str) -> RecordError:
+        place = f"entry {self.number} of {self.section}"
+        return RecordError(self.path, message, kind=kind, place=place)
+
+
+def read_coco(path: Path | str, report: Report = raise_first) -> CocoFile:
     """Reads the frame of a COCO-style file and checks it.
 
     Args:
         path: a json file with `images`, `categories` and `annotations`.
+        report: told of each broken rule; unless it raises, the record is left out.
 
     Returns:
         Its images, categories and raw annotations.
@@ -60,17 +89,22 @@ def read_coco(path: Path | str) -> CocoFile:
     """
     path = Path(path)
     content = _read_json(path)
-    images = tuple(_image(path, record) for record in _section(path, content, "images"))
-    categories = tuple(_category(path, record) for record in _section(path, content, "categories"))
-    annotations = tuple(_section(path, content, "annotations"))
-    _check_unique(path, "image", (image.image_id for image in images))
-    _check_unique(path, "category", (category.category_id for category in categories))
-    _check_unique(path, "annotation", (_integer(path, "annotations", a, "id") for a in annotations))
-    image_of_id = {image.image_id: image for image in images}
-    ordered = tuple(sorted(categories, key=lambda category: category.category_id))
-    coco = CocoFile(path, images, ordered, annotations, image_of_id)
-    _check_references(coco)
-    return coco
+    entries = {section: _entries(path, content, section, report) for section in SECTIONS}
+    images = _unique(path, "image", _each(entries["images"], _image, report), report)
+    categories = _unique(path, "category", _each(entries["categories"], _category, report), report)
+    annotations = _unique(
+        path, "annotation", _each(entries["annotations"], _annotation, report), report
+    )
+    coco = CocoFile(
+        path,
+        images=tuple(images.values()),
+        categories=tuple(categories[category_id] for category_id in sorted(categories)),
+        annotations=tuple(annotations.values()),
+        image_of_id=images,
+        further={key: value for key, value in content.items() if key not in SECTIONS},
+    )
+    kept = tuple(a for a in coco.annotations if _has_references(coco, a, categories, report))
+    return replace(coco, annotations=kept)
 
 
 def label_of_category(categories: Iterable[Category]) -> dict[int, int]:
@@ -84,6 +118,26 @@ def label_of_category(categories: Iterable[Category]) -> dict[int, int]:
     """
     ids = sorted(category.category_id for category in categories)
     return {category_id: label for label, category_id in enumerate(ids)}
+
+
+def frame_records(
+    images: Iterable[ImageRecord], categories: Iterable[Category]
+) -> dict[str, list[Record]]:
+    """The sections `images` and `categories` of a COCO-style file."""
+    return {
+        "images": [
+            {
+                "id": image.image_id,
+                "file_name": image.file_name,
+                "width": image.width,
+                "height": image.height,
+            }
+            for image in images
+        ],
+        "categories": [
+            {"id": category.category_id, "name": category.name} for category in categories
+        ],
+    }
 
 
 def is_number(value: object) -> bool:
@@ -133,83 +187,119 @@ def _read_json(path: Path) -> Record:
     return content
 
 
+def _entries(path: Path, content: Record, section: str, report: Report) -> list[_Entry]:
+    records = attempt(report, _section, path, content, section) or []
+    return [_Entry(path, section, number, record) for number, record in enumerate(records, 1)]
+
+
 def _section(path: Path, content: Record, key: str) -> list[Record]:
     section = content.get(key)
     if not isinstance(section, list) or not all(isinstance(record, dict) for record in section):
         found = "no such key" if key not in content else f"{str(section)[:60]}"
-        raise ValueError(
-            f"{path}: expected '{key}' as a list of objects, found {found}. "
-            "Export the file in COCO format."
+        raise RecordError(
+            path,
+            f"expected '{key}' as a list of objects, found {found}. "
+            "Export the file in COCO format.",
+            kind="missing section",
         )
     return section
 
 
-def _value(path: Path, section: str, record: Record, key: str) -> Any:  # noqa: ANN401  # json
-    if key not in record:
-        raise ValueError(
-            f"{path}, {section}: expected the key '{key}' in every entry, but "
-            f"{str(record)[:80]} has none. Add it."
+def _each(
+    entries: Sequence[_Entry], read: Callable[[_Entry], tuple[int, Thing]], report: Report
+) -> list[tuple[int, Thing]]:
+    """Id and content of every entry that can be read."""
+    found = (attempt(report, read, entry) for entry in entries)
+    return [pair for pair in found if pair is not None]
+
+
+def _value(entry: _Entry, key: str) -> Any:  # noqa: ANN401  # json
+    if key not in entry.record:
+        raise entry.problem(
+            f"expected the key '{key}' in every entry, but {str(entry.record)[:80]} has none. "
+            "Add it.",
+            "missing key",
         )
-    return record[key]
+    return entry.record[key]
 
 
-def _integer(path: Path, section: str, record: Record, key: str) -> int:
-    value = _value(path, section, record, key)
+def _integer(entry: _Entry, key: str) -> int:
+    value = _value(entry, key)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(
-            f"{path}, {section}: expected '{key}' as an integer, found {value!r} in "
-            f"{str(record)[:80]}. Write ids and sizes as integers."
+        raise entry.problem(
+            f"expected '{key}' as an integer, found {value!r} in {str(entry.record)[:80]}. "
+            "Write ids and sizes as integers.",
+            "not an integer",
         )
     return value
 
 
-def _image(path: Path, record: Record) -> ImageRecord:
+def _image(entry: _Entry) -> tuple[int, ImageRecord]:
     image = ImageRecord(
-        image_id=_integer(path, "images", record, "id"),
-        file_name=str(_value(path, "images", record, "file_name")),
-        width=_integer(path, "images", record, "width"),
-        height=_integer(path, "images", record, "height"),
+        image_id=_integer(entry, "id"),
+        file_name=str(_value(entry, "file_name")),
+        width=_integer(entry, "width"),
+        height=_integer(entry, "height"),
     )
     if image.width < 1 or image.height < 1:
-        raise ValueError(
-            f"{path}, image {image.image_id}: expected a width and height of at least 1 px, found "
-            f"{image.width} x {image.height}. Write the size of the upright image."
+        raise RecordError(
+            entry.path,
+            f"expected a width and height of at least 1 px, found "
+            f"{image.width} x {image.height}. Write the size of the upright image.",
+            kind="image without pixels",
+            place=f"image {image.image_id}",
+            image_id=image.image_id,
         )
-    return image
+    return image.image_id, image
 
 
-def _category(path: Path, record: Record) -> Category:
-    return Category(
-        category_id=_integer(path, "categories", record, "id"),
-        name=str(_value(path, "categories", record, "name")),
-    )
+def _category(entry: _Entry) -> tuple[int, Category]:
+    category = Category(_integer(entry, "id"), str(_value(entry, "name")))
+    return category.category_id, category
 
 
-def _check_unique(path: Path, kind: str, ids: Iterable[int]) -> None:
-    seen: set[int] = set()
-    for entry in ids:
-        if entry in seen:
-            raise ValueError(
-                f"{path}: expected every {kind} id once, but {entry} occurs twice. "
-                f"Give each {kind} its own id."
+def _annotation(entry: _Entry) -> tuple[int, Record]:
+    for key in ("image_id", "category_id"):
+        _integer(entry, key)
+    return _integer(entry, "id"), entry.record
+
+
+def _unique(
+    path: Path, kind: str, pairs: Iterable[tuple[int, Thing]], report: Report
+) -> dict[int, Thing]:
+    """The content by its id; of those that share an id, the first."""
+    found: dict[int, Thing] = {}
+    for entry_id, thing in pairs:
+        if entry_id in found:
+            report(
+                RecordError(
+                    path,
+                    f"expected every {kind} id once, but {entry_id} occurs twice. "
+                    f"Give each {kind} its own id.",
+                    kind="duplicate id",
+                )
             )
-        seen.add(entry)
+        else:
+            found[entry_id] = thing
+    return found
 
 
-def _check_references(coco: CocoFile) -> None:
-    category_ids = {category.category_id for category in coco.categories}
-    for annotation in coco.annotations:
-        image_id = _integer(coco.path, "annotations", annotation, "image_id")
-        category_id = _integer(coco.path, "annotations", annotation, "category_id")
-        if image_id not in coco.image_of_id:
-            raise coco.problem(
-                annotation,
-                f"expected an image id listed in 'images', found {image_id}. "
-                "Add the image, or drop the object.",
+def _has_references(
+    coco: CocoFile, annotation: Record, category_ids: Collection[int], report: Report
+) -> bool:
+    """Whether image and category of an annotation are listed."""
+    is_known = True
+    for name, known in (("image", coco.image_of_id), ("category", category_ids)):
+        entry_id = annotation[f"{name}_id"]
+        if entry_id not in known:
+            is_known = False
+            section = "images" if name == "image" else "categories"
+            report(
+                coco.problem(
+                    annotation,
+                    f"expected {'an' if name == 'image' else 'a'} {name} id listed in "
+                    f"'{section}', found {entry_id}. Add the {name}, or drop the object.",
+                    f"unknown {name}",
+                )
             )
-        if category_id not in category_ids:
-            raise coco.problem(
-                annotation,
-                f"expected a category id listed in 'categories', found {category_id}. "
-                "Add the category, or drop the object.",
-            )
+    return is_known

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sapnet.data.augment import View, view_boxes, view_crops, view_masks, view_points
+from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import decode_masks, rle_boxes
 from sapnet.structures import CROP_SIZE, RLE, Bags, InstanceTargets, StoredObject
 
@@ -34,6 +35,7 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
     num_proposals = max((len(entry.proposals) for entry in objects), default=1)
     shape = (num_objects, num_proposals)
     boxes, own_scores = torch.zeros(*shape, 4), torch.zeros(shape)
+    box_iou = torch.ones(shape)
     valid, holds_rival = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape, dtype=torch.bool)
     mask_crops = torch.zeros(*shape, CROP_SIZE, CROP_SIZE)
     masks = torch.zeros(*shape, *view.grid_size, dtype=torch.uint8)
@@ -43,6 +45,9 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
         boxes[n, :k] = view_boxes(_float_tensor(entry.proposals.boxes), view)
         own_scores[n, :k] = _float_tensor(entry.proposals.scores)
         holds_rival[n, :k] = torch.tensor(np.asarray(entry.holds_rival))
+        if entry.click.box is not None:
+            given = torch.tensor(entry.click.box)
+            box_iou[n, :k] = broadcast_iou(_float_tensor(entry.proposals.boxes), given)
         mask_crops[n, :k] = view_crops(_float_tensor(entry.mask_crops) / _FULL_COVERAGE, view)
         masks[n, :k] = _grid_masks(entry.proposals.rles, view)
     points = torch.tensor([entry.click.point for entry in objects]).reshape(-1, 2)
@@ -51,6 +56,7 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
         valid=valid,
         mask_crops=mask_crops,
         holds_rival=holds_rival,
+        box_iou=box_iou,
         own_scores=own_scores,
         masks=masks,
         labels=torch.tensor(labels, dtype=torch.int64),

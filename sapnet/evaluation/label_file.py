@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.data.coco_json import CocoFile, Record, numbers, read_coco
+from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import to_rle
 
 if TYPE_CHECKING:
-    from sapnet.structures import RLE, ImageRecord
+    from sapnet.structures import RLE, Category, ImageRecord
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,10 @@ class Label:
         category_id: id of its category.
         rle: the chosen mask.
         score: its selection score.
+        uncertainty: in [0, 1], higher where it is more likely wrong; None where the file has none.
         point: (x, y) of the click, where the file says so.
         candidates: what it was chosen from, where the file says so.
+        refined_box: xyxy, pixel edges: the box that selection ended with, where the file says so.
     """
 
     annotation_id: int
@@ -57,6 +60,8 @@ class Label:
     score: float
     point: tuple[float, float] | None
     candidates: Candidates | None
+    refined_box: tuple[float, float, float, float] | None = None
+    uncertainty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,14 @@ class LabelSet:
     Attributes:
         image_ids: the labelled images, those without an object included.
         labels: label by the id of its object.
+        images: the same images, in file order.
+        categories: by category id, ascending.
     """
 
     image_ids: frozenset[int]
     labels: Mapping[int, Label]
+    images: tuple[ImageRecord, ...] = ()
+    categories: tuple[Category, ...] = ()
 
 
 def load_labels(path: Path | str) -> LabelSet:
@@ -89,6 +98,8 @@ def load_labels(path: Path | str) -> LabelSet:
     return LabelSet(
         image_ids=frozenset(coco.image_of_id),
         labels={record["id"]: _read_label(coco, record) for record in coco.annotations},
+        images=coco.images,
+        categories=coco.categories,
     )
 
 
@@ -103,7 +114,11 @@ def _read_label(coco: CocoFile, record: Record) -> Label:
             score=float(record["score"]),
             point=_read_point(coco, record),
             candidates=_read_candidates(record.get("candidates"), image),
+            refined_box=_read_box(coco, record),
+            uncertainty=_read_uncertainty(coco, record),
         )
+    except RecordError:  # names the object already
+        raise
     except KeyError as error:
         raise coco.problem(
             record, f"expected {error}, found none. Write the file with `sapnet label`."
@@ -117,6 +132,26 @@ def _read_point(coco: CocoFile, record: Record) -> tuple[float, float] | None:
         return None
     x, y = numbers(coco, record, "point", 2)
     return x, y
+
+
+def _read_box(coco: CocoFile, record: Record) -> tuple[float, float, float, float] | None:
+    if record.get("refined_box") is None:
+        return None
+    x, y, width, height = numbers(coco, record, "refined_box", 4)
+    return x, y, x + width, y + height
+
+
+def _read_uncertainty(coco: CocoFile, record: Record) -> float | None:
+    value = record.get("uncertainty")
+    if value is None:
+        return None
+    if not is_number(value) or not 0 <= value <= 1:
+        raise coco.problem(
+            record,
+            f"expected 'uncertainty' as a number in [0, 1], found {value!r}. Write the file with "
+            "`sapnet label`.",
+        )
+    return float(value)
 
 
 def _read_candidates(found: Record | None, image: ImageRecord) -> Candidates | None:

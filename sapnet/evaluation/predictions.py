@@ -17,6 +17,7 @@ from sapnet.evaluation.voc import ImageMasks, category_average_precision
 from sapnet.geometry.rle import rle_boxes, to_rle
 
 if TYPE_CHECKING:
+    from faster_coco_eval import COCOeval_faster
     from faster_coco_eval.core.coco import COCO
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def evaluate_predictions(
             does not have.
     """
     gt = open_truth(truth)
-    records = _read_records(predictions, gt)
+    records = read_results(predictions, gt)
     return {
         **_coco_figures(records, gt, "segm"),
         **_coco_figures(records, gt, "bbox"),
@@ -75,10 +76,18 @@ def evaluate_predictions(
     }
 
 
-def _read_records(
+def read_results(
     predictions: Sequence[Mapping[str, Any]] | Path | str, truth: InstanceSet
 ) -> list[dict[str, Any]]:
-    """Checked records with compressed run lengths and a box."""
+    """Checked COCO results with compressed run lengths, a box and the ground truth's image ids.
+
+    Args:
+        predictions: COCO results, or the json file that holds them.
+        truth: the objects of the same images.
+
+    Raises:
+        ValueError: as `evaluate_predictions` does.
+    """
     source = "predictions"
     if isinstance(predictions, Path | str):
         source = str(predictions)
@@ -138,6 +147,22 @@ def _coco_figures(
     records: Sequence[Mapping[str, Any]], truth: InstanceSet, iou_type: Literal["segm", "bbox"]
 ) -> dict[str, float]:
     """COCO's twelve figures for masks or boxes."""
+    evaluator = run_coco(records, truth, iou_type)
+    prefix = "mask" if iou_type == "segm" else "box"
+    figures = {f"{prefix}_{key}": evaluator.stats_as_dict[name] for name, key in _KEYS.items()}
+    return {key: value if value >= 0 else float("nan") for key, value in figures.items()}
+
+
+def run_coco(
+    records: Sequence[Mapping[str, Any]], truth: InstanceSet, iou_type: Literal["segm", "bbox"]
+) -> COCOeval_faster:
+    """COCO's evaluation, run.
+
+    Args:
+        records: from `read_results`.
+        truth: the objects of the same images.
+        iou_type: whether masks or boxes are compared.
+    """
     from faster_coco_eval import COCOeval_faster
 
     # With a `bbox`, a result's size group would follow its box in the evaluation of masks too.
@@ -148,9 +173,7 @@ def _coco_figures(
         coco_truth, coco_truth.loadRes(results), iou_type, print_function=logger.debug
     )
     evaluator.run()
-    prefix = "mask" if iou_type == "segm" else "box"
-    figures = {f"{prefix}_{key}": evaluator.stats_as_dict[name] for name, key in _KEYS.items()}
-    return {key: value if value >= 0 else float("nan") for key, value in figures.items()}
+    return evaluator
 
 
 def _to_coco(truth: InstanceSet) -> COCO:
@@ -167,7 +190,8 @@ def _to_coco(truth: InstanceSet) -> COCO:
             ],
             "annotations": [
                 {
-                    "id": instance.annotation_id,
+                    # Counted anew: the evaluation takes an object of id 0 for one not found.
+                    "id": place,
                     "image_id": instance.image_id,
                     "category_id": instance.category_id,
                     "segmentation": dict(instance.rle()),
@@ -175,7 +199,7 @@ def _to_coco(truth: InstanceSet) -> COCO:
                     "area": instance.area,
                     "iscrowd": int(instance.is_crowd),
                 }
-                for instance in truth.instances
+                for place, instance in enumerate(truth.instances, 1)
             ],
         }
     )

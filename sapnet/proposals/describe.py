@@ -8,7 +8,7 @@ import numpy as np
 
 from sapnet.geometry.masks import crop_masks
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes
-from sapnet.structures import Click, Proposals, StoredObject
+from sapnet.structures import GIVEN_MASK, RLE, Click, Proposals, StoredObject
 
 CLICKED_PIXEL = "clicked pixel"
 """Prompt name of the stand-in for an object for which only empty masks were proposed."""
@@ -45,6 +45,11 @@ def describe_objects(
             )
         )
     return described
+
+
+def given_proposal(mask: RLE) -> Proposals:
+    """The bag of an object whose mask is known: that mask alone, so that there is no choice."""
+    return Proposals((mask,), rle_boxes([mask]), np.ones(1, np.float32), (GIVEN_MASK,))
 
 
 def masks_hold_points(masks: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -53,13 +53,14 @@ class FileProposer:
         return {"file": self.path.name, "sha256": self._digest}
 
     def check_objects(self, clicks: ClickSet) -> None:
-        """Checks that file and clicks speak of the same objects.
+        """Checks that file and clicks speak of the same objects; those with a mask need no record.
 
         Raises:
             ValueError: an object of the clicks is missing from the file, or the other way round.
         """
         clicked = {click.annotation_id for click in clicks.clicks}
-        missing = sorted(clicked - self._records.keys())
+        unmasked = {click.annotation_id for click in clicks.clicks if click.mask is None}
+        missing = sorted(unmasked - self._records.keys())
         unknown = sorted(self._records.keys() - clicked)
         if missing:
             raise ValueError(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
-from sapnet.proposals.describe import describe_objects
+from sapnet.proposals.describe import describe_objects, given_proposal
+from sapnet.proposals.given import GivenCounts, count_given
 from sapnet.proposals.manifest import describe_run
-from sapnet.proposals.proposer import Proposer
+from sapnet.proposals.proposer import Proposer, StagedProposer
 from sapnet.proposals.store_writer import ProposalWriter
 from sapnet.proposals.workers import map_in_order, num_cores
-from sapnet.structures import Click, ClickSet, ImageRecord, StoredObject
+from sapnet.structures import Click, ClickSet, ImageRecord, Proposals, StoredObject
+
+if TYPE_CHECKING:
+    import numpy as np
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +46,7 @@ class ProposeSummary:
         num_objects: objects proposed for in this run.
         num_proposals: masks made in this run.
         num_images_before: images the store held already.
+        given: how many objects of the data set came with a mask or a box.
         skipped: images left out; empty unless skipping was asked for.
     """
 
@@ -49,6 +55,7 @@ class ProposeSummary:
     num_objects: int
     num_proposals: int
     num_images_before: int
+    given: GivenCounts
     skipped: tuple[SkippedImage, ...] = ()
 
 
@@ -135,6 +142,7 @@ def propose_dataset(
         num_objects=counts.num_objects,
         num_proposals=counts.num_proposals,
         num_images_before=len(writer.done_image_ids),
+        given=count_given(clicks.clicks),
         skipped=tuple(skipped),
     )
 
@@ -178,7 +186,26 @@ class _DescribeImage:
         expected, found = (task.image.height, task.image.width), image.shape[:2]
         if found != expected:
             raise ValueError(f"expected height and width {expected} as listed, found {found}")
-        return describe_objects(task.clicks, self.proposer.propose(image, task.clicks), expected)
+        return describe_objects(task.clicks, self._bags(image, task.clicks), expected)
+
+    def _bags(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
+        """A bag per click; the proposer is asked only for objects whose mask is not known."""
+        unknown = [n for n, click in enumerate(clicks) if click.mask is None]
+        proposed = iter(self._propose(image, clicks, unknown))
+        return [
+            next(proposed) if click.mask is None else given_proposal(click.mask) for click in clicks
+        ]
+
+    def _propose(
+        self, image: np.ndarray, clicks: Sequence[Click], indices: Sequence[int]
+    ) -> list[Proposals]:
+        if len(indices) == len(clicks):
+            return self.proposer.propose(image, clicks)
+        if not indices:
+            return []
+        if isinstance(self.proposer, StagedProposer):  # the others still matter as rivals
+            return self.proposer.propose_prepared(self.proposer.prepare(image), clicks, indices)
+        return self.proposer.propose(image, [clicks[n] for n in indices])
 
 
 def _check_images(

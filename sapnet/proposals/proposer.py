@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,10 +40,42 @@ class Proposer(Protocol):
 
         Args:
             image: (H, W, 3) uint8 RGB, upright.
-            clicks: all N clicks of that image, original frame; a click may carry a box.
+            clicks: all N clicks of that image whose mask is not known, original frame; a click may
+                carry a box.
 
         Returns:
             N bags of proposals, in the order of the clicks; an object may have any number of
             them, and empty masks are dropped later.
+        """
+        ...
+
+
+@runtime_checkable
+class StagedProposer(Proposer, Protocol):
+    """A proposer whose work on the image can be kept while clicks come one by one."""
+
+    def prepare(self, image: np.ndarray) -> Any:  # noqa: ANN401  # each proposer's own
+        """What is computed once per image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, upright.
+        """
+        ...
+
+    def propose_prepared(
+        self,
+        prepared: Any,  # noqa: ANN401  # what `prepare` gave
+        clicks: Sequence[Click],
+        indices: Sequence[int],
+    ) -> list[Proposals]:
+        """Candidate masks of some objects of a prepared image.
+
+        Args:
+            prepared: what `prepare` gave for the image.
+            clicks: all N clicks of the image; the others matter as rivals.
+            indices: which of them to propose for.
+
+        Returns:
+            One bag of proposals per index, as `propose` would give.
         """
         ...

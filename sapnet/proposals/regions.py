@@ -165,19 +165,38 @@ class RegionProposer:
         Raises:
             ValueError: if the image is not (H, W, 3) uint8 or a point lies outside it.
         """
+        if not clicks:
+            return []
+        return self.propose_prepared(self.prepare(image), clicks, range(len(clicks)))
+
+    def prepare(self, image: np.ndarray) -> ImageEvidence:
+        """Measures an image (H, W, 3) uint8 RGB once, for any number of clicks on it.
+
+        Raises:
+            ValueError: if the image is not (H, W, 3) uint8.
+        """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(
                 "RegionProposer.propose: expected an image (H, W, 3) uint8, found shape "
                 f"{image.shape} {image.dtype}; convert it to RGB first"
             )
-        if not clicks:
-            return []
-        scene = arrange_clicks(clicks, (image.shape[0], image.shape[1]))
-        evidence = measure_image(image, self.cfg.working_side)
-        field = place_clicks(evidence, scene.points, scene.rival_points, scene.rivals)
+        return measure_image(image, self.cfg.working_side)
+
+    def propose_prepared(
+        self, prepared: ImageEvidence, clicks: Sequence[Click], indices: Sequence[int]
+    ) -> list[Proposals]:
+        """Proposes masks for some clicks of a measured image; see `StagedProposer`.
+
+        Raises:
+            ValueError: if a point lies outside the image.
+        """
+        scene = arrange_clicks(clicks, prepared.size)
+        field = place_clicks(prepared, scene.points, scene.rival_points, scene.rivals)
         return [
-            self._propose_one(evidence, collect_pool(evidence, field, scene, n, self.cfg), click)
-            for n, click in enumerate(clicks)
+            self._propose_one(
+                prepared, collect_pool(prepared, field, scene, n, self.cfg), clicks[n]
+            )
+            for n in indices
         ]
 
     def _propose_one(self, evidence: ImageEvidence, pool: CandidatePool, click: Click) -> Proposals:

@@ -118,12 +118,19 @@ class SamProposer:
         """
         if not clicks:
             return []
-        embedding = self._embed(image)
-        rles: list[list[RLE]] = [[] for _ in clicks]
-        scores: list[list[float]] = [[] for _ in clicks]
-        prompts: list[list[str]] = [[] for _ in clicks]
-        for chunk in chunk_prompts(make_prompts(clicks, self.cfg), self.cfg.points_per_chunk):
-            for prompt, masks, predicted_iou in self._decode(embedding, chunk):
+        return self.propose_prepared(self.prepare(image), clicks, range(len(clicks)))
+
+    @torch.inference_mode()
+    def propose_prepared(
+        self, prepared: Embedding, clicks: Sequence[Click], indices: Sequence[int]
+    ) -> list[Proposals]:
+        """Masks for some clicks of an embedded image; see `StagedProposer`."""
+        chosen = [clicks[n] for n in indices]
+        rles: list[list[RLE]] = [[] for _ in chosen]
+        scores: list[list[float]] = [[] for _ in chosen]
+        prompts: list[list[str]] = [[] for _ in chosen]
+        for chunk in chunk_prompts(make_prompts(chosen, self.cfg), self.cfg.points_per_chunk):
+            for prompt, masks, predicted_iou in self._decode(prepared, chunk):
                 rles[prompt.click_index].extend(encode_masks(masks))
                 scores[prompt.click_index].extend(predicted_iou)
                 prompts[prompt.click_index].extend([prompt.name] * len(masks))
@@ -146,7 +153,8 @@ class SamProposer:
             return nullcontext()
         return torch.autocast(self._device.type, dtype=self._dtype)
 
-    def _embed(self, image: np.ndarray) -> Embedding:
+    @torch.inference_mode()
+    def prepare(self, image: np.ndarray) -> Embedding:
         """Resizes one image (H, W, 3) uint8 and runs the image encoder on it."""
         encoding = self.segmenter.image_processor(images=image, return_tensors="pt")
         pixels = encoding["pixel_values"].to(self._device)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from sapnet.proposals.corrected import check_correction, correct_objects
+from sapnet.proposals.given import GivenCounts
 from sapnet.proposals.manifest import Manifest, StoreError, load_manifest
 from sapnet.proposals.store_layout import (
     IMAGES_SUFFIX,
@@ -21,10 +23,12 @@ from sapnet.proposals.store_layout import (
     objects_from_rows,
     shard_file,
 )
-from sapnet.structures import Category, ImageRecord, StoredObject
+from sapnet.structures import GIVEN_MASK, Category, ImageRecord, StoredObject
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from sapnet.data.corrections import Corrections
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +44,16 @@ class ProposalStore:
 
     Args:
         path: the folder `sapnet propose` wrote. Shards that were not finished are left out.
+        corrections: of a review; decided masks leave no choice, deleted objects are not there.
 
     Raises:
         StoreError: no store there, a damaged one, or one of a newer format.
+        ValueError: a correction is of an object or image that the store does not hold.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, corrections: Corrections | None = None) -> None:
         self.path = Path(path)
+        self.corrections = corrections
         self.manifest: Manifest = load_manifest(self.path)
         self._shards = complete_shards(self.path)
         self._table = read_image_table(self.path)
@@ -54,6 +61,8 @@ class ProposalStore:
         self._first_object = _column(self._table, "first_object")
         self._num_objects = _column(self._table, "num_objects")
         self._shard_of_image = _column(self._table, "shard")
+        self._num_kept = self._num_objects
+        self._last_corrected: tuple[int, list[StoredObject]] | None = None
         self._mapped: OrderedDict[int, pa.RecordBatch] = OrderedDict()
         if len(np.unique(self._image_ids)) != len(self._image_ids):
             raise StoreError(
@@ -67,13 +76,15 @@ class ProposalStore:
                 self.num_images,
                 self.manifest.num_images,
             )
+        if corrections is not None:
+            self._num_kept = self._count_kept(corrections)
 
-    def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path]]:
-        return (ProposalStore, (self.path,))
+    def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path, Corrections | None]]:
+        return (ProposalStore, (self.path, self.corrections))
 
     def __len__(self) -> int:
         """Number of objects."""
-        return int(self._num_objects.sum())
+        return int(self._num_kept.sum())
 
     @property
     def num_images(self) -> int:
@@ -103,7 +114,26 @@ class ProposalStore:
     @property
     def num_objects_of_image(self) -> np.ndarray:
         """(num_images,) int64, how many objects each image holds."""
-        return self._num_objects
+        return self._num_kept
+
+    def count_given(self) -> GivenCounts:
+        """How many objects came with a mask, and how many with a box alone; before corrections."""
+        masks = boxes = 0
+        for number in self._shards:
+            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            with_mask = _rows_with_given_mask(rows)
+            with_box = rows["box"].is_valid().to_numpy(zero_copy_only=False)
+            masks += len(with_mask)
+            boxes += int(with_box.sum() - with_box[with_mask].sum())
+        return GivenCounts(masks, boxes)
+
+    def given_ids(self) -> frozenset[int]:
+        """Annotation ids of the objects that came with a mask."""
+        ids: set[int] = set()
+        for number in self._shards:
+            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            ids.update(rows["annotation_id"].to_numpy()[_rows_with_given_mask(rows)].tolist())
+        return frozenset(ids)
 
     def objects_of_image(self, index: int) -> list[StoredObject]:
         """All objects of an image.
@@ -119,14 +149,41 @@ class ProposalStore:
             return []
         rows = self._objects(int(self._shard_of_image[index])).slice(first, count)
         image = self.images[index]
-        return objects_from_rows(rows, (image.height, image.width))
+        size = (image.height, image.width)
+        objects = objects_from_rows(rows, size)
+        if self.corrections is None:
+            return objects
+        return correct_objects(objects, self.corrections, size)
 
     def find(self, annotation_id: int) -> StoredObject:
-        """The object of an annotation id.
+        """One object.
+
+        Args:
+            annotation_id: its id in the clicks file.
 
         Raises:
-            KeyError: no such object in the store.
+            KeyError: if the store holds no such object, or a correction deleted it.
         """
+        image_index, row = self._place_of(annotation_id)
+        if self.corrections is not None:
+            for stored in self._corrected_objects(image_index):
+                if stored.click.annotation_id == annotation_id:
+                    return stored
+            raise KeyError(f"{self.path}: the object {annotation_id} was deleted in review")
+        rows = self._objects(int(self._shard_of_image[image_index])).slice(row, 1)
+        image = self.images[image_index]
+        return objects_from_rows(rows, (image.height, image.width))[0]
+
+    def image_index_of(self, annotation_id: int) -> int:
+        """Position in `images` of the image that an object lies on.
+
+        Raises:
+            KeyError: if the store holds no such object.
+        """
+        return self._place_of(annotation_id)[0]
+
+    def _place_of(self, annotation_id: int) -> tuple[int, int]:
+        """Index of the object's image, and its row in the objects file of that image's shard."""
         order, sorted_ids = self._objects_by_id
         place = int(np.searchsorted(sorted_ids, annotation_id))
         if place == len(sorted_ids) or sorted_ids[place] != annotation_id:
@@ -135,9 +192,30 @@ class ProposalStore:
         # Images without objects share their start with the next one, hence the last such image.
         image_index = int(np.searchsorted(self._object_starts, position, side="right")) - 1
         row = self._first_object[image_index] + position - self._object_starts[image_index]
-        rows = self._objects(int(self._shard_of_image[image_index])).slice(int(row), 1)
-        image = self.images[image_index]
-        return objects_from_rows(rows, (image.height, image.width))[0]
+        return image_index, int(row)
+
+    def _corrected_objects(self, image_index: int) -> list[StoredObject]:
+        """Objects of an image; kept until another one is asked for, as describing them costs."""
+        if self._last_corrected is None or self._last_corrected[0] != image_index:
+            self._last_corrected = image_index, self.objects_of_image(image_index)
+        return self._last_corrected[1]
+
+    def _count_kept(self, corrections: Corrections) -> np.ndarray:
+        """(num_images,) objects left in each image; every correction is looked up on the way."""
+        kept = self._num_objects.copy()
+        for annotation_id in (*corrections.fixed, *corrections.deleted):
+            try:
+                image_index = self.image_index_of(annotation_id)
+            except KeyError as error:
+                raise ValueError(
+                    f"{corrections.source}: object {annotation_id} is not in {self.path}. Name the "
+                    "store whose labels were reviewed."
+                ) from error
+            if annotation_id in corrections.deleted:
+                kept[image_index] -= 1
+            else:
+                check_correction(corrections, annotation_id, self.images[image_index])
+        return kept
 
     @cached_property
     def _object_starts(self) -> np.ndarray:
@@ -215,6 +293,15 @@ def read_image_table(store: Path) -> pa.Table:
     table = pa.Table.from_batches(batches, schema=image_schema())
     column = np.repeat(np.asarray(shards, np.int64), [batch.num_rows for batch in batches])
     return table.append_column("shard", pa.array(column)).combine_chunks()
+
+
+def _rows_with_given_mask(rows: pa.RecordBatch) -> np.ndarray:
+    """Rows of an objects file whose mask came with the click."""
+    import pyarrow.compute as pc
+
+    is_given = pc.equal(pc.list_flatten(rows["prompts"]), GIVEN_MASK)
+    found: np.ndarray = pc.list_parent_indices(rows["prompts"]).filter(is_given).to_numpy()
+    return found
 
 
 def _read_batch(store: Path, number: int, suffix: str) -> pa.RecordBatch:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sapnet.structures import CROP_SIZE, RLE, Click, ImageRecord, Proposals, StoredObject
+from sapnet.structures import (
+    CROP_SIZE,
+    GIVEN_MASK,
+    RLE,
+    Click,
+    ImageRecord,
+    Proposals,
+    StoredObject,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -125,6 +133,8 @@ def objects_from_rows(rows: pa.RecordBatch, image_size: tuple[int, int]) -> list
 
 def _object_from_row(row: dict[str, Any], image_size: tuple[int, int]) -> StoredObject:
     crops = np.frombuffer(row["mask_crops"], np.uint8)
+    rles = tuple(RLE(size=list(image_size), counts=counts) for counts in row["rles"])
+    prompts = tuple(row["prompts"])
     return StoredObject(
         click=Click(
             annotation_id=row["annotation_id"],
@@ -133,12 +143,13 @@ def _object_from_row(row: dict[str, Any], image_size: tuple[int, int]) -> Stored
             points=_pairs(row["points"]),
             negative_points=_pairs(row["negative_points"]),
             box=None if row["box"] is None else tuple(row["box"]),
+            mask=rles[0] if prompts == (GIVEN_MASK,) else None,  # stored once, as the proposal
         ),
         proposals=Proposals(
-            rles=tuple(RLE(size=list(image_size), counts=counts) for counts in row["rles"]),
+            rles=rles,
             boxes=np.asarray(row["boxes"], np.float32).reshape(-1, 4),
             scores=np.asarray(row["scores"], np.float32),
-            prompts=tuple(row["prompts"]),
+            prompts=prompts,
         ),
         mask_crops=crops.reshape(-1, CROP_SIZE, CROP_SIZE).copy(),
         holds_rival=np.asarray(row["holds_rival"], bool),

@@ -56,12 +56,12 @@ def map_in_order(
     context = multiprocessing.get_context("spawn")
     with (
         _single_threaded_children(),
-        ProcessPoolExecutor(workers, context, _start_worker, (function,)) as executor,
+        ProcessPoolExecutor(workers, context, start_worker, (function,)) as executor,
     ):
         waiting: deque[Future[Result]] = deque()
         try:
             for item in items:
-                waiting.append(executor.submit(_run, item))
+                waiting.append(executor.submit(run_in_worker, item))
                 if len(waiting) > workers * _AHEAD_PER_WORKER:
                     yield waiting.popleft().result()
             while waiting:
@@ -70,7 +70,8 @@ def map_in_order(
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _start_worker(function: Callable[[Any], Any]) -> None:
+def start_worker(function: Callable[[Any], Any]) -> None:
+    """Makes this process a worker: it calls the function, and ends with its parent."""
     global _work
     # Ctrl-C is the parent's to handle; and a parent that was killed cannot end its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -85,7 +86,12 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _run(item: Any) -> Any:  # noqa: ANN401  # whatever the function takes and gives
+def run_in_worker(item: Any) -> Any:  # noqa: ANN401  # whatever the function takes and gives
+    """What the worker's function gives for an item; for `submit`.
+
+    Raises:
+        RuntimeError: the process was not started with `start_worker`.
+    """
     if _work is None:
         raise RuntimeError("this process was not started as a worker")
     return _work(item)

@@ -25,6 +25,7 @@ from sapnet.selection.mapping import boxes_to_proposals, rank_proposals
 from sapnet.selection.scoring import (
     BagScores,
     bag_members,
+    join_stages,
     label_scores,
     score_bags,
     selection_scores,
@@ -86,10 +87,11 @@ class SelectionBranch(nn.Module):
         scores = self._choosing_scores(first, bags.labels, bags.own_scores)
         found = self._selection_loss(first, bags) if self.training else {}
         if self.refinement is None:
+            stages = scores[:, None]
             if self.cfg.consensus.enabled:
-                return self._agree(bags, members, scores, found)
+                return self._agree(bags, members, stages, found)
             index, boxes = choose_boxes(bags.boxes, scores, members, self.cfg.top_k)
-            return Selection(index=index, boxes=boxes, scores=scores, losses=found)
+            return Selection(index, boxes, scores, stages, found)
 
         choice = choose_proposals(bags, scores, members, guidance, self.cfg.top_k)
         positives = sample_positives(choice, image_sizes[bags.image_index], self.cfg.positives)
@@ -110,11 +112,11 @@ class SelectionBranch(nn.Module):
                     bags, enriched_boxes, choice, image_sizes, self.cfg.negatives, generator
                 )
                 found |= self._negative_loss(self.refinement, features, negatives, weights)
-        originals = refined_scores[:, : bags.num_proposals]
+        stages = torch.stack([scores, refined_scores[:, : bags.num_proposals]], 1)
         if self.cfg.consensus.enabled:
-            return self._agree(bags, members, (scores * originals).sqrt(), found)
+            return self._agree(bags, members, stages, found)
         _, boxes = choose_boxes(enriched_boxes, refined_scores, enriched_members)
-        return self._settle(bags, members, boxes, originals, found)
+        return self._settle(bags, members, boxes, stages, found)
 
     def _encode(
         self, features: Sequence[Tensor], boxes: Tensor, crops: Tensor, image_index: Tensor
@@ -130,18 +132,19 @@ class SelectionBranch(nn.Module):
         return chosen_by * own_scores**self.cfg.own_score_power
 
     def _agree(
-        self, bags: Bags, members: Tensor, scores: Tensor, found: dict[str, Tensor]
+        self, bags: Bags, members: Tensor, stages: Tensor, found: dict[str, Tensor]
     ) -> Selection:
-        """Choose the proposal that agrees most with its bag, weighted by the scores."""
+        """Choose the proposal that agrees most with its bag, weighted by all stages' scores."""
+        scores = join_stages(stages)
         expected = expected_iou(bags.masks, scores, members, self.cfg.consensus)
         index, boxes = choose_boxes(bags.boxes, expected, members)
-        return Selection(index=index, boxes=boxes, scores=expected, losses=found)
+        return Selection(index, boxes, expected, stages, found)
 
     def _settle(
-        self, bags: Bags, members: Tensor, boxes: Tensor, scores: Tensor, found: dict[str, Tensor]
+        self, bags: Bags, members: Tensor, boxes: Tensor, stages: Tensor, found: dict[str, Tensor]
     ) -> Selection:
         """Mine the refined boxes among the best original proposals, and map them to masks."""
-        cfg = self.cfg
+        cfg, scores = self.cfg, stages[:, -1]
         if cfg.mining.enabled:
             order, _ = rank_proposals(scores, members)
             best = order[:, : cfg.mining.top_k]
@@ -150,7 +153,7 @@ class SelectionBranch(nn.Module):
         index = boxes_to_proposals(
             boxes, bags.boxes, members, scores if cfg.mask_crops else None, cfg.near_tie_margin
         )
-        return Selection(index=index, boxes=boxes, scores=scores, losses=found)
+        return Selection(index, boxes, scores, stages, found)
 
     def _selection_loss(self, first: BagScores, bags: Bags) -> dict[str, Tensor]:
         loss = bag_loss(first.bags, bags.labels, _count(bags.num_objects, first.bags))

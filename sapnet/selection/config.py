@@ -210,6 +210,9 @@ class SelectionConfig:
         mask_crops: feed the head each proposal's mask crop as channels; not in the paper.
         exclude_rivals: leave proposals whose mask holds a rival click out of the bag (unless all
             do), in training and selection; not in the paper.
+        min_box_iou: where a click came with a box, proposals whose own box has a smaller IoU with
+            it are left out of the bag (unless all do), in training and selection; 0 ignores the
+            boxes. Not in the paper.
         own_score_power: the proposer's own score to this power multiplies the scores that choose
             (never the losses); 0 ignores it, as in the paper.
         near_tie_margin: with mask crops and without consensus, proposals whose IoU with the
@@ -234,6 +237,7 @@ class SelectionConfig:
     refinement: bool = True
     mask_crops: bool = True
     exclude_rivals: bool = True
+    min_box_iou: float = 0.5
     own_score_power: float = 0.0
     near_tie_margin: float = 0.1
     top_k: int = 1
@@ -250,6 +254,7 @@ class SelectionConfig:
             _require(getattr(self, name) >= 0, name, "a number >= 0", getattr(self, name))
         _require_fraction("refinement_alpha", self.refinement_alpha)
         _require_fraction("near_tie_margin", self.near_tie_margin)
+        _require_fraction("min_box_iou", self.min_box_iou)
 
 
 def paper_selection() -> SelectionConfig:

@@ -27,18 +27,18 @@ class BagScores:
     bags: Tensor
 
 
-def leave_out_rivals(valid: Tensor, holds_rival: Tensor) -> Tensor:
-    """The bag without the proposals whose mask holds a rival click.
+def leave_out(members: Tensor, unfit: Tensor) -> Tensor:
+    """The bag without its unfit proposals.
 
     Args:
-        valid: (N, K) bool.
-        holds_rival: (N, K) bool.
+        members: (N, K) bool.
+        unfit: (N, K) bool.
 
     Returns:
-        (N, K) bool; a bag all of whose proposals hold a rival stays as it is.
+        (N, K) bool; a bag all of whose members are unfit stays as it is.
     """
-    kept = valid & ~holds_rival
-    return torch.where(kept.any(1, keepdim=True), kept, valid)
+    kept = members & ~unfit
+    return torch.where(kept.any(1, keepdim=True), kept, members)
 
 
 def bag_members(bags: Bags, cfg: SelectionConfig) -> Tensor:
@@ -46,12 +46,14 @@ def bag_members(bags: Bags, cfg: SelectionConfig) -> Tensor:
 
     Args:
         bags: N bags.
-        cfg: whether proposals that hold a rival click are left out.
+        cfg: whether proposals that hold a rival click are left out, and how well one must fit the
+            box that came with its click.
 
     Returns:
-        (N, K) bool.
+        (N, K) bool; at least one of each bag.
     """
-    return leave_out_rivals(bags.valid, bags.holds_rival) if cfg.exclude_rivals else bags.valid
+    members = leave_out(bags.valid, bags.box_iou < cfg.min_box_iou)
+    return leave_out(members, bags.holds_rival) if cfg.exclude_rivals else members
 
 
 def score_bags(
@@ -98,6 +100,18 @@ def selection_scores(scores: Tensor, labels: Tensor) -> Tensor:
         (N, K).
     """
     return scores.take_along_dim(labels[:, None, None], dim=2).squeeze(2)
+
+
+def join_stages(stage_scores: Tensor) -> Tensor:
+    """The scores of all stages as one: their geometric mean.
+
+    Args:
+        stage_scores: (N, S, K) >= 0.
+
+    Returns:
+        (N, K).
+    """
+    return stage_scores.prod(1) ** (1 / stage_scores.shape[1])
 
 
 def label_scores(bag_scores: Tensor, labels: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import lightning
 
 from sapnet.data.coco import InstanceSet, load_instances
+from sapnet.data.corrections import load_corrections
 from sapnet.data.dataset import ClickDataset, DatasetConfig, ImageDataset, MaskDataset
 from sapnet.data.loader import build_loader
 from sapnet.proposals.store import ProposalStore
@@ -66,7 +67,11 @@ class TrainingSet:
 
 
 def open_training_set(
-    images: Path, proposals: Path | None, masks: Path | None, cfg: TrainConfig
+    images: Path,
+    proposals: Path | None,
+    masks: Path | None,
+    cfg: TrainConfig,
+    corrections: Path | None = None,
 ) -> TrainingSet:
     """The training images with the kind of supervision that the settings name.
 
@@ -75,7 +80,9 @@ def open_training_set(
     """
     if cfg.supervision == "masks":
         return TrainingSet(images, masks=None if masks is None else load_instances(masks))
-    return TrainingSet(images, store=None if proposals is None else ProposalStore(proposals))
+    corrected = None if corrections is None else load_corrections(corrections)
+    store = None if proposals is None else ProposalStore(proposals, corrected)
+    return TrainingSet(images, store=store)
 
 
 class TrainingData(lightning.LightningDataModule):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import signal
@@ -49,6 +50,7 @@ class TrainInputs:
         images: folder of the training images.
         out: run folder; an unfinished run in it is resumed.
         proposals: store written by `sapnet propose`.
+        corrections: file of `sapnet review`; its masks are kept, what it deleted is left out.
         masks: COCO instance json, for supervision by masks: ground truth, or the labels that
             `sapnet label` wrote (two-stage training).
         truth: COCO instance json of the training images; only to log how good the chosen masks
@@ -60,6 +62,7 @@ class TrainInputs:
     images: Path
     out: Path
     proposals: Path | None = None
+    corrections: Path | None = None
     masks: Path | None = None
     truth: Path | None = None
     val_images: Path | None = None
@@ -73,6 +76,11 @@ class TrainInputs:
         """Raise a ValueError unless the file that the kind of supervision needs is given."""
         if cfg.supervision == "masks" and self.masks is None:
             raise ValueError("--supervision masks needs --masks instances.json (or labels.json)")
+        if cfg.supervision == "masks" and self.corrections is not None:
+            raise ValueError(
+                "--corrections are of proposals, not of --masks. Write the corrected masks with "
+                "`sapnet label --corrections` and name that file"
+            )
         if cfg.supervision != "masks" and self.proposals is None:
             raise ValueError(
                 f"--supervision {cfg.supervision} needs --proposals STORE, written by "
@@ -112,7 +120,9 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
         FileNotFoundError: a file or the backbone's weights are missing.
     """
     inputs.check_supervision(cfg)
-    training_set = open_training_set(inputs.images, inputs.proposals, inputs.masks, cfg)
+    training_set = open_training_set(
+        inputs.images, inputs.proposals, inputs.masks, cfg, inputs.corrections
+    )
     checkpoint = _prepare_run(inputs, settings, cfg)
     if checkpoint is not None and (summary := _read_summary(inputs.out, cfg)) is not None:
         return summary
@@ -128,6 +138,7 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
         validation=None if held_out is None else Validation(held_out.truth, model.categories),
     )
     _announce(model, data, cfg, checkpoint)
+    _announce_given(training_set)
     trainer = _trainer(inputs.out, cfg, data)
     _fit(trainer, module, data, checkpoint)
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
@@ -204,6 +215,12 @@ def _description(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -
     train_settings = {k: v for k, v in asdict(cfg).items() if k not in FREE_TO_CHANGE}
     sources = {"images": inputs.images, "proposals": inputs.proposals, "masks": inputs.masks}
     files = {k: str(v.resolve()) for k, v in sources.items() if v is not None}
+    if inputs.corrections is not None:
+        # By content, too: the file grows while somebody reviews.
+        files["corrections"] = (
+            f"{inputs.corrections.resolve()}, sha256 "
+            + (hashlib.sha256(inputs.corrections.read_bytes()).hexdigest()[:12])
+        )
     return {"files": files, "model": asdict(settings), "train": train_settings}
 
 
@@ -236,7 +253,17 @@ def _announce(model: SAPNet, data: TrainingData, cfg: TrainConfig, checkpoint: P
     )
 
 
-def _precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+def _announce_given(training_set: TrainingSet) -> None:
+    if getattr(rank_zero_only, "rank", 0) or training_set.store is None:
+        return
+    if given := training_set.store.count_given():
+        logger.info("%s", given)
+    if training_set.store.corrections is not None:
+        logger.info("%s", training_set.store.corrections)
+
+
+def choose_precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+    """The precision of a training as Lightning names it; "auto" depends on the device."""
     match cfg.precision:
         case "bf16":
             return "bf16-mixed"
@@ -261,7 +288,7 @@ def _trainer(run: Path, cfg: TrainConfig, data: TrainingData) -> lightning.Train
         devices=cfg.devices if device.index is None or several else [device.index],
         num_nodes=cfg.num_nodes,
         strategy="ddp_find_unused_parameters_true" if several else "auto",
-        precision=_precision(cfg),
+        precision=choose_precision(cfg),
         max_epochs=cfg.epochs,
         gradient_clip_val=cfg.optimizer.clip_norm or None,
         log_every_n_steps=min(cfg.log_every, data.steps_per_epoch()),

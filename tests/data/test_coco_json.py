@@ -72,7 +72,9 @@ def test_missing_section(write_json: Write, content: Content, key: str) -> None:
 )
 def test_missing_key(write_json: Write, content: Content, section: str, key: str) -> None:
     del content[section][0][key]
-    with pytest.raises(ValueError, match=f"{section}: expected the key '{key}' in every entry"):
+    with pytest.raises(
+        ValueError, match=f"entry 1 of {section}: expected the key '{key}' in every entry"
+    ):
         read_coco(write_json(content))
 
 

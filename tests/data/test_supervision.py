@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,6 +32,14 @@ def test_bags_by_hand(store: SimpleNamespace) -> None:
     assert bags.mask_crops.dtype == torch.float32
     assert (bags.mask_crops[0] == 1).all()  # full rectangles
     assert (bags.mask_crops[1, 1] == 0).all()
+
+
+def test_boxes_that_came_with_clicks_are_compared(store: SimpleNamespace) -> None:
+    first, second = store.objects_of_image(0)
+    boxed = replace(first, click=replace(first.click, box=(4.0, 10.0, 14.0, 15.0)))
+    bags = make_bags([boxed, second], [1, 0], VIEW)
+    # The square is twice the box; the left half of 20 x 30 px holds its 50 px.
+    torch.testing.assert_close(bags.box_iou, torch.tensor([[0.5, 50 / 600], [1.0, 1.0]]))
 
 
 def test_crops_are_shares_and_mirrored(store: SimpleNamespace) -> None:

@@ -61,3 +61,29 @@ def test_a_mask_of_another_size_is_an_error(write_labels: Callable[..., Path]) -
 
     with pytest.raises(ValueError, match=r"object 11 .*size \[120, 160\], found size \[4, 4\]"):
         load_labels(write_labels({11: (10, 10, 30, 30)}, segmentation=segmentation))
+
+
+def test_frame_refined_box_and_uncertainty(write_labels: Callable[..., Path]) -> None:
+    path = write_labels({11: (1, 1, 5, 5)}, refined_box=[2, 3, 10.5, 20], uncertainty=0.25)
+    labels = load_labels(path)
+    assert labels.labels[11].refined_box == (2, 3, 12.5, 23)
+    assert labels.labels[11].uncertainty == 0.25
+    assert [image.file_name for image in labels.images] == ["1.png", "2.png"]
+    assert [category.name for category in labels.categories] == ["cup", "cat"]
+    bare = load_labels(write_labels({11: (1, 1, 5, 5)})).labels[11]
+    assert (bare.refined_box, bare.uncertainty) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"uncertainty": 1.5}, r"object 11 \(image 1\): expected 'uncertainty' as a number in"),
+        ({"uncertainty": "low"}, "found 'low'"),
+        ({"refined_box": [1, 2, 3]}, "expected 'refined_box' as 4 finite numbers"),
+    ],
+)
+def test_malformed_extras(
+    write_labels: Callable[..., Path], extra: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_labels(write_labels({11: (1, 1, 5, 5)}, **extra))

@@ -160,3 +160,14 @@ def test_equal_names_in_two_folders_are_told_apart_by_folder(truth_path: Path) -
     assert evaluate_predictions(by_path, truth_path)["mask_ap"] == pytest.approx(1)
     by_id = [{**r, "file_name": "x.png"} for r in predictions]
     assert evaluate_predictions(by_id, truth_path)["mask_ap"] == pytest.approx(1)
+
+
+def test_an_object_of_id_0_can_be_found(truth_path: Path, tmp_path: Path) -> None:
+    document = json.loads(truth_path.read_text())
+    document["annotations"][0]["id"] = 0
+    path = tmp_path / "from_zero.json"
+    path.write_text(json.dumps(document))
+
+    figures = evaluate_predictions(_perfect_predictions(path), path)
+
+    assert figures["mask_ap"] == figures["box_ap"] == pytest.approx(1)

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sapnet.geometry.rle import encode_masks
 from sapnet.proposals import store as store_module
+from sapnet.proposals.describe import describe_objects, given_proposal
+from sapnet.proposals.given import GivenCounts
 from sapnet.proposals.manifest import Manifest, StoreError, load_manifest
 from sapnet.proposals.store import ProposalStore
 from sapnet.proposals.store_writer import ProposalWriter
@@ -78,6 +81,34 @@ def write(path: Path, shard_images: int = 3, described: Manifest | None = None) 
             if record.image_id not in writer.done_image_ids:
                 writer.add(record, objects)
     return path
+
+
+def test_masks_and_boxes_that_were_given(tmp_path: Path) -> None:
+    mask = encode_masks(np.tri(SIZE[0], SIZE[1], dtype=np.uint8)[None])[0]
+    clicks = [
+        Click(1, 100, 1, ((1.5, 2.5),), mask=mask),
+        Click(2, 100, 1, ((1.5, 2.5),), box=(0.0, 0.0, 9.0, 9.0)),
+        Click(3, 100, 1, ((1.5, 2.5),), box=(0.0, 0.0, 9.0, 9.0), mask=mask),
+        Click(4, 100, 1, ((1.5, 2.5),)),
+    ]
+    other = replace(given_proposal(mask), prompts=("point",))
+    bags = [other if click.mask is None else given_proposal(mask) for click in clicks]
+    objects = describe_objects(clicks, bags, SIZE)
+    with ProposalWriter(tmp_path / "store", manifest()) as writer:
+        writer.add(image(100), objects)
+    store = ProposalStore(tmp_path / "store")
+    for found, expected in zip(store.objects_of_image(0), objects, strict=True):
+        assert_same_object(found, expected)
+        assert found.has_given_mask == (expected.click.mask is not None)
+    assert store.count_given() == GivenCounts(masks=2, boxes=1)
+    assert store.given_ids() == {1, 3}
+
+
+def test_nothing_given(tmp_path: Path) -> None:
+    assert not ProposalStore(write(tmp_path / "empty", 3)).count_given().masks
+    with ProposalWriter(tmp_path / "none", manifest()):
+        pass
+    assert ProposalStore(tmp_path / "none").count_given() == GivenCounts()
 
 
 def assert_same_object(found: StoredObject, expected: StoredObject) -> None:

@@ -30,6 +30,7 @@ def random_bags(
         valid=valid,
         mask_crops=uniform(*shape, 7, 7),
         holds_rival=(uniform(*shape) < 0.3) & valid,
+        box_iou=torch.ones(shape),
         own_scores=uniform(*shape) * valid,
         masks=(uniform(*shape, GRID, GRID) < 0.5).to(torch.uint8),
         labels=torch.randint(num_classes, (num_objects,), generator=generator),

@@ -96,7 +96,7 @@ def test_padding_changes_nothing(make_bags: MakeBags, make_features: MakeFeature
     def widen(values: Tensor) -> Tensor:
         return torch.cat([values, torch.zeros_like(values[:, :2])], 1)
 
-    names = ("boxes", "valid", "mask_crops", "holds_rival", "own_scores", "masks")
+    names = ("boxes", "valid", "mask_crops", "holds_rival", "box_iou", "own_scores", "masks")
     padded = replace(bags, **{name: widen(getattr(bags, name)) for name in names})
     expected, found = (run(branch, make_features(), b) for b in (bags, padded))
     assert torch.equal(found.index, expected.index)
@@ -182,6 +182,7 @@ def test_learns_to_choose_the_class_it_is_told(make_features: MakeFeatures) -> N
         valid=torch.ones(shape, dtype=torch.bool),
         mask_crops=torch.ones(*shape, 7, 7),
         holds_rival=torch.zeros(shape, dtype=torch.bool),
+        box_iou=torch.ones(shape),
         own_scores=torch.ones(shape),
         masks=torch.zeros(*shape, 32, 32, dtype=torch.uint8),
         labels=torch.arange(3),

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from sapnet.selection.config import SelectionConfig, paper_selection
 from sapnet.selection.scoring import (
     bag_members,
     label_scores,
-    leave_out_rivals,
+    leave_out,
     score_bags,
     selection_scores,
 )
@@ -67,13 +68,26 @@ def test_scores_of_the_label() -> None:
     assert label_scores(scores[:, 0], labels).tolist() == [2, 6]
 
 
+def test_boxes_bound_the_bag_before_rivals_do(make_bags: MakeBags) -> None:
+    bags = replace(
+        make_bags(3, 3),
+        valid=torch.tensor([[True, True, True], [True, True, True], [True, True, False]]),
+        holds_rival=torch.tensor([[True, False, False], [True, True, False], [False] * 3]),
+        box_iou=torch.tensor([[0.9, 0.8, 0.2], [0.9, 0.5, 0.4], [0.1, 0.0, 1.0]]),
+    )
+    expected = [[False, True, False], [True, True, False], [True, True, False]]
+    assert bag_members(bags, SelectionConfig(min_box_iou=0.5)).tolist() == expected
+    without = bag_members(bags, SelectionConfig(min_box_iou=0, exclude_rivals=False))
+    assert torch.equal(without, bags.valid)
+
+
 def test_rivals_leave_unless_all_hold_one(make_bags: MakeBags) -> None:
     valid = torch.tensor([[True, True, False], [True, True, False]])
     holds = torch.tensor([[True, False, False], [True, True, False]])
-    kept = leave_out_rivals(valid, holds)
+    kept = leave_out(valid, holds)
     assert kept.tolist() == [[False, True, False], [True, True, False]]
     bags = make_bags(6, 4)
     assert torch.equal(bag_members(bags, paper_selection()), bags.valid)
-    expected = leave_out_rivals(bags.valid, bags.holds_rival)
+    expected = leave_out(bags.valid, bags.holds_rival)
     assert not torch.equal(expected, bags.valid)
     assert torch.equal(bag_members(bags, SelectionConfig()), expected)

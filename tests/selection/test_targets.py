@@ -13,7 +13,7 @@ MakeBags = Callable[..., Bags]
 def select_first(bags: Bags) -> Selection:
     scores = torch.linspace(1, 0.1, bags.num_proposals).expand(bags.valid.shape)
     index = torch.zeros(bags.num_objects, dtype=torch.int64)
-    return Selection(index=index, boxes=bags.boxes[:, 0], scores=scores, losses={})
+    return Selection(index, bags.boxes[:, 0], scores, scores[:, None], {})
 
 
 def test_chosen_and_ranked_masks(make_bags: MakeBags) -> None:
@@ -49,6 +49,7 @@ def test_empty(make_bags: MakeBags) -> None:
             index=torch.zeros(0, dtype=torch.int64),
             boxes=torch.zeros(0, 4),
             scores=torch.zeros(0, num_proposals),
+            stage_scores=torch.zeros(0, 2, num_proposals),
             losses={},
         )
         assert instance_targets(bags, selection, SelectionConfig()).num_objects == 0

@@ -13,8 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from sapnet.config import ModelConfig, TrainConfig
+from sapnet.data.clicks import load_clicks
+from sapnet.data.corrections import Correction, Corrections, save_corrections
 from sapnet.data.dataset import ClickDataset, Sample
 from sapnet.evaluation.proposals import proposal_ious
+from sapnet.geometry.rle import encode_masks
 from sapnet.inference import load_model
 from sapnet.selection.branch import SelectionBranch
 from sapnet.structures import Bags, Selection
@@ -208,6 +211,42 @@ def test_other_settings_are_refused_by_name(run: Run, finished: Path) -> None:
         run(finished, seed=1)
     with pytest.raises(ValueError, match=r"model.fpn_channels is 16 there and 32 now"):
         run(finished, fpn_channels=32)
+
+
+def test_corrections_are_learned_from_and_belong_to_the_run(
+    run: Run, tiny_set: TinySet, finished: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clicks = load_clicks(tiny_set.clicks)
+    first, second, third = clicks.clicks[:3]
+    triangle = np.tri(96, 96, dtype=np.uint8)[None]
+    decided = replace(first, mask=encode_masks(triangle)[0])
+
+    def correct(deleted: int) -> Path:
+        corrections = Corrections(
+            clicks.images,
+            clicks.categories,
+            {first.annotation_id: Correction(decided, "clicked")},
+            frozenset({deleted}),
+        )
+        return save_corrections(tmp_path / "corrections.json", corrections)
+
+    with caplog.at_level("INFO", logger="sapnet"):
+        run(tmp_path / "run", corrections=correct(second.annotation_id))
+    assert "2 corrections: 1 masks are fixed, 1 objects are left out" in caplog.text
+    ours, plain = _weights(tmp_path / "run"), _weights(finished)
+    assert any(not torch.equal(ours[name], plain[name]) for name in ours)
+    with pytest.raises(ValueError, match=r"files\.corrections is .*another --out"):
+        run(tmp_path / "run", corrections=correct(third.annotation_id))
+
+
+def test_corrections_of_masks_are_refused(run: Run, tiny_set: TinySet, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="sapnet label --corrections"):
+        run(
+            tmp_path / "run",
+            supervision="masks",
+            masks=tiny_set.truth,
+            corrections=tmp_path / "corrections.json",
+        )
 
 
 def test_what_does_not_change_the_weights_may_change(run: Run, finished: Path) -> None:

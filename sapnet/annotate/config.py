@@ -1,0 +1,58 @@
+"""Settings of `sapnet annotate`; imports no heavy library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sapnet.proposals.config import SamConfig
+
+CLICKS_NAME = "clicks.json"
+"""File beside the images folder's content that is written unless `out` names another."""
+
+PreviewName = Literal["none", "regions", "sam"]
+
+
+@dataclass(frozen=True)
+class AnnotateConfig:
+    """What is clicked on, where it is written, and how the page is served.
+
+    Attributes:
+        images: folder of the images; sub-folders are included.
+        classes: names of the classes, in the order of their keys; those of an existing clicks file
+            come first.
+        out: clicks file to write or to continue; unset is `clicks.json` in the images folder.
+        proposer: whose candidate masks are previewed: "regions", "sam", or "none".
+        checkpoint: of `sam`: hub name or local folder.
+        device: where `sam` runs: auto, cpu, cuda or mps.
+        num_proposals: candidates per object of `regions`; unset is its own default.
+        host: address the server listens on; the default is reachable from this machine only.
+        port: port of the page; 0 takes a free one.
+        no_browser: print the address without opening a browser.
+    """
+
+    images: Path
+    classes: tuple[str, ...] = ()
+    out: Path | None = None
+    proposer: PreviewName = "regions"
+    checkpoint: str = SamConfig.checkpoint
+    device: str = SamConfig.device
+    num_proposals: int | None = None
+    host: str = "127.0.0.1"
+    port: int = 8765
+    no_browser: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port: expected 0 to 65535, found {self.port}")
+        empty = [name for name in self.classes if not name.strip()]
+        if empty or len(set(self.classes)) != len(self.classes):
+            raise ValueError(
+                f"classes: expected different names, found {', '.join(map(repr, self.classes))}"
+            )
+
+    @property
+    def clicks_file(self) -> Path:
+        """The clicks file that is written."""
+        return self.out or self.images / CLICKS_NAME

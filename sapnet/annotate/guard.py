@@ -1,0 +1,85 @@
+"""Who may talk to the local server: its own page, and no page of another site.
+
+A browser lets any site send requests to servers on this machine. Two headers that scripts cannot
+forge tell them apart: `Host`, which names another site's domain even where that domain resolves to
+this machine (DNS rebinding), and `Origin` or `Sec-Fetch-Site`, which name the page that asks.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_OWN_SITES = ("same-origin", "none")  # "none": typed or opened by the user
+
+_HEADERS = {
+    b"content-security-policy": b"default-src 'self'; img-src 'self' blob: data:; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+}
+"""Sent with every answer: the page may load from its own server only, and nobody may frame it."""
+
+
+class OwnPageOnly:
+    """Refuses requests that another site's page sent, and hardens the answers.
+
+    Args:
+        app: the application.
+        hosts: further names by which the server is reached, besides addresses, `localhost` and this
+            machine's own name.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
+        self._app = app
+        self._hosts = frozenset({"localhost", socket.gethostname().lower(), *hosts})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(Headers(scope=scope))
+        if refusal:
+            await PlainTextResponse(refusal, 403)(scope, receive, send)
+            return
+
+        async def send_hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS.items()]
+            await send(message)
+
+        await self._app(scope, receive, send_hardened)
+
+    def _refusal(self, headers: Headers) -> str:
+        """Why a request is refused; empty if it is not."""
+        host = headers.get("host", "")
+        if not self._is_own(host):
+            return f"host {host!r} is not this server. Open the address that sapnet printed.\n"
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            return f"requests from pages of {origin} are refused.\n"
+        site = headers.get("sec-fetch-site", "none")
+        if site not in _OWN_SITES and headers.get("sec-fetch-mode") != "navigate":
+            return "requests from pages of other sites are refused.\n"
+        return ""
+
+    def _is_own(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        if name in self._hosts:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True  # an address was typed; only names can be made to point elsewhere

@@ -1,0 +1,152 @@
+"""What the page shows of an image: tiles of a pyramid, and thumbnails, from upright pixels."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from sapnet.annotate.listing import ListedImage
+from sapnet.data.images import load_image
+
+TILE_SIDE = 1024
+"""Side of a tile in pixels: most images are one tile, a screen at full zoom a few."""
+
+THUMBNAIL_SIDE = 160
+"""Long side of a thumbnail in pixels: twice its size on the page, for dense screens."""
+
+PIXELS_KEPT = 700_000_000
+"""Bytes of decoded images kept: three of 48 megapixels with their smaller levels."""
+
+THUMBNAILS_KEPT = 4000
+"""Thumbnails kept, about 5 kB each."""
+
+_TILE_QUALITY = 92
+_THUMBNAIL_QUALITY = 80
+
+
+class PixelCache:
+    """Decodes each image once while it is looked at; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._decoding: dict[str, threading.Lock] = {}
+        self._pyramids: OrderedDict[str, tuple[np.ndarray, ...]] = OrderedDict()
+        self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
+
+    def tile(self, image: ListedImage, level: int, column: int, row: int) -> bytes:
+        """One tile as JPEG.
+
+        Args:
+            image: the image.
+            level: 0 is full resolution, each further one half of it.
+            column: of the tile, counted from 0.
+            row: likewise.
+
+        Returns:
+            The encoded tile, `TILE_SIDE` pixels wide and high or less at the border.
+
+        Raises:
+            FileNotFoundError, ValueError: the image cannot be read.
+            IndexError: there is no such tile.
+        """
+        levels = self._levels(image)
+        if not 0 <= level < len(levels):
+            raise IndexError(f"{image.name}: expected a level below {len(levels)}, found {level}")
+        pixels = levels[level]
+        rows, columns = (-(-side // TILE_SIDE) for side in pixels.shape[:2])
+        if not (0 <= row < rows and 0 <= column < columns):
+            raise IndexError(
+                f"{image.name}, level {level}: expected a tile of {columns} x {rows}, found column "
+                f"{column}, row {row}"
+            )
+        y, x = row * TILE_SIDE, column * TILE_SIDE
+        return _encode(pixels[y : y + TILE_SIDE, x : x + TILE_SIDE], _TILE_QUALITY)
+
+    def thumbnail(self, image: ListedImage) -> bytes:
+        """A small upright version as JPEG.
+
+        Raises:
+            FileNotFoundError, ValueError: the image cannot be read.
+        """
+        with self._lock:
+            if image.name in self._thumbnails:
+                self._thumbnails.move_to_end(image.name)
+                return self._thumbnails[image.name]
+        thumbnail = _encode(_small(image.path), _THUMBNAIL_QUALITY)
+        with self._lock:
+            self._thumbnails[image.name] = thumbnail
+            while len(self._thumbnails) > THUMBNAILS_KEPT:
+                self._thumbnails.popitem(last=False)
+        return thumbnail
+
+    def _levels(self, image: ListedImage) -> tuple[np.ndarray, ...]:
+        """The pyramid (H, W, 3) uint8, halved until a level is one tile."""
+        with self._lock:
+            if image.name in self._pyramids:
+                self._pyramids.move_to_end(image.name)
+                return self._pyramids[image.name]
+            decoding = self._decoding.setdefault(image.name, threading.Lock())
+        with decoding:  # a screen of tiles is asked for at once, and one decode serves them all
+            with self._lock:
+                if image.name in self._pyramids:
+                    return self._pyramids[image.name]
+            levels = _pyramid(load_image(image.path))
+            with self._lock:
+                self._pyramids[image.name] = levels
+                self._decoding.pop(image.name, None)
+                self._drop_oldest()
+        return levels
+
+    def _drop_oldest(self) -> None:
+        sizes = [sum(level.nbytes for level in levels) for levels in self._pyramids.values()]
+        kept = sum(sizes)
+        for size in sizes[:-1]:  # the newest stays, however large
+            if kept <= PIXELS_KEPT:
+                return
+            self._pyramids.popitem(last=False)
+            kept -= size
+
+
+def num_levels(width: int, height: int) -> int:
+    """Levels of an image's pyramid."""
+    levels = 1
+    while max(width, height) > TILE_SIDE:
+        width, height = -(-width // 2), -(-height // 2)
+        levels += 1
+    return levels
+
+
+def _pyramid(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+    levels = [pixels]
+    while max(levels[-1].shape[:2]) > TILE_SIDE:
+        levels.append(np.asarray(Image.fromarray(levels[-1]).reduce(2)))
+    return tuple(levels)
+
+
+def _small(path: Path) -> Image.Image:
+    """A thumbnail's pixels; JPEGs are decoded at a fraction of their size, many times faster."""
+    box = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    try:
+        with Image.open(path) as image:
+            if image.format == "JPEG":
+                image.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
+                small = ImageOps.exif_transpose(image).convert("RGB")
+                small.thumbnail(box, reducing_gap=2.0)
+                return small
+    except (OSError, SyntaxError):
+        pass  # `load_image` says what is wrong, in words
+    small = Image.fromarray(load_image(path))
+    small.thumbnail(box, reducing_gap=2.0)
+    return small
+
+
+def _encode(pixels: np.ndarray | Image.Image, quality: int) -> bytes:
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    with io.BytesIO() as buffer:
+        image.save(buffer, "JPEG", quality=quality)
+        return buffer.getvalue()

@@ -1,0 +1,139 @@
+"""What the page and the server say to each other about objects, and how it becomes clicks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, Field
+
+from sapnet.annotate.documents import Document
+from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json, to_rle
+from sapnet.structures import RLE, Click, ImageRecord, Proposals
+
+MAX_POINTS = 1000
+"""Most points of an object, and most objects of a request; far beyond what anybody clicks."""
+
+
+class MaskBody(BaseModel):
+    """A mask as COCO run lengths; its size may be a reduced frame of the image."""
+
+    size: tuple[int, int]  # (height, width)
+    counts: str = Field(max_length=10_000_000)
+
+
+class ObjectBody(BaseModel):
+    """One object as the page holds it; coordinates are pixels of the upright image."""
+
+    id: int = Field(default=0, ge=0)  # 0: the file does not know it yet
+    category_id: int
+    points: list[tuple[float, float]] = Field(min_length=1, max_length=MAX_POINTS)
+    negative_points: list[tuple[float, float]] = Field(default=[], max_length=MAX_POINTS)
+    box: tuple[float, float, float, float] | None = None
+    mask: MaskBody | None = None
+
+
+class DocumentBody(BaseModel):
+    """A changed document and the version it was made on; without one it replaces whatever is."""
+
+    version: str | None
+    objects: list[ObjectBody] = Field(max_length=10 * MAX_POINTS)
+    done: bool = False
+
+
+class PreviewBody(BaseModel):
+    """A question for the candidates of one object among all of its image."""
+
+    client: str = Field(max_length=64)  # of the tab: a newer question replaces its older ones
+    objects: list[ObjectBody] = Field(min_length=1, max_length=10 * MAX_POINTS)
+    selected: int = Field(ge=0)
+
+
+def to_click(body: ObjectBody, image: ImageRecord, categories: frozenset[int]) -> Click:
+    """A click from what the page sent, checked against its image.
+
+    Args:
+        body: the object.
+        image: it lies on.
+        categories: ids that exist.
+
+    Returns:
+        The click; its annotation id is 0 if the object is new.
+
+    Raises:
+        ValueError: a point outside the image, an unknown category, or a mask that is not one.
+    """
+    for x, y in (*body.points, *body.negative_points):
+        if not (0 <= x < image.width and 0 <= y < image.height):
+            raise ValueError(
+                f"{image.file_name}: expected points inside {image.width} x {image.height} px, "
+                f"found ({x}, {y})"
+            )
+    if body.category_id not in categories:
+        raise ValueError(
+            f"{image.file_name}: expected a category id of {sorted(categories)}, found "
+            f"{body.category_id}"
+        )
+    return Click(
+        annotation_id=body.id,
+        image_id=image.image_id,
+        category_id=body.category_id,
+        points=tuple(body.points),
+        negative_points=tuple(body.negative_points),
+        box=body.box,
+        mask=None if body.mask is None else _to_mask(body.mask, image),
+    )
+
+
+def from_document(document: Document) -> dict[str, Any]:
+    """A document as the page reads it."""
+    return {
+        "version": document.version,
+        "done": document.is_done,
+        "objects": [from_object(click) for click in document.objects],
+    }
+
+
+def from_object(click: Click) -> dict[str, Any]:
+    """An object as the page reads it."""
+    return {
+        "id": click.annotation_id,
+        "category_id": click.category_id,
+        "points": click.points,
+        "negative_points": click.negative_points,
+        "box": click.box,
+        "mask": None if click.mask is None else rle_to_json(click.mask),
+    }
+
+
+def from_proposals(proposals: Proposals) -> list[dict[str, Any]]:
+    """Candidates as the page draws them, best score first."""
+    order = np.argsort(-proposals.scores, kind="stable")
+    return [
+        {
+            "mask": rle_to_json(proposals.rles[k]),
+            "score": round(float(proposals.scores[k]), 4),
+            "prompt": proposals.prompts[k],
+        }
+        for k in order
+    ]
+
+
+def _to_mask(body: MaskBody, image: ImageRecord) -> RLE | None:
+    """The mask at its image's size; one without a pixel is none."""
+    height, width = body.size
+    if not (0 < height <= image.height and 0 < width <= image.width):
+        raise ValueError(
+            f"{image.file_name}: expected a mask of at most {image.height} x {image.width} px "
+            f"(height x width), found {height} x {width}"
+        )
+    rle = to_rle({"size": [height, width], "counts": body.counts}, height, width)
+    mask = decode_masks([rle])[0]
+    if not mask.any():
+        return None
+    if (height, width) == (image.height, image.width):
+        return rle
+    reduced = Image.fromarray(mask * np.uint8(255))
+    resized = reduced.resize((image.width, image.height), Image.Resampling.BILINEAR)
+    return encode_masks((np.asarray(resized) > 127)[None])[0]

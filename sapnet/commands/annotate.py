@@ -1,0 +1,67 @@
+"""`sapnet annotate`: click objects in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.commands.command import SUCCESS, Command, WrongUseError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    from sapnet.annotate.config import AnnotateConfig
+
+    parser.usage = "sapnet annotate IMAGES [options]"
+    parser.add_argument("images", type=Path, help="folder of the images")
+    parser.add_argument(
+        "--classes",
+        type=str,
+        default="",
+        help="names, separated by commas, in the order of their keys; an existing clicks file "
+        "brings its own",
+    )
+    parser.add_class_arguments(AnnotateConfig, None, skip={"images", "classes"})
+
+
+def _run(args: Namespace, parser: ArgumentParser) -> int:
+    del parser
+    from sapnet.annotate.config import AnnotateConfig
+
+    try:
+        from sapnet.annotate.serve import is_local, listen, open_workspace, page_address, serve
+        from sapnet.annotate.server import build_app
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"the page needs {error.name}. Install it with `pip install 'sapnet[ui]'`."
+        ) from error
+    values = dict(vars(args))
+    values["classes"] = tuple(name.strip() for name in args.classes.split(",") if name.strip())
+    try:
+        cfg = AnnotateConfig(**values)
+    except ValueError as error:
+        raise WrongUseError(error) from error
+    workspace = open_workspace(cfg)
+    bound = listen(cfg.host, cfg.port)
+    unreadable = sum(bool(image.problem) for image in workspace.listing)
+    noted = f", {unreadable} of them unreadable" if unreadable else ""
+    print(f"{len(workspace.listing)} images{noted}; clicks go to {cfg.clicks_file}")
+    if not is_local(cfg.host):
+        print(f"anybody who reaches {cfg.host} can see the images and change the clicks")
+    print(f"open {page_address(bound)} (ctrl-C stops; every click is saved at once)", flush=True)
+    serve(build_app(workspace), bound, open_browser=not cfg.no_browser)
+    return SUCCESS
+
+
+COMMAND = Command(
+    "click the objects of a folder of images in the browser",
+    _add_arguments,
+    _run,
+    (
+        "sapnet annotate photos --classes person,car",
+        "sapnet annotate photos --classes person,car --out clicks.json --proposer sam "
+        "--checkpoint facebook/sam-vit-base",
+    ),
+)

@@ -1,0 +1,84 @@
+"""`sapnet report`: one HTML page about a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.commands.command import SUCCESS, Command, WrongUseError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="run folder written by sapnet train")
+    parser.add_argument("--labels", type=Path | None, help="written by sapnet label --candidates")
+    parser.add_argument(
+        "--images",
+        type=Path | None,
+        help="folder of the labelled images (default: those of the run)",
+    )
+    parser.add_argument("--truth", type=Path | None, help="their COCO instance json, if known")
+    parser.add_argument(
+        "--proposals", type=Path | None, help="their proposal store (default: that of the run)"
+    )
+    parser.add_argument("--predictions", type=Path | None, help="written by sapnet predict")
+    parser.add_argument(
+        "--val.images", type=Path | None, help="folder of their images (default: --images)"
+    )
+    parser.add_argument(
+        "--val.truth",
+        type=Path | None,
+        help="their COCO instance json (default: --truth, without --val.images)",
+    )
+    parser.add_argument(
+        "--metrics",
+        type=Path | None,
+        help="figures written by sapnet evaluate --out; saves measuring them once more",
+    )
+    parser.add_argument("--num-objects", type=int, default=6, help="labels per gallery")
+    parser.add_argument("--num-images", type=int, default=8, help="images of predictions")
+    parser.add_argument("--seed", type=int, default=0, help="of the random gallery")
+    parser.add_argument(
+        "--out", type=Path | None, help="HTML file to write (default: report.html in the run)"
+    )
+
+
+def _run(args: Namespace, parser: ArgumentParser) -> int:
+    del parser
+    from sapnet.report.build import RunInputs, report_run
+
+    try:
+        inputs = RunInputs(
+            run=args.run,
+            labels=args.labels,
+            images=args.images,
+            truth=args.truth,
+            proposals=args.proposals,
+            predictions=args.predictions,
+            val_images=args.val.images,
+            val_truth=args.val.truth,
+            metrics=args.metrics,
+            num_objects=args.num_objects,
+            num_images=args.num_images,
+            seed=args.seed,
+        )
+    except ValueError as error:
+        raise WrongUseError(error) from error
+    path = report_run(inputs, args.out or args.run / "report.html")
+    print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return SUCCESS
+
+
+COMMAND = Command(
+    "one HTML page about a run: settings, curves, tables, pictures",
+    _add_arguments,
+    _run,
+    (
+        "sapnet report run",
+        "sapnet report run --labels labels.json --truth instances.json --out report.html",
+        "sapnet report run --labels labels.json --predictions predictions/results.json "
+        "--val.images new_photos --val.truth new_instances.json",
+    ),
+)

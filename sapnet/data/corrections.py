@@ -1,0 +1,145 @@
+"""Corrections of labels: what a person decided in review, kept in a file of its own.
+
+The file is a clicks file whose objects all have a mask, with two more keys: `correction` of an
+annotation says how its mask was decided, and `deleted` lists the ids of objects that are none.
+Objects nobody has looked at are not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+from sapnet.data.clicks import click_annotations, clicks_of
+from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
+from sapnet.files import write_json_atomic
+from sapnet.structures import Category, Click, ImageRecord
+
+Action: TypeAlias = Literal["accepted", "picked", "clicked"]
+"""How a mask was decided: the label was right; another candidate was; a new click gave it."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One object whose mask a person decided.
+
+    Attributes:
+        click: its click with the mask, original frame.
+        action: how the mask was decided.
+    """
+
+    click: Click
+    action: Action
+
+    def __post_init__(self) -> None:
+        if self.click.mask is None:
+            raise ValueError(f"object {self.click.annotation_id}: expected a mask, found none")
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """All decisions of a review.
+
+    Attributes:
+        images: of the reviewed data set.
+        categories: of the reviewed data set.
+        fixed: objects whose mask is decided, by annotation id.
+        deleted: annotation ids of what is no object.
+        source: the file, for messages.
+    """
+
+    images: tuple[ImageRecord, ...]
+    categories: tuple[Category, ...]
+    fixed: Mapping[int, Correction] = field(default_factory=dict)
+    deleted: frozenset[int] = frozenset()
+    source: Path | None = None
+
+    def __post_init__(self) -> None:
+        both = sorted(self.fixed.keys() & self.deleted)
+        if both:
+            raise ValueError(
+                f"{self.source or 'corrections'}: object {both[0]} is both deleted and in "
+                "'annotations'. Drop one of the two."
+            )
+
+    def __len__(self) -> int:
+        return len(self.fixed) + len(self.deleted)
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self)} corrections: {len(self.fixed)} masks are fixed, "
+            f"{len(self.deleted)} objects are left out"
+        )
+
+
+def load_corrections(path: Path | str) -> Corrections:
+    """Reads and checks a file of corrections.
+
+    Args:
+        path: a file that `sapnet review` wrote.
+
+    Returns:
+        The corrections, masks in the frame of the upright images.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if anything in it is missing or malformed; the message names the object.
+    """
+    coco = read_coco(path)
+    actions = {record["id"]: record.get("correction") for record in coco.annotations}
+    fixed: dict[int, Correction] = {}
+    for click in clicks_of(coco).clicks:
+        record = {"id": click.annotation_id, "image_id": click.image_id}
+        if click.mask is None:
+            raise coco.problem(record, "expected a 'segmentation', found none. Drop the object.")
+        action = actions[click.annotation_id]
+        if action not in get_args(Action):
+            raise coco.problem(
+                record,
+                f"expected 'correction' as one of {', '.join(get_args(Action))}, found {action!r}. "
+                "Name a file that `sapnet review` wrote.",
+            )
+        fixed[click.annotation_id] = Correction(click, cast("Action", action))
+    return Corrections(coco.images, coco.categories, fixed, _deleted(coco), coco.path)
+
+
+def save_corrections(
+    path: Path | str, corrections: Corrections, info: dict[str, Any] | None = None
+) -> Path:
+    """Writes a file that `load_corrections` reads; the file is complete or not there.
+
+    Args:
+        path: the json file.
+        corrections: what to write.
+        info: what the corrections were made of, kept under the key `info`.
+
+    Returns:
+        `path`.
+    """
+    known = corrections.fixed.keys() | corrections.deleted
+    next_id = max(known, default=0) + 1
+    annotations: list[Record] = []
+    for correction in corrections.fixed.values():
+        extra_ids = range(next_id, next_id + len(correction.click.points) - 1)
+        next_id = extra_ids.stop
+        first, *further = click_annotations(correction.click, extra_ids)
+        annotations += [{**first, "iscrowd": 0, "correction": correction.action}, *further]
+    content = {
+        "info": info or {},
+        **frame_records(corrections.images, corrections.categories),
+        "annotations": annotations,
+        "deleted": sorted(corrections.deleted),
+    }
+    return write_json_atomic(path, content, indent=None)
+
+
+def _deleted(coco: CocoFile) -> frozenset[int]:
+    ids = coco.further.get("deleted", [])
+    if not isinstance(ids, list) or not all(type(entry) is int for entry in ids):
+        raise ValueError(
+            f"{coco.path}: expected 'deleted' as a list of annotation ids, found {str(ids)[:60]}. "
+            "Name a file that `sapnet review` wrote."
+        )
+    return frozenset(ids)

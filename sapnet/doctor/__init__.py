@@ -1,0 +1,1 @@
+"""What `sapnet doctor` looks at: the machine, the data set, the store, the run."""

@@ -1,0 +1,161 @@
+"""What sapnet itself wrote: a proposal store and a training run, and whether they fit the data."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.data.clicks import load_clicks
+from sapnet.doctor.finding import Examination, Fact, Finding
+
+if TYPE_CHECKING:
+    from sapnet.proposals.store import ProposalStore
+
+MOSTLY = 0.5
+"""Share of objects without a proper candidate from which on the proposer is suspicious."""
+
+
+def examine_store(path: Path, clicks: Path | None) -> Examination:
+    """Looks at a proposal store.
+
+    Args:
+        path: its folder.
+        clicks: the click file that it should have been made from; not compared without it.
+    """
+    from sapnet.proposals.store import ProposalStore
+
+    try:
+        store = ProposalStore(path)
+        findings = [*_check_complete(store), *_check_objects(store)]
+        if clicks is not None:
+            findings += _check_same_clicks(store, clicks)
+    except (OSError, ValueError) as error:
+        return Examination(
+            "proposals", findings=(Finding("error", "unreadable store", str(error)),)
+        )
+    facts = (
+        Fact("store", str(path)),
+        Fact("proposer", store.manifest.proposer),
+        Fact("images", f"{store.num_images} of {store.manifest.num_images}"),
+        Fact("objects", f"{len(store)} of {store.manifest.num_objects}"),
+    )
+    return Examination("proposals", facts, tuple(findings))
+
+
+def _check_complete(store: ProposalStore) -> Iterator[Finding]:
+    if not store.is_complete:
+        message = f"it holds {store.num_images} of {store.manifest.num_images} images. Run the "
+        message += "same `sapnet propose` again to finish it."
+        yield Finding("error", "unfinished store", message, place=str(store.path))
+
+
+def _check_objects(store: ProposalStore) -> Iterator[Finding]:
+    """Objects for which nothing but the clicked pixel, or a single mask, was proposed."""
+    from sapnet.proposals.describe import CLICKED_PIXEL
+
+    alone = 0
+    for index in range(store.num_images):
+        image = store.images[index]
+        for stored in store.objects_of_image(index):
+            if set(stored.proposals.prompts) <= {CLICKED_PIXEL}:
+                yield Finding(
+                    "warning",
+                    "object without a candidate",
+                    "the proposer gave no mask that holds a pixel; the clicked pixel stands in. "
+                    "Check the click, or try another proposer.",
+                    place=f"object {stored.click.annotation_id} (image {image.image_id}, "
+                    f"{image.file_name})",
+                    image_id=image.image_id,
+                    annotation_id=stored.click.annotation_id,
+                )
+            alone += len(stored.proposals) == 1
+    if len(store) and alone > MOSTLY * len(store):
+        message = f"{alone} of {len(store)} objects have a single candidate: there is nothing to "
+        message += "choose from. Propose more masks."
+        yield Finding("warning", "nothing to choose from", message)
+
+
+def _check_same_clicks(
+    store: ProposalStore,
+    clicks: Path,
+) -> Iterator[Finding]:
+    from sapnet.proposals.manifest import fingerprint
+
+    try:
+        loaded = load_clicks(clicks)
+    except (OSError, ValueError):  # told by the examination of the clicks
+        return
+    if fingerprint(loaded) != store.manifest.data_fingerprint:
+        message = f"the store was made from other clicks than {clicks} holds now: "
+        message += f"{store.manifest.num_objects} objects there, {len(loaded.clicks)} here. Run "
+        message += "`sapnet propose` into a new folder."
+        yield Finding("error", "store of other clicks", message, place=str(store.path))
+
+
+def examine_run(path: Path, store: Path | None) -> Examination:
+    """Looks at a training run.
+
+    Args:
+        path: its folder.
+        store: the proposals that it should know the categories of; not compared without them.
+    """
+    if not path.is_dir():
+        message = f"expected a run folder, found none at {path}. `sapnet train --out` writes one."
+        return Examination("run", findings=(Finding("error", "no run", message),))
+    facts = [Fact("folder", str(path))]
+    try:
+        findings = [*_check_progress(path, facts), *_check_sources(path)]
+        findings += [*_check_categories(path, store, facts)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        findings = [Finding("error", "unreadable run", f"{path}: {error!r}")]
+    return Examination("run", tuple(facts), tuple(findings))
+
+
+def _check_progress(path: Path, facts: list[Fact]) -> Iterator[Finding]:
+    """Whether the run has a network, is finished, and learned with finite losses."""
+    if not (path / "model.safetensors").is_file():
+        message = "no network yet: the first epoch is not finished. Run the same `sapnet train` "
+        yield Finding("error", "no network", message + "again.", place=str(path))
+    if not (path / "summary.json").is_file():
+        message = "the training was not finished. Run the same `sapnet train` again to go on."
+        yield Finding("warning", "unfinished run", message, place=str(path))
+        return
+    summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+    figures = {name: value for name, value in summary["figures"].items()}
+    facts.append(Fact("finished after", f"{summary['epochs']} epochs"))
+    for name, value in figures.items():
+        if name.startswith(("label_miou", "val_mask_ap")) and value is not None:
+            facts.append(Fact(name, f"{value:.3f}"))
+        if "loss" in name and (value is None or not math.isfinite(value)):
+            message = f"the last {name} is not a number. Lower --optimizer.lr, or train with "
+            yield Finding("error", "loss not finite", message + "--precision 32.", place=str(path))
+
+
+def _check_sources(path: Path) -> Iterator[Finding]:
+    """Whether the files that the run was started with are still there."""
+    settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
+    for name, source in settings["files"].items():
+        if not Path(source).exists():
+            message = f"the {name} that the run was trained on are no longer at {source}: it can "
+            yield Finding("warning", "source moved", message + "not be resumed.", place=str(path))
+
+
+def _check_categories(path: Path, store: Path | None, facts: list[Fact]) -> Iterator[Finding]:
+    config = path / "config.json"
+    if not config.is_file():
+        return
+    categories = json.loads(config.read_text(encoding="utf-8"))["categories"]
+    names = {entry["category_id"]: entry["name"] for entry in categories}
+    facts.append(Fact("categories", ", ".join(names.values())))
+    if store is None:
+        return
+    from sapnet.proposals.manifest import load_manifest
+
+    for category in load_manifest(store).categories:
+        if category.category_id not in names:
+            message = f"category {category.category_id} ({category.name}) of the store is unknown "
+            message += "to the run: it cannot label these clicks. Train on them."
+            yield Finding("error", "unknown category", message, place=str(path))

@@ -1,0 +1,206 @@
+"""A sheet of small pictures with clicks or masks drawn: what no rule can see, the eye does."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from sapnet.data.coco_json import label_of_category
+from sapnet.data.images import load_image
+from sapnet.drawing import PALETTE, draw_outlines, font_path
+from sapnet.geometry.rle import decode_masks
+
+if TYPE_CHECKING:
+    from sapnet.data.coco import Instance
+    from sapnet.structures import Category, ImageRecord
+
+COLUMNS = 4
+PAPER, INK, OUTSIDE = "#ffffff", "#1b1f24", "#ff0000"
+
+_GAP, _CAPTION, _FONT_SIZE, _RADIUS = 12, 26, 15, 7
+_KEY_TEXT, _KEY_GAP = 20, 18
+_MAX_KEYS = 20  # categories in the key of colours
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point to draw, upright frame; it may lie outside its image."""
+
+    x: float
+    y: float
+    category_id: int
+
+
+@dataclass(frozen=True)
+class SheetInputs:
+    """What is drawn.
+
+    Attributes:
+        images: candidates, upright sizes; some are drawn at random.
+        root: folder of the images.
+        categories: for the colours.
+        dots: points by image id.
+        instances: masks by image id.
+        num_images: pictures on the sheet.
+        seed: of the random choice.
+        side: longer side of a picture in pixels.
+    """
+
+    images: Sequence[ImageRecord]
+    root: Path
+    categories: Sequence[Category]
+    dots: Mapping[int, Sequence[Dot]]
+    instances: Mapping[int, Sequence[Instance]]
+    num_images: int = 16
+    seed: int = 0
+    side: int = 320
+
+
+def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
+    """Draws random images with their objects.
+
+    Images with objects come first; files that cannot be read are left out. Points outside their
+    image are drawn as red crosses at its border.
+
+    Args:
+        inputs: what to draw.
+
+    Returns:
+        The sheet; None where no image can be drawn.
+    """
+    tiles: list[Image.Image] = []
+    for record in _order(inputs):
+        if len(tiles) == inputs.num_images:
+            break
+        try:
+            pixels = load_image(inputs.root / record.file_name)
+        except (OSError, ValueError):  # told by the examination of the images
+            continue
+        tiles.append(_tile(inputs, record, pixels))
+    return _join(tiles, inputs) if tiles else None
+
+
+def _order(inputs: SheetInputs) -> list[ImageRecord]:
+    """All images at random, those with objects first."""
+    shuffled = np.random.default_rng(inputs.seed).permutation(len(inputs.images))
+    images = [inputs.images[index] for index in shuffled]
+    return sorted(images, key=lambda image: not _num_objects(inputs, image))
+
+
+def _num_objects(inputs: SheetInputs, image: ImageRecord) -> int:
+    return len(inputs.dots.get(image.image_id, ())) + len(inputs.instances.get(image.image_id, ()))
+
+
+def _tile(inputs: SheetInputs, record: ImageRecord, pixels: np.ndarray) -> Image.Image:
+    """One picture with its caption."""
+    height, width = pixels.shape[:2]
+    scale = inputs.side / max(height, width)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    picture = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
+    instances = [i for i in inputs.instances.get(record.image_id, ()) if not i.is_crowd]
+    picture = _with_masks(picture, instances, inputs.categories)
+    draw = ImageDraw.Draw(picture)
+    label_of_id = label_of_category(inputs.categories)
+    for dot in inputs.dots.get(record.image_id, ()):
+        # The sizes listed are what the points were given in.
+        place = (dot.x / record.width * size[0], dot.y / record.height * size[1])
+        _draw_dot(draw, place, size, _color(label_of_id[dot.category_id]))
+    tile = Image.new("RGB", (inputs.side, inputs.side + _CAPTION), PAPER)
+    tile.paste(picture, ((inputs.side - size[0]) // 2, (inputs.side - size[1]) // 2))
+    count = _num_objects(inputs, record)
+    caption = f"{record.file_name}, {count} object{'' if count == 1 else 's'}"
+    ImageDraw.Draw(tile).text((2, inputs.side + 4), _fit(caption, inputs.side - 4), INK, _font())
+    return tile
+
+
+def _with_masks(
+    picture: Image.Image, instances: Sequence[Instance], categories: Sequence[Category]
+) -> Image.Image:
+    label_of_id = label_of_category(categories)
+    groups: dict[int, list[np.ndarray]] = defaultdict(list)
+    for instance in instances:
+        try:
+            mask = decode_masks([instance.rle()])[0]
+        except ValueError:  # told by the examination of the masks
+            continue
+        small = Image.fromarray(mask * np.uint8(255)).resize(picture.size, Image.Resampling.BOX)
+        groups[label_of_id[instance.category_id]].append(np.asarray(small) > 127)
+    drawn = np.asarray(picture)
+    for label, masks in groups.items():
+        drawn = draw_outlines(drawn, np.stack(masks), _color(label))
+    return Image.fromarray(drawn)
+
+
+def _draw_dot(
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], size: tuple[int, int], color: str
+) -> None:
+    x, y = (min(max(v, 0), side - 1) for v, side in zip(place, size, strict=True))
+    if (x, y) == place:
+        box = (x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS)
+        draw.ellipse(box, fill=color, outline="#000000", width=1)
+        draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill="#ffffff")
+        return
+    for tilt in (-1, 1):
+        ends = (x - _RADIUS, y - tilt * _RADIUS, x + _RADIUS, y + tilt * _RADIUS)
+        draw.line(ends, fill=OUTSIDE, width=4)
+
+
+def _join(tiles: Sequence[Image.Image], inputs: SheetInputs) -> Image.Image:
+    columns = min(COLUMNS, len(tiles))
+    rows = -(-len(tiles) // columns)
+    width, height = tiles[0].size
+    sheet_width = columns * width + (columns + 1) * _GAP
+    key = _key(inputs.categories, sheet_width - 2 * _GAP)
+    top = rows * (height + _GAP) + _GAP
+    sheet = Image.new("RGB", (sheet_width, top + len(key) * _CAPTION + _GAP), PAPER)
+    for place, tile in enumerate(tiles):
+        row, column = divmod(place, columns)
+        sheet.paste(tile, (_GAP + column * (width + _GAP), _GAP + row * (height + _GAP)))
+    draw = ImageDraw.Draw(sheet)
+    for line, entries in enumerate(key):
+        y = top + line * _CAPTION
+        for x, label, name in entries:
+            left = _GAP + x
+            box = (left, y + 3, left + 2 * _RADIUS, y + 3 + 2 * _RADIUS)
+            draw.ellipse(box, fill=_color(label))
+            draw.text((left + _KEY_TEXT, y), name, INK, _font())
+    return sheet
+
+
+def _key(categories: Sequence[Category], width: int) -> list[list[tuple[int, int, str]]]:
+    """Lines of the key of colours: where in its line each of the first categories begins."""
+    lines: list[list[tuple[int, int, str]]] = []
+    x = width
+    for label, category in enumerate(categories[:_MAX_KEYS]):
+        name = _fit(category.name, width - _KEY_TEXT)
+        length = _KEY_TEXT + round(_font().getlength(name))
+        if x + length > width or not lines:
+            lines.append([])
+            x = 0
+        lines[-1].append((x, label, name))
+        x += length + _KEY_GAP
+    return lines
+
+
+def _color(label: int) -> str:
+    return PALETTE[label % len(PALETTE)]
+
+
+def _font() -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(font_path(), _FONT_SIZE)
+
+
+def _fit(text: str, width: int) -> str:
+    """The end of a text that is too long for a width in pixels; names differ at their ends."""
+    font = _font()
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength("…" + text) > width:
+        text = text[1:]
+    return "…" + text

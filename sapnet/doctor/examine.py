@@ -1,0 +1,153 @@
+"""All of it: the machine, and whatever data, store and run were named."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sapnet.doctor.artifacts import examine_run, examine_store
+from sapnet.doctor.click_set import ExaminedClicks, examine_clicks
+from sapnet.doctor.contact_sheet import Dot, SheetInputs, draw_sheet
+from sapnet.doctor.finding import Diagnosis
+from sapnet.doctor.image_files import ImageFile
+from sapnet.doctor.instance_set import ExaminedInstances, examine_instances
+from sapnet.doctor.machine import examine_machine
+from sapnet.doctor.points import click_table
+from sapnet.doctor.software import examine_software
+from sapnet.doctor.weights import examine_weights
+from sapnet.files import write_json_atomic
+from sapnet.structures import ImageRecord
+
+REPORT_NAME, SHEET_NAME = "doctor.json", "contact-sheet.png"
+
+
+@dataclass(frozen=True)
+class DoctorInputs:
+    """What is examined beside the machine.
+
+    Attributes:
+        images: folder of the images.
+        clicks: click file.
+        truth: COCO instance json.
+        proposals: proposal store.
+        run: run folder.
+        out: where all findings as json and the pictures are written: a folder, or a json file
+            beside which the pictures go; nothing is written if None.
+        seed: of the choice of pictures.
+        decode: whether the pixels of all images are read, too.
+    """
+
+    images: Path | None = None
+    clicks: Path | None = None
+    truth: Path | None = None
+    proposals: Path | None = None
+    run: Path | None = None
+    out: Path | None = None
+    seed: int = 0
+    decode: bool = True
+
+
+@dataclass(frozen=True)
+class DoctorResult:
+    """What was found, and the files that tell it (None where nothing was asked for or to draw)."""
+
+    diagnosis: Diagnosis
+    report: Path | None
+    sheet: Path | None
+
+
+def examine(inputs: DoctorInputs) -> DoctorResult:
+    """Examines the machine and everything that is named.
+
+    Args:
+        inputs: what there is.
+
+    Returns:
+        The diagnosis, and what was written.
+    """
+    parts = [examine_software(), examine_machine(inputs.out), examine_weights()]
+    sheet_inputs: SheetInputs | None = None
+    # The images are opened once, with the clicks where there are some.
+    if inputs.truth is not None:
+        root = inputs.images if inputs.clicks is None else None
+        instances = examine_instances(inputs.truth, root, inputs.decode)
+        parts.append(instances.examination)
+        sheet_inputs = _masks_to_draw(instances, inputs)
+    if inputs.clicks is not None:
+        clicks = examine_clicks(inputs.clicks, inputs.images, inputs.decode)
+        parts.append(clicks.examination)
+        sheet_inputs = _clicks_to_draw(clicks, inputs)
+    if inputs.proposals is not None:
+        parts.append(examine_store(inputs.proposals, inputs.clicks))
+    if inputs.run is not None:
+        parts.append(examine_run(inputs.run, inputs.proposals))
+    diagnosis = Diagnosis(tuple(parts))
+    if inputs.out is None:
+        return DoctorResult(diagnosis, None, None)
+    report, sheet = _paths(inputs.out)
+    drawn = None if sheet_inputs is None else draw_sheet(sheet_inputs)
+    if drawn is not None:
+        sheet.parent.mkdir(parents=True, exist_ok=True)
+        drawn.save(sheet, optimize=True)
+    write_json_atomic(report, diagnosis.to_json())
+    return DoctorResult(diagnosis, report, None if drawn is None else sheet)
+
+
+def _paths(out: Path) -> tuple[Path, Path]:
+    """The json file and the sheet of pictures."""
+    if out.suffix.lower() == ".json":
+        return out, out.with_suffix(".png")
+    return out / REPORT_NAME, out / SHEET_NAME
+
+
+def _clicks_to_draw(found: ExaminedClicks, inputs: DoctorInputs) -> SheetInputs | None:
+    if found.coco is None or found.clicks is None or inputs.images is None:
+        return None
+    dots: dict[int, list[Dot]] = defaultdict(list)
+    for click in found.clicks.clicks:
+        dots[click.image_id] += [Dot(x, y, click.category_id) for x, y in click.points]
+    # Points outside break a rule, so that they are no clicks; they are what one wants to see.
+    known = {click.annotation_id for click in found.clicks.clicks}
+    by_id = {annotation["id"]: annotation for annotation in found.coco.annotations}
+    table = click_table(found.coco)
+    for annotation_id, (x, y), size in zip(
+        table.annotation_ids, table.xy.tolist(), table.sizes.tolist(), strict=True
+    ):
+        is_inside = 0 <= x < size[0] and 0 <= y < size[1]
+        if annotation_id not in known and not is_inside:
+            record = by_id[annotation_id]
+            dots[record["image_id"]].append(Dot(x, y, record["category_id"]))
+    return SheetInputs(
+        images=_upright(found.coco.images, found.files),
+        root=inputs.images,
+        categories=found.coco.categories,
+        dots=dots,
+        instances={},
+        seed=inputs.seed,
+    )
+
+
+def _masks_to_draw(found: ExaminedInstances, inputs: DoctorInputs) -> SheetInputs | None:
+    if found.instances is None or inputs.images is None:
+        return None
+    return SheetInputs(
+        images=found.instances.images,
+        root=inputs.images,
+        categories=found.instances.categories,
+        dots={},
+        instances=found.instances.instances_by_image(),
+        seed=inputs.seed,
+    )
+
+
+def _upright(images: Sequence[ImageRecord], files: Sequence[ImageFile]) -> list[ImageRecord]:
+    """The images with the sides of the upright frame where they are listed as stored."""
+    turned: Mapping[int, bool] = {file.record.image_id: file.is_stored for file in files}
+    return [
+        ImageRecord(image.image_id, image.file_name, image.height, image.width)
+        if turned.get(image.image_id)
+        else image
+        for image in images
+    ]

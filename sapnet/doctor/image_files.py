@@ -1,0 +1,226 @@
+"""Image files: whether they can be read, what happens to unusual ones, and doubled pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sapnet.data.clicks import is_listed_as_stored
+from sapnet.data.images import ImageHeader, load_image, read_header
+from sapnet.data.orientation import UPRIGHT
+from sapnet.data.problems import RecordError
+from sapnet.doctor.finding import Finding
+from sapnet.doctor.names import Folder
+from sapnet.proposals.workers import num_cores
+from sapnet.structures import ImageRecord
+
+HUGE_PIXELS = 36_000_000
+"""An image of 8000 x 4500 px: a third of a second to read, and shrunk to a tenth of its side."""
+
+DARK_LEVEL = 16
+"""Of 255: a 16-bit image that stays under it uses 12 of its 16 bits or fewer."""
+
+_KEEPS_SIZE = frozenset({2, 3, 4})  # EXIF orientations that do not swap the sides
+
+_MODES = {
+    "L": "grayscale: its values are repeated in all three channels.",
+    "1": "black and white: its values are repeated in all three channels.",
+    "LA": "grayscale with alpha: the alpha channel is dropped.",
+    "P": "palette: its colours are looked up.",
+    "CMYK": "CMYK: converted to RGB without its colour profile, so that colours may shift.",
+    "RGBA": "alpha: the channel is dropped, and what lies under transparent pixels shows.",
+}
+"""What `load_image` does to an image by Pillow's mode."""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A listed image and its file.
+
+    Attributes:
+        record: as listed.
+        header: of the file, None where it cannot be read.
+        is_stored: whether it is listed with the size before its EXIF turn.
+        digest: of the file's bytes; empty where it cannot be read.
+        findings: on this file.
+    """
+
+    record: ImageRecord
+    header: ImageHeader | None
+    is_stored: bool
+    digest: bytes
+    findings: tuple[Finding, ...]
+
+
+def examine_images(
+    images: Sequence[ImageRecord], root: Path, decode: bool = True
+) -> tuple[ImageFile, ...]:
+    """Opens every listed image.
+
+    Args:
+        images: as listed.
+        root: the folder that names are relative to.
+        decode: whether pixels are read, too; else truncated files are not found.
+
+    Returns:
+        One entry per image, in order.
+    """
+    from tqdm import tqdm
+
+    folder = Folder(root)
+    look = partial(_examine, folder=folder, decode=decode)
+    with warnings.catch_warnings(), ThreadPoolExecutor(num_cores()) as pool:
+        # Huge images are told as findings.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        found = pool.map(look, images)
+        files = tuple(tqdm(found, total=len(images), desc="images", unit="image", disable=None))
+    unlisted = folder.unlisted(images)
+    if not unlisted or not files:
+        return files
+    shown = ", ".join(unlisted[:3]) + (", ..." if len(unlisted) > 3 else "")
+    message = f"{len(unlisted)} images of the folder are not listed, and not used: {shown}"
+    last = files[-1]
+    extra = Finding("note", "images not listed", message, place=str(root))
+    return (*files[:-1], ImageFile(**{**vars(last), "findings": (*last.findings, extra)}))
+
+
+def check_same_content(files: Sequence[ImageFile]) -> Iterator[Finding]:
+    """Findings on files of different names with the very same bytes."""
+    by_digest: dict[bytes, list[ImageRecord]] = defaultdict(list)
+    for file in files:
+        if file.digest:
+            by_digest[file.digest].append(file.record)
+    for members in by_digest.values():
+        if len({image.file_name for image in members}) > 1:
+            names = ", ".join(image.file_name for image in members)
+            yield Finding(
+                "warning",
+                "image there twice",
+                f"{names} are the same picture: each is trained on as if the objects of the others "
+                "were background. Keep one.",
+                place=f"image {members[-1].image_id} ({members[-1].file_name})",
+                image_id=members[-1].image_id,
+            )
+
+
+def _examine(record: ImageRecord, folder: Folder, decode: bool) -> ImageFile:
+    path = folder.root / record.file_name
+    if not path.is_file():
+        return ImageFile(record, None, False, b"", (folder.missing(record),))
+    place = f"image {record.image_id} ({record.file_name})"
+
+    def finding(entry: tuple[str, str, str]) -> Finding:
+        severity, kind, message = entry
+        return Finding(severity, kind, message, place, record.image_id)  # type: ignore[arg-type]
+
+    header, is_stored = None, False
+    entries: list[tuple[str, str, str]] = []
+    try:
+        header = read_header(path)
+        is_stored = is_listed_as_stored(record, header, path)
+    except RecordError as error:
+        entries.append(("error", error.kind, _swapped_size(record, header) + error.detail))
+    except ValueError as error:
+        message = str(error).removeprefix(f"{path}: ")
+        return ImageFile(
+            record, None, False, b"", (finding(("error", "unreadable image", message)),)
+        )
+    entries += [*_about_turn(header, is_stored), *_about_kind(path)]
+    if decode:
+        entries += _about_pixels(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "blake2b").digest()
+    return ImageFile(record, header, is_stored, digest, tuple(map(finding, entries)))
+
+
+def _swapped_size(record: ImageRecord, header: ImageHeader | None) -> str:
+    """A word on width and height that are listed the wrong way round."""
+    if header is not None and (record.width, record.height) == header.upright_size:
+        return "width and height are swapped. "
+    return ""
+
+
+def _about_turn(header: ImageHeader | None, is_stored: bool) -> Iterator[tuple[str, str, str]]:
+    if header is None or header.orientation == UPRIGHT:
+        return
+    number = header.orientation
+    if is_stored:
+        message = "listed with the size before the turn, so that its coordinates are turned along."
+    elif number in _KEEPS_SIZE:
+        message = "the sizes before and after are equal: coordinates are taken as upright. Look at "
+        message += "the picture."
+    else:
+        message = "read upright, and so are its coordinates."
+    severity = "warning" if number in _KEEPS_SIZE else "note"
+    yield severity, "EXIF orientation", f"EXIF orientation {number}: {message}"
+
+
+def _about_kind(path: Path) -> Iterator[tuple[str, str, str]]:
+    """What is unusual about the file, by its header."""
+    with Image.open(path) as image:
+        mode, frames = image.mode, getattr(image, "n_frames", 1)
+        pixels, kind = image.width * image.height, str(image.format)
+        has_alpha = "transparency" in image.info and mode != "RGBA"
+        suffixes = [end for end, known in Image.registered_extensions().items() if known == kind]
+    if mode.startswith("I"):
+        yield "note", "16-bit image", "16 bits: the values 0 to 65535 become 0 to 255."
+    elif mode in _MODES:
+        name, _, _ = _MODES[mode].partition(":")
+        yield "note", f"{name} image", _MODES[mode]
+    elif mode not in ("RGB", "F"):
+        yield "note", f"{mode} image", f"Pillow's mode {mode}: converted to RGB."
+    if has_alpha:
+        yield "note", "alpha image", _MODES["RGBA"]
+    if frames > 1 and kind != "MPO":
+        yield "note", "several frames", f"{frames} frames: the first one is used."
+    if kind != "MPO" and path.suffix.lower() not in suffixes:
+        yield "note", "ending and content differ", f"the content is {kind}; it is read as such."
+    if pixels >= HUGE_PIXELS:
+        yield (
+            "note",
+            "huge image",
+            f"{pixels / 1e6:.0f} million pixels: slow to read, and small objects vanish when it is "
+            "shrunk for the network. Consider cutting it into tiles.",
+        )
+
+
+def _about_pixels(path: Path) -> Iterator[tuple[str, str, str]]:
+    """What reading the pixels shows."""
+    try:
+        pixels = load_image(path)
+    except ValueError as error:
+        yield "error", "unreadable image", str(error).removeprefix(f"{path}: ")
+        return
+    lowest, highest = int(pixels.min()), int(pixels.max())
+    if lowest == highest:
+        yield "warning", "blank image", f"all pixels are {lowest}. Replace it, or drop it."
+    elif highest <= DARK_LEVEL and _is_sixteen_bit(path):
+        yield (
+            "warning",
+            "dark 16-bit image",
+            f"its brightest pixel becomes {highest} of 255: it uses a part of the 16 bits only. "
+            "Stretch its values, and save it with 8 bits.",
+        )
+
+
+def _is_sixteen_bit(path: Path) -> bool:
+    with Image.open(path) as image:
+        return image.mode.startswith("I")
+
+
+def median_side(images: Sequence[ImageRecord]) -> str:
+    """The middle size of the images, in words."""
+    if not images:
+        return "none"
+    sides = np.array([(image.width, image.height) for image in images])
+    width, height = np.median(sides, axis=0)
+    return f"{width:.0f} x {height:.0f} px"

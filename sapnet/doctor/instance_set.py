@@ -1,0 +1,196 @@
+"""A COCO instance file and its images: everything that is wrong with them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sapnet.data.coco import Instance, InstanceSet, instances_of
+from sapnet.data.coco_json import read_coco
+from sapnet.data.problems import RecordError
+from sapnet.doctor.click_set import check_images_used, count_words
+from sapnet.doctor.finding import Examination, Fact, Finding, Severity, findings_from
+from sapnet.doctor.image_files import ImageFile, check_same_content, examine_images, median_side
+from sapnet.doctor.names import check_categories, check_file_names
+from sapnet.doctor.points import check_frame, polygon_table
+from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
+from sapnet.structures import RLE
+
+AREA_SHARE, AREA_PIXELS = 0.2, 16.0
+"""How far a given area may be from that of the mask. COCO's is that of the polygons, which for
+thin objects differs from the number of pixels."""
+
+BOX_SHARE, BOX_PIXELS = 0.05, 3.0
+"""How far a side of a given box may be from the mask's, as a share of the box's longer side."""
+
+OVERHANG = 1.0
+"""Pixels by which a polygon may leave its image; more than rounding explains is told."""
+
+TINY_AREA = 16
+"""Masks under 4 x 4 pixels are a cell of the network's mask grid, or less."""
+
+TWIN_IOU = 0.9
+"""Masks of one category that agree more than this are one object, twice."""
+
+
+@dataclass(frozen=True)
+class ExaminedInstances:
+    """What an instance file came to.
+
+    Attributes:
+        examination: facts and findings.
+        instances: those that break no rule; None where the file cannot be read at all.
+        files: the images; none without a folder of images.
+    """
+
+    examination: Examination
+    instances: InstanceSet | None
+    files: tuple[ImageFile, ...] = ()
+
+
+def examine_instances(
+    path: Path, images_dir: Path | None, decode: bool = True
+) -> ExaminedInstances:
+    """Looks at a COCO instance file and its images.
+
+    Args:
+        path: the instance file.
+        images_dir: folder of its images; without it they are not looked at.
+        decode: whether the pixels of the images are read, too.
+    """
+    errors: list[RecordError] = []
+    try:
+        coco = read_coco(path, errors.append)
+    except (OSError, ValueError) as error:
+        finding = Finding("error", "unreadable file", str(error))
+        return ExaminedInstances(Examination("instances", findings=(finding,)), None)
+    instances = instances_of(coco, errors.append)
+    files = () if images_dir is None else examine_images(coco.images, images_dir, decode)
+    num_objects = Counter(instance.category_id for instance in instances.instances)
+    findings = [
+        *check_frame(polygon_table(coco)),
+        *findings_from(errors),
+        *check_masks(instances),
+        *_check_crowds(instances.instances),
+        *check_categories(coco.categories, num_objects),
+        *check_images_used(coco.images, {a["image_id"] for a in coco.annotations}, "object"),
+        *check_file_names(coco.images),
+        *(finding for file in files for finding in file.findings),
+        *check_same_content(files),
+    ]
+    facts = (
+        Fact("file", str(path)),
+        Fact("images", f"{len(coco.images)}, middle size {median_side(coco.images)}"),
+        Fact("objects", str(len(instances.instances))),
+        Fact("categories", count_words(coco, num_objects)),
+    )
+    return ExaminedInstances(Examination("instances", facts, tuple(findings)), instances, files)
+
+
+def check_masks(instances: InstanceSet) -> Iterator[Finding]:
+    """Findings on single masks, and on masks of an image that are nearly equal."""
+    for members in instances.instances_by_image().values():
+        masks: list[tuple[Instance, RLE]] = []
+        for instance in members:
+            try:
+                rle = instance.rle()
+            except RecordError as error:
+                yield from findings_from([error])
+                continue
+            masks.append((instance, rle))
+            yield from _check_mask(instance, rle)
+        yield from _check_twins(masks)
+
+
+def _check_mask(instance: Instance, rle: RLE) -> Iterator[Finding]:
+    area = int(rle_areas([rle])[0])
+    if area == 0:
+        message = "the mask has no pixel: it counts as an object that cannot be found. Drop it."
+        yield _finding(instance, "error", "empty mask", message)
+        return
+    if area < TINY_AREA:
+        message = f"the mask has {area} pixels: too few to be learned, or found."
+        yield _finding(instance, "note", "tiny mask", message)
+    yield from _check_polygons(instance)
+    given = instance.given_area
+    if given is not None and abs(given - area) > AREA_SHARE * max(given, area) + AREA_PIXELS:
+        message = f"'area' is {given:g}, the mask has {area} pixels. The size groups of the "
+        message += "figures go by 'area': correct it."
+        yield _finding(instance, "warning", "area and mask disagree", message)
+    yield from _check_box(instance, rle_boxes([rle])[0])
+
+
+def _check_polygons(instance: Instance) -> Iterator[Finding]:
+    if not isinstance(instance.segmentation, list):
+        return
+    corners = np.concatenate([np.reshape(p, (-1, 2)) for p in instance.segmentation]).astype(float)
+    sizes = (instance.image.width, instance.image.height)
+    overhang = max(float(-corners.min()), float((corners - sizes).max()))
+    if overhang > OVERHANG:
+        message = f"a polygon leaves the image of {sizes[0]} x {sizes[1]} px by {overhang:.1f} px; "
+        message += "what is outside is cut off. Check the size of the image."
+        yield _finding(instance, "warning", "polygon outside its image", message)
+
+
+def _check_box(instance: Instance, tight: np.ndarray) -> Iterator[Finding]:
+    if instance.given_box is None:
+        return
+    box = np.array(instance.given_box)
+    allowed = BOX_SHARE * float((tight[2:] - tight[:2]).max()) + BOX_PIXELS
+    if float(np.abs(box - tight).max()) <= allowed:
+        return
+    x1, y1, x2, y2 = tight.tolist()
+    corners = np.concatenate([box[:2], box[2:] - box[:2]])  # the four numbers as they are given
+    is_xyxy = float(np.abs(corners - tight).max()) <= allowed
+    advice = (
+        "It looks like [x1, y1, x2, y2]: write [x, y, width, height]."
+        if is_xyxy
+        else ("Correct it.")
+    )
+    message = f"'bbox' is {_words(corners)}, the mask's is {_words([x1, y1, x2 - x1, y2 - y1])}. "
+    yield _finding(instance, "warning", "box and mask disagree", message + advice)
+
+
+def _check_twins(masks: Sequence[tuple[Instance, RLE]]) -> Iterator[Finding]:
+    groups: dict[int, list[tuple[Instance, RLE]]] = defaultdict(list)
+    for instance, rle in masks:
+        groups[instance.category_id].append((instance, rle))
+    for members in groups.values():
+        rles = [rle for _, rle in members]
+        for first, second in np.argwhere(np.triu(rle_iou(rles, rles), 1) > TWIN_IOU):
+            message = f"its mask is nearly that of object {members[first][0].annotation_id} of the "
+            message += "same category. Drop one of them."
+            yield _finding(members[second][0], "warning", "object there twice?", message)
+
+
+def _check_crowds(instances: Sequence[Instance]) -> Iterator[Finding]:
+    crowds = [instance for instance in instances if instance.is_crowd]
+    if instances and len(crowds) == len(instances):
+        message = "all objects have 'iscrowd': 1 and hence give no clicks and no training masks. "
+        message += "Some tools write it for every mask in run lengths: set it to 0."
+        yield Finding("error", "nothing but crowds", message)
+        return
+    for instance in crowds:
+        message = "'iscrowd' is 1: it gives no click and no training mask, and predictions inside "
+        message += "it count neither way."
+        yield _finding(instance, "note", "crowd", message)
+
+
+def _finding(instance: Instance, severity: Severity, kind: str, message: str) -> Finding:
+    image = instance.image
+    return Finding(
+        severity,
+        kind,
+        message,
+        place=f"object {instance.annotation_id} (image {image.image_id}, {image.file_name})",
+        image_id=image.image_id,
+        annotation_id=instance.annotation_id,
+    )
+
+
+def _words(values: Sequence[float] | np.ndarray) -> str:
+    return "[" + ", ".join(f"{value:g}" for value in values) + "]"

@@ -1,0 +1,209 @@
+"""Pictures of labels: the click, its candidates, what was chosen, and the truth where known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sapnet.data.coco import InstanceSet
+from sapnet.data.images import load_image
+from sapnet.drawing import draw_candidates
+from sapnet.evaluation.label_file import Candidates, Label, LabelSet
+from sapnet.evaluation.labels import label_iou
+from sapnet.evaluation.truth import objects_by_id
+from sapnet.geometry.rle import decode_masks, rle_iou
+from sapnet.report.pictures import encode_jpeg
+from sapnet.structures import RLE, ImageRecord
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LabelGalleryInputs:
+    """Where the pictures of labels come from.
+
+    Attributes:
+        labels: written by `sapnet label`, with candidates if they are to be shown.
+        images: folder of the images.
+        truth: of the same objects, None where it is not known.
+        num_objects: objects per section.
+        max_candidates: the candidates with the best selection scores that are shown.
+        seed: of the random section.
+    """
+
+    labels: LabelSet
+    images: Path
+    truth: InstanceSet | None = None
+    num_objects: int = 6
+    max_candidates: int = 10
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CandidatePicture:
+    """One candidate: JPEG, and its IoU with the truth and its scores where they are known."""
+
+    jpeg: bytes
+    iou: float | None
+    own_score: float | None
+    selection_score: float | None
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One labelled object; all pictures are JPEG, None where there is nothing to show."""
+
+    annotation_id: int
+    category: str
+    file_name: str
+    iou: float | None
+    uncertainty: float | None
+    click: bytes
+    candidates: tuple[CandidatePicture, ...]
+    num_hidden: int
+    refined: bytes | None
+    truth: bytes | None
+
+
+@dataclass(frozen=True)
+class LabelSection:
+    """Some labels under a heading."""
+
+    title: str
+    rows: tuple[LabelRow, ...]
+
+
+@dataclass(frozen=True)
+class _Object:
+    """A label beside its image and its truth."""
+
+    label: Label
+    image: ImageRecord
+    category: str
+    gt_rle: RLE | None
+
+
+def build_label_gallery(inputs: LabelGalleryInputs) -> tuple[LabelSection, ...]:
+    """The best, the worst, the most unsure and some random labels.
+
+    Best and worst need the truth, the most unsure need labels with an `uncertainty`.
+
+    Args:
+        inputs: labels, images and how much to show.
+
+    Returns:
+        The sections that have rows; an object is in one of them only. Labels on images that are
+        not in the folder are left out.
+    """
+    gt_rles: dict[int, RLE] = {}
+    ids = _with_images(inputs)
+    if inputs.truth is not None:
+        objects = objects_by_id(inputs.truth)
+        gt_rles = {key: objects[key].rle() for key in ids if key in objects}
+        ids = [key for key in ids if key in gt_rles]
+    images = {image.image_id: image for image in inputs.labels.images}
+    names = {category.category_id: category.name for category in inputs.labels.categories}
+    sections = []
+    for title, keys in _sort_into_sections(inputs, ids, gt_rles).items():
+        rows = []
+        for key in keys:
+            label = inputs.labels.labels[key]
+            shown = _Object(
+                label, images[label.image_id], names[label.category_id], gt_rles.get(key)
+            )
+            rows.append(_draw_label(inputs, shown))
+        sections.append(LabelSection(title, tuple(rows)))
+    return tuple(section for section in sections if section.rows)
+
+
+def _with_images(inputs: LabelGalleryInputs) -> list[int]:
+    """Ids of the labels whose image is there."""
+    absent = {
+        image.image_id
+        for image in inputs.labels.images
+        if not (inputs.images / image.file_name).is_file()
+    }
+    if absent:
+        logger.warning("%s: %d labelled images are not there", inputs.images, len(absent))
+    labels = inputs.labels.labels
+    return [key for key, label in labels.items() if label.image_id not in absent]
+
+
+def _sort_into_sections(
+    inputs: LabelGalleryInputs, ids: Sequence[int], gt_rles: dict[int, RLE]
+) -> dict[str, list[int]]:
+    """The ids of each section's objects, in the order in which they are shown."""
+    labels = inputs.labels.labels
+    rest = list(ids)
+    sections: dict[str, list[int]] = {}
+
+    def take(title: str, ranking: list[int], count: int) -> None:
+        sections[title] = ranking[:count]
+        rest[:] = [key for key in rest if key not in sections[title]]
+
+    unsure = [key for key in ids if labels[key].uncertainty is not None]
+    parts = 1 + 2 * bool(gt_rles) + bool(unsure)
+    count = min(inputs.num_objects, -(-len(ids) // parts))
+    if gt_rles:
+        ious = {key: label_iou(labels[key], gt_rles[key]) for key in ids}
+        take("Best", sorted(rest, key=lambda key: -ious[key]), count)
+        take("Worst", sorted(rest[::-1], key=lambda key: ious[key]), count)
+    if unsure:
+        left = [key for key in rest if labels[key].uncertainty is not None]
+        take("Most unsure", sorted(left, key=lambda key: -(labels[key].uncertainty or 0)), count)
+    generator = np.random.default_rng(inputs.seed)
+    take("Random", [rest[i] for i in generator.permutation(len(rest))], inputs.num_objects)
+    return sections
+
+
+def _draw_label(inputs: LabelGalleryInputs, shown: _Object) -> LabelRow:
+    label, gt_rle = shown.label, shown.gt_rle
+    found = label.candidates or Candidates((label.rle,), (label.score,), (float("nan"),))
+    chosen = _chosen_index(label, found)
+    ranking = np.argsort(-np.array(found.scores), kind="stable")
+    others = ranking[ranking != chosen][: inputs.max_candidates - 1]
+    order = ranking[np.isin(ranking, [chosen, *others])]
+    tiles = draw_candidates(
+        load_image(inputs.images / shown.image.file_name),
+        decode_masks([found.rles[index] for index in order]).astype(bool),
+        None if gt_rle is None else decode_masks([gt_rle])[0].astype(bool),
+        label.point,
+        box=label.refined_box,
+    )
+    ious = None if gt_rle is None else rle_iou(found.rles, [gt_rle])[:, 0]
+    return LabelRow(
+        annotation_id=label.annotation_id,
+        category=shown.category,
+        file_name=shown.image.file_name,
+        iou=None if gt_rle is None else label_iou(label, gt_rle),
+        uncertainty=label.uncertainty,
+        click=encode_jpeg(tiles.click),
+        candidates=tuple(
+            CandidatePicture(
+                jpeg=encode_jpeg(picture),
+                iou=None if ious is None else float(ious[index]),
+                own_score=found.own_scores[index] if label.candidates else None,
+                selection_score=found.scores[index],
+                is_chosen=bool(index == chosen),
+            )
+            for index, picture in zip(order, tiles.candidates, strict=True)
+        ),
+        num_hidden=len(found.rles) - len(order),
+        refined=_jpeg_or_none(tiles.box),
+        truth=_jpeg_or_none(tiles.truth),
+    )
+
+
+def _chosen_index(label: Label, found: Candidates) -> int:
+    """The candidate that is the label; of equal ones that with the best score, -1 if none is."""
+    equal = [index for index, rle in enumerate(found.rles) if rle == label.rle]
+    return max(equal, key=lambda index: found.scores[index], default=-1)
+
+
+def _jpeg_or_none(picture: np.ndarray | None) -> bytes | None:
+    return None if picture is None else encode_jpeg(picture)

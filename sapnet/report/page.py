@@ -1,0 +1,182 @@
+"""The page itself: one HTML file that loads nothing, light and dark, on a screen or a phone."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image
+
+from sapnet.files import write_text_atomic
+from sapnet.report.contents import MISSING, ReportInputs, RunReport, figure
+from sapnet.report.curves import Curve, draw_curve, load_curves
+from sapnet.report.label_gallery import LabelRow
+from sapnet.report.prediction_gallery import PredictionRow
+
+SUMMARY_GROUPS = {
+    "label mIoU": {
+        "top1_miou": "proposer's top-1",
+        "label_miou": "SAPNet's labels",
+        "oracle_miou": "oracle",
+    },
+    "held-out images": {"mask_ap": "mask AP", "mask_ap50": "mask AP50"},
+}
+"""Name by key of the metrics, in the groups of the summary."""
+
+MAX_PICTURE_BYTES = 7_000_000
+"""Of all pictures of a page; as text they take a third more, so that a page stays under 10 MB."""
+
+Row = TypeVar("Row", LabelRow, PredictionRow)
+
+_QUALITY = ("label_miou", "val_")
+"""How names of logged values begin that are neither losses nor rates."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure in large type: its name, value, and a word on it."""
+
+    name: str
+    value: str
+    note: str
+
+
+def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
+    """Writes the page.
+
+    Args:
+        out_html: the file; its folder is made.
+        inputs: what to show. Parts that are empty are left out.
+
+    Returns:
+        `out_html`.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("sapnet"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(figure=figure, jpeg=_jpeg_uri, seconds=_seconds, sides=_sides)
+    num_pictures = sum(map(_count_rows, inputs.runs))
+    runs = [(run, draw_curves(run.metrics_files)) for run in fit_pictures(inputs.runs)]
+    page = environment.get_template("report.html.j2").render(
+        report=inputs,
+        runs=[(run, curves, list_tiles(run, curves)) for run, curves in runs],
+        groups=SUMMARY_GROUPS,
+        stages=list(dict.fromkeys(stage for run, _ in runs for stage in run.seconds)),
+        num_left_out=num_pictures - sum(_count_rows(run) for run, _ in runs),
+    )
+    return write_text_atomic(out_html, page)
+
+
+def draw_curves(metrics_files: tuple[Path, ...]) -> list[tuple[Curve, str]]:
+    """What was logged in training and its pictures: quality first, then losses and the rest."""
+
+    def rank(curve: Curve) -> tuple[int, bool]:
+        if curve.name.startswith(_QUALITY):
+            return 0, curve.name != "label_miou"
+        return (1, curve.name != "loss") if "loss" in curve.name else (2, False)
+
+    return [(curve, draw_curve(curve)) for curve in sorted(load_curves(*metrics_files), key=rank)]
+
+
+def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile]:
+    """The few figures that one looks for first: of the files, else the last that were logged."""
+    last = {curve.name: curve.values[-1] for curve, _ in curves}
+    metrics = run.metrics
+    tiles = []
+    if "label_miou" in metrics:
+        note = ""
+        if "top1_miou" in metrics:
+            note = f"proposer {figure(metrics['top1_miou'])}, best possible "
+            note += figure(metrics.get("oracle_miou"))
+        tiles.append(Tile("label mIoU", figure(metrics["label_miou"]), note))
+    elif "label_miou" in last:
+        tiles.append(Tile("label mIoU", figure(last["label_miou"]), "last epoch of training"))
+    for key, name in (("mask_ap", "mask AP"), ("mask_ap50", "mask AP50")):
+        if key in metrics:
+            tiles.append(Tile(name, figure(metrics[key]), "predictions"))
+        elif f"val_{key}" in last:
+            tiles.append(Tile(name, figure(last[f"val_{key}"]), "held-out images, last epoch"))
+    if "loss" in last:
+        tiles.append(Tile("loss", figure(last["loss"]), "last logged"))
+    return tiles
+
+
+def fit_pictures(
+    runs: Sequence[RunReport], max_bytes: int = MAX_PICTURE_BYTES
+) -> tuple[RunReport, ...]:
+    """The runs without the last pictures of their galleries where all would be too many.
+
+    Args:
+        runs: in the order of the page.
+        max_bytes: of all pictures.
+    """
+    total = sum(map(_picture_bytes, runs))
+    if total <= max_bytes:
+        return tuple(runs)
+    share = max_bytes / total
+    return tuple(
+        replace(
+            run,
+            labels=tuple(
+                replace(section, rows=_within(section.rows, share)) for section in run.labels
+            ),
+            predictions=_within(run.predictions, share),
+        )
+        for run in runs
+    )
+
+
+def _within(rows: tuple[Row, ...], share: float) -> tuple[Row, ...]:
+    """The first rows, as long as they take no more than a share of the bytes of all."""
+    allowed = share * sum(map(_row_bytes, rows))
+    kept: list[Row] = []
+    for row in rows:
+        allowed -= _row_bytes(row)
+        if allowed < 0:
+            break
+        kept.append(row)
+    return tuple(kept)
+
+
+def _count_rows(run: RunReport) -> int:
+    return sum(len(section.rows) for section in run.labels) + len(run.predictions)
+
+
+def _picture_bytes(run: RunReport) -> int:
+    labels = sum(_row_bytes(row) for section in run.labels for row in section.rows)
+    return labels + sum(map(_row_bytes, run.predictions))
+
+
+def _row_bytes(row: LabelRow | PredictionRow) -> int:
+    if isinstance(row, LabelRow):
+        pictures = [row.click, row.refined, row.truth, *(c.jpeg for c in row.candidates)]
+    else:
+        pictures = [row.original, row.truth, row.predictions]
+    return sum(len(picture) for picture in pictures if picture is not None)
+
+
+def _seconds(value: float | None) -> str:
+    """A time in seconds, or in minutes from 100 s on; n/a where there is none."""
+    if value is None:
+        return MISSING
+    return f"{value:.1f} s" if value < 100 else f"{value / 60:.1f} min"
+
+
+def _sides(jpeg: bytes) -> str:
+    """Attributes that keep the place of a picture until it is decoded."""
+    with Image.open(BytesIO(jpeg)) as image:
+        return f"width={image.width} height={image.height}"
+
+
+def _jpeg_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + b64encode(jpeg).decode("ascii")

@@ -1,0 +1,158 @@
+"""Pictures of predictions beside the image and, where it is known, its ground truth."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sapnet.data.coco_json import label_of_category
+from sapnet.data.images import load_image
+from sapnet.drawing import draw_outlines, draw_predictions
+from sapnet.geometry.rle import decode_masks, rle_boxes, to_rle
+from sapnet.report.pictures import encode_jpeg, resize_image, resize_masks, scaled_size
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+    from sapnet.data.coco import InstanceSet
+    from sapnet.structures import RLE, Category
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PredictionGalleryInputs:
+    """Where the pictures of predictions come from.
+
+    Attributes:
+        records: COCO results; those of an image are told by `file_name`, else by `image_id`.
+        images: folder of the images.
+        categories: of the predictions.
+        truth: of the same images, None where it is not known.
+        num_images: how many are shown, evenly spread over the data set.
+        min_score: predictions below are not drawn.
+        side: longer side of the pictures in pixels.
+    """
+
+    records: Sequence[Mapping[str, Any]]
+    images: Path
+    categories: Sequence[Category]
+    truth: InstanceSet | None = None
+    num_images: int = 8
+    min_score: float = 0.3
+    side: int = 400
+
+
+@dataclass(frozen=True)
+class PredictionRow:
+    """One image: JPEG of the original, with the ground truth (or None), with the predictions."""
+
+    file_name: str
+    num_truth: int | None
+    num_predictions: int
+    min_score: float
+    original: bytes
+    truth: bytes | None
+    predictions: bytes
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An image to show: its file, its predictions, and the masks of its truth, None if unknown."""
+
+    file_name: str
+    records: Sequence[Mapping[str, Any]]
+    gt_rles: Sequence[RLE] | None
+
+
+def build_prediction_gallery(inputs: PredictionGalleryInputs) -> tuple[PredictionRow, ...]:
+    """Predictions on some images.
+
+    Args:
+        inputs: records, images and how much to show.
+
+    Returns:
+        One row per image shown; images that are not in the folder are left out.
+    """
+    shown = _from_records(inputs) if inputs.truth is None else _from_truth(inputs, inputs.truth)
+    count = min(inputs.num_images, len(shown))
+    places = np.linspace(0, len(shown), count, endpoint=False).astype(int)
+    rows = [_draw_image(inputs, shown[place]) for place in places]
+    return tuple(row for row in rows if row is not None)
+
+
+def _from_truth(inputs: PredictionGalleryInputs, truth: InstanceSet) -> list[_Shown]:
+    """All images of the ground truth, those without predictions included."""
+    records: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for record in inputs.records:
+        records[record["image_id"]].append(record)
+    instances = truth.instances_by_image()
+    return [
+        _Shown(
+            image.file_name,
+            records[image.image_id],
+            [i.rle() for i in instances[image.image_id] if not i.is_crowd],
+        )
+        for image in truth.images
+    ]
+
+
+def _from_records(inputs: PredictionGalleryInputs) -> list[_Shown]:
+    """The images that have predictions, by the names that `sapnet predict` writes."""
+    records: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for record in inputs.records:
+        if "file_name" in record:
+            records[str(record["file_name"])].append(record)
+    return [_Shown(name, found, None) for name, found in sorted(records.items())]
+
+
+def _draw_image(inputs: PredictionGalleryInputs, shown: _Shown) -> PredictionRow | None:
+    path = inputs.images / shown.file_name
+    if not path.is_file():
+        logger.warning("%s: not there, hence not shown", path)
+        return None
+    pixels = load_image(path)
+    size = scaled_size(pixels.shape[1], pixels.shape[0], inputs.side)
+    image = resize_image(pixels, size)
+    found = [record for record in shown.records if record["score"] >= inputs.min_score]
+    detections = _to_detections(found, pixels.shape[:2], inputs.categories, size)
+    truth = None
+    if shown.gt_rles is not None:
+        truth = encode_jpeg(draw_outlines(image, resize_masks(decode_masks(shown.gt_rles), size)))
+    names = [category.name for category in inputs.categories]
+    return PredictionRow(
+        file_name=shown.file_name,
+        num_truth=None if shown.gt_rles is None else len(shown.gt_rles),
+        num_predictions=len(found),
+        min_score=inputs.min_score,
+        original=encode_jpeg(image),
+        truth=truth,
+        predictions=encode_jpeg(draw_predictions(image, detections, names)),
+    )
+
+
+def _to_detections(
+    found: Sequence[Mapping[str, Any]],
+    original_size: tuple[int, ...],
+    categories: Sequence[Category],
+    size: tuple[int, int],
+) -> sv.Detections:
+    """COCO results of one image of (height, width) `original_size`, at (width, height) `size`."""
+    import supervision as sv
+
+    height, width = original_size
+    rles = [to_rle(entry["segmentation"], height, width) for entry in found]
+    scale = np.tile(np.array(size) / (width, height), 2)
+    label_of_id = label_of_category(categories)
+    return sv.Detections(
+        xyxy=rle_boxes(rles) * scale,
+        mask=resize_masks(decode_masks(rles), size),
+        class_id=np.array([label_of_id[entry["category_id"]] for entry in found], int),
+        confidence=np.array([entry["score"] for entry in found], float),
+    )
