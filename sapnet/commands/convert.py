@@ -170,7 +170,11 @@ def _read_asking(
         print(question)
     answer = ""
     while answer not in ("object", "crowd"):
-        answer = input("Is each of them one object, or a crowd? [object/crowd] ").strip().lower()
+        try:
+            answer = input("Is each of them one object, or a crowd? [object/crowd] ")
+        except EOFError as error:
+            raise WrongUseError("no answer; say --crowd-as-object or --crowd-as-crowd") from error
+        answer = answer.strip().lower()
     crowds: Any = answer
     findings = Findings()
     return read_any(source, findings, replace(options, crowds=crowds)), findings

@@ -128,7 +128,7 @@ def _geometry(shape: Json) -> dict[str, Any] | None:
             return {"polygons": (ellipse((x, y), (radius, radius)),)}
         case "ellipse":
             x, y, rx, ry = numbers("cx", "cy", "rx", "ry")
-            # VIA stores the turn in radians (2.0.5 and newer; before, ellipses did not turn).
+            # An angle of the canvas that VIA draws on: radians, clockwise.
             degrees = float(shape.get("theta", 0)) * 180 / math.pi
             return {"polygons": (ellipse((x, y), (rx, ry), degrees),)}
     return None

@@ -60,9 +60,12 @@ def read_yolo(path: Path, images: Sequence[SourceImage], findings: Findings) -> 
     labels = {
         file.relative_to(root).with_suffix("").as_posix(): file for file in _label_files(root)
     }
+    names_by_stem: dict[str, list[str]] = {}
+    for label in labels:
+        names_by_stem.setdefault(PurePosixPath(label).name, []).append(label)
     marks = []
     for image in images:
-        found = _label_of(image.reference, labels)
+        found = _label_of(image.reference, labels, names_by_stem)
         if found is None or image.size is None:
             continue
         file = labels.pop(found)
@@ -105,7 +108,9 @@ def _label_files(root: Path) -> list[Path]:
     return under_labels or list(every)
 
 
-def _label_of(reference: str, labels: dict[str, Path]) -> str | None:
+def _label_of(
+    reference: str, labels: dict[str, Path], names_by_stem: dict[str, list[str]]
+) -> str | None:
     """The label file of an image: `images` is `labels` in its path, or the longest common end."""
     parts = PurePosixPath(reference).with_suffix("").parts
     swapped = "/".join("labels" if part == "images" else part for part in parts)
@@ -113,7 +118,8 @@ def _label_of(reference: str, labels: dict[str, Path]) -> str | None:
         return swapped
     for start in range(len(parts)):
         end = "/".join(parts[start:])
-        found = [name for name in labels if name == end or name.endswith("/" + end)]
+        same_stem = [name for name in names_by_stem.get(parts[-1], []) if name in labels]
+        found = [name for name in same_stem if name == end or name.endswith("/" + end)]
         if len(found) == 1:
             return found[0]
     return None

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,12 @@ def test_rows_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 def test_missing_columns(header: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"expected the columns image, x, y and category"):
         read(tmp_path, header + "\n")
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "formats.md"
+    (example,) = re.findall(r"```text\n(image,x,y.*?)```", page.read_text("utf-8"), re.DOTALL)
+    clicks, findings = read(tmp_path, example)
+    assert [(len(c.points), len(c.negative_points)) for c in clicks.clicks] == [(1, 1), (1, 0)]
+    assert [i.file_name for i in clicks.images] == ["street.jpg", "park/dog.jpg"]
+    assert findings.entries == []

@@ -50,6 +50,15 @@ def test_images_elsewhere(data_set: Path) -> None:
     assert len(clicks.clicks) == 1
 
 
+def test_a_label_file_serves_one_image(data_set: Path) -> None:
+    label(data_set, "0 0.5 0.5 0.2 0.4\n")
+    for name in ("x/a.jpg", "y/a.jpg"):
+        (data_set / "other" / name).parent.mkdir(parents=True)
+        Image.new("RGB", (100, 50)).save(data_set / "other" / name)
+    clicks = read_any(data_set, Findings(), ReadOptions(images=data_set / "other"))
+    assert (len(clicks.images), len(clicks.clicks)) == (2, 1)
+
+
 def test_poses(data_set: Path) -> None:
     (data_set / "data.yaml").write_text("kpt_shape: [2, 3]\nnames: [cat]\n")
     label(data_set, "0 0.5 0.5 0.2 0.4 0.45 0.5 2 0 0 0\n")
