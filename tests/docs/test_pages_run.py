@@ -8,9 +8,14 @@ the page names one. Commands run in this process, which saves the imports of eac
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +26,7 @@ import pytest
 from PIL import Image
 
 from sapnet.cli import main
+from sapnet.commands.command import INTERRUPTED, SUCCESS
 from sapnet.geometry.rle import encode_masks
 from tests.proposals.conftest import save_checkpoint
 
@@ -30,6 +36,9 @@ BLOCK = re.compile(
     r"(?P<content>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
+SERVERS = {"annotate", "review"}
+"""Commands that serve a page until they are stopped."""
+
 DEFAULT_SAM = "facebook/sam-vit-base"
 
 
@@ -69,7 +78,35 @@ def run_bash(content: str) -> None:
     for line in content.replace("\\\n", " ").splitlines():
         program, *words = shlex.split(line, comments=True)
         assert program == "sapnet", f"only sapnet commands are run: {line}"
-        assert main(words) == 0, line
+        if words[0] in SERVERS:
+            serve_for_a_moment(words)
+        else:
+            assert main(words) == 0, line
+
+
+def serve_for_a_moment(words: list[str]) -> None:
+    """Starts a command that serves a page, asks for the page once, and stops it as Ctrl-C does."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "sapnet", *words, "--no-browser"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        said: list[str] = []
+        for line in server.stdout or ():
+            said.append(line)
+            if address := re.search(r"http://[\w.:\[\]]+/?", line):
+                with urllib.request.urlopen(address[0], timeout=30) as answer:
+                    assert answer.status == 200
+                break
+        else:
+            pytest.fail(f"no address in {said}")
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=30) in (SUCCESS, INTERRUPTED)
+    finally:
+        server.kill()
 
 
 def run_python(content: str) -> None:
