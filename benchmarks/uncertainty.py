@@ -119,7 +119,7 @@ CONFIDENCES: dict[str, Callable[[Evidence], float]] = {
     "G with instances of score >= 0.1": lambda e: e.segmenter(0.1),
     "G with instances of score >= 0.3": lambda e: e.segmenter(0.3),
     "G with IoU times score": lambda e: float((e.segmenter_iou * e.segmenter_score).max(initial=0)),
-    "mean of S and G": lambda e: e.agreement() + e.segmenter(),
+    "mean of expected IoU and G": lambda e: float(e.expected[e.chosen]) + e.segmenter(),
     "mean of expected IoU, G and own score": lambda e: (
         float(e.expected[e.chosen]) + e.segmenter() + float(e.own[e.chosen])
     ),
@@ -130,7 +130,7 @@ CONFIDENCES: dict[str, Callable[[Evidence], float]] = {
     ),
     "product of S and G": lambda e: e.agreement() * e.segmenter(),
     "smaller one of S and G": lambda e: min(e.agreement(), e.segmenter()),
-    "kept: mean of expected IoU and G": lambda e: 1 - e.kept,
+    "kept: mean of S and G": lambda e: 1 - e.kept,
 }
 """Higher where a label is more likely right."""
 

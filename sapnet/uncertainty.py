@@ -2,9 +2,9 @@
 
 Two judges that saw the image in different ways are asked how far they agree with the chosen mask.
 Selection knows the click and its candidates: its judgement is the expected IoU of the chosen mask,
-with the tempered scores of both stages as the probabilities that a candidate is the object. The
-segmenter knows neither: its judgement is the best IoU of its instances of that category. The
-uncertainty is one minus the mean of the two. Variants and figures: docs/results.md.
+with the scores of both stages as the probabilities that a candidate is the object. The segmenter
+knows neither: its judgement is the best IoU of its instances of that category. The uncertainty is
+one minus the mean of the two. Variants and figures: docs/results.md.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from sapnet.geometry.rle import encode_masks, rle_iou
 from sapnet.proposals.describe import CLICKED_PIXEL
+from sapnet.selection.config import ConsensusConfig
 from sapnet.selection.consensus import expected_iou
 from sapnet.selection.scoring import bag_members, join_stages
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from sapnet.proposals.store import ProposalStore
     from sapnet.selection.config import SelectionConfig
     from sapnet.structures import RLE, Bags, Predictions, Selection, StoredObject
+
+
+UNTEMPERED = ConsensusConfig(power=1.0, max_spread=float("inf"))
+"""Scores as probabilities, as they are. The choice tempers them, to be safe against one score that
+outvotes all; here the tempered ones would tell less of how sure selection is."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +111,13 @@ def selection_agreement(bags: Bags, selection: Selection, cfg: SelectionConfig) 
     Args:
         bags: N bags.
         selection: what was chosen from them.
-        cfg: which proposals took part, and how scores are tempered; whether consensus made the
-            choice does not matter.
+        cfg: which proposals took part.
 
     Returns:
         (N,) float64 in [0, 1]; 1 in a bag of one.
     """
     scores = join_stages(selection.stage_scores)
-    expected = expected_iou(bags.masks, scores, bag_members(bags, cfg), cfg.consensus)
+    expected = expected_iou(bags.masks, scores, bag_members(bags, cfg), UNTEMPERED)
     chosen = expected.gather(1, selection.index[:, None]) if expected.numel() else expected[:, :0]
     agreement: np.ndarray = chosen.flatten().double().cpu().numpy()
     return agreement

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import torch
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.describe import CLICKED_PIXEL, describe_objects, given_proposal
-from sapnet.selection.config import ConsensusConfig, SelectionConfig
+from sapnet.selection.config import SelectionConfig
 from sapnet.structures import Bags, Click, Predictions, Proposals, Selection, StoredObject
 from sapnet.uncertainty import (
     ChosenLabel,
@@ -83,9 +83,6 @@ class Store:
         return self.objects[annotation_id]
 
 
-AS_THEY_ARE = SelectionConfig(consensus=ConsensusConfig(power=1, max_spread=100))
-
-
 def test_selection_agrees_as_expected_iou_says() -> None:
     bags = bags_of([[LEFT, WIDE, RIGHT], [LEFT, WIDE, RIGHT], [LEFT]])
     # Joined by the geometric mean: (0.4, 0.4, 0.2), then (0.5, 0, 0.5), then 0.3 alone.
@@ -97,7 +94,7 @@ def test_selection_agrees_as_expected_iou_says() -> None:
             [[0.3, 0.0, 0.0], [0.3, 0.0, 0.0]],
         ],
     )
-    found = selection_agreement(bags, selection, AS_THEY_ARE)
+    found = selection_agreement(bags, selection, SelectionConfig())
     np.testing.assert_allclose(found, [0.4 + 0.4 / 2, 0.5, 1], rtol=1e-5)
 
 
@@ -105,18 +102,9 @@ def test_what_left_the_bag_has_no_say() -> None:
     rivals = torch.tensor([[False, True, True]])
     bags = bags_of([[LEFT, WIDE, RIGHT]], rivals)
     selection = chosen([0], [[[0.1, 0.5, 0.4]]])
-    assert selection_agreement(bags, selection, AS_THEY_ARE) == pytest.approx(1)
-    with_rivals = selection_agreement(bags, selection, replace(AS_THEY_ARE, exclude_rivals=False))
+    assert selection_agreement(bags, selection, SelectionConfig()) == pytest.approx(1)
+    with_rivals = selection_agreement(bags, selection, SelectionConfig(exclude_rivals=False))
     assert with_rivals == pytest.approx(0.1 + 0.5 / 2)
-
-
-def test_scores_are_tempered_as_for_the_choice() -> None:
-    bags = bags_of([[LEFT, WIDE, RIGHT]])
-    selection = chosen([0], [[[0.1, 0.5, 0.4]]])
-    cfg = SelectionConfig(consensus=ConsensusConfig(power=0.5, max_spread=100))
-    weights = np.sqrt([0.1, 0.5, 0.4]) / np.sqrt([0.1, 0.5, 0.4]).sum()
-    found = selection_agreement(bags, selection, cfg)
-    assert found == pytest.approx(weights[0] + weights[1] / 2)
 
 
 def test_segmenter_agrees_where_it_finds_the_same_mask_and_category() -> None:

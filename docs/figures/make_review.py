@@ -34,7 +34,7 @@ from sapnet.proposals.propose import propose
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-DATA = SyntheticConfig(num_images=30, size=640, noise=1.0, seed=7)
+DATA = SyntheticConfig(num_images=30, size=640, noise=0.0, seed=7)
 DECISIONS = ("c", "Enter", "Enter", "Backspace", "Enter")
 """Keys pressed before the picture is taken: another candidate, kept, deleted, kept."""
 
@@ -78,7 +78,7 @@ def photograph(browser: Browser, address: str) -> None:
             decided += 1
             at_label(page, decided)
     save(page, "review-desktop.png")
-    phone = open_page(browser, address, (390, 844), has_touch=True, device_scale_factor=2)
+    phone = open_page(browser, address, (390, 844), has_touch=True)
     at_label(phone, decided)
     save(phone, "review-phone.png")
 

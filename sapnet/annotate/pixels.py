@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from sapnet.annotate.listing import ListedImage
+from sapnet.annotate.reduced import load_reduced
 from sapnet.data.images import load_image
 
 TILE_SIDE = 1024
@@ -54,10 +54,10 @@ class PixelCache:
             FileNotFoundError, ValueError: the image cannot be read.
             IndexError: there is no such tile.
         """
-        levels = self._levels(image)
-        if not 0 <= level < len(levels):
-            raise IndexError(f"{image.name}: expected a level below {len(levels)}, found {level}")
-        pixels = levels[level]
+        count = num_levels(image.width, image.height)
+        if not 0 <= level < count:
+            raise IndexError(f"{image.name}: expected a level below {count}, found {level}")
+        pixels = self._pixels(image, level, is_last=level == count - 1)
         rows, columns = (-(-side // TILE_SIDE) for side in pixels.shape[:2])
         if not (0 <= row < rows and 0 <= column < columns):
             raise IndexError(
@@ -77,12 +77,24 @@ class PixelCache:
             if image.name in self._thumbnails:
                 self._thumbnails.move_to_end(image.name)
                 return self._thumbnails[image.name]
-        thumbnail = _encode(_small(image.path), _THUMBNAIL_QUALITY)
+        factor = min(1.0, THUMBNAIL_SIDE / max(image.width, image.height))
+        size = (max(1, round(image.height * factor)), max(1, round(image.width * factor)))
+        thumbnail = _encode(load_reduced(image.path, size), _THUMBNAIL_QUALITY)
         with self._lock:
             self._thumbnails[image.name] = thumbnail
             while len(self._thumbnails) > THUMBNAILS_KEPT:
                 self._thumbnails.popitem(last=False)
         return thumbnail
+
+    def _pixels(self, image: ListedImage, level: int, *, is_last: bool) -> np.ndarray:
+        """The pixels of a level. A large image is seen whole at first: the last level is quick."""
+        with self._lock:
+            is_decoded = image.name in self._pyramids
+        if is_last and level > 0 and not is_decoded:
+            return np.asarray(
+                load_reduced(image.path, _level_size(image.width, image.height, level))
+            )
+        return self._levels(image)[level]
 
     def _levels(self, image: ListedImage) -> tuple[np.ndarray, ...]:
         """The pyramid (H, W, 3) uint8, halved until a level is one tile."""
@@ -128,21 +140,11 @@ def _pyramid(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(levels)
 
 
-def _small(path: Path) -> Image.Image:
-    """A thumbnail's pixels; JPEGs are decoded at a fraction of their size, many times faster."""
-    box = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    try:
-        with Image.open(path) as image:
-            if image.format == "JPEG":
-                image.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
-                small = ImageOps.exif_transpose(image).convert("RGB")
-                small.thumbnail(box, reducing_gap=2.0)
-                return small
-    except (OSError, SyntaxError):
-        pass  # `load_image` says what is wrong, in words
-    small = Image.fromarray(load_image(path))
-    small.thumbnail(box, reducing_gap=2.0)
-    return small
+def _level_size(width: int, height: int, level: int) -> tuple[int, int]:
+    """(height, width) of a level: halved so often, rounded up each time."""
+    for _ in range(level):
+        width, height = -(-width // 2), -(-height // 2)
+    return height, width
 
 
 def _encode(pixels: np.ndarray | Image.Image, quality: int) -> bytes:

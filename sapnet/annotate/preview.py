@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from sapnet.data.images import load_image
+from sapnet.annotate.reduced import load_reduced
+from sapnet.data.images import load_image, upright_size
 from sapnet.proposals.proposer import StagedProposer
 from sapnet.proposals.workers import run_in_worker, start_worker
 from sapnet.structures import Click, Proposals
@@ -70,11 +70,11 @@ class PreviewStage:
     def _prepare(self, path: Path) -> tuple[Any, tuple[int, int], tuple[int, int]]:
         """What the proposer keeps of an image, its original and its reduced (height, width)."""
         if path not in self._prepared:
-            image = load_image(path)
-            reduced = _reduce(image)
-            prepared = self._proposer.prepare(reduced)
-            original = (image.shape[0], image.shape[1])
-            self._prepared[path] = (prepared, original, (reduced.shape[0], reduced.shape[1]))
+            original = upright_size(path)
+            reduced = _reduced_size(original)
+            whole = original == reduced
+            image = load_image(path) if whole else np.asarray(load_reduced(path, reduced))
+            self._prepared[path] = (self._proposer.prepare(image), original, reduced)
             while len(self._prepared) > PREPARED_KEPT:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(path)
@@ -158,15 +158,10 @@ class PreviewWorker:
         return self._executor
 
 
-def _reduce(image: np.ndarray) -> np.ndarray:
-    """The image with a long side of at most `PREVIEW_SIDE`."""
-    height, width = image.shape[:2]
-    factor = PREVIEW_SIDE / max(height, width)
-    if factor >= 1:
-        return image
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    reduced = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.asarray(reduced)
+def _reduced_size(size: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) with a long side of at most `PREVIEW_SIDE`."""
+    factor = min(1.0, PREVIEW_SIDE / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def _to_reduced(click: Click, original: tuple[int, int], reduced: tuple[int, int]) -> Click:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from sapnet.structures import RLE, Click, ImageRecord, Proposals
 
 MAX_POINTS = 1000
 """Most points of an object, and most objects of a request; far beyond what anybody clicks."""
+
+
+MASKS_KEPT = 512
+"""Masks whose check and enlargement is remembered: those of an image of 48 megapixels take long."""
 
 
 class MaskBody(BaseModel):
@@ -128,12 +133,17 @@ def _to_mask(body: MaskBody, image: ImageRecord) -> RLE | None:
             f"{image.file_name}: expected a mask of at most {image.height} x {image.width} px "
             f"(height x width), found {height} x {width}"
         )
-    rle = to_rle({"size": [height, width], "counts": body.counts}, height, width)
+    return _full_size(body.counts, (height, width), (image.height, image.width))
+
+
+@lru_cache(MASKS_KEPT)
+def _full_size(counts: str, size: tuple[int, int], full: tuple[int, int]) -> RLE | None:
+    """Run lengths at the full (height, width); kept, as every change sends all masks again."""
+    rle = to_rle({"size": list(size), "counts": counts}, *size)
     mask = decode_masks([rle])[0]
     if not mask.any():
         return None
-    if (height, width) == (image.height, image.width):
+    if size == full:
         return rle
-    reduced = Image.fromarray(mask * np.uint8(255))
-    resized = reduced.resize((image.width, image.height), Image.Resampling.BILINEAR)
+    resized = Image.fromarray(mask * np.uint8(255)).resize(full[::-1], Image.Resampling.BILINEAR)
     return encode_masks((np.asarray(resized) > 127)[None])[0]

@@ -69,8 +69,8 @@ class Corrections:
 
     def __str__(self) -> str:
         return (
-            f"{len(self)} corrections: {len(self.fixed)} masks are fixed, "
-            f"{len(self.deleted)} objects are left out"
+            f"{_count(len(self), 'correction')}: {_count(len(self.fixed), 'mask')} fixed, "
+            f"{_count(len(self.deleted), 'object')} left out"
         )
 
 
@@ -133,6 +133,10 @@ def save_corrections(
         "deleted": sorted(corrections.deleted),
     }
     return write_json_atomic(path, content, indent=None)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _deleted(coco: CocoFile) -> frozenset[int]:

@@ -15,16 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
-
-from sapnet.annotate.documents import open_click_file
-from sapnet.annotate.preview import PreviewWorker
-from sapnet.annotate.serve import build_server, listen, page_address
-from sapnet.annotate.server import Workspace, build_app
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Request
 
+    from sapnet.annotate.preview import PreviewWorker
+    from sapnet.annotate.server import Workspace
+
+NEEDS_UI = "the page needs the extra `ui`"
 CLASSES = ("person", "car", "dog")
 CHROMIUM_FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -58,6 +55,10 @@ def _open_folder(
     images: Path, preview: PreviewWorker | None = None, classes: Sequence[str] = CLASSES
 ) -> Workspace:
     """A workspace on a folder; clicks go beside it."""
+    pytest.importorskip("fastapi", reason=NEEDS_UI)
+    from sapnet.annotate.documents import open_click_file
+    from sapnet.annotate.server import Workspace
+
     listing, file = open_click_file(images, images.parent / "clicks.json", classes)
     return Workspace(listing, file, preview)
 
@@ -65,6 +66,9 @@ def _open_folder(
 @contextmanager
 def _serving(workspace: Workspace, port: int = 0) -> Iterator[str]:
     """Serves a workspace from a thread; gives the page's address."""
+    from sapnet.annotate.serve import build_server, listen, page_address
+    from sapnet.annotate.server import build_app
+
     bound = listen("127.0.0.1", port)
     server = build_server(build_app(workspace))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})

@@ -3,6 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
+
 from fastapi.testclient import TestClient
 
 from sapnet.annotate.server import build_app

@@ -326,6 +326,51 @@ def test_keys_alone_are_enough(
     assert first
 
 
+def test_taps_and_the_buttons_below_the_image(
+    served: str, folder: Path, open_page: Callable[..., PageDriver]
+) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+    driver = open_page(served, device_scale_factor=2, **phone)
+    for tool, (x, y) in {"new": (10, 10), "add": (40, 10), "negative": (40, 40)}.items():
+        driver.page.tap(f"[data-tool={tool}]")
+        driver.page.touchscreen.tap(*driver.screen(x, y))
+    assert driver.points() == [[[10, 10], [40, 10]]]
+    assert len(driver.objects[0]["negative_points"]) == 1
+    driver.page.tap("#delete")
+    driver.page.tap("#delete")
+    driver.page.tap("#undo")
+    assert driver.points() == [[[10, 10], [40, 10]]]
+    driver.page.tap("#done")
+    driver.saved()
+    assert len(clicks_on_disk(folder)) == 1
+    wide = driver.run("() => document.documentElement.scrollWidth")
+    assert wide == 390  # nothing sticks out
+    for selector in ("#tools", "#classes", "#done", "#help"):
+        box = driver.page.locator(selector).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+
+
+def test_keys_work_on_after_a_button_was_used(
+    served: str, open_page: Callable[..., PageDriver]
+) -> None:
+    driver = open_page(served)
+    driver.page.click(".class-row >> nth=1")
+    driver.press("Shift+ArrowRight", "Enter")  # not the button again
+    assert [entry["category_id"] for entry in driver.objects] == [2]
+    driver.page.click("#zoom-in")
+    before = driver.screen(10, 10)
+    driver.page.keyboard.down(" ")
+    x, y = driver.screen(30, 30)
+    driver.page.mouse.move(x, y)
+    driver.page.mouse.down()
+    driver.page.mouse.move(x + 25, y + 15, steps=2)
+    driver.page.mouse.up()
+    driver.page.keyboard.up(" ")
+    np.testing.assert_allclose(driver.screen(10, 10), np.add(before, (25, 15)), atol=1e-6)
+
+
 def test_the_point_is_drawn_within_50_ms(
     photo: Path,
     open_folder: Callable[..., Any],

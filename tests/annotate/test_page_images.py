@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import time
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,23 +101,24 @@ def test_a_thousand_images_scroll(
         Image.new("RGB", (32, 24), color).save(images / f"{number:04}.png")
     with serving(open_folder(images)) as address:
         driver = open_page(address)
-        worst, rows = driver.run(
+        seconds, rows = driver.run(
             """async () => {
               const list = document.getElementById("list");
-              let [worst, rows] = [0, 0];
+              const times = [];
+              let rows = 0;
               for (let step = 1; step <= 50; step++) {
                 list.scrollTop = (list.scrollHeight * step) / 50;
                 const start = performance.now();
                 sapnet.list.render();
-                worst = Math.max(worst, performance.now() - start);
+                times.push(performance.now() - start);
                 rows = Math.max(rows, document.querySelectorAll(".list-row").length);
                 await new Promise(requestAnimationFrame);
               }
-              return [worst, rows];
+              return [times.sort((a, b) => a - b)[25] / 1000, rows];
             }"""
         )
         assert rows < 40
-        assert worst < 50  # ms for one step's script; measured about 1
+        assert seconds < 0.016  # a frame; the median of 50 steps
         last = driver.page.locator(".list-row", has_text="0999.png")
         assert last.is_visible()
         driver.wait(
@@ -167,13 +168,13 @@ def test_a_large_image_is_sharp_where_it_is_zoomed(
 
 
 class SlowProposer:
-    """One square mask per click, after a while."""
+    """One square mask per click, once it is let go."""
 
     name = "slow"
     settings: dict[str, Any] = {}  # noqa: RUF012  # as the protocol has it
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
+        self.asked, self.may_answer = threading.Event(), threading.Event()
 
     def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
         return self.propose_prepared(image.shape, clicks, range(len(clicks)))
@@ -184,7 +185,8 @@ class SlowProposer:
     def propose_prepared(
         self, prepared: tuple[int, ...], clicks: Sequence[Click], indices: Sequence[int]
     ) -> list[Proposals]:
-        time.sleep(self.seconds)
+        self.asked.set()
+        self.may_answer.wait(60)
         x, y = map(int, clicks[indices[0]].point)
         mask = np.zeros((1, *prepared[:2]), np.uint8)
         mask[0, y - 4 : y + 4, x - 4 : x + 4] = 1
@@ -198,19 +200,19 @@ def test_a_slow_preview_never_holds_up_clicking(
     serving: Callable[..., Any],
     open_page: Callable[..., PageDriver],
 ) -> None:
+    proposer = SlowProposer()
     with ThreadPoolExecutor(1) as executor:
-        workspace = open_folder(folder, PreviewWorker(SlowProposer(1.0), executor))
+        workspace = open_folder(folder, PreviewWorker(proposer, executor))
         with serving(workspace) as address:
             driver = open_page(address)
-            start = time.monotonic()
             driver.click(10, 10)
-            driver.run("() => new Promise((resolve) => setTimeout(resolve, 100))")  # it is asked
+            assert proposer.asked.wait(20)
             for x in (20, 30, 40, 50):
                 driver.click(x, 30)
-            driver.saved()
-            assert time.monotonic() - start < 1.0 + 1.0  # all saved before the second answer
+            driver.saved()  # all five, while the first answer is still awaited
             assert driver.run("() => sapnet.preview.candidates.length") == 0
             assert len(load_clicks(folder.parent / "clicks.json").clicks) == 5
+            proposer.may_answer.set()
             driver.wait("() => sapnet.preview.candidates.length")
             mask = driver.run("() => sapnet.preview.candidates[0].mask")
             rle = {"size": mask["size"], "counts": mask["counts"].encode()}

@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
+
+
 from sapnet.annotate.config import AnnotateConfig
 from sapnet.annotate.serve import build_preview, is_local, listen, open_workspace, page_address
 from sapnet.cli import main

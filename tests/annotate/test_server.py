@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
+
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from PIL import Image

@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
+
+
 from sapnet.annotate.server import STATIC
 
 TEXT_CONTRAST, MARK_CONTRAST = 4.5, 3.0  # WCAG 2.2 AA

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
+
+
 from sapnet.annotate.wire import MaskBody, ObjectBody, from_proposals, to_click
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes, rle_to_json
 from sapnet.structures import ImageRecord, Proposals

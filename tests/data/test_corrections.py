@@ -30,7 +30,7 @@ def test_what_is_saved_is_read(tmp_path: Path, corrections: Corrections) -> None
     path = save_corrections(tmp_path / "corrections.json", corrections, {"labels": "labels.json"})
     assert load_corrections(path) == corrections
     assert len(corrections) == 4
-    assert str(corrections) == "4 corrections: 2 masks are fixed, 2 objects are left out"
+    assert str(corrections) == "4 corrections: 2 masks fixed, 2 objects left out"
     content = json.loads(path.read_text(encoding="utf-8"))
     assert content["deleted"] == [8, 40]
     assert content["info"] == {"labels": "labels.json"}

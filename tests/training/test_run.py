@@ -232,7 +232,7 @@ def test_corrections_are_learned_from_and_belong_to_the_run(
 
     with caplog.at_level("INFO", logger="sapnet"):
         run(tmp_path / "run", corrections=correct(second.annotation_id))
-    assert "2 corrections: 1 masks are fixed, 1 objects are left out" in caplog.text
+    assert "2 corrections: 1 mask fixed, 1 object left out" in caplog.text
     ours, plain = _weights(tmp_path / "run"), _weights(finished)
     assert any(not torch.equal(ours[name], plain[name]) for name in ours)
     with pytest.raises(ValueError, match=r"files\.corrections is .*another --out"):

@@ -15,6 +15,7 @@ import { Store } from "./state.js";
 import { View } from "./view.js";
 
 const AHEAD = [1, 2, -1]; // images made ready while one looks at the current one
+const PREPARE_DELAY = 1200; // ms on an image before the next one is prepared for previews
 const TOAST_TIME = 2600; // ms
 const element = (id) => document.getElementById(id);
 
@@ -144,13 +145,18 @@ class App {
       if (this.store.documents.has(image.name)) continue;
       loadDocument(image.name).then((answer) => this.store.hold(image.name, answer)).catch(() => {});
     }
-    if (!this.session.proposer) return;
-    for (const image of [this.store.image, neighbours[0]]) {
-      if (!image || image.problem || place !== this.store.place) return;
-      await prepareImage(image.name).catch((error) => {
-        if (error.status) this.store.reportProblem(image.name, error.message);
-      });
-    }
+    await this.prepare(this.store.image, place);
+    if (place !== this.store.place) return;
+    this.view.tiles.prefetchSharp(this.store.image);
+    // A preparation cannot be stopped: the next image's waits until nobody is in a hurry here.
+    this.ahead = setTimeout(() => this.prepare(neighbours[0], place), PREPARE_DELAY);
+  }
+
+  async prepare(image, place) {
+    if (!this.session.proposer || !image || image.problem || place !== this.store.place) return;
+    await prepareImage(image.name).catch((error) => {
+      if (error.status) this.store.reportProblem(image.name, error.message);
+    });
   }
 
   async refresh() {

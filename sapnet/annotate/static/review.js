@@ -29,7 +29,8 @@ export async function start(app) {
 
 export class Review {
   constructor(app, entries) {
-    Object.assign(this, { app, store: app.store, answers: new Map(), trail: [], showsOthers: false });
+    Object.assign(this, { app, store: app.store, trail: [], showsOthers: false });
+    [this.answers, this.asked] = [new Map(), new Map()]; // by object id: what it was chosen from
     this.places = new Map(entries.map((entry) => [entry.id, entry]));
     this.queue = new Queue(app, entries, (entry) => this.open(entry));
     app.preview.source = (object) => this.offer(object);
@@ -137,10 +138,19 @@ export class Review {
 
   load(entry) {
     if (this.answers.has(entry.id)) return Promise.resolve();
-    return request("/api/review/candidates", { query: { object_id: entry.id } }).then((answer) => {
-      this.answers.set(entry.id, answer);
+    if (!this.asked.has(entry.id)) this.asked.set(entry.id, this.ask(entry));
+    return this.asked.get(entry.id);
+  }
+
+  async ask(entry) {
+    try {
+      this.answers.set(entry.id, await request("/api/review/candidates", { query: { object_id: entry.id } }));
       if (this.entry === entry) this.app.preview.update();
-    }, (error) => this.app.toast(error.message));
+    } catch (error) {
+      this.app.toast(error.message);
+    } finally {
+      this.asked.delete(entry.id);
+    }
   }
 
   isClickedAgain(object) {

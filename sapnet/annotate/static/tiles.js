@@ -81,6 +81,11 @@ export class Tiles extends EventTarget {
     this.load(this.address(image, image.levels - 1, 0, 0), image);
   }
 
+  // Has the server decode all of a large image before somebody zooms into it.
+  prefetchSharp(image) {
+    if (image.levels > 1) this.load(this.address(image, 0, 0, 0), image);
+  }
+
   // Draws the visible part; the context is in image pixels.
   draw(context, image, box, devicePixelsPerPixel) {
     const wanted = this.level(image, devicePixelsPerPixel);

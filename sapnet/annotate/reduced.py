@@ -1,0 +1,42 @@
+"""Large images at a fraction of their size, without decoding all of their pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from sapnet.data.images import load_image
+
+
+def load_reduced(path: Path, size: tuple[int, int]) -> Image.Image:
+    """An image at a smaller size; JPEGs are decoded at 1/2, 1/4 or 1/8, many times faster.
+
+    Args:
+        path: the file.
+        size: (height, width) wanted, of the upright image; not larger than the image.
+
+    Returns:
+        The upright image, RGB, of that size.
+
+    Raises:
+        FileNotFoundError, ValueError: the image cannot be read.
+    """
+    image = _decode_fraction(path, max(size)) or Image.fromarray(load_image(path))
+    height, width = size
+    if image.size == (width, height):
+        return image
+    return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _decode_fraction(path: Path, side: int) -> Image.Image | None:
+    """A JPEG with a long side of at least `side` pixels; None for other or damaged files."""
+    try:
+        with Image.open(path) as image:
+            if image.format != "JPEG" or image.mode not in ("RGB", "L"):
+                return None
+            factor = side / max(image.size)
+            image.draft("RGB", (round(image.width * factor), round(image.height * factor)))
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError):
+        return None  # `load_image` says what is wrong, in words
