@@ -46,6 +46,20 @@ def points_in_boxes(points: Tensor, boxes: Tensor) -> Tensor:
     return ((points > boxes[..., :2]) & (points < boxes[..., 2:])).all(-1)
 
 
+def boxes_meet(first: Tensor, second: Tensor) -> Tensor:
+    """Whether boxes share an area, element by element; boxes that only touch do not.
+
+    Args:
+        first: (..., 4) xyxy with an area.
+        second: (..., 4) xyxy with an area, broadcastable with `first`.
+
+    Returns:
+        (...) bool.
+    """
+    starts_before = (first[..., :2] < second[..., 2:]).all(-1)
+    return starts_before & (second[..., :2] < first[..., 2:]).all(-1)
+
+
 def scale_boxes(boxes: Tensor, scale: Tensor) -> Tensor:
     """Boxes after the image was resized.
 
@@ -86,3 +100,20 @@ def grow_boxes(boxes: Tensor, factors: Tensor) -> Tensor:
     center = (boxes[..., :2] + boxes[..., 2:]) / 2
     half = (boxes[..., 2:] - boxes[..., :2]) / 2 * factors[..., None]
     return torch.cat([center - half, center + half], -1)
+
+
+def hull_boxes(boxes: Tensor) -> Tensor:
+    """The smallest box round all boxes of a row that have an area.
+
+    Args:
+        boxes: (..., K, 4) xyxy; those without an area, such as padding, do not count.
+
+    Returns:
+        (..., 4) xyxy; where no box counts, (inf, inf, -inf, -inf), which meets nothing.
+    """
+    if boxes.shape[-2] == 0:
+        edge = boxes.new_full((*boxes.shape[:-2], 2), torch.inf)
+        return torch.cat([edge, -edge], -1)
+    has_area = (boxes[..., :2] < boxes[..., 2:]).all(-1, keepdim=True)
+    top_left = boxes[..., :2].where(has_area, torch.inf).amin(-2)
+    return torch.cat([top_left, boxes[..., 2:].where(has_area, -torch.inf).amax(-2)], -1)

@@ -82,13 +82,16 @@ def crop_in_boxes(crops: Tensor, source_boxes: Tensor, target_boxes: Tensor) -> 
     """
     num_boxes, num_targets = target_boxes.shape[:2]
     bins = (torch.arange(ROI_SIZE, device=crops.device, dtype=crops.dtype) + 0.5) / ROI_SIZE
-    steps = torch.stack(torch.meshgrid(bins, bins, indexing="xy"), -1)  # (7, 7, 2) x, y
-    corner = target_boxes[..., None, None, :2]
-    centers = corner + steps * (target_boxes[..., None, None, 2:] - corner)
-    origin = source_boxes[:, None, None, None, :2]
-    size = source_boxes[:, None, None, None, 2:] - origin
+    # Columns share their x and rows their y: 14 numbers per box, not 98, until they are laid out.
+    corner = target_boxes[..., :2, None]
+    centers = corner + bins * (target_boxes[..., 2:, None] - corner)  # (M, Q, 2, 7)
+    origin = source_boxes[:, None, :2, None]
+    size = source_boxes[:, None, 2:, None] - origin
     # In units of the source box, from -1 to 1 between its edges, as grid_sample counts.
-    grid = 2 * (centers - origin) / size.clamp(min=torch.finfo(crops.dtype).eps) - 1
+    places = 2 * (centers - origin) / size.clamp(min=torch.finfo(crops.dtype).eps) - 1
+    x, y = places.unbind(2)
+    shape = (*x.shape, ROI_SIZE)
+    grid = torch.stack([x[:, :, None].expand(shape), y[..., None].expand(shape)], -1)
     sampled = functional.grid_sample(
         crops[:, None], grid.flatten(1, 2), padding_mode="zeros", align_corners=False
     )

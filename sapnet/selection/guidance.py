@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sapnet.geometry.boxes import points_in_boxes
+from sapnet.geometry.boxes import boxes_meet, hull_boxes, points_in_boxes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from sapnet.selection.config import GuidanceConfig
     from sapnet.structures import Bags
+
+CHUNK_COMPARISONS = 2**23
+"""Pairs of rivals' boxes compared at a time, at most: one byte each, twice."""
 
 
 def rival_pairs(labels: Tensor, image_index: Tensor) -> Tensor:
@@ -29,10 +34,39 @@ def rival_pairs(labels: Tensor, image_index: Tensor) -> Tensor:
         image_index: (N,) index of the object's image.
 
     Returns:
-        (P, 2) int64 rows (object, rival), both orders; no object is its own rival.
+        (P, 2) int64 rows (object, rival), both orders, sorted; no object is its own rival.
     """
-    rivals = (labels[:, None] == labels) & (image_index[:, None] == image_index)
-    return rivals.fill_diagonal_(False).nonzero()
+    return torch.cat(list(iterate_rivals(labels, image_index, max(1, len(labels)))))
+
+
+def iterate_rivals(labels: Tensor, image_index: Tensor, objects_per_chunk: int) -> Iterator[Tensor]:
+    """List the objects of the same class and image, some objects at a time.
+
+    Args:
+        labels: (N,) class index.
+        image_index: (N,) index of the object's image.
+        objects_per_chunk: objects whose rivals are listed at a time.
+
+    Yields:
+        (P, 2) int64 rows (object, rival) as in `rival_pairs`.
+    """
+    # A stable order by label and then by image puts each class of an image together, in order.
+    order = labels.argsort(stable=True)
+    order = order[image_index[order].argsort(stable=True)]
+    images, classes = image_index[order], labels[order]
+    begins = torch.ones_like(order, dtype=torch.bool)
+    begins[1:] = (images[1:] != images[:-1]) | (classes[1:] != classes[:-1])
+    sorted_group = begins.cumsum(0) - 1
+    sizes = torch.bincount(sorted_group)
+    starts = sizes.cumsum(0) - sizes
+    group = torch.empty_like(sorted_group).index_copy_(0, order, sorted_group)
+    for chunk in torch.split(torch.arange(len(labels), device=labels.device), objects_per_chunk):
+        # Every object meets its whole class; itself is taken out at the end.
+        meetings = sizes[group[chunk]]
+        objects = chunk.repeat_interleave(meetings)
+        skipped = (meetings.cumsum(0) - meetings - starts[group[chunk]])[objects - chunk[:1]]
+        rivals = order[torch.arange(len(objects), device=labels.device) - skipped]
+        yield torch.stack([objects, rivals], 1)[objects != rivals]
 
 
 def holds_point(points: Tensor, boxes: Tensor, pairs: Tensor) -> Tensor:
@@ -62,14 +96,17 @@ def reaches_bag(boxes: Tensor, valid: Tensor, pairs: Tensor) -> Tensor:
         (P, K) bool; boxes that only touch do not overlap, nor do boxes without an area.
     """
     objects, rivals = pairs.unbind(1)
-    has_area = (boxes[..., 0] < boxes[..., 2]) & (boxes[..., 1] < boxes[..., 3])
-    first = boxes[objects, :, None]  # (P, K, 1, 4)
-    second = boxes[rivals, None]  # (P, 1, K, 4)
-    # Comparisons broadcast to one byte per pair of boxes; intersections would take 4 floats.
-    meets = (first[..., 0] < second[..., 2]) & (second[..., 0] < first[..., 2])
-    meets &= (first[..., 1] < second[..., 3]) & (second[..., 1] < first[..., 3])
-    meets &= (has_area & valid)[rivals, None]
-    return meets.any(2) & has_area[objects]
+    has_area = (boxes[..., :2] < boxes[..., 2:]).all(-1).T  # (K, N)
+    # Pairs last, so that every comparison runs over memory in order. One byte per pair of boxes;
+    # intersections would take 4 floats.
+    own = boxes.permute(2, 1, 0)[..., objects][:, :, None]  # (4, K, 1, P)
+    others = boxes.permute(2, 1, 0)[..., rivals]  # (4, K, P)
+    meets = own[0] < others[2]  # (K, K, P)
+    meets &= own[2] > others[0]
+    meets &= own[1] < others[3]
+    meets &= own[3] > others[1]
+    meets &= (has_area & valid.T)[:, rivals]
+    return (meets.any(1) & has_area[:, objects]).T
 
 
 def distance_penalty(
@@ -121,10 +158,20 @@ def guide(bags: Bags, cfg: GuidanceConfig) -> Tensor:
     """
     if not cfg.enabled:
         return bags.boxes.new_ones(bags.valid.shape)
-    pairs = rival_pairs(bags.labels, bags.image_index)
-    if cfg.overlap == "point":
-        overlaps = holds_point(bags.points, bags.boxes, pairs)
-    else:
-        overlaps = reaches_bag(bags.boxes, bags.valid, pairs)
-    penalty = distance_penalty(bags.points, pairs, overlaps, bags.num_objects, cfg.distance_power)
+    hulls = hull_boxes(bags.boxes)
+    penalty = bags.points.new_zeros(bags.valid.shape, dtype=torch.float64)
+    comparisons = max(1, bags.num_objects * bags.num_proposals**2)  # of one object, at most
+    per_chunk = max(1, CHUNK_COMPARISONS // comparisons)
+    for pairs in iterate_rivals(bags.labels, bags.image_index, per_chunk):
+        objects, rivals = pairs.unbind(1)
+        # Most rivals are far away: what the hull does not reach, no box reaches.
+        if cfg.overlap == "point":
+            near = pairs[points_in_boxes(bags.points[rivals], hulls[objects])]
+            overlaps = holds_point(bags.points, bags.boxes, near)
+        else:
+            near = pairs[boxes_meet(hulls[objects], hulls[rivals])]
+            overlaps = reaches_bag(bags.boxes, bags.valid, near)
+        penalty += distance_penalty(
+            bags.points, near, overlaps, bags.num_objects, cfg.distance_power
+        )
     return (distance_scores(penalty) ** cfg.exponent).float()

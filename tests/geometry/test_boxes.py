@@ -2,9 +2,11 @@ import torch
 from torchvision.ops import box_iou
 
 from sapnet.geometry.boxes import (
+    boxes_meet,
     broadcast_iou,
     flip_boxes,
     grow_boxes,
+    hull_boxes,
     points_in_boxes,
     scale_boxes,
 )
@@ -34,6 +36,21 @@ def test_points_on_the_border_are_outside() -> None:
     assert points_in_boxes(points, box).tolist() == [True, False, False, False]
 
 
+def test_boxes_that_touch_do_not_meet() -> None:
+    box = torch.tensor([0.0, 0.0, 10.0, 10.0])
+    others = torch.tensor([[9.0, 9, 20, 20], [10.0, 0, 20, 10], [0.0, -5, 10, 0], [2.0, 2, 3, 3]])
+    assert boxes_meet(box, others).tolist() == [True, False, False, True]
+    assert boxes_meet(others, box).tolist() == [True, False, False, True]
+
+
+def test_hull_leaves_out_padding() -> None:
+    boxes = torch.tensor([[[5.0, 6, 7, 8], [0, 0, 0, 0], [6, 2, 20, 3]], [[0.0] * 4] * 3])
+    hulls = hull_boxes(boxes)
+    assert hulls[0].tolist() == [5, 2, 20, 8]
+    assert hulls[1].tolist() == [torch.inf, torch.inf, -torch.inf, -torch.inf]
+    assert not boxes_meet(hulls[1], torch.tensor([-1e9, -1e9, 1e9, 1e9]))
+
+
 def test_flip_is_its_own_inverse_and_keeps_order() -> None:
     boxes = torch.tensor([[1.0, 2.0, 4.0, 8.0]])
     flipped = flip_boxes(boxes, 10.0)
@@ -52,3 +69,5 @@ def test_empty() -> None:
     none = torch.zeros(0, 4)
     assert broadcast_iou(none, none).shape == (0,)
     assert grow_boxes(none[:, None], torch.ones(0, 3)).shape == (0, 3, 4)
+    assert hull_boxes(torch.zeros(0, 3, 4)).shape == (0, 4)
+    assert hull_boxes(torch.zeros(2, 0, 4)).isinf().all()

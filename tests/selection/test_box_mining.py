@@ -1,39 +1,17 @@
 import pytest
 import torch
+from plain_selection import mined
 from torch import Tensor
 
 from sapnet.selection.box_mining import mine_boxes
 from sapnet.selection.config import MiningConfig
 
 
-def naive_mining(selected: Tensor, candidates: Tensor, cfg: MiningConfig, valid: Tensor) -> Tensor:
+def plain_mining(selected: Tensor, candidates: Tensor, cfg: MiningConfig, valid: Tensor) -> Tensor:
     """Algorithm 2 for one object after the other, in plain numbers."""
-    refined = []
-    for box, row, ok in zip(selected.tolist(), candidates.tolist(), valid.tolist(), strict=True):
-        area, last = (box[2] - box[0]) * (box[3] - box[1]), 0.0
-        for candidate, usable in zip(row, ok, strict=True):
-            larger = (candidate[2] - candidate[0]) * (candidate[3] - candidate[1])
-            if not usable or larger <= area:
-                continue
-            width = max(min(box[2], candidate[2]) - max(box[0], candidate[0]), 0)
-            height = max(min(box[3], candidate[3]) - max(box[1], candidate[1]), 0)
-            own = (box[2] - box[0]) * (box[3] - box[1])
-            o = width * height / (own + larger - width * height)
-            overhang = max(
-                candidate[0] - box[0],
-                candidate[1] - box[1],
-                box[2] - candidate[2],
-                box[3] - candidate[3],
-            )
-            if o > cfg.close_iou and o > last:
-                box = [(c + o * b) / (1 + o) for c, b in zip(candidate, box, strict=True)]
-            elif o > cfg.containment_iou and o > last and overhang < cfg.containment_tolerance:
-                box = [(o * c + b) / (1 + o) for c, b in zip(candidate, box, strict=True)]
-            else:
-                continue
-            area, last = larger, o
-        refined.append(box)
-    return torch.tensor(refined)
+    limits = cfg.close_iou, cfg.containment_iou, cfg.containment_tolerance
+    rows = zip(selected.tolist(), candidates.tolist(), valid.tolist(), strict=True)
+    return torch.tensor([mined(*row, *limits) for row in rows])
 
 
 @pytest.mark.parametrize("cfg", [MiningConfig(), MiningConfig(close_iou=0.5, containment_iou=0.1)])
@@ -47,7 +25,7 @@ def test_equals_a_loop_over_objects(cfg: MiningConfig) -> None:
     found = mine_boxes(boxes[:, 0], boxes[:, 1:], cfg, valid)
     moved = (found != boxes[:, 0]).any(1)
     assert 30 < moved.sum() < 270
-    torch.testing.assert_close(found, naive_mining(boxes[:, 0], boxes[:, 1:], cfg, valid))
+    torch.testing.assert_close(found, plain_mining(boxes[:, 0], boxes[:, 1:], cfg, valid))
 
 
 def test_two_rules_by_hand() -> None:

@@ -1,3 +1,6 @@
+import itertools
+
+import pytest
 import torch
 
 from sapnet.selection.config import ConsensusConfig
@@ -20,11 +23,64 @@ def test_pairwise_iou_by_hand() -> None:
     torch.testing.assert_close(ious, expected)
 
 
-def test_pairwise_iou_does_not_depend_on_chunks(monkeypatch) -> None:  # noqa: ANN001
-    masks = (torch.rand(5, 4, 6, 7, generator=torch.Generator().manual_seed(0)) > 0.5).byte()
-    whole = pairwise_iou(masks)
-    monkeypatch.setattr("sapnet.selection.consensus.CHUNK_CELLS", 1)
-    torch.testing.assert_close(pairwise_iou(masks), whole)
+def plain_iou(masks: torch.Tensor) -> torch.Tensor:
+    """IoU of one pair of masks after the other."""
+    ious = torch.eye(masks.shape[1]).repeat(len(masks), 1, 1)
+    for bag, own in enumerate(masks.bool()):
+        for j, k in itertools.permutations(range(len(own)), 2):
+            shared, either = (own[j] & own[k]).sum(), (own[j] | own[k]).sum()
+            ious[bag, j, k] = shared / either.clamp(min=1)
+    return ious
+
+
+def blobs(num_bags: int, num_proposals: int, height: int, width: int) -> torch.Tensor:
+    """Noise inside windows of all sizes, so that some bags are sparse and some fill the grid."""
+    y, x = torch.rand(2, num_bags, num_proposals, 2).sort(-1).values[..., None, None]
+    rows, columns = torch.arange(height)[:, None] / height, torch.arange(width) / width
+    inside = (y[:, :, 0] <= rows) & (rows < y[:, :, 1])
+    inside = inside & (x[:, :, 0] <= columns) & (columns < x[:, :, 1])
+    return (inside & (torch.rand(num_bags, num_proposals, height, width) < 0.8)).byte()
+
+
+@pytest.mark.parametrize("grid", [(16, 16), (7, 9), (1, 3)])
+@pytest.mark.parametrize("sparse_share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("chunk_cells", [1, 2**11, 2**22])
+def test_pairwise_iou_equals_the_plain_way(
+    grid: tuple[int, int],
+    sparse_share: float,
+    chunk_cells: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sapnet.selection.consensus.SPARSE_SHARE", sparse_share)
+    monkeypatch.setattr("sapnet.selection.consensus.CHUNK_CELLS", chunk_cells)
+    torch.manual_seed(0)
+    masks = blobs(11, 6, *grid)
+    masks[3] = 0
+    masks[4] = 1
+    assert torch.equal(pairwise_iou(masks), plain_iou(masks))
+
+
+def test_pairwise_iou_of_a_view_and_of_many_cells() -> None:
+    torch.manual_seed(0)
+    masks = blobs(3, 4, 9, 5)
+    view = torch.cat([masks.new_ones(1), masks.flatten()])[1:].view(masks.shape)
+    assert view.storage_offset() == 1
+    assert torch.equal(pairwise_iou(view), plain_iou(masks))
+    assert torch.equal(pairwise_iou(masks.flip(3)), plain_iou(masks))
+    many = torch.ones(1, 2, 512, 520, dtype=torch.uint8)
+    many[0, 1, :, ::2] = 0
+    assert pairwise_iou(many)[0, 0, 1] == 0.5
+
+
+@pytest.mark.parametrize("sparse_share", [0.0, 1.0])
+def test_autocast_changes_nothing(sparse_share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sapnet.selection.consensus.SPARSE_SHARE", sparse_share)
+    torch.manual_seed(0)
+    masks, scores = blobs(5, 4, 40, 40), torch.rand(5, 4)
+    members = torch.ones(5, 4, dtype=torch.bool)
+    plain = expected_iou(masks, scores, members, ConsensusConfig())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(expected_iou(masks, scores, members, ConsensusConfig()), plain)
 
 
 def test_agreement_beats_a_slightly_better_score() -> None:
@@ -83,3 +139,4 @@ def test_empty() -> None:
     members = torch.zeros(0, 3, dtype=torch.bool)
     assert expected_iou(masks, torch.zeros(0, 3), members, ConsensusConfig()).shape == (0, 3)
     assert pairwise_iou(masks).shape == (0, 3, 3)
+    assert pairwise_iou(torch.zeros(2, 0, 4, 4, dtype=torch.uint8)).shape == (2, 0, 0)

@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -76,6 +77,26 @@ def test_crop_in_other_boxes_by_hand() -> None:
     assert (crop_in_boxes(crop, box, outside) == 0).all()
     full = crop_in_boxes(torch.ones(1, 7, 7), box, torch.tensor([[[10.0, 10, 60, 60]]]))
     torch.testing.assert_close(full, torch.ones_like(full))
+
+
+def test_crops_equal_one_bin_at_a_time() -> None:
+    torch.manual_seed(0)
+    crops = torch.rand(3, 7, 7)
+    boxes = torch.rand(5, 3, 2, 2).sort(2).values.flatten(2) * 60 + torch.tensor([0, 0, 9, 9])
+    source, target = boxes[0], boxes[1:].transpose(0, 1)
+    expected = torch.zeros(3, 4, 7, 7, dtype=torch.float64)
+    for m, q, row, column in itertools.product(range(3), range(4), range(7), range(7)):
+        left, top, right, bottom = source[m].tolist()
+        x1, y1, x2, y2 = target[m, q].tolist()
+        # The place of the bin's centre among the source's bin centres, 0 to 6.
+        x = (x1 + (column + 0.5) / 7 * (x2 - x1) - left) / (right - left) * 7 - 0.5
+        y = (y1 + (row + 0.5) / 7 * (y2 - y1) - top) / (bottom - top) * 7 - 0.5
+        for i, j in itertools.product(range(7), range(7)):
+            weight = max(1 - abs(x - j), 0) * max(1 - abs(y - i), 0)
+            expected[m, q, row, column] += weight * crops[m, i, j].item()
+    found = crop_in_boxes(crops, source, target)
+    assert (found > 0).any()
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
 
 
 def test_empty_source_box_gives_numbers() -> None:

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from plain_selection import PlainBags, distance_score, penalties
 from torch import Tensor
 
 from sapnet.selection.config import GuidanceConfig
@@ -11,6 +12,7 @@ from sapnet.selection.guidance import (
     distance_scores,
     guide,
     holds_point,
+    iterate_rivals,
     reaches_bag,
     rival_pairs,
 )
@@ -19,35 +21,18 @@ from sapnet.structures import Bags
 MakeBags = Callable[..., Bags]
 
 
-def naive_guidance(bags: Bags, cfg: GuidanceConfig) -> Tensor:
-    """Four nested loops, as one would read Eq. 2 aloud."""
-    n, k = bags.valid.shape
-    scores = torch.ones(n, k, dtype=torch.float64)
-    for i in range(n):
-        for m in range(k):
-            penalty = 0.0
-            for j in range(n):
-                rival = bags.labels[i] == bags.labels[j] and (
-                    bags.image_index[i] == bags.image_index[j]
-                )
-                if j == i or not rival:
-                    continue
-                x1, y1, x2, y2 = bags.boxes[i, m].tolist()
-                if cfg.overlap == "point":
-                    x, y = bags.points[j].tolist()
-                    reached = x1 < x < x2 and y1 < y < y2
-                else:
-                    reached = False
-                    for other, valid in zip(bags.boxes[j].tolist(), bags.valid[j], strict=True):
-                        width = min(x2, other[2]) - max(x1, other[0])
-                        height = min(y2, other[3]) - max(y1, other[1])
-                        reached |= bool(valid) and width > 0 and height > 0
-                if reached:
-                    distance = math.dist(bags.points[i].tolist(), bags.points[j].tolist())
-                    penalty += distance**cfg.distance_power
-            if penalty > 0:
-                scores[i, m] = (1 / (1 + math.exp(-1 / penalty))) ** cfg.exponent
-    return scores
+def plain_guidance(bags: Bags, cfg: GuidanceConfig) -> Tensor:
+    """Nested loops, as one would read Eq. 2 aloud."""
+    plain = PlainBags(
+        points=bags.points.tolist(),
+        labels=bags.labels.tolist(),
+        images=bags.image_index.tolist(),
+        boxes=bags.boxes.tolist(),
+        valid=bags.valid.tolist(),
+    )
+    found = penalties(plain, cfg.overlap, cfg.distance_power)
+    scores = [[distance_score(penalty) ** cfg.exponent for penalty in row] for row in found]
+    return torch.tensor(scores, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("overlap", ["bag", "point"])
@@ -60,7 +45,7 @@ def test_equals_nested_loops(
     found = guide(bags, cfg)
     assert (found < 1).any()
     assert (found == 1).any()
-    torch.testing.assert_close(found.double(), naive_guidance(bags, cfg), rtol=0, atol=1e-6)
+    torch.testing.assert_close(found.double(), plain_guidance(bags, cfg), rtol=0, atol=1e-6)
 
 
 def test_pairs_share_class_and_image() -> None:
@@ -68,6 +53,29 @@ def test_pairs_share_class_and_image() -> None:
     image_index = torch.tensor([0, 0, 0, 1, 1])
     pairs = rival_pairs(labels, image_index)
     assert pairs.tolist() == [[0, 1], [1, 0], [3, 4], [4, 3]]
+
+
+@pytest.mark.parametrize("objects_per_chunk", [1, 4, 100])
+def test_listed_pairs_equal_the_dense_table(objects_per_chunk: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(3, (40,), generator=generator)
+    image_index = torch.randint(4, (40,), generator=generator)  # any order
+    same = (labels[:, None] == labels) & (image_index[:, None] == image_index)
+    expected = same.fill_diagonal_(False).nonzero()
+    assert torch.equal(rival_pairs(labels, image_index), expected)
+    chunks = list(iterate_rivals(labels, image_index, objects_per_chunk))
+    assert len(chunks) == math.ceil(40 / objects_per_chunk)
+    assert torch.equal(torch.cat(chunks), expected)
+
+
+def test_guidance_does_not_depend_on_chunks(
+    make_bags: MakeBags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bags = make_bags(14, 4, num_classes=1)
+    whole = guide(bags, GuidanceConfig())
+    monkeypatch.setattr("sapnet.selection.guidance.CHUNK_COMPARISONS", 1)
+    assert torch.equal(guide(bags, GuidanceConfig()), whole)
+    assert (whole < 1).any()
 
 
 def test_worked_out_by_hand() -> None:

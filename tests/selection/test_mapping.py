@@ -1,4 +1,5 @@
 import torch
+from plain_selection import nearest
 
 from sapnet.selection.mapping import boxes_to_proposals, rank_proposals, runners_up
 
@@ -9,6 +10,16 @@ def test_largest_overlap_among_the_valid() -> None:
     valid = torch.tensor([[True, True, True]])
     assert boxes_to_proposals(refined, boxes, valid).tolist() == [0]
     assert boxes_to_proposals(refined, boxes, ~valid | valid.new_tensor([0, 1, 1])).tolist() == [1]
+
+
+def test_equals_a_loop_over_objects() -> None:
+    torch.manual_seed(0)
+    refined, boxes = (torch.rand(n, 2, 2).sort(1).values.flatten(1) for n in (60, 360))
+    boxes = boxes.view(60, 6, 4)
+    valid = torch.rand(60, 6) < 0.7
+    valid[:, 2] = True
+    rows = zip(refined.tolist(), boxes.tolist(), valid.tolist(), strict=True)
+    assert boxes_to_proposals(refined, boxes, valid).tolist() == [nearest(*row) for row in rows]
 
 
 def test_near_ties_go_to_the_better_score() -> None:

@@ -1,3 +1,4 @@
+import plain_selection
 import pytest
 import torch
 from torch import Tensor
@@ -8,7 +9,6 @@ from sapnet.selection.sampling import (
     clip_boxes,
     is_background,
     jitter_boxes,
-    keeps_clear,
     place_parts,
     random_boxes,
     random_parts,
@@ -17,22 +17,14 @@ from sapnet.selection.sampling import (
 )
 
 
-def naive_background(
+def plain_background(
     boxes: Tensor, positives: Tensor, image_index: Tensor, limit: float
 ) -> list[list[bool]]:
     """One random box against one positive box at a time."""
     clear = []
-    for image, candidates in enumerate(boxes):
-        row = []
-        for candidate in candidates:
-            ious = [
-                box_iou(candidate[None], positive[None]).item()
-                for owner, bag in zip(image_index.tolist(), positives, strict=True)
-                for positive in bag
-                if owner == image
-            ]
-            row.append(all(iou < limit for iou in ious))
-        clear.append(row)
+    for image, candidates in enumerate(boxes.tolist()):
+        own = positives[image_index == image].flatten(0, 1).tolist()
+        clear.append([plain_selection.is_background(box, own, limit) for box in candidates])
     return clear
 
 
@@ -45,6 +37,30 @@ def test_positives_by_hand() -> None:
     torch.testing.assert_close(sides, expected)
     centers = (jittered[..., 2:] + jittered[..., :2]) / 2
     torch.testing.assert_close(centers, torch.tensor([5.0, 10.0]).expand(2, 3, 2))
+
+
+def test_positives_and_parts_equal_plain_loops() -> None:
+    torch.manual_seed(0)
+    cfg = PositivesConfig(fixed=(0.02, -0.3))
+    boxes = torch.rand(30, 2, 2).sort(1).values.flatten(1) * 200 - 20
+    scores = torch.where(torch.rand(30) < 0.5, 1.0, 0.5 + torch.rand(30) / 2)
+    sizes = torch.randint(50, 200, (30, 2))
+    rows = list(zip(boxes.tolist(), scores.tolist(), sizes.tolist(), strict=True))
+    expected = [
+        [
+            plain_selection.clipped(jittered, *size)
+            for jittered in plain_selection.jittered(box, score, cfg.fixed, cfg.lone, cfg.crowded)
+        ]
+        for box, score, size in rows
+    ]
+    found = clip_boxes(jitter_boxes(boxes, scores, cfg), sizes)
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-4, rtol=0)
+    parts = random_parts(torch.rand(30, 3, 4), 0.25)
+    expected = [
+        [plain_selection.placed(box, part) for part in own]
+        for box, own in zip(boxes.tolist(), parts.tolist(), strict=True)
+    ]
+    torch.testing.assert_close(place_parts(boxes, parts), torch.tensor(expected))
 
 
 def test_default_positives_shrink_only_near_rivals() -> None:
@@ -74,6 +90,10 @@ def test_random_boxes_span_image_and_overhang() -> None:
     expected = [[-40, -20, -40, -20], [200, 100, 240, 120], [-40, -20, 240, 120]]
     torch.testing.assert_close(boxes[0, :3], torch.tensor(expected).float())
     torch.testing.assert_close(boxes[0, 3], torch.tensor([80.0, 40, 160, 80]))
+    uniforms = torch.rand(1, 20, 4)
+    plain = [plain_selection.random_box(row, 100, 200, 0.2) for row in uniforms[0].tolist()]
+    found = random_boxes(uniforms, sizes, 0.2)[0]
+    torch.testing.assert_close(found, torch.tensor(plain), atol=1e-4, rtol=0)
 
 
 def test_background_equals_pairwise_loop() -> None:
@@ -85,18 +105,71 @@ def test_background_equals_pairwise_loop() -> None:
     positives[0, 3:] = 0  # padding
     image_index = torch.tensor([0, 0, 2])  # the middle image has no objects
     clear = is_background(boxes, positives, image_index, 0.3)
-    assert clear.tolist() == naive_background(boxes, positives, image_index, 0.3)
+    assert clear.tolist() == plain_background(boxes, positives, image_index, 0.3)
     assert 0 < clear[0].sum() < 40
     assert clear[1].all()
 
 
-@pytest.mark.parametrize("limit", [0.1, 0.3, 0.7])
-def test_keeping_clear_equals_all_ious(limit: float) -> None:
+def whole_table(boxes: Tensor, positives: Tensor, image_index: Tensor, limit: float) -> Tensor:
+    """Every box against every positive of its image, in the arithmetic of `is_background`."""
+    share = limit / (1 + limit)
+    clear = torch.ones(boxes.shape[:2], dtype=torch.bool)
+    for image, own in enumerate(boxes):
+        others = positives[image_index == image].flatten(0, 1)
+        sides = torch.minimum(own[:, None, 2:], others[:, 2:]) - torch.maximum(
+            own[:, None, :2], others[:, :2]
+        )
+        overlap = sides.clamp(min=0).prod(-1)
+        areas, other_areas = ((b[:, 2:] - b[:, :2]).prod(1) * share for b in (own, others))
+        clear[image] = (overlap < areas[:, None] + other_areas).all(1)
+    return clear
+
+
+def nested_bags(num_objects: int, num_images: int) -> tuple[Tensor, Tensor]:
+    """Bags of boxes that share a centre, in part padded, (N, 8, 4), and (N,) their images."""
+    sizes = torch.full((num_objects, 2), 64)
+    centers = random_boxes(torch.rand(num_objects, 1, 4), sizes, 0.0)
+    bags = jitter_boxes(centers[:, 0], torch.ones(num_objects), PositivesConfig())[:, :8]
+    bags = clip_boxes(bags, sizes) * (torch.rand(num_objects, 8, 1) < 0.8)
+    return bags, torch.arange(num_objects) * num_images // num_objects
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.1, 0.3, 0.7, 1.0])
+@pytest.mark.parametrize("pairs_per_chunk", [1, 50, 2**16])
+def test_bounds_change_no_answer(
+    limit: float, pairs_per_chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sapnet.selection.sampling.CHUNK_PAIRS", pairs_per_chunk)
     torch.manual_seed(0)
-    boxes = random_boxes(torch.rand(2, 300, 4), torch.tensor([[64, 64]] * 2), 0.1)
-    expected = (box_iou(boxes[0], boxes[1]) < limit).all(1)
-    assert torch.equal(keeps_clear(boxes[0], boxes[1], limit), expected)
-    assert keeps_clear(boxes[0], boxes[1][:0], limit).all()
+    positives, image_index = nested_bags(12, 3)
+    positives[5] = 0  # a bag of padding only
+    order = torch.randperm(12)
+    positives, image_index = positives[order], image_index[order]
+    uniforms = torch.rand(3, 60, 4)
+    uniforms[:, :3, 2:] = 0  # boxes without an area
+    boxes = random_boxes(uniforms, torch.full((3, 2), 64), 0.1)
+    boxes[:, 3:9] = positives[::2, 0].reshape(3, 2, 4).repeat(1, 3, 1)  # IoU of exactly 1
+    found = is_background(boxes, positives, image_index, limit)
+    assert torch.equal(found, whole_table(boxes, positives, image_index, limit))
+    if 0 < limit < 1:
+        assert found.any()
+        assert not found.all()
+
+
+def test_background_of_large_objects() -> None:
+    torch.manual_seed(0)
+    positives = torch.tensor([0.0, 0, 64, 64]).repeat(300, 7, 1)
+    positives[..., :2] += torch.rand(300, 7, 2) * 20
+    boxes = random_boxes(torch.rand(2, 200, 4), torch.full((2, 2), 64), 0.2)
+    image_index = torch.arange(300) // 150
+    found = is_background(boxes, positives, image_index, 0.3)
+    assert torch.equal(found, whole_table(boxes, positives, image_index, 0.3))
+    assert 0 < found.sum() < 400
+
+
+def test_bags_without_proposals_keep_nothing_away() -> None:
+    boxes, none = torch.rand(2, 5, 4), torch.zeros(3, 0, 4)
+    assert is_background(boxes, none, torch.tensor([0, 0, 1]), 0.3).all()
 
 
 def test_sample_background_follows_the_config() -> None:
