@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
@@ -17,15 +19,27 @@ def model(tiny_model: ModelConfig) -> SAPNet:
     return SAPNet(tiny_model, (Category(1, "cat"), Category(2, "dog"))).eval()
 
 
-def test_answers_and_names_stay(model: SAPNet) -> None:
-    """What is traced is run, but not compiled, which would take minutes."""
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "eager",  # traced and run, but not compiled
+        pytest.param(
+            "inductor",
+            marks=pytest.mark.skipif(
+                not os.environ.get("SAPNET_TEST_COMPILE"),
+                reason="compiles for minutes; set SAPNET_TEST_COMPILE=1",
+            ),
+        ),
+    ],
+)
+def test_answers_and_names_stay(model: SAPNet, backend: str) -> None:
     torch._dynamo.reset()
     images = torch.randint(0, 256, (1, 3, 64, 96), dtype=torch.uint8)
     names = list(model.state_dict())
     with torch.no_grad():
         expected = model.segmentation(model.features(images))
         torch._dynamo.utils.counters.clear()
-        compile_network(model, CPU, backend="eager")
+        compile_network(model, CPU, backend)
         found = model.segmentation(model.features(images))
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 4
     assert not torch._dynamo.utils.counters["graph_break"]
