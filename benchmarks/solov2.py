@@ -93,6 +93,8 @@ def measure(sides: Mapping[str, Side], repeats: int) -> Runs:
                 break  # a busy machine
             for name, side in sides.items():
                 runs.setdefault(f"{job} {name}", []).append(side.run(job))
+        ours, theirs = (typical(runs, job, name, "total", "cpu") for name in sides)
+        print(f"{job}: {ours:.3f} and {theirs:.3f} CPU s, {theirs / ours:.2f} x", flush=True)
     return runs
 
 
@@ -121,6 +123,8 @@ def summarise(runs: Runs, limits: Mapping[str, float]) -> dict[str, float]:
             f"{job}_cpu_ratio": cpu_ratio,
             f"{job}_ours_s": ours,
             f"{job}_mmdet_s": theirs,
+            f"{job}_ours_cpu_s": typical(runs, job, "ours", "total", "cpu"),
+            f"{job}_mmdet_cpu_s": typical(runs, job, "mmdet", "total", "cpu"),
             f"{job}_gflop": limits[f"{job}_flops"] / 1e9,
             f"{job}_limit_s": limit,
             f"{job}_over_limit": ours / limit,
@@ -139,6 +143,7 @@ def summarise(runs: Runs, limits: Mapping[str, float]) -> dict[str, float]:
         job = f"postprocess_{count}"
         for side in ("ours", "mmdet"):
             summary[f"{job}_{side}_s"] = typical(runs, job, side, "total")
+            summary[f"{job}_{side}_cpu_s"] = typical(runs, job, side, "total", "cpu")
         summary[f"{job}_ratio"] = summary[f"{job}_mmdet_s"] / summary[f"{job}_ours_s"]
     summary["matmul_gflops"] = limits["matmul_flops_per_s"] / 1e9
     return {name: round(value, 4) for name, value in summary.items()}
@@ -156,16 +161,16 @@ def samples(runs: Runs) -> dict[str, list[float]]:
 
 
 def draw(summary: Mapping[str, float], path: Path) -> None:
-    """Milliseconds of post-processing against the number of candidates."""
+    """Processor milliseconds of post-processing against the number of candidates."""
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     for side, color in (("mmdet", "#c2410c"), ("ours", "#1d5fd1")):
-        times = [1e3 * summary[f"postprocess_{count}_{side}_s"] for count in CANDIDATES]
+        times = [1e3 * summary[f"postprocess_{count}_{side}_cpu_s"] for count in CANDIDATES]
         axes.plot(CANDIDATES, times, "o-", label=side, color=color)
     axes.set(
         xscale="log",
         xlabel="candidates that pass the score threshold",
-        ylabel="post-processing, ms",
+        ylabel="post-processing, CPU ms",
         xticks=CANDIDATES,
         xticklabels=[str(count) for count in CANDIDATES],
         ylim=(0, None),
@@ -185,8 +190,12 @@ def show(runs: Runs, summary: Mapping[str, float]) -> None:
                 typical(runs, job, side, stage, "cpu") / typical(runs, job, side, stage)
                 for side in ("ours", "mmdet")
             ]
-            rows.append([job, stage, 1e3 * ours, 1e3 * theirs, theirs / ours, *busy])
-    head = ["job", "stage", "ours ms", "mmdet ms", "ratio", "ours CPU s/s", "mmdet CPU s/s"]
+            cpu = [1e3 * typical(runs, job, side, stage, "cpu") for side in ("ours", "mmdet")]
+            rows.append(
+                [job, stage, 1e3 * ours, 1e3 * theirs, theirs / ours, *cpu, cpu[1] / cpu[0], *busy]
+            )
+    head = ["job", "stage", "ours ms", "mmdet ms", "ratio"]
+    head += ["ours CPU ms", "mmdet CPU ms", "CPU ratio", "ours CPU s/s", "mmdet CPU s/s"]
     print(table(head, rows))
     for name, value in summary.items():
         print(f"{name:<28} {value}")

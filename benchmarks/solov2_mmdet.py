@@ -7,7 +7,7 @@ classes stand in for them.
 from __future__ import annotations
 
 import types
-from functools import cache, partial
+from functools import cached_property, partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from math import log
@@ -135,107 +135,110 @@ def prepare(model: Any, image: torch.Tensor, counts: list[int]) -> dict[str, tor
     return biases
 
 
-def start(folder: Path) -> dict[str, Job]:
-    """The model with the folder's inputs; writes its weights into the folder."""
-    model: Any = build()
+def sample_of(image_size: torch.Tensor, original_size: torch.Tensor) -> Any:  # noqa: ANN401
+    """The record of an image that mmdetection wants."""
     from mmdet.structures import DetDataSample
+
+    sizes = {"img_shape": image_size, "ori_shape": original_size}
+    return DetDataSample(metainfo={name: tuple(size.tolist()) for name, size in sizes.items()})
+
+
+def training_data(inputs: Outputs) -> dict[str, list[Any]]:
+    """The batch as mmdetection's loader hands it over; it reads BGR."""
     from mmdet.structures.mask import BitmapMasks
     from mmengine.structures import InstanceData
 
-    inputs = load_file(folder / INPUT_FILE)
-    counts = [*inputs["candidates"].tolist(), int(inputs["num_candidates"])]
-    biases = prepare(model, inputs["image"], counts)
-    save_file(model.state_dict() | biases, folder / WEIGHTS_FILE)
-
-    def sample(image_size: torch.Tensor, original_size: torch.Tensor) -> Any:  # noqa: ANN401
-        return DetDataSample(
-            metainfo={
-                "img_shape": tuple(image_size.tolist()),
-                "ori_shape": tuple(original_size.tolist()),
-            }
+    images = inputs["train_images"].flip(1)
+    size = images.shape[-2:]
+    samples = []
+    for k in range(len(images)):
+        chosen = inputs["image_index"] == k
+        sample = sample_of(torch.tensor(size), torch.tensor(size))
+        sample.gt_instances = InstanceData(
+            bboxes=inputs["boxes"][chosen],
+            labels=inputs["labels"][chosen],
+            masks=BitmapMasks(inputs["masks"][chosen].numpy().astype(np.uint8), *size),
         )
+        samples.append(sample)
+    return {"inputs": list(images), "data_samples": samples}
 
-    # mmdetection reads BGR.
-    image = inputs["image"].flip(0)
-    test_data = {
-        "inputs": [image],
-        "data_samples": [sample(inputs["image_size"], inputs["original_size"])],
-    }
-    train_images = inputs["train_images"].flip(1)
-    size = train_images.shape[-2:]
 
-    def train_data() -> dict[str, list[Any]]:
-        samples = []
-        for k in range(len(train_images)):
-            chosen = inputs["image_index"] == k
-            instances = InstanceData(
-                bboxes=inputs["boxes"][chosen],
-                labels=inputs["labels"][chosen],
-                masks=BitmapMasks(inputs["masks"][chosen].numpy().astype(np.uint8), *size),
-            )
-            data = sample(torch.tensor(size), torch.tensor(size))
-            data.gt_instances = instances
-            samples.append(data)
-        return {"inputs": list(train_images), "data_samples": samples}
+class Jobs:
+    """What the model does with the inputs."""
+
+    def __init__(self, model: Any, inputs: Outputs) -> None:  # noqa: ANN401
+        self.model, self.inputs = model, inputs
+        sample = sample_of(inputs["image_size"], inputs["original_size"])
+        self.test_data = {"inputs": [inputs["image"].flip(0)], "data_samples": [sample]}
 
     @torch.no_grad()
-    def inference(watch: Stopwatch) -> Outputs:
-        model.eval()
+    def inference(self, watch: Stopwatch) -> Outputs:
+        """From pixels to instances."""
+        self.model.eval()
         with watch.stage("total"):
-            data = model.data_preprocessor(test_data, training=False)
+            data = self.model.data_preprocessor(self.test_data, training=False)
             with watch.stage("features"):
-                features = model.extract_feat(data["inputs"])
+                features = self.model.extract_feat(data["inputs"])
             with watch.stage("head"):
-                outputs = model.mask_head(features)
+                outputs = self.model.mask_head(features)
             with watch.stage("postprocess"):
-                metas = [s.metainfo for s in data["data_samples"]]
-                found = model.mask_head.predict_by_feat(*outputs, batch_img_metas=metas)[0]
+                found = self._instances(outputs)
         return {"masks": found.masks, "labels": found.labels, "scores": found.scores}
 
-    def step(watch: Stopwatch) -> Outputs:
-        model.train()
-        model.zero_grad()
-        raw = train_data()
+    def step(self, watch: Stopwatch) -> Outputs:
+        """From pixels to gradients."""
+        self.model.train()
+        self.model.zero_grad()
+        raw = training_data(self.inputs)
         with watch.stage("total"):
-            data = model.data_preprocessor(raw, training=True)
+            data = self.model.data_preprocessor(raw, training=True)
             with watch.stage("forward"):
-                features = model.extract_feat(data["inputs"])
-                outputs = model.mask_head(features)
+                outputs = self.model.mask_head(self.model.extract_feat(data["inputs"]))
             with watch.stage("loss"):
-                losses = head_loss(model.mask_head, outputs, data["data_samples"])
+                losses = head_loss(self.model.mask_head, outputs, data["data_samples"])
             with watch.stage("backward"):
                 sum(losses.values()).backward()
         return {
             "loss_mask": losses["loss_mask"],
             "loss_class": losses["loss_cls"],
-            **gradients(model, GRADIENTS),
+            **gradients(self.model, GRADIENTS),
         }
 
-    @cache
     @torch.no_grad()
-    def head_outputs() -> tuple[Any, ...]:
-        model.eval()
-        data = model.data_preprocessor(test_data, training=False)
-        outputs: tuple[Any, ...] = model.mask_head(model.extract_feat(data["inputs"]))
-        return outputs
-
-    @torch.no_grad()
-    def postprocess(watch: Stopwatch, bias: torch.Tensor) -> Outputs:
-        kernels, class_logits, features = head_outputs()
-        shift = bias - model.mask_head.conv_cls.bias[0]
+    def postprocess(self, watch: Stopwatch, bias: torch.Tensor) -> Outputs:
+        """Post-processing alone, as if the class logits had another bias."""
+        kernels, class_logits, features = self._head_outputs
+        shift = bias - self.model.mask_head.conv_cls.bias[0]
         shifted = [level + shift for level in class_logits]
-        metas = [s.metainfo for s in test_data["data_samples"]]
         with watch.stage("total"):
-            found = model.mask_head.predict_by_feat(
-                kernels, shifted, features, batch_img_metas=metas
-            )[0]
+            found = self._instances((kernels, shifted, features))
         return {"masks": found.masks, "labels": found.labels, "scores": found.scores}
 
+    def _instances(self, outputs: tuple[Any, ...]) -> Any:  # noqa: ANN401
+        metas = [sample.metainfo for sample in self.test_data["data_samples"]]
+        return self.model.mask_head.predict_by_feat(*outputs, batch_img_metas=metas)[0]
+
+    @cached_property
+    def _head_outputs(self) -> tuple[Any, ...]:
+        self.model.eval()
+        data = self.model.data_preprocessor(self.test_data, training=False)
+        outputs: tuple[Any, ...] = self.model.mask_head(self.model.extract_feat(data["inputs"]))
+        return outputs
+
+
+def start(folder: Path) -> dict[str, Job]:
+    """The model with the folder's inputs; writes its weights into the folder."""
+    model = build()
+    inputs = load_file(folder / INPUT_FILE)
+    counts = [*inputs["candidates"].tolist(), int(inputs["num_candidates"])]
+    biases = prepare(model, inputs["image"], counts)
+    save_file(model.state_dict() | biases, folder / WEIGHTS_FILE)
+    jobs = Jobs(model, inputs)
     others = {
-        name.replace("bias", "postprocess"): partial(postprocess, bias=bias)
+        name.replace("bias", "postprocess"): partial(jobs.postprocess, bias=bias)
         for name, bias in biases.items()
     }
-    return {"inference": inference, "step": step, **others}
+    return {"inference": jobs.inference, "step": jobs.step, **others}
 
 
 def head_loss(head: Any, outputs: tuple[Any, ...], samples: list[Any]) -> dict[str, torch.Tensor]:  # noqa: ANN401

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 
@@ -24,7 +24,7 @@ from sapnet.config import ModelConfig
 from sapnet.model import SAPNet
 from sapnet.segmentation.convert import convert_mmdet_head, convert_mmdet_neck
 from sapnet.segmentation.outputs import SOLOv2Outputs
-from sapnet.structures import MASK_STRIDE, Category, InstanceTargets
+from sapnet.structures import MASK_STRIDE, Category, InstanceTargets, Predictions
 
 MATMUL_SIDE, MATMUL_REPEATS = 2048, 20
 
@@ -64,68 +64,83 @@ def training_targets(inputs: Outputs) -> InstanceTargets:
     )
 
 
-def start(folder: Path) -> dict[str, Job]:
-    """The jobs on the folder's inputs and weights."""
-    inputs = load_file(folder / INPUT_FILE)
-    state = load_file(folder / WEIGHTS_FILE)
-    model = build(state)
-    biases = {name: value for name, value in state.items() if name.startswith("bias_")}
-    targets = training_targets(inputs)
-    image, sizes = inputs["image"][None], inputs["image_size"][None]
-    original_sizes = inputs["original_size"][None]
+class Jobs:
+    """What the model does with the inputs."""
+
+    def __init__(self, model: SAPNet, inputs: Outputs) -> None:
+        self.model, self.inputs = model, inputs
+        self.targets = training_targets(inputs)
 
     @torch.no_grad()
-    def inference(watch: Stopwatch) -> Outputs:
-        model.eval()
+    def inference(self, watch: Stopwatch) -> Outputs:
+        """From pixels to instances."""
+        self.model.eval()
         with watch.stage("total"):
             with watch.stage("features"):
-                features = model.features(image)
+                features = self.model.features(self.inputs["image"][None])
             with watch.stage("head"):
-                outputs = model.segmentation(features)
+                outputs = self.model.segmentation(features)
             with watch.stage("postprocess"):
-                (found,) = model.segmentation.predict(outputs, sizes, original_sizes)
+                found = self._instances(outputs)
         return {"masks": found.masks, "labels": found.labels, "scores": found.scores}
 
-    def step(watch: Stopwatch) -> Outputs:
-        model.train()
-        model.zero_grad()
+    def step(self, watch: Stopwatch) -> Outputs:
+        """From pixels to gradients."""
+        self.model.train()
+        self.model.zero_grad()
         with watch.stage("total"):
             with watch.stage("forward"):
-                outputs = model.segmentation(model.features(inputs["train_images"]))
+                features = self.model.features(self.inputs["train_images"])
+                outputs = self.model.segmentation(features)
             with watch.stage("loss"):
-                losses = model.segmentation.loss(outputs, targets)
+                losses = self.model.segmentation.loss(outputs, self.targets)
             with watch.stage("backward"):
                 torch.stack(list(losses.values())).sum().backward()
-        return {**losses, **gradients(model, GRADIENTS)}
+        return {**losses, **gradients(self.model, GRADIENTS)}
 
-    @cache
-    @torch.no_grad()
-    def head_outputs() -> SOLOv2Outputs:
-        model.eval()
-        return model.segmentation(model.features(image))
-
-    def postprocess(watch: Stopwatch, bias: torch.Tensor) -> Outputs:
-        outputs = head_outputs()
-        shift = bias - model.segmentation.head.class_output.bias[0].detach()
+    def postprocess(self, watch: Stopwatch, bias: torch.Tensor) -> Outputs:
+        """Post-processing alone, as if the class logits had another bias."""
+        outputs = self._head_outputs
+        shift = bias - self.model.segmentation.head.class_output.bias[0].detach()
         logits = tuple(level + shift for level in outputs.grid_class_logits)
-        shifted = replace(outputs, grid_class_logits=logits)
         with watch.stage("total"):
-            (found,) = model.segmentation.predict(shifted, sizes, original_sizes)
+            found = self._instances(replace(outputs, grid_class_logits=logits))
         return {"masks": found.masks, "labels": found.labels, "scores": found.scores}
 
-    def limits(watch: Stopwatch) -> Outputs:
+    def limits(self, watch: Stopwatch) -> Outputs:
+        """Floating point operations of the jobs, and how many the machine does in a second."""
         flops = {}
-        for name, job in (("inference", inference), ("step", step)):
+        for name, job in (("inference", self.inference), ("step", self.step)):
             with FlopCounterMode(display=False) as counter:
                 job(watch)
             flops[f"{name}_flops"] = torch.tensor(counter.get_total_flops(), dtype=torch.float64)
         return {**flops, "matmul_flops_per_s": matmul_rate()}
 
+    def _instances(self, outputs: SOLOv2Outputs) -> Predictions:
+        sizes = self.inputs["image_size"][None], self.inputs["original_size"][None]
+        (found,) = self.model.segmentation.predict(outputs, *sizes)
+        return found
+
+    @cached_property
+    def _head_outputs(self) -> SOLOv2Outputs:
+        self.model.eval()
+        with torch.no_grad():
+            outputs: SOLOv2Outputs = self.model.segmentation(
+                self.model.features(self.inputs["image"][None])
+            )
+        return outputs
+
+
+def start(folder: Path) -> dict[str, Job]:
+    """The jobs on the folder's inputs and weights."""
+    state = load_file(folder / WEIGHTS_FILE)
+    jobs = Jobs(build(state), load_file(folder / INPUT_FILE))
     others = {
-        name.replace("bias", "postprocess"): partial(postprocess, bias=bias)
-        for name, bias in biases.items()
+        name.replace("bias", "postprocess"): partial(jobs.postprocess, bias=value)
+        for name, value in state.items()
+        if name.startswith("bias_")
     }
-    return {"inference": inference, "step": step, "limits": limits, **others}
+    return {"inference": jobs.inference, "step": jobs.step, "limits": jobs.limits, **others}
 
 
 def matmul_rate() -> torch.Tensor:
