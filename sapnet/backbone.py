@@ -9,12 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from sapnet.config import HUB_WEIGHTS, NO_WEIGHTS
+from sapnet.folding import fold_batch_norms
 
 if TYPE_CHECKING:
     from sapnet.config import ModelConfig
 
 STRIDES = (4, 8, 16, 32)
 """Strides of C2..C5, the inputs of the feature pyramid."""
+
+CHANNELS_LAST_DEVICE = "cpu"
+"""Where channels next to each other in memory were measured to be quicker (docs/benchmarks.md)."""
 
 MAX_MISSING_SHARE = 0.1
 """Share of the parameters that a weight file may lack; timm renames a few of some models."""
@@ -37,6 +41,7 @@ class Backbone(nn.Module):
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()
         self.body = _create(cfg.backbone)
+        fold_batch_norms(self.body)
         info: Any = self.body.feature_info
         self._indices = _stride_indices(cfg.backbone, info.reduction())
         self.channels: list[int] = [info.channels()[i] for i in self._indices]
@@ -77,7 +82,11 @@ class Backbone(nn.Module):
         Returns:
             C2..C5, each (B, channels, H / stride, W / stride).
         """
-        all_features: list[Tensor] = self.body((images.float() - self.mean) / self.std)
+        normalised = (images.float() - self.mean) / self.std
+        if images.device.type == CHANNELS_LAST_DEVICE:
+            # Every later map keeps this layout, also in pyramid and heads.
+            normalised = normalised.contiguous(memory_format=torch.channels_last)
+        all_features: list[Tensor] = self.body(normalised)
         features = [all_features[i] for i in self._indices]
         if self._channels_last:
             features = [f.permute(0, 3, 1, 2).contiguous() for f in features]

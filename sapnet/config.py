@@ -146,6 +146,8 @@ class TrainConfig:
         devices: how many of them on each machine.
         num_nodes: machines.
         precision: "auto" is bf16 on a GPU that has it and 32 bit elsewhere.
+        compile: whether torch compiles the network: the first steps take minutes, the others less
+            than without. Needs a C++ compiler, on a GPU also triton.
         keep_empty: also train on images without objects.
         max_objects: most objects of an image in one step, a random subset; bounds memory.
         log_every: steps between two lines of the log.
@@ -161,6 +163,7 @@ class TrainConfig:
     devices: int = 1
     num_nodes: int = 1
     precision: Literal["auto", "32", "bf16", "fp16"] = "auto"
+    compile: bool = False
     keep_empty: bool = True
     max_objects: int | None = None
     log_every: int = 10

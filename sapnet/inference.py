@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from sapnet.ahead import map_ahead
 from sapnet.data.coco_json import frame_records, label_of_category
 from sapnet.data.images import list_images, load_image
+from sapnet.detections import to_detections
 from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
 from sapnet.model import SAPNet, evaluating
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     import supervision as sv
 
     from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import Batch, Selection
+    from sapnet.structures import Batch, Category, Predictions, Selection
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +86,7 @@ def predict(
     score_threshold: float = 0.0,
     draw_threshold: float = 0.3,
     draw: bool = True,
+    workers: int = 4,
 ) -> PredictSummary:
     """Instances of many images: a COCO results file and pictures.
 
@@ -95,31 +100,70 @@ def predict(
         score_threshold: least score of a record.
         draw_threshold: least score of an instance drawn on a picture.
         draw: whether pictures are written.
+        workers: threads that read images, encode masks and write pictures while the network works
+            on others.
+
+    Raises:
+        ValueError: no worker.
     """
-    from PIL import Image
     from tqdm import tqdm
 
-    from sapnet.drawing import draw_predictions
-
+    if workers < 1:
+        raise ValueError(f"workers: expected at least 1, found {workers}")
     paths = list_images(images)
     out = Path(out)
     pictures = out / "pictures" if draw else None
     (pictures or out).mkdir(parents=True, exist_ok=True)
-    names = [category.name for category in model.categories]
-    picture_names = _unique_names(paths)
+    finish = partial(
+        _finish_image,
+        categories=model.categories,
+        score_threshold=score_threshold,
+        draw_threshold=draw_threshold,
+    )
+    picture_paths = [pictures and pictures / f"{name}.jpg" for name in _unique_names(paths)]
+    targets = zip(paths, image_ids(paths), picture_paths, strict=True)
     records: list[dict[str, Any]] = []
-    for image_id, path, name in zip(
-        image_ids(paths), tqdm(paths, desc="predict", unit="image"), picture_names, strict=True
-    ):
-        pixels = load_image(path)
-        detections = model.predict(pixels, score_threshold=score_threshold)
-        records += _result_records(detections, image_id, path.name)
-        if pictures is not None:
-            kept = detections[detections.confidence >= draw_threshold]
-            drawn = draw_predictions(pixels, kept, names)
-            Image.fromarray(drawn).save(pictures / f"{name}.jpg", quality=90)
+    with ThreadPoolExecutor(workers) as pool:
+        loaded = map_ahead(pool, load_image, paths, ahead=workers)
+        segmented = (
+            _Segmented(pixels, model.segment_pixels(pixels), *target)
+            for pixels, target in zip(loaded, targets, strict=True)
+        )
+        finished = map_ahead(pool, finish, segmented, ahead=workers)
+        for found in tqdm(finished, total=len(paths), desc="predict", unit="image"):
+            records += found
     write_json_atomic(out / "results.json", records)
     return PredictSummary(out / "results.json", pictures, len(paths), len(records))
+
+
+@dataclass(frozen=True)
+class _Segmented:
+    """An image with its instances, and where its records and its picture belong."""
+
+    pixels: np.ndarray
+    predictions: Predictions
+    path: Path
+    image_id: int
+    picture: Path | None
+
+
+def _finish_image(
+    image: _Segmented,
+    categories: tuple[Category, ...],
+    score_threshold: float,
+    draw_threshold: float,
+) -> list[dict[str, Any]]:
+    """Records of one image; draws its picture where one is asked for."""
+    from PIL import Image
+
+    from sapnet.drawing import draw_predictions
+
+    detections = to_detections(image.predictions, categories, score_threshold)
+    if image.picture is not None:
+        kept = detections[detections.confidence >= draw_threshold]
+        drawn = draw_predictions(image.pixels, kept, [category.name for category in categories])
+        Image.fromarray(drawn).save(image.picture, quality=90)
+    return list(_result_records(detections, image.image_id, image.path.name))
 
 
 def image_ids(paths: Sequence[Path]) -> list[int]:

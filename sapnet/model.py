@@ -220,15 +220,26 @@ class SAPNet(
         Raises:
             ValueError: the array is no RGB image, or the file cannot be read.
         """
-        pixels = read_pixels(image)
+        predictions = self.segment_pixels(read_pixels(image))
+        return to_detections(predictions, self.categories, score_threshold)
+
+    def segment_pixels(self, pixels: np.ndarray) -> Predictions:
+        """Instances of one image as tensors on the network's device.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB.
+
+        Returns:
+            Instances in the original frame, best first.
+        """
         view = evaluation_view((pixels.shape[0], pixels.shape[1]), self.settings.augment)
         with evaluating(self):
-            predictions = self.segment(
+            (predictions,) = self.segment(
                 view_image(pixels, view)[None].to(self.device),
                 torch.tensor([view.input_size], device=self.device),
                 torch.tensor([view.original_size], device=self.device),
-            )[0]
-        return to_detections(predictions, self.categories, score_threshold)
+            )
+        return predictions
 
 
 @contextmanager

@@ -35,6 +35,18 @@ def test_features_at_strides_4_to_32(name: str, channels: list[int]) -> None:
     ]
 
 
+def test_the_layout_does_not_change_the_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    backbone = _backbone("test_resnet").eval()
+    images = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+    with torch.no_grad():
+        found = backbone(images)
+        monkeypatch.setattr("sapnet.backbone.CHANNELS_LAST_DEVICE", "another")
+        expected = backbone(images)
+    assert found[0].is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(found, expected)
+
+
 def test_channels_last_features_are_turned(monkeypatch: pytest.MonkeyPatch) -> None:
     class LastChannels(torch.nn.Module):
         """A model whose features are (B, h, w, channels), as Swin's."""

@@ -77,6 +77,21 @@ def test_pictures_have_the_size_of_the_images(model: SAPNet, photos: Path, tmp_p
     assert sizes == {"7": (40, 30), "12": (20, 50)}
 
 
+def test_results_do_not_depend_on_the_workers(model: SAPNet, photos: Path, tmp_path: Path) -> None:
+    for copy in range(5):
+        pixels = np.random.default_rng(copy).integers(0, 256, (30, 30 + copy, 3), np.uint8)
+        Image.fromarray(pixels).save(photos / f"{100 + copy}.png")
+    one = predict(model, photos, tmp_path / "one", workers=1)
+    many = predict(model, photos, tmp_path / "many", workers=6)
+    assert _records(one.results) == _records(many.results)
+    assert one.pictures is not None
+    assert many.pictures is not None
+    for path in one.pictures.iterdir():
+        assert (many.pictures / path.name).read_bytes() == path.read_bytes()
+    with pytest.raises(ValueError, match="workers: expected at least 1, found 0"):
+        predict(model, photos, tmp_path / "none", workers=0)
+
+
 def test_without_pictures(model: SAPNet, photos: Path, tmp_path: Path) -> None:
     summary = predict(model, photos, tmp_path / "out", draw=False)
     assert summary.pictures is None

@@ -6,21 +6,32 @@ import torch
 from torch import Tensor
 
 NUM_COORDINATES = 2
-"""Channels that `append_coordinates` adds."""
+"""Channels of the coordinates."""
 
 
-def append_coordinates(features: Tensor) -> Tensor:
-    """Append x and y as two channels, each from -1 (first pixel centre) to 1 (last one).
+def coordinate_maps(features: Tensor) -> Tensor:
+    """The two channels for some features: x and y, each from -1 (first pixel centre) to 1 (last).
 
     Args:
         features: (B, X, h, w).
 
     Returns:
-        (B, X + 2, h, w); x comes before y.
+        (1, 2, h, w); x comes before y.
     """
-    batch, _, height, width = features.shape
+    height, width = features.shape[-2:]
     x = torch.linspace(-1, 1, width, device=features.device, dtype=features.dtype)
     y = torch.linspace(-1, 1, height, device=features.device, dtype=features.dtype)
-    x_map = x.expand(batch, 1, height, width)
-    y_map = y[:, None].expand(batch, 1, height, width)
-    return torch.cat([features, x_map, y_map], dim=1)
+    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
+
+
+def append_coordinates(features: Tensor) -> Tensor:
+    """Append the coordinates to features.
+
+    Args:
+        features: (B, X, h, w).
+
+    Returns:
+        (B, X + 2, h, w).
+    """
+    coordinates = coordinate_maps(features).expand(len(features), -1, -1, -1)
+    return torch.cat([features, coordinates], dim=1)

@@ -6,9 +6,10 @@ from itertools import pairwise
 from math import log
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
-from sapnet.segmentation.coordinates import NUM_COORDINATES, append_coordinates
+from sapnet.segmentation.coordinates import NUM_COORDINATES, coordinate_maps
 from sapnet.segmentation.layers import (
     conv_norm_relu,
     init_conv_weights,
@@ -56,10 +57,15 @@ class SOLOv2Head(nn.Module):
         """
         kernels, class_logits = [], []
         for grid, level in zip(self.num_grids, level_inputs(features), strict=False):
-            cells = resize_bilinear(append_coordinates(level), (grid, grid))
-            kernels.append(self.kernel_output(self.kernel_tower(cells)))
-            without_coordinates = cells[:, :-NUM_COORDINATES]
-            class_logits.append(self.class_output(self.class_tower(without_coordinates)))
+            # Resized apart, so that no large map is copied for two more channels.
+            size = (grid, grid)
+            cells = resize_bilinear(level, size).contiguous()
+            coordinates = resize_bilinear(coordinate_maps(level), size).expand(
+                len(cells), -1, -1, -1
+            )
+            with_coordinates = torch.cat([cells, coordinates], dim=1)
+            kernels.append(self.kernel_output(self.kernel_tower(with_coordinates)))
+            class_logits.append(self.class_output(self.class_tower(cells)))
         return tuple(kernels), tuple(class_logits)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial, reduce
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from sapnet.segmentation.layers import resize_bilinear
 from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 CHUNK_PIXELS = 2**24
 """Mask pixels computed at a time: 64 MiB per float32 tensor."""
+
+NUM_BANDS = 16
+"""Bands of rows in which masks are resized; each reads only the cells it lies on."""
+
+BAND_MARGIN = 2
+"""Cells beyond the edge of a band that bilinear resizing, twice, may read."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +130,44 @@ def masks_to_original(
     Returns:
         (P, *original_size) bool.
     """
-    height, width = (MASK_STRIDE * side for side in probabilities.shape[1:])
-    chunk = max(1, CHUNK_PIXELS // max(height * width, original_size[0] * original_size[1]))
-    masks = []
-    for part in torch.split(probabilities, chunk):
-        padded = resize_bilinear(part[:, None], (height, width))
-        content = padded[..., : image_size[0], : image_size[1]]
-        masks.append(resize_bilinear(content, original_size)[:, 0] > threshold)
-    return torch.cat(masks)
+    height, width = probabilities.shape[1:]
+    row_weights = _resize_weights(height, image_size[0], original_size[0], probabilities)
+    column_weights = _resize_weights(width, image_size[1], original_size[1], probabilities)
+    masks = probabilities.new_empty((len(probabilities), *original_size), dtype=torch.bool)
+    chunk = max(1, CHUNK_PIXELS // (max(height, original_size[0] // NUM_BANDS) * original_size[1]))
+    bands = _bands(height, image_size[0], original_size[0])
+    for part, part_masks in zip(
+        torch.split(probabilities, chunk), torch.split(masks, chunk), strict=True
+    ):
+        wide = part @ column_weights.T  # (p, h, original width)
+        for rows, cells in bands:
+            band = row_weights[rows, cells] @ wide[:, cells]
+            part_masks[:, rows] = band > threshold
+    return masks
+
+
+def _resize_weights(cells: int, content: int, original: int, like: Tensor) -> Tensor:
+    """Matrix (original, cells) that resizes one axis from stride 4 to the original frame.
+
+    Resizing to the input frame, cutting the padding off and resizing to the original frame are
+    linear and act on each axis alone, so that resizing the columns of the identity in the same
+    steps gives all weights; no map of the input's size is made.
+    """
+    identity = torch.eye(cells, device=like.device, dtype=like.dtype)[None, None]
+    padded = resize_bilinear(identity, (MASK_STRIDE * cells, cells))
+    return resize_bilinear(padded[:, :, :content], (original, cells))[0, 0]
+
+
+def _bands(cells: int, content: int, original: int) -> list[tuple[slice, slice]]:
+    """Bands of original rows, and the rows of cells that they are made from."""
+    bands = []
+    for band in range(NUM_BANDS):
+        first, stop = (original * edge // NUM_BANDS for edge in (band, band + 1))
+        cells_per_row = content / (original * MASK_STRIDE)
+        first_cell = floor(first * cells_per_row) - BAND_MARGIN
+        stop_cell = ceil(stop * cells_per_row) + BAND_MARGIN
+        bands.append((slice(first, stop), slice(max(0, first_cell), min(cells, stop_cell))))
+    return bands
 
 
 def _masks_of_cells(
@@ -144,10 +180,12 @@ def _masks_of_cells(
 ) -> Candidates:
     """Candidates among (cell, class) pairs; a cell's mask is computed once for all its classes."""
     own_cells, mask_index = torch.unique_consecutive(cells, return_inverse=True)
-    probabilities = torch.tensordot(kernels[own_cells], features, dims=1).sigmoid()
-    foreground = functional.threshold(probabilities, cfg.predict.mask_threshold, 0)
-    areas = foreground.count_nonzero(dim=(1, 2))
-    maskness = foreground.sum(dim=(1, 2)) / areas.clamp(min=1)
+    probabilities = torch.tensordot(kernels[own_cells], features, dims=1).sigmoid_()
+    foreground = (probabilities > cfg.predict.mask_threshold).to(probabilities.dtype)
+    areas = foreground.sum(dim=(1, 2))
+    maskness = torch.linalg.vecdot(probabilities.flatten(1), foreground.flatten(1)) / areas.clamp(
+        min=1
+    )
     strides = torch.repeat_interleave(
         cells.new_tensor(cfg.strides), cells.new_tensor(cfg.cells_per_level)
     )

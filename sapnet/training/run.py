@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from sapnet.compiling import compile_network
 from sapnet.config import ModelConfig, TrainConfig
 from sapnet.data.coco import load_instances
 from sapnet.device import choose_device, describe_device
@@ -38,7 +39,7 @@ SETTINGS = "settings.json"
 SUMMARY = "summary.json"
 """Written when a run is finished: its last figures."""
 
-FREE_TO_CHANGE = ("workers", "device", "devices", "num_nodes", "log_every")
+FREE_TO_CHANGE = ("workers", "compile", "device", "devices", "num_nodes", "log_every")
 """Training settings that change how fast a run is, not what it computes."""
 
 
@@ -129,6 +130,8 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     held_out = _held_out(inputs)
     model = build_model(settings, training_set.categories)
+    if cfg.compile:
+        compile_network(model, choose_device(cfg.device))
     data = TrainingData(training_set, cfg, settings.augment, held_out)
     module = TrainingModule(
         model,
