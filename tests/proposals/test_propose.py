@@ -16,25 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sapnet.geometry.rle import decode_masks, encode_masks
+from sapnet.geometry.rle import decode_masks
 from sapnet.proposals.config import ProposeConfig, RunConfig
 from sapnet.proposals.from_file import FileProposer
-from sapnet.proposals.given import GivenCounts
 from sapnet.proposals.manifest import StoreError
 from sapnet.proposals.propose import propose, propose_dataset
-from sapnet.proposals.regions import RegionProposer, RegionsConfig
 from sapnet.proposals.store import ProposalStore
-from sapnet.structures import (
-    GIVEN_MASK,
-    Category,
-    Click,
-    ClickSet,
-    ImageRecord,
-    Proposals,
-)
+from sapnet.structures import Category, Click, ClickSet, ImageRecord, Proposals
 
 WIDTH, HEIGHT = 40, 30
-REGIONS = RegionProposer(RegionsConfig(num_proposals=3))
 CLICKS_PER_IMAGE = (1, 0, 5, 2, 40, 0, 3)
 
 
@@ -150,63 +140,6 @@ def test_rivals_come_from_all_clicks_of_the_image(
         expected = [any(mask[int(y), int(x)] for x, y in rivals) for mask in masks]
         assert stored.holds_rival.tolist() == expected
     assert any(stored.holds_rival.any() for stored in crowded)
-
-
-def with_masks(clicks: ClickSet) -> ClickSet:
-    """Every second object has a mask, a triangle, and every third a box."""
-    mask = encode_masks(np.tri(HEIGHT, WIDTH, dtype=np.uint8)[None])[0]
-    given = [
-        replace(
-            click,
-            mask=mask if index % 2 == 0 else None,
-            box=(0.0, 0.0, 9.0, 9.0) if index % 3 == 0 else None,
-        )
-        for index, click in enumerate(clicks.clicks)
-    ]
-    return replace(clicks, clicks=tuple(given))
-
-
-def test_known_masks_are_kept_and_not_asked_for(
-    tmp_path: Path, images_dir: Path, clicks: ClickSet
-) -> None:
-    clicks = with_masks(clicks)
-    unknown = replace(clicks, clicks=tuple(c for c in clicks.clicks if c.mask is None))
-    proposer = FileProposer(proposal_file(tmp_path / "proposals.json", unknown))
-    proposer.check_objects(clicks)  # a known mask needs no record
-    summary = propose_dataset(images_dir, clicks, tmp_path / "store", proposer)
-    assert summary.given == GivenCounts(masks=26, boxes=8)
-    store = ProposalStore(tmp_path / "store")
-    assert store.count_given() == summary.given
-    for click in clicks.clicks:
-        stored = store.find(click.annotation_id)
-        assert stored.click == click
-        assert len(stored.proposals) == (3 if click.mask is None else 1)
-        if click.mask is not None:
-            assert stored.proposals.rles == (click.mask,)
-            assert stored.proposals.scores.tolist() == [1]
-            assert stored.proposals.prompts == (GIVEN_MASK,)
-
-
-def test_objects_with_a_mask_still_bound_the_others(
-    tmp_path: Path, images_dir: Path, clicks: ClickSet
-) -> None:
-    """The regions of an object do not depend on whether its neighbours' masks are known."""
-    for name, given in (("plain", clicks), ("mixed", with_masks(clicks))):
-        unboxed = tuple(replace(click, box=None) for click in given.clicks)
-        propose_dataset(images_dir, replace(given, clicks=unboxed), tmp_path / name, REGIONS)
-    plain, mixed = ProposalStore(tmp_path / "plain"), ProposalStore(tmp_path / "mixed")
-    for click in with_masks(clicks).clicks:
-        if click.mask is None:
-            found = mixed.find(click.annotation_id)
-            assert found.proposals.rles == plain.find(click.annotation_id).proposals.rles
-
-
-def test_a_store_without_the_masks_is_not_continued(
-    tmp_path: Path, images_dir: Path, clicks: ClickSet, proposer: FileProposer
-) -> None:
-    propose_dataset(images_dir, clicks, tmp_path / "store", proposer)
-    with pytest.raises(StoreError, match=r"data \(images, categories, clicks\)"):
-        propose_dataset(images_dir, with_masks(clicks), tmp_path / "store", proposer)
 
 
 def test_two_workers_equal_one(
