@@ -159,6 +159,8 @@ def _fit(
         with warnings.catch_warnings():
             # Lightning's use of torch, which nobody here can change.
             warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.* is deprecated")
+            # Frozen norms are meant to be so.
+            warnings.filterwarnings("ignore", message="Found .* in eval mode at the start")
             # Our sampler goes on inside an epoch, which Lightning cannot know.
             warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
             trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint))

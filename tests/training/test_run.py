@@ -161,6 +161,16 @@ def test_label_quality_equals_the_iou_of_the_choices(
     assert summary.figures["label_miou"] == pytest.approx(float(expected), abs=1e-6)
 
 
+def test_frozen_norms_stay_as_they_are(run: Run, tmp_path: Path) -> None:
+    run(tmp_path / "run", frozen_norms=True, epochs=1)
+    weights = _weights(tmp_path / "run")
+    means = [name for name in weights if name.endswith("running_mean")]
+    assert len(means) > 5
+    for name in means:
+        assert not weights[name].any(), name
+        assert torch.all(weights[name.replace("_mean", "_var")] == 1), name
+
+
 def test_truth_and_held_out_images_do_not_reach_the_weights(
     run: Run, finished: Path, tmp_path: Path
 ) -> None:
