@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from sapnet.locations import Location
 from sapnet.proposals.manifest import Manifest, StoreError, load_manifest
+from sapnet.proposals.store_cache import local_store
 from sapnet.proposals.store_layout import (
     IMAGES_SUFFIX,
     OBJECTS_SUFFIX,
@@ -39,14 +41,15 @@ class ProposalStore:
     processes of a machine share; a pickled store travels as its path and is opened again.
 
     Args:
-        path: the folder `sapnet propose` wrote. Shards that were not finished are left out.
+        path: the folder `sapnet propose` wrote, or its URL, of which a local copy is made (see
+            `local_store`). Shards that were not finished are left out.
 
     Raises:
         StoreError: no store there, a damaged one, or one of a newer format.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Location) -> None:
+        self.path = local_store(path)
         self.manifest: Manifest = load_manifest(self.path)
         self._shards = complete_shards(self.path)
         self._table = read_image_table(self.path)
