@@ -23,10 +23,6 @@ MAX_BLOCK = 16
 BLOCKS_PER_ACTOR = 4
 """Least blocks for each actor, where there are items enough: so that all are busy to the end."""
 
-TASK_RETRIES = 5
-"""How often a block is tried again when its actor dies, before the run gives up: an image that
-kills its process each time must not keep a cluster busy for ever."""
-
 
 @dataclass(frozen=True)
 class RayConfig:
@@ -49,7 +45,8 @@ def map_with_ray(
 ) -> Generator[Result]:
     """Results of a function for each item, in the items' order, from actors of Ray Data.
 
-    An actor that is lost is replaced, and the items it was at are done again.
+    An actor that is lost is replaced, and the items it was at are done again; so Ray Data does by
+    itself, and without end: an item that kills its process each time must be left out.
 
     Args:
         function: called once per item; pickled once for each actor. What is slow to load, it
@@ -77,14 +74,13 @@ def map_with_ray(
         rows = [{"index": i, "item": pickle.dumps(item)} for i, item in enumerate(items)]
         results = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // block)).map_batches(
             _Actor,
-            fn_constructor_args=(pickle.dumps(function),),
+            # By value where it is the script's own, which actors cannot import.
+            fn_constructor_args=(ray.cloudpickle.dumps(function),),
             batch_size=block,
             batch_format="numpy",
             compute=ray.data.ActorPoolStrategy(size=workers),
             num_cpus=1,
             num_gpus=gpus or None,
-            max_restarts=-1,
-            max_task_retries=TASK_RETRIES,
         )
         yield from _in_order(results.iter_batches(batch_size=None, batch_format="numpy"))
 
@@ -155,15 +151,16 @@ def _quiet_context() -> Iterator[None]:
     """Ray Data keeps the order, and leaves progress bars to us."""
     import ray.data
 
-    context = ray.data.DataContext.get_current().copy()
-    context.execution_options.preserve_order = True
-    context.enable_progress_bars = False
+    context = ray.data.DataContext.get_current()
+    options = context.execution_options
+    before = (options.preserve_order, context.enable_progress_bars)
     level = logging.getLogger("ray.data").level
+    options.preserve_order, context.enable_progress_bars = True, False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     try:
-        with ray.data.DataContext.current(context):
-            yield
+        yield
     finally:
+        options.preserve_order, context.enable_progress_bars = before
         logging.getLogger("ray.data").setLevel(level)
 
 
