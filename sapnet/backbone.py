@@ -59,6 +59,8 @@ class Backbone(nn.Module):
         if self._keeps_norms:
             for norm in self._batch_norms():
                 norm.requires_grad_(requires_grad=False)
+        # Lightning trains a network in the mode it finds: what is frozen must be so from the start.
+        self.train()
 
     def _batch_norms(self) -> list[nn.Module]:
         return [m for m in self.body.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]

@@ -83,7 +83,7 @@ def _run(name: str, command: Command, words: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
-    except (ValueError, OSError, FloatingPointError, KeyError) as error:
+    except (ValueError, OSError, FloatingPointError, KeyError, ImportError) as error:
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"sapnet {name}: error: {message}", file=sys.stderr)
         return FAILURE

@@ -143,14 +143,16 @@ class TrainConfig:
         workers: processes that load images, per device.
         seed: of weights, order, views and random negatives.
         device: "auto" takes a GPU where there is one; "cpu", "cuda" or "mps" insist.
-        devices: how many of them on each machine.
-        num_nodes: machines.
+        devices: how many of them on each machine; torchrun and srun say it by themselves.
+        num_nodes: machines; likewise.
         precision: "auto" is bf16 on a GPU that has it and 32 bit elsewhere.
         compile: whether torch compiles the network: the first steps take minutes, the others less
             than without. Needs a C++ compiler, on a GPU also triton.
         keep_empty: also train on images without objects.
         max_objects: most objects of an image in one step, a random subset; bounds memory.
         log_every: steps between two lines of the log.
+        checkpoint_minutes: most minutes between two checkpoints; each epoch ends with one anyway,
+            and 0 writes no others. A stopped run goes on from the last one exactly.
         optimizer: optimiser and schedule.
     """
 
@@ -167,13 +169,14 @@ class TrainConfig:
     keep_empty: bool = True
     max_objects: int | None = None
     log_every: int = 10
+    checkpoint_minutes: float = 10.0
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "devices", "num_nodes", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"train.{name}: expected at least 1, found {getattr(self, name)}")
-        for name in ("workers", "seed"):
+        for name in ("workers", "seed", "checkpoint_minutes"):
             if getattr(self, name) < 0:
                 raise ValueError(f"train.{name}: expected 0 or more, found {getattr(self, name)}")
         if self.max_objects is not None and self.max_objects < 1:

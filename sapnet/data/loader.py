@@ -46,6 +46,7 @@ class EpochSampler(Sampler[int]):
         self.seed = seed
         self.epoch = 0
         self._rank, self._num_ranks = share
+        self._done = (0, 0)
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self._num_ranks)
@@ -55,7 +56,20 @@ class EpochSampler(Sampler[int]):
         if self.shuffle:
             order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
         even = np.resize(order, len(self) * self._num_ranks)
-        return iter(even[self._rank :: self._num_ranks].tolist())
+        epoch, done = self._done
+        start = done if epoch == self.epoch else 0
+        return iter(even[self._rank :: self._num_ranks][start:].tolist())
+
+    def leave_out(self, epoch: int, done: int) -> None:
+        """Skips the first indices of this rank in one epoch: a stopped run has seen them.
+
+        The length stays that of a whole epoch, which is what progress is counted in.
+
+        Args:
+            epoch: the epoch that was stopped.
+            done: indices of this rank that were done in it.
+        """
+        self._done = (epoch, done)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the order of this epoch, 0 being the first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sapnet.locations import Location
 from sapnet.proposals.config import ProposeConfig, SamConfig
 from sapnet.proposals.proposer import Proposer
 from sapnet.structures import ClickSet
@@ -58,12 +59,13 @@ def build_proposer(cfg: ProposeConfig, clicks: ClickSet) -> Proposer:
             return proposer
 
 
-def find_parts(images: Path) -> Path:
+def find_parts(images: Location) -> Path:
     """The synthetic set's parts file, in the images folder or beside it.
 
     Raises:
         FileNotFoundError: neither is there.
     """
+    images = Path(images)
     candidates = (images / PARTS_NAME, images.parent / PARTS_NAME)
     for candidate in candidates:
         if candidate.is_file():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sapnet.locations import Location
+from sapnet.proposals.part import Part, parse_part
+
 ProposerName = Literal["regions", "sam", "simulated", "file"]
+Engine = Literal["local", "ray"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
 
@@ -43,20 +47,34 @@ class RunConfig:
     """How a run goes through the images; none of it changes what is proposed.
 
     Attributes:
-        workers: processes that propose; 1 stays in this process.
+        workers: processes that propose; 1 stays in this process. Unset is 1, and with Ray as many
+            as the cluster has room for.
         shard_images: images per shard, that is, the work a kill may lose: seconds to minutes, and
             1200 shards for COCO train2017.
         skip_errors: leave out images that are missing or cannot be read, instead of stopping.
+        engine: "local" for processes of this machine, "ray" for actors of a Ray cluster.
+        part: which of several runs that fill one store side by side this one is.
+        ray_address: of the cluster; unset is the one of `RAY_ADDRESS` or of this machine, and
+            where there is none, a local one.
+        gpus_per_worker: GPUs of each Ray actor, may be a fraction; unset is 1 where the cluster
+            has GPUs.
     """
 
-    workers: int = 1
+    workers: int | None = None
     shard_images: int = 100
     skip_errors: bool = False
+    engine: Engine = "local"
+    part: Part = field(default_factory=Part)
+    ray_address: str | None = None
+    gpus_per_worker: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("workers", "shard_images"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: expected at least 1, found {value}")
+        if self.gpus_per_worker is not None and self.gpus_per_worker < 0:
+            raise ValueError(f"gpus_per_worker: expected 0 or more, found {self.gpus_per_worker}")
 
 
 @dataclass(frozen=True)
@@ -64,9 +82,10 @@ class ProposeConfig:
     """Candidate masks for every click of a data set.
 
     Attributes:
-        images: folder of the images.
-        clicks: COCO-style json with one labelled point per object.
-        out: folder of the proposal store; an unfinished one is continued.
+        images: folder of the images; or its URL, such as s3://bucket/photos; or a manifest, a
+            `.csv` with the columns `file_name` and `location`.
+        clicks: COCO-style json with one labelled point per object; may be a URL.
+        out: folder of the proposal store, or its URL; an unfinished one is continued.
         proposer: "regions" (no weights needed), "sam" (any SAM-family checkpoint), "simulated" (for
             the synthetic set only), or "file" (masks made elsewhere).
         file: json of the proposals (`file`), or of the parts (`simulated`; by default `parts.json`
@@ -78,14 +97,22 @@ class ProposeConfig:
         points_per_chunk: objects that go through the decoder of `sam` together.
         box_prompts: where a click carries a box, `sam` proposes for point and box as well.
         workers: processes; unset is the number of cores for `regions` and `simulated`, and 1 for
-            `sam` and `file`.
+            `sam` and `file`. With Ray: actors; unset is as many as the cluster has room for.
         shard_images: images per shard; a kill loses at most the shard in flight.
         skip_errors: leave out images that cannot be read; the command then ends with status 3.
+        shard: "i/n", i from 0 to n - 1: this run does the i-th of n parts of the images. Runs of
+            different parts fill one store side by side, on machines that share the file system.
+        engine: "local" proposes on this machine, "ray" on a Ray cluster (pip install
+            'sapnet[ray]').
+        ray_address: of the cluster; unset is the one of `RAY_ADDRESS` or of this machine, and
+            where there is none, a local one.
+        gpus_per_worker: GPUs of each Ray actor, may be a fraction; unset is 1 for `sam` where
+            the cluster has GPUs, unless `--device cpu`, and 0 for the others.
     """
 
-    images: Path
-    clicks: Path
-    out: Path
+    images: Location
+    clicks: Location
+    out: Location
     proposer: ProposerName = "regions"
     file: Path | None = None
     num_proposals: int | None = None
@@ -97,3 +124,26 @@ class ProposeConfig:
     workers: int | None = None
     shard_images: int = RunConfig.shard_images
     skip_errors: bool = RunConfig.skip_errors
+    shard: str | None = None
+    engine: Engine = RunConfig.engine
+    ray_address: str | None = RunConfig.ray_address
+    gpus_per_worker: float | None = None
+
+    def run(self) -> RunConfig:
+        """How to go through the images.
+
+        Raises:
+            ValueError: a setting is wrong.
+        """
+        gpus = self.gpus_per_worker
+        if gpus is None and (self.proposer != "sam" or self.device == "cpu"):
+            gpus = 0.0
+        return RunConfig(
+            workers=self.workers,
+            shard_images=self.shard_images,
+            skip_errors=self.skip_errors,
+            engine=self.engine,
+            part=Part() if self.shard is None else parse_part(self.shard),
+            ray_address=self.ray_address,
+            gpus_per_worker=gpus,
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sapnet import __version__
-from sapnet.files import write_json_atomic
+from sapnet.locations import Location, join
 from sapnet.proposals.proposer import JSON, Proposer
 from sapnet.structures import Category, Click, ClickSet, ImageRecord
 
@@ -92,8 +92,18 @@ def load_manifest(store: Path) -> Manifest:
             f"{store}: no proposal store here ({MANIFEST_NAME} is missing). Make one with "
             f"`sapnet propose --out {store} ...`, or give the folder of an existing one."
         )
+    return parse_manifest(path.read_bytes(), store)
+
+
+def parse_manifest(text: bytes, store: Location) -> Manifest:
+    """The manifest in a file's content; `store` is named in messages.
+
+    Raises:
+        StoreError: it is damaged, or a newer sapnet wrote it.
+    """
+    path = join(store, MANIFEST_NAME)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text)
         version = int(content["format_version"])
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: damaged ({error!r}). {_start_again(store)}") from error
@@ -109,12 +119,12 @@ def load_manifest(store: Path) -> Manifest:
         raise StoreError(f"{path}: damaged ({error!r}). {_start_again(store)}") from error
 
 
-def save_manifest(store: Path, manifest: Manifest) -> None:
-    """Writes the manifest of a new store."""
-    write_json_atomic(store / MANIFEST_NAME, asdict(manifest))
+def manifest_text(manifest: Manifest) -> bytes:
+    """What a store's manifest file holds."""
+    return (json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def check_same_run(store: Path, found: Manifest, wanted: Manifest) -> None:
+def check_same_run(store: Location, found: Manifest, wanted: Manifest) -> None:
     """Refuses to go on with a store that another proposer, other settings or other data made.
 
     Raises:
@@ -152,5 +162,5 @@ def _manifest_from_json(content: Mapping[str, Any]) -> Manifest:
     return Manifest(**{**content, "categories": categories})
 
 
-def _start_again(store: Path) -> str:
+def _start_again(store: Location) -> str:
     return f"Delete {store} and run `sapnet propose` again."

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from sapnet.locations import Location
 from sapnet.proposals.corrected import check_correction, correct_objects
 from sapnet.proposals.given import GivenCounts
 from sapnet.proposals.manifest import Manifest, StoreError, load_manifest
+from sapnet.proposals.store_cache import local_store
 from sapnet.proposals.store_layout import (
     IMAGES_SUFFIX,
     OBJECTS_SUFFIX,
@@ -43,7 +45,8 @@ class ProposalStore:
     processes of a machine share; a pickled store travels as its path and is opened again.
 
     Args:
-        path: the folder `sapnet propose` wrote. Shards that were not finished are left out.
+        path: the folder `sapnet propose` wrote, or its URL, of which a local copy is made (see
+            `local_store`). Shards that were not finished are left out.
         corrections: of a review; decided masks leave no choice, deleted objects are not there.
 
     Raises:
@@ -51,8 +54,8 @@ class ProposalStore:
         ValueError: a correction is of an object or image that the store does not hold.
     """
 
-    def __init__(self, path: Path | str, corrections: Corrections | None = None) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Location, corrections: Corrections | None = None) -> None:
+        self.path = local_store(path)
         self.corrections = corrections
         self.manifest: Manifest = load_manifest(self.path)
         self._shards = complete_shards(self.path)

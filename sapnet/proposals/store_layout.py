@@ -36,13 +36,24 @@ TEMPORARY_SUFFIX = ".part"
 
 def shard_file(store: Path, number: int, suffix: str) -> Path:
     """Where a shard's objects or images lie."""
-    return store / SHARDS / f"{number:05d}{suffix}"
+    return store / SHARDS / shard_name(number, suffix)
+
+
+def shard_name(number: int, suffix: str) -> str:
+    """Name of a shard's file of objects or images."""
+    return f"{number:05d}{suffix}"
 
 
 def complete_shards(store: Path) -> list[int]:
     """Numbers of the shards of which both files are in place, ascending."""
     folder = store / SHARDS
-    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    return complete_numbers(
+        {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    )
+
+
+def complete_numbers(names: set[str]) -> list[int]:
+    """Numbers of the shards of which both files are among the names, ascending."""
     pattern = re.compile(rf"(\d+){re.escape(IMAGES_SUFFIX)}")
     matches = (pattern.fullmatch(name) for name in names)
     return sorted(

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sapnet.locations import Location, as_location, join
 from sapnet.proposals.config import RunConfig
 from sapnet.proposals.manifest import (
     MANIFEST_NAME,
     Manifest,
     StoreError,
     check_same_run,
-    load_manifest,
-    save_manifest,
+    manifest_text,
+    parse_manifest,
 )
+from sapnet.proposals.part import Part
 from sapnet.proposals.store import read_image_table
+from sapnet.proposals.store_folder import StoreFolder, numbers_of, open_folder
 from sapnet.proposals.store_layout import (
     IMAGES_SUFFIX,
     OBJECTS_SUFFIX,
     SHARDS,
-    TEMPORARY_SUFFIX,
-    complete_shards,
+    complete_numbers,
     image_schema,
     image_to_row,
     object_schema,
     object_to_row,
-    shard_file,
+    shard_name,
 )
 from sapnet.structures import ImageRecord, StoredObject
 
@@ -43,39 +44,78 @@ class ProposalWriter:
     error drops the images since the last full shard, just as a kill does.
 
     Args:
-        path: folder of the store; made if missing.
+        path: folder of the store, local or a URL; made if missing.
         manifest: what this run makes.
         shard_images: images per shard.
+        part: which of several runs that fill the store side by side this one is.
 
     Raises:
-        StoreError: the folder holds something else, or a store made of other settings or data.
+        StoreError: the folder holds something else, or a store made of other settings or data; or
+            another process is writing the same part.
     """
 
     def __init__(
-        self, path: Path, manifest: Manifest, shard_images: int = RunConfig.shard_images
+        self,
+        path: Location,
+        manifest: Manifest,
+        shard_images: int = RunConfig.shard_images,
+        part: Part | None = None,
     ) -> None:
         if shard_images < 1:
             raise ValueError(f"shard_images: expected at least 1, found {shard_images}")
-        self.path = path
+        self.path = as_location(path)
+        self._part = part or Part()
         self._shard_images = shard_images
         self._image_rows: list[dict[str, Any]] = []
         self._object_rows: list[dict[str, Any]] = []
-        self.done_image_ids = self._open(manifest)
-        self._next_shard = max(complete_shards(path), default=-1) + 1
+        self._folder = open_folder(self.path)
+        self._refuse_foreign()
+        self._lock = self._folder.lock(self._part)
+        try:
+            self.done_image_ids = self._open(manifest)
+            self._next_shard = self._first_free_shard()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _refuse_foreign(self) -> None:
+        """Leaves alone what is no store; hidden files do not count."""
+        found = self._folder.names()
+        if found and MANIFEST_NAME not in found:
+            raise StoreError(
+                f"{self.path} exists and is no proposal store (no {MANIFEST_NAME}). Give a new "
+                "or empty folder as --out."
+            )
 
     def _open(self, manifest: Manifest) -> frozenset[int]:
         """Begins or continues the store; returns the ids of the images it holds already."""
-        if not (self.path / MANIFEST_NAME).exists():
-            if self.path.exists() and not _is_empty_folder(self.path):
-                raise StoreError(
-                    f"{self.path} exists and is no proposal store (no {MANIFEST_NAME}). Give a new "
-                    "or empty folder as --out."
-                )
-            save_manifest(self.path, manifest)
-            return frozenset()
-        check_same_run(self.path, load_manifest(self.path), manifest)
-        _remove_unfinished(self.path)
-        return frozenset(read_image_table(self.path)["image_id"].to_pylist())
+        try:
+            self._folder.create(MANIFEST_NAME, manifest_text(manifest))
+        except FileExistsError:
+            (text,) = self._folder.read([MANIFEST_NAME])
+            check_same_run(self.path, parse_manifest(text, self.path), manifest)
+        self._remove_unfinished()
+        return frozenset(_done_image_ids(self.path, self._folder))
+
+    def _remove_unfinished(self) -> None:
+        """Deletes what a killed run of this part left of the shard it was writing."""
+        names = self._folder.names(SHARDS)
+        complete = set(complete_numbers(names))
+        finished = {
+            shard_name(number, suffix)
+            for number in complete
+            for suffix in (OBJECTS_SUFFIX, IMAGES_SUFFIX)
+        }
+        for name in names:
+            number = next(iter(numbers_of({name})), -1)
+            is_shard = OBJECTS_SUFFIX in name or IMAGES_SUFFIX in name
+            if is_shard and number in self._part.shard_numbers and name not in finished:
+                self._folder.remove_leftover(f"{SHARDS}/{name}")
+
+    def _first_free_shard(self) -> int:
+        mine = self._part.shard_numbers
+        used = (number for number in numbers_of(self._folder.names(SHARDS)) if number in mine)
+        return max(used, default=mine.start - 1) + 1
 
     def add(self, image: ImageRecord, objects: Sequence[StoredObject]) -> None:
         """Adds one image with all its objects; writes a shard when it is full."""
@@ -85,14 +125,25 @@ class ProposalWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Writes the images added so far as a shard, however few; nothing if there are none."""
+        """Writes the images added so far as a shard, however few; nothing if there are none.
+
+        Raises:
+            StoreError: another process has written a shard of this number in the meantime.
+        """
         if not self._image_rows:
             return
         for suffix, rows, schema in (
             (OBJECTS_SUFFIX, self._object_rows, object_schema()),
             (IMAGES_SUFFIX, self._image_rows, image_schema()),  # last: it makes the shard count
         ):
-            _write_rows(shard_file(self.path, self._next_shard, suffix), rows, schema)
+            name = f"{SHARDS}/{shard_name(self._next_shard, suffix)}"
+            try:
+                self._folder.create(name, _encode_rows(rows, schema))
+            except FileExistsError as error:
+                raise StoreError(
+                    f"{join(self.path, name)}: another process has just written this shard. Let it "
+                    "finish, then run again what is left; what is finished is kept."
+                ) from error
         self._next_shard += 1
         self._image_rows, self._object_rows = [], []
 
@@ -105,53 +156,30 @@ class ProposalWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error_type is None:
-            self.flush()
+        with self._lock:
+            if error_type is None:
+                self.flush()
 
 
-def _is_empty_folder(path: Path) -> bool:
-    """Whether nothing lies there but hidden files, such as a killed run's unfinished manifest."""
-    return path.is_dir() and all(entry.name.startswith(".") for entry in path.iterdir())
-
-
-def _write_rows(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
-    """Writes rows as one record batch; the file is in place whole or not at all."""
+def _done_image_ids(store: Location, folder: StoreFolder) -> list[int]:
+    """Ids of the images in all finished shards, those of other parts included."""
     import pyarrow as pa
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-    with temporary.open("wb") as sink:
-        with pa.ipc.new_file(sink, schema) as writer:
-            writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
-        sink.flush()
-        os.fsync(sink.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
+    if isinstance(store, Path):
+        ids: list[int] = read_image_table(store)["image_id"].to_pylist()
+        return ids
+    complete = complete_numbers(folder.names(SHARDS))
+    names = [f"{SHARDS}/{shard_name(number, IMAGES_SUFFIX)}" for number in complete]
+    tables = [pa.ipc.open_file(pa.py_buffer(content)).read_all() for content in folder.read(names)]
+    return [image_id for table in tables for image_id in table["image_id"].to_pylist()]
 
 
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename survive a power cut, where the system can open folders (not Windows)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _encode_rows(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
+    """Rows as one record batch of an Arrow file."""
+    import pyarrow as pa
 
-
-def _remove_unfinished(store: Path) -> None:
-    """Deletes what a killed run left of the shard it was writing."""
-    finished = {
-        shard_file(store, number, suffix)
-        for number in complete_shards(store)
-        for suffix in (OBJECTS_SUFFIX, IMAGES_SUFFIX)
-    }
-    leftovers = [
-        path
-        for pattern in (f"*{OBJECTS_SUFFIX}*", f"*{IMAGES_SUFFIX}*")
-        for path in (store / SHARDS).glob(pattern)
-        if path not in finished
-    ]
-    for path in leftovers:
-        path.unlink()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, schema) as writer:
+        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+    content: bytes = sink.getvalue().to_pybytes()
+    return content

@@ -22,17 +22,52 @@ CHECKPOINT = Path("checkpoints") / "last.ckpt"
 class SaveRun(lightning.Callback):
     """Writes the checkpoint and the network after each epoch, aside and then renamed.
 
+    In long epochs the checkpoint alone is also written every so many minutes.
+
     Args:
         run: the run folder.
+        minutes: between two checkpoints inside an epoch; 0 writes none there.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, minutes: float = 0.0) -> None:
         self._run = run
+        self._seconds = minutes * 60
+        self._last_time = time.monotonic()
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Start the clock."""
+        del trainer, pl_module
+        self._last_time = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,  # noqa: ANN401  # Lightning's signature
+        batch: Any,  # noqa: ANN401  # likewise
+        batch_idx: int,
+    ) -> None:
+        """Save the state to resume from where it is due; the end of the epoch saves its own."""
+        del pl_module, outputs, batch
+        if not self._seconds or batch_idx + 1 >= trainer.num_training_batches:
+            return
+        is_due = time.monotonic() - self._last_time >= self._seconds
+        # Clocks differ, and saving takes all ranks: the first one whose time has come decides.
+        if trainer.strategy.reduce_boolean_decision(is_due, all=False):
+            self._save_checkpoint(trainer)
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Save the state to resume from, then the network to predict with."""
+        self._save_checkpoint(trainer)
+        if trainer.is_global_zero:
+            module: TrainingModule = pl_module  # type: ignore[assignment]  # the only one we run
+            self._save_network(module)
+
+    def _save_checkpoint(self, trainer: lightning.Trainer) -> None:
         checkpoint = self._run / CHECKPOINT
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         aside = checkpoint.with_suffix(".partial")
@@ -40,8 +75,7 @@ class SaveRun(lightning.Callback):
         trainer.save_checkpoint(aside)
         if trainer.is_global_zero:
             aside.replace(checkpoint)
-            module: TrainingModule = pl_module  # type: ignore[assignment]  # the only one we run
-            self._save_network(module)
+        self._last_time = time.monotonic()
 
     def _save_network(self, module: TrainingModule) -> None:
         aside = self._run / "network.partial"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import lightning
 
@@ -14,6 +14,7 @@ from sapnet.data.corrections import load_corrections
 from sapnet.data.dataset import ClickDataset, DatasetConfig, ImageDataset, MaskDataset
 from sapnet.data.loader import build_loader
 from sapnet.proposals.store import ProposalStore
+from sapnet.training.epoch import place_of
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sapnet.config import TrainConfig
     from sapnet.data.augment_config import AugmentConfig
     from sapnet.data.dataset import Sample
+    from sapnet.data.loader import EpochSampler
     from sapnet.structures import Batch, Category
 
 
@@ -146,11 +148,11 @@ class TrainingData(lightning.LightningDataModule):
         )
         if self.trainer is not None:
             # Lightning makes the first iterator, and workers begin to load, before it sets the
-            # epoch: a resumed run would see the images of epoch 0 again. (`current_epoch` counts
-            # epochs whose every hook has run, which is one less at this moment.)
-            progress: Any = self.trainer.fit_loop.epoch_progress.current
-            epoch = int(progress.processed)
-            loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # an EpochSampler
+            # epoch: a resumed run would see the images of epoch 0 again.
+            place, sampler = place_of(self.trainer), cast("EpochSampler", loader.sampler)
+            sampler.set_epoch(place.epoch)
+            done = place.batches_done * (self._cfg.batch_size // share[1])
+            sampler.leave_out(place.epoch, done)
         return loader
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:

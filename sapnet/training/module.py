@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, distributed
 
 from sapnet.distributed import num_ranks
+from sapnet.training.epoch import place_of
 from sapnet.training.schedule import build_optimizer, rate_factor
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from sapnet.structures import Batch, Selection
     from sapnet.training.label_quality import LabelQuality
     from sapnet.training.validation import Validation
+
+LABEL_QUALITY_SUMS = "label_quality_sums"
+"""Key of a checkpoint: sum and number of the IoUs of the epoch in flight."""
 
 
 class TrainingModule(lightning.LightningModule):
@@ -48,7 +52,7 @@ class TrainingModule(lightning.LightningModule):
         self._quality = quality
         self._validation = validation
         self._results: list[dict[str, Any]] = []
-        self._iou_sum, self._num_ious = 0.0, 0
+        self._iou_sum, self._num_ious = 0.0, 0.0
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimiser, with a rate that changes every step."""
@@ -64,6 +68,9 @@ class TrainingModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Losses of one batch, logged one by one."""
         del batch_idx
+        # Whatever else is random in the network, stochastic depth for instance, depends on seed,
+        # step and rank alone as well.
+        torch.manual_seed(self._step_seed())
         output = self.model(batch, self._generator())
         total: Tensor = output.total
         if not torch.isfinite(total):
@@ -101,8 +108,11 @@ class TrainingModule(lightning.LightningModule):
 
     def _generator(self) -> torch.Generator:
         """Random negatives that depend on seed, step and rank alone: resuming repeats them."""
+        return torch.Generator(self.device).manual_seed(self._step_seed())
+
+    def _step_seed(self) -> int:
         step = self.global_step * self.trainer.world_size + self.global_rank
-        return torch.Generator(self.device).manual_seed(self._cfg.seed * 1_000_003 + step)
+        return self._cfg.seed * 1_000_003 + step
 
     def _note_label_quality(self, batch: Batch, selection: Selection | None) -> None:
         """Add the IoU of this step's choices to the epoch's mean."""
@@ -116,13 +126,30 @@ class TrainingModule(lightning.LightningModule):
         """Mean IoU of the epoch's choices with the truth, over all ranks."""
         if self._quality is None:
             return
-        counted = torch.tensor([self._iou_sum, self._num_ious], device=self.device)
-        self._iou_sum, self._num_ious = 0.0, 0
+        iou_sum, num_ious = self._label_quality_sums()
+        self._iou_sum, self._num_ious = 0.0, 0.0
+        if num_ious:
+            self.log("label_miou", iou_sum / num_ious, sync_dist=num_ranks() > 1)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Inside an epoch, keep what its mean is made of so far; every rank takes part."""
+        if place_of(self.trainer).batches_done:
+            checkpoint[LABEL_QUALITY_SUMS] = self._label_quality_sums()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the epoch's mean; the first rank keeps the sums of all."""
+        if self.global_rank == 0:
+            self._iou_sum, self._num_ious = checkpoint.get(LABEL_QUALITY_SUMS, (0.0, 0.0))
+
+    def _label_quality_sums(self) -> tuple[float, float]:
+        """Sum and number of the epoch's IoUs so far, over all ranks."""
+        counted = torch.tensor(
+            [self._iou_sum, self._num_ious], dtype=torch.float32, device=self.device
+        )
         if num_ranks() > 1:
             distributed.all_reduce(counted)
         iou_sum, num_ious = counted.tolist()
-        if num_ious:
-            self.log("label_miou", iou_sum / num_ious, sync_dist=num_ranks() > 1)
+        return iou_sum, num_ious
 
 
 def _gather(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

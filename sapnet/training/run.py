@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import signal
 import sys
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import lightning
 import torch
@@ -28,8 +29,12 @@ from sapnet.model import SAPNet, build_model
 from sapnet.training.callbacks import CHECKPOINT, ProgressLines, SaveRun
 from sapnet.training.data import HeldOut, TrainingData, TrainingSet, open_training_set
 from sapnet.training.label_quality import LabelQuality
+from sapnet.training.launch import cluster_plugins, detect_launch, match_launch
 from sapnet.training.module import TrainingModule
 from sapnet.training.validation import Validation
+
+if TYPE_CHECKING:
+    from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +44,15 @@ SETTINGS = "settings.json"
 SUMMARY = "summary.json"
 """Written when a run is finished: its last figures."""
 
-FREE_TO_CHANGE = ("workers", "compile", "device", "devices", "num_nodes", "log_every")
+FREE_TO_CHANGE = (
+    "workers",
+    "compile",
+    "device",
+    "devices",
+    "num_nodes",
+    "log_every",
+    "checkpoint_minutes",
+)
 """Training settings that change how fast a run is, not what it computes."""
 
 
@@ -120,6 +133,8 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
         ValueError: files or settings do not fit together, or the run folder holds another run.
         FileNotFoundError: a file or the backbone's weights are missing.
     """
+    launch = detect_launch(os.environ)
+    cfg = match_launch(cfg, launch)
     inputs.check_supervision(cfg)
     training_set = open_training_set(
         inputs.images, inputs.proposals, inputs.masks, cfg, inputs.corrections
@@ -142,7 +157,7 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
     )
     _announce(model, data, cfg, checkpoint)
     _announce_given(training_set)
-    trainer = _trainer(inputs.out, cfg, data)
+    trainer = _trainer(inputs.out, cfg, data, cluster_plugins(os.environ, launch))
     _fit(trainer, module, data, checkpoint)
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
     if trainer.is_global_zero:
@@ -159,6 +174,10 @@ def _fit(
         with warnings.catch_warnings():
             # Lightning's use of torch, which nobody here can change.
             warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.* is deprecated")
+            # Frozen norms are meant to be so.
+            warnings.filterwarnings("ignore", message="Found .* in eval mode at the start")
+            # Our sampler goes on inside an epoch, which Lightning cannot know.
+            warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
             trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint))
     except SystemExit as stop:
         if not trainer.interrupted:
@@ -278,12 +297,14 @@ def choose_precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-m
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
 
 
-def _trainer(run: Path, cfg: TrainConfig, data: TrainingData) -> lightning.Trainer:
+def _trainer(
+    run: Path, cfg: TrainConfig, data: TrainingData, plugins: list[ClusterEnvironment]
+) -> lightning.Trainer:
     device = choose_device(cfg.device)
     several = cfg.devices * cfg.num_nodes > 1
     # Its lines of devices and tips would drown ours; its warnings stay.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    callbacks: list[lightning.Callback] = [SaveRun(run)]
+    callbacks: list[lightning.Callback] = [SaveRun(run, cfg.checkpoint_minutes)]
     has_bar = sys.stderr.isatty()
     callbacks.append(TQDMProgressBar() if has_bar else ProgressLines())
     return lightning.Trainer(
@@ -297,6 +318,8 @@ def _trainer(run: Path, cfg: TrainConfig, data: TrainingData) -> lightning.Train
         log_every_n_steps=min(cfg.log_every, data.steps_per_epoch()),
         logger=[CSVLogger(run, name="logs"), TensorBoardLogger(run, name="tensorboard")],
         callbacks=callbacks,
+        plugins=list(plugins),
+        default_root_dir=run,
         enable_progress_bar=has_bar,
         enable_checkpointing=False,
         enable_model_summary=False,

@@ -24,6 +24,17 @@ def test_order_of_an_epoch() -> None:
     assert list(EpochSampler(range(50), shuffle=True, seed=4)) != first
 
 
+def test_what_a_stopped_run_has_seen_is_left_out_once() -> None:
+    sampler = EpochSampler(range(10), shuffle=True, seed=3, share=(1, 2))
+    sampler.set_epoch(4)
+    whole = list(sampler)
+    sampler.leave_out(4, 3)
+    assert list(sampler) == whole[3:]
+    assert len(sampler) == 5  # progress counts whole epochs
+    sampler.set_epoch(5)
+    assert len(list(sampler)) == 5
+
+
 def test_without_shuffling() -> None:
     sampler = EpochSampler(range(4), shuffle=False)
     sampler.set_epoch(2)

@@ -12,14 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
+from sapnet.data.clicks import save_clicks
 from sapnet.geometry.rle import decode_masks
 from sapnet.proposals.config import ProposeConfig, RunConfig
 from sapnet.proposals.from_file import FileProposer
 from sapnet.proposals.manifest import StoreError
+from sapnet.proposals.part import Part
 from sapnet.proposals.propose import propose, propose_dataset
 from sapnet.proposals.store import ProposalStore
 from sapnet.structures import Category, Click, ClickSet, ImageRecord, Proposals
@@ -297,6 +300,58 @@ def test_progress_counts_objects(
     assert "objects/s" in shown
 
 
+def test_images_in_object_storage_give_the_same_store(
+    tmp_path: Path, images_dir: Path, clicks: ClickSet, proposer: FileProposer
+) -> None:
+    """Two of them lie on their side, one with and one without clicks."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for index in (0, 1):
+        path = images_dir / f"part/{index}.jpg"
+        Image.open(path).save(path, exif=exif)
+    memory = fsspec.filesystem("memory")
+    memory.put(str(images_dir), "/bucket", recursive=True)
+    click_file = save_clicks(tmp_path / "clicks.json", clicks)
+    memory.put_file(str(click_file), "/bucket/clicks.json")
+    propose_dataset(images_dir, clicks, tmp_path / "local", proposer)
+    cfg = ProposeConfig(
+        images="memory://bucket",
+        clicks="memory://bucket/clicks.json",
+        out=tmp_path / "remote",
+        proposer="file",
+        file=tmp_path / "proposals.json",
+    )
+    propose(cfg)
+    memory.rm("/bucket", recursive=True)
+    assert shards(tmp_path / "remote") == shards(tmp_path / "local")
+    upright = ProposalStore(tmp_path / "remote").images[:3]
+    assert [(image.width, image.height) for image in upright] == [(30, 40), (30, 40), (40, 30)]
+
+
+def test_parts_fill_one_store(
+    tmp_path: Path, images_dir: Path, clicks: ClickSet, proposer: FileProposer
+) -> None:
+    propose_dataset(images_dir, clicks, tmp_path / "whole", proposer)
+    summaries = [
+        propose_dataset(
+            images_dir, clicks, tmp_path / "parts", proposer, RunConfig(part=Part(index, 3))
+        )
+        for index in (2, 0, 1, 1)
+    ]
+    assert [(s.num_images, s.num_images_before) for s in summaries] == [
+        (3, 0),
+        (2, 0),
+        (2, 0),
+        (0, 2),
+    ]
+    whole, parts = (ProposalStore(tmp_path / name) for name in ("whole", "parts"))
+    assert tuple(parts.images) == tuple(whole.images)
+    for click in clicks.clicks:
+        ours, theirs = (store.find(click.annotation_id) for store in (parts, whole))
+        assert ours.click == theirs.click
+        assert ours.proposals.rles == theirs.proposals.rles
+
+
 def test_nothing_to_do(tmp_path: Path, proposer: FileProposer) -> None:
     summary = propose_dataset(tmp_path, ClickSet((), (), ()), tmp_path / "store", proposer)
     assert (summary.num_images, summary.num_objects) == (0, 0)
@@ -305,8 +360,6 @@ def test_nothing_to_do(tmp_path: Path, proposer: FileProposer) -> None:
 
 def test_from_configuration_to_store(tmp_path: Path, images_dir: Path, clicks: ClickSet) -> None:
     """As the command runs it, from a click file."""
-    from sapnet.data.clicks import save_clicks
-
     cfg = ProposeConfig(
         images=images_dir,
         clicks=save_clicks(tmp_path / "clicks.json", clicks),
@@ -324,8 +377,6 @@ def test_sam_from_configuration_to_store(
     tmp_path: Path, images_dir: Path, clicks: ClickSet, checkpoint: Path
 ) -> None:
     """Each family, images with 0, 1, 2, 3, 5 and 40 clicks."""
-    from sapnet.data.clicks import save_clicks
-
     cfg = ProposeConfig(
         images=images_dir,
         clicks=save_clicks(tmp_path / "clicks.json", clicks),
@@ -342,10 +393,3 @@ def test_sam_from_configuration_to_store(
         for stored in store.objects_of_image(index):
             assert 1 <= len(stored.proposals) <= 3
             assert stored.mask_crops.max(axis=(1, 2)).min() > 0
-
-
-def test_run_settings_are_checked() -> None:
-    with pytest.raises(ValueError, match="workers: expected at least 1, found 0"):
-        RunConfig(workers=0)
-    with pytest.raises(ValueError, match="shard_images: expected at least 1, found -1"):
-        RunConfig(shard_images=-1)

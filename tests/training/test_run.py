@@ -164,6 +164,16 @@ def test_label_quality_equals_the_iou_of_the_choices(
     assert summary.figures["label_miou"] == pytest.approx(float(expected), abs=1e-6)
 
 
+def test_frozen_norms_stay_as_they_are(run: Run, tmp_path: Path) -> None:
+    run(tmp_path / "run", frozen_norms=True, epochs=1)
+    weights = _weights(tmp_path / "run")
+    means = [name for name in weights if name.endswith("running_mean")]
+    assert len(means) > 5
+    for name in means:
+        assert not weights[name].any(), name
+        assert torch.all(weights[name.replace("_mean", "_var")] == 1), name
+
+
 def test_truth_and_held_out_images_do_not_reach_the_weights(
     run: Run, finished: Path, tmp_path: Path
 ) -> None:
@@ -185,6 +195,44 @@ def test_an_interrupted_run_goes_on_exactly(
     summary = run(out, workers=workers)
     assert not summary.was_finished
     _assert_same(out, finished)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_run_interrupted_inside_an_epoch_goes_on_exactly(
+    run: Run, tiny_set: TinySet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """Four steps an epoch; stopped in the third of the second epoch, two checkpoints into it."""
+    changes = {"batch_size": 2, "truth": tiny_set.truth, "checkpoint_minutes": 1e-6}
+    whole = run(tmp_path / "whole", **changes)
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        _interrupt_in(1, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(out, **changes)
+    state = torch.load(out / CHECKPOINT, weights_only=True)
+    assert (state["epoch"], state["global_step"]) == (1, 6)
+
+    seen: list[int] = []
+    original = ClickDataset.__getitem__
+    monkeypatch.setattr(
+        ClickDataset, "__getitem__", lambda self, i: (seen.append(i), original(self, i))[1]
+    )
+    summary = run(out, workers=workers, **changes)
+    _assert_same(out, tmp_path / "whole")
+    if workers == 0:
+        assert len(seen) == 4  # of the eight images of the second epoch
+    assert summary.figures["label_miou"] == pytest.approx(whole.figures["label_miou"], abs=1e-6)
+    steps = [int(row["step"]) for row in _log(out) if row["loss"]]
+    assert steps[-2:] == [6, 7]
+
+
+def test_without_minutes_only_epochs_are_saved(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _interrupt_in(1, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", batch_size=2, checkpoint_minutes=0.0)
+    assert torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)["global_step"] == 4
 
 
 def test_interrupts_work_again_after_one(

@@ -1,0 +1,125 @@
+"""One image to propose for: fetched, checked, proposed for and described, in whatever process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.locations import local_file
+from sapnet.proposals.describe import describe_objects, given_proposal
+from sapnet.proposals.proposer import Proposer, StagedProposer
+from sapnet.proposals.sources import ImageSource
+from sapnet.structures import Click, ClickSet, ImageRecord, Proposals, StoredObject
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SKIP_HINT = "(--skip-errors leaves such images out.)"
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """One image to propose for, with all its clicks."""
+
+    image: ImageRecord
+    clicks: tuple[Click, ...]
+
+
+@dataclass(frozen=True)
+class DescribedImage:
+    """What a store keeps of one image: the image, of upright size, and its objects."""
+
+    image: ImageRecord
+    objects: list[StoredObject]
+
+
+def make_tasks(clicks: ClickSet) -> list[ImageTask]:
+    """A task for each image of a click set, in its order."""
+    of_image = clicks_of_images(clicks)
+    return [ImageTask(image, of_image[image.image_id]) for image in clicks.images]
+
+
+def clicks_of_images(clicks: ClickSet) -> Mapping[int, tuple[Click, ...]]:
+    """The clicks of each image id; an empty tuple for an image without."""
+    grouped: dict[int, list[Click]] = {image.image_id: [] for image in clicks.images}
+    for click in clicks.clicks:
+        if click.image_id in grouped:
+            grouped[click.image_id].append(click)
+    return {image_id: tuple(entries) for image_id, entries in grouped.items()}
+
+
+@dataclass(frozen=True)
+class DescribeImage:
+    """Proposes for one image; runs in the worker processes.
+
+    Attributes:
+        proposer: makes the masks.
+        source: where the images lie.
+        skip_errors: whether an image that cannot be used is told instead of raised.
+        is_checked: whether the headers of all images were looked at before.
+    """
+
+    proposer: Proposer
+    source: ImageSource
+    skip_errors: bool
+    is_checked: bool
+
+    def __call__(self, task: ImageTask) -> DescribedImage | str:
+        """The image with its objects; with `skip_errors`, the reason why there are none."""
+        if not task.clicks and self.is_checked:
+            return DescribedImage(task.image, [])
+        try:
+            return self._describe(task)
+        except (OSError, ValueError) as error:
+            if self.skip_errors:
+                return str(error)
+            raise ValueError(
+                f"image {task.image.image_id}, {self._place(task)}: {error} {SKIP_HINT}"
+            ) from error
+
+    def _describe(self, task: ImageTask) -> DescribedImage:
+        from sapnet.data.images import load_image
+
+        with local_file(self.source.locate(task.image.file_name)) as path:
+            image, clicks = _upright(task, path)
+            if not clicks:
+                return DescribedImage(image, [])
+            pixels = load_image(path)
+        size = (image.height, image.width)
+        return DescribedImage(image, describe_objects(clicks, self._bags(pixels, clicks), size))
+
+    def _bags(self, pixels: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
+        """A bag per click; the proposer is asked only for objects whose mask is not known."""
+        unknown = [n for n, click in enumerate(clicks) if click.mask is None]
+        proposed = iter(self._propose(pixels, clicks, unknown))
+        return [
+            next(proposed) if click.mask is None else given_proposal(click.mask) for click in clicks
+        ]
+
+    def _propose(
+        self, pixels: np.ndarray, clicks: Sequence[Click], indices: Sequence[int]
+    ) -> list[Proposals]:
+        if len(indices) == len(clicks):
+            return self.proposer.propose(pixels, clicks)
+        if not indices:
+            return []
+        if isinstance(self.proposer, StagedProposer):  # the others still matter as rivals
+            return self.proposer.propose_prepared(self.proposer.prepare(pixels), clicks, indices)
+        return self.proposer.propose(pixels, [clicks[n] for n in indices])
+
+    def _place(self, task: ImageTask) -> str:
+        try:
+            return str(self.source.locate(task.image.file_name))
+        except FileNotFoundError:
+            return task.image.file_name
+
+
+def _upright(task: ImageTask, path: Path) -> tuple[ImageRecord, Sequence[Click]]:
+    """The image and its clicks in the upright frame, compared with the file's header."""
+    from sapnet.data.clicks import check_images
+
+    listed = ClickSet((replace(task.image, file_name=path.name),), (), task.clicks)
+    checked = check_images(listed, path.parent)
+    return replace(checked.images[0], file_name=task.image.file_name), checked.clicks
