@@ -8,6 +8,7 @@ of the view.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from torchvision.transforms.v2 import functional as transforms
 from sapnet.data.augment_config import AugmentConfig
 from sapnet.geometry.boxes import flip_boxes, scale_boxes
 from sapnet.geometry.masks import downsample_masks
-from sapnet.structures import MASK_STRIDE
+from sapnet.structures import MASK_STRIDE, RLE
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,9 @@ def view_image(image: np.ndarray, view: View) -> Tensor:
         pixels = transforms.adjust_contrast(pixels, contrast)
     if saturation != 1:
         pixels = transforms.adjust_saturation(pixels, saturation)
-    (height, width), (padded_height, padded_width) = view.input_size, view.padded_size
-    padded: Tensor = transforms.pad(pixels, [0, 0, padded_width - width, padded_height - height])
+    height, width = view.input_size
+    padded = torch.zeros(3, *view.padded_size, dtype=torch.uint8)
+    padded[:, :height, :width] = pixels
     return padded
 
 
@@ -166,21 +168,20 @@ def view_points(points: Tensor, view: View) -> Tensor:
     return torch.stack([view.input_size[1] - x if view.flip else x, y], -1)
 
 
-def view_masks(masks: np.ndarray, view: View) -> Tensor:
+def view_masks(rles: Sequence[RLE], view: View) -> Tensor:
     """Masks on the stride-4 grid of the padded input.
 
     They are mirrored before they are put on the grid: cells then cover the same pixels of the
     mirrored image as ever, also where the input's width is not a multiple of the stride.
 
     Args:
-        masks: (K, H0, W0) uint8 or bool, original frame.
+        rles: K run lengths, original frame.
         view: what happens to them.
 
     Returns:
         (K, h, w) uint8 0/1; padding is 0.
     """
-    mirrored = masks[:, :, ::-1] if view.flip else masks
-    return torch.from_numpy(downsample_masks(mirrored, view.input_size, view.grid_size))
+    return torch.from_numpy(downsample_masks(rles, view.input_size, view.grid_size, flip=view.flip))
 
 
 def view_crops(mask_crops: Tensor, view: View) -> Tensor:

@@ -3,12 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from sapnet.structures import RLE
+
+_CHAR_ZERO = 48  # COCO writes six bits per character, from "0" on
+_VALUE_BITS, _VALUE, _SIGN, _MORE = 5, 0x1F, 0x10, 0x20
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Foreground runs of K masks of one size, down the columns, in the order of the masks.
+
+    Attributes:
+        mask_index: (R,) int64 the mask each run belongs to.
+        start: (R,) int64 its first pixel, counted down the columns: y + x * height.
+        stop: (R,) int64 the pixel after its last one; a run may reach over several columns.
+    """
+
+    mask_index: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+
+
+def foreground_runs(rles: Sequence[RLE]) -> Runs:
+    """Where masks are set, read from their run lengths without decoding a pixel.
+
+    Args:
+        rles: K run lengths, all of the same size.
+
+    Returns:
+        The runs of all masks, none empty.
+
+    Raises:
+        ValueError: if run lengths do not cover their mask.
+    """
+    if not rles:
+        nothing = np.zeros(0, np.int64)
+        return Runs(nothing, nothing, nothing)
+    counts, owner = _run_lengths([rle["counts"] for rle in rles])
+    pixels = rles[0]["size"][0] * rles[0]["size"][1]
+    stops = np.cumsum(counts)
+    numbers = np.bincount(owner, minlength=len(rles))
+    last = np.cumsum(numbers) - 1
+    covered = np.diff(np.concatenate([[0], stops])[last + 1], prepend=0)
+    if (covered != pixels).any():
+        wrong = int(np.flatnonzero(covered != pixels)[0])
+        raise ValueError(
+            f"mask {wrong} of {len(rles)}: expected run lengths that cover {pixels} pixels (size "
+            f"{rles[wrong]['size']}), found {covered[wrong]}; the file they come from is damaged"
+        )
+    place = np.arange(len(counts)) - (last + 1 - numbers)[owner]
+    # Background comes first and may be empty; so may any other run.
+    kept = np.flatnonzero((place % 2 == 1) & (counts > 0))
+    stop = stops[kept] - owner[kept] * pixels
+    return Runs(owner[kept], stop - counts[kept], stop)
 
 
 def encode_masks(masks: np.ndarray) -> tuple[RLE, ...]:
@@ -151,6 +204,40 @@ def _check_rle(segmentation: dict[str, Any], height: int, width: int) -> None:
         raise ValueError(
             f"expected run lengths that cover {height * width} pixels, found {sum(counts)}"
         )
+
+
+def _run_lengths(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """All run lengths of compressed strings, and the string of each; (M,) int64 both.
+
+    The format is that of COCO's rleFrString: numbers in groups of five bits, the lowest first,
+    with a sign; from the fourth number on they are differences to the number two before.
+    """
+    characters = np.frombuffer(b"".join(strings), np.uint8).astype(np.int64) - _CHAR_ZERO
+    ends = (characters & _MORE) == 0
+    stops = np.flatnonzero(ends) + 1
+    starts = np.concatenate([[0], stops])[: len(stops)]
+    lengths = stops - starts
+    characters = characters[: int(lengths.sum())]  # a number that was cut off is none
+    group = np.arange(len(characters)) - np.repeat(starts, lengths)
+    values = np.add.reduceat((characters & _VALUE) << (_VALUE_BITS * group), starts)
+    negative = (characters[stops - 1] & _SIGN) != 0
+    values -= np.where(negative, np.int64(1) << (_VALUE_BITS * lengths), 0)
+
+    string_stops = np.cumsum([len(string) for string in strings])
+    owner = np.searchsorted(string_stops, starts, side="right")
+    # One row of two per pair of numbers, the first number of a string alone: down a column, each
+    # number is then the difference to the one above.
+    numbers = np.bincount(owner, minlength=len(strings))
+    first = np.cumsum(numbers) - numbers
+    place = np.arange(len(values)) - first[owner]
+    rows_of = numbers // 2 + 1
+    row_start = np.cumsum(rows_of) - rows_of
+    row, column = row_start[owner] + (place + 1) // 2, (place + 1) % 2
+    table = np.zeros((int(rows_of.sum()), 2), np.int64)
+    table[row, column] = np.where(place == 0, 0, values)
+    sums = np.cumsum(table, axis=0)
+    before = np.concatenate([np.zeros((1, 2), np.int64), sums])[row_start]
+    return np.where(place == 0, values, sums[row, column] - before[owner, column]), owner
 
 
 def _normalise(rle: dict[str, Any]) -> RLE:
