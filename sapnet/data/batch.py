@@ -87,6 +87,8 @@ def _join_targets(targets: Sequence[InstanceTargets], grid: tuple[int, int]) -> 
 
 def _join(tensors: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
     """(sum of lengths, *shape): joined along the first axis, zeros after what is shorter."""
+    if all(tensor.shape[1:] == shape for tensor in tensors):
+        return torch.cat(list(tensors))
     lengths = [len(tensor) for tensor in tensors]
     joined = tensors[0].new_zeros(sum(lengths), *shape)
     for part, tensor in zip(torch.split(joined, lengths), tensors, strict=True):

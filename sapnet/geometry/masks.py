@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,28 +75,33 @@ def downsample_masks(
         (K, h, w) uint8 0/1; padding is 0.
     """
     (h, w), count = grid_size, len(rles)
+    if not rles:
+        return np.zeros((0, h, w), np.uint8)
+    height, width = rles[0]["size"]
+    strips = _split_at_columns(foreground_runs(rles), height)
+    if flip:
+        strips = replace(strips, column=width - 1 - strips.column)
+    rows_of = [
+        np.searchsorted(rows, np.arange(height + 1))
+        for rows in _source_indices(height, input_size[0], h)
+    ]
+    columns_of = [
+        np.searchsorted(columns, np.arange(width + 1))
+        for columns in _source_indices(width, input_size[1], w)
+    ]
     # How many of a cell's middle pixels are set, as the change from the row above.
-    change = np.zeros(count * h * w, np.int8)
-    if rles:
-        height, width = rles[0]["size"]
-        strips = _split_at_columns(foreground_runs(rles), height)
-        if flip:
-            strips = replace(strips, column=width - 1 - strips.column)
-        row_pairs = _source_indices(height, input_size[0], h)
-        for columns in _source_indices(width, input_size[1], w):
-            seen = _spread_over_cells(strips, columns, width)
-            for rows in row_pairs:
-                row_of = np.searchsorted(rows, np.arange(height + 1))
-                for edges, step in ((seen.top, 1), (seen.bottom, -1)):
-                    row = row_of[edges]
-                    inside = row < h
-                    cells = ((seen.mask_index * h + row) * w + seen.column)[inside]
-                    np.add.at(change, cells, np.int8(step))
-    covered = change.reshape(count, h, w)
-    # Row by row over all masks: several times faster than one cumulative sum down an axis.
-    for row in range(1, h):
-        covered[:, row] += covered[:, row - 1]
-    return (covered >= _MIN_MIDDLE_PIXELS).astype(np.uint8)
+    change = np.zeros((count, h, w), np.int8)
+    for column_of in columns_of:
+        seen = _spread_over_cells(strips, column_of)
+        for row_of in rows_of:
+            for edges, step in ((seen.top, 1), (seen.bottom, -1)):
+                row = row_of[edges]
+                cells = (seen.mask_index * h + row) * w + seen.column
+                np.add.at(change.reshape(-1), cells[row < h], np.int8(step))
+    for block in _blocks(change, strips, rows_of, columns_of):
+        np.cumsum(block, axis=0, out=block)
+        np.greater_equal(block, _MIN_MIDDLE_PIXELS, out=block.view(bool))
+    return change.view(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -107,11 +112,6 @@ class _Strips:
     column: np.ndarray
     top: np.ndarray
     bottom: np.ndarray
-
-    def take(self, index: np.ndarray) -> _Strips:
-        return _Strips(
-            self.mask_index[index], self.column[index], self.top[index], self.bottom[index]
-        )
 
 
 def _split_at_columns(runs: Runs, height: int) -> _Strips:
@@ -125,20 +125,43 @@ def _split_at_columns(runs: Runs, height: int) -> _Strips:
     return _Strips(runs.mask_index[run], column, top, bottom)
 
 
-def _spread_over_cells(strips: _Strips, columns: np.ndarray, width: int) -> _Strips:
+def _spread_over_cells(strips: _Strips, column_of: np.ndarray) -> _Strips:
     """The strips in the grid columns that look at them: none, one, or several where enlarged.
 
     Args:
         strips: with columns of the source.
-        columns: (w,) column of the source that each grid column looks at, never decreasing.
-        width: of the source.
+        column_of: (W0 + 1,) first grid column that looks at each source column or one behind it.
     """
-    bounds = np.searchsorted(columns, np.arange(width + 1))
-    times = np.diff(bounds)[strips.column]
+    times = np.diff(column_of)[strips.column]
     strip = np.repeat(np.arange(len(times)), times)
     nth = np.arange(len(strip)) - np.repeat(np.cumsum(times) - times, times)
-    seen = strips.take(strip)
-    return replace(seen, column=bounds[seen.column] + nth)
+    return _Strips(
+        mask_index=strips.mask_index[strip],
+        column=column_of[strips.column[strip]] + nth,
+        top=strips.top[strip],
+        bottom=strips.bottom[strip],
+    )
+
+
+def _blocks(
+    grids: np.ndarray,
+    strips: _Strips,
+    rows_of: Sequence[np.ndarray],
+    columns_of: Sequence[np.ndarray],
+) -> Iterator[np.ndarray]:
+    """Of each mask that is not empty, the part of its grid (h, w) that it can reach."""
+    first = np.flatnonzero(np.diff(strips.mask_index, prepend=-1))
+    if not len(first):
+        return
+    top, bottom = np.minimum.reduceat(strips.top, first), np.maximum.reduceat(strips.bottom, first)
+    left, right = (f.reduceat(strips.column, first) for f in (np.minimum, np.maximum))
+    # The last row may hold nothing but the ends of runs, which are to be summed up, too.
+    ends = [[row_of[bottom] + 1 for row_of in rows_of], [of[right + 1] for of in columns_of]]
+    starts = [[row_of[top] for row_of in rows_of], [of[left] for of in columns_of]]
+    (i1, j1), (i0, j0) = np.max(ends, axis=1), np.min(starts, axis=1)
+    extents = zip(strips.mask_index[first], i0, i1, j0, j1, strict=True)
+    for mask, from_row, to_row, from_column, to_column in extents:
+        yield grids[mask, from_row:to_row, from_column:to_column]
 
 
 def _source_indices(source: int, resized: int, cells: int) -> list[np.ndarray]:

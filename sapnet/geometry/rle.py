@@ -45,23 +45,23 @@ def foreground_runs(rles: Sequence[RLE]) -> Runs:
     if not rles:
         nothing = np.zeros(0, np.int64)
         return Runs(nothing, nothing, nothing)
-    counts, owner = _run_lengths([rle["counts"] for rle in rles])
+    counts, numbers = _run_lengths([rle["counts"] for rle in rles])
     pixels = rles[0]["size"][0] * rles[0]["size"][1]
     stops = np.cumsum(counts)
-    numbers = np.bincount(owner, minlength=len(rles))
-    last = np.cumsum(numbers) - 1
-    covered = np.diff(np.concatenate([[0], stops])[last + 1], prepend=0)
+    bounds = np.cumsum(numbers)
+    covered = np.diff(np.concatenate([[0], stops])[bounds], prepend=0)
     if (covered != pixels).any():
         wrong = int(np.flatnonzero(covered != pixels)[0])
         raise ValueError(
             f"mask {wrong} of {len(rles)}: expected run lengths that cover {pixels} pixels (size "
             f"{rles[wrong]['size']}), found {covered[wrong]}; the file they come from is damaged"
         )
-    place = np.arange(len(counts)) - (last + 1 - numbers)[owner]
-    # Background comes first and may be empty; so may any other run.
-    kept = np.flatnonzero((place % 2 == 1) & (counts > 0))
-    stop = stops[kept] - owner[kept] * pixels
-    return Runs(owner[kept], stop - counts[kept], stop)
+    # Every second run is foreground, the first one is not; any may be empty.
+    place = np.arange(len(counts)) - np.repeat(bounds - numbers, numbers)
+    kept = np.flatnonzero((place & 1) & (counts > 0))
+    owner = np.repeat(np.arange(len(rles)), numbers)[kept]
+    stop = stops[kept] - owner * pixels
+    return Runs(owner, stop - counts[kept], stop)
 
 
 def encode_masks(masks: np.ndarray) -> tuple[RLE, ...]:
@@ -207,37 +207,40 @@ def _check_rle(segmentation: dict[str, Any], height: int, width: int) -> None:
 
 
 def _run_lengths(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """All run lengths of compressed strings, and the string of each; (M,) int64 both.
+    """All run lengths of K compressed strings, (M,) int64, and how many each holds, (K,) int64.
 
     The format is that of COCO's rleFrString: numbers in groups of five bits, the lowest first,
     with a sign; from the fourth number on they are differences to the number two before.
     """
-    characters = np.frombuffer(b"".join(strings), np.uint8).astype(np.int64) - _CHAR_ZERO
-    ends = (characters & _MORE) == 0
-    stops = np.flatnonzero(ends) + 1
-    starts = np.concatenate([[0], stops])[: len(stops)]
-    lengths = stops - starts
-    characters = characters[: int(lengths.sum())]  # a number that was cut off is none
-    group = np.arange(len(characters)) - np.repeat(starts, lengths)
-    values = np.add.reduceat((characters & _VALUE) << (_VALUE_BITS * group), starts)
-    negative = (characters[stops - 1] & _SIGN) != 0
-    values -= np.where(negative, np.int64(1) << (_VALUE_BITS * lengths), 0)
+    groups = np.frombuffer(b"".join(strings), np.uint8) - np.uint8(_CHAR_ZERO)
+    last = np.flatnonzero(groups < _MORE)
+    first = np.concatenate([[0], last + 1])[: len(last)]
+    lengths = last + 1 - first
+    bits = (groups & _VALUE).astype(np.int64)
+    values = bits[first]
+    for group in range(1, int(lengths.max(initial=1))):
+        longer = np.flatnonzero(lengths > group)
+        values[longer] |= bits[first[longer] + group] << (_VALUE_BITS * group)
+    negative = np.flatnonzero(groups[last] & _SIGN)
+    values[negative] -= np.int64(1) << (_VALUE_BITS * lengths[negative])
 
-    string_stops = np.cumsum([len(string) for string in strings])
-    owner = np.searchsorted(string_stops, starts, side="right")
-    # One row of two per pair of numbers, the first number of a string alone: down a column, each
-    # number is then the difference to the one above.
-    numbers = np.bincount(owner, minlength=len(strings))
-    first = np.cumsum(numbers) - numbers
-    place = np.arange(len(values)) - first[owner]
-    rows_of = numbers // 2 + 1
-    row_start = np.cumsum(rows_of) - rows_of
-    row, column = row_start[owner] + (place + 1) // 2, (place + 1) % 2
-    table = np.zeros((int(rows_of.sum()), 2), np.int64)
-    table[row, column] = np.where(place == 0, 0, values)
-    sums = np.cumsum(table, axis=0)
-    before = np.concatenate([np.zeros((1, 2), np.int64), sums])[row_start]
-    return np.where(place == 0, values, sums[row, column] - before[owner, column]), owner
+    ends = np.searchsorted(last, np.cumsum([len(string) for string in strings]))
+    numbers = np.diff(ends, prepend=0)
+    # The numbers of a string in rows of two, its first one alone in row 0: each of the others is
+    # the difference to the number above.
+    rows = numbers // 2 + 1
+    starts = 2 * (np.cumsum(rows) - rows)
+    place = np.arange(len(values)) + np.repeat(starts + 1 - (ends - numbers), numbers)
+    table = np.zeros(2 * int(rows.sum()), np.int64)
+    table[place] = values
+    heads = starts[numbers > 0] + 1
+    first_values = table[heads]
+    table[heads] = 0
+    sums = np.cumsum(table.reshape(-1, 2), axis=0)
+    before = np.concatenate([np.zeros((1, 2), np.int64), sums])[starts // 2]
+    lengths_of_runs = (sums - np.repeat(before, rows, axis=0)).ravel()
+    lengths_of_runs[heads] = first_values
+    return lengths_of_runs[place], numbers
 
 
 def _normalise(rle: dict[str, Any]) -> RLE:
