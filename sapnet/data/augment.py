@@ -119,12 +119,31 @@ def view_image(image: np.ndarray, view: View) -> Tensor:
     Raises:
         ValueError: if the image has another size than the view was made for.
     """
+    height, width = view.input_size
+    padded = torch.zeros(3, *view.padded_size, dtype=torch.uint8)
+    padded[:, :height, :width] = view_content(image, view)
+    return padded
+
+
+def view_content(image: np.ndarray, view: View) -> Tensor:
+    """The image as the network sees it, but for the padding.
+
+    Args:
+        image: (H0, W0, 3) uint8 RGB, original frame.
+        view: what happens to it.
+
+    Returns:
+        (3, *view.input_size) uint8, usually with the channels last in memory.
+
+    Raises:
+        ValueError: if the image has another size than the view was made for.
+    """
     if image.shape[:2] != view.original_size:
         raise ValueError(
             f"expected an image of (height, width) {view.original_size}, found {image.shape[:2]}"
         )
-    pixels = torch.from_numpy(image).permute(2, 0, 1)
-    pixels = transforms.resize(pixels, list(view.input_size), antialias=True)
+    stored = torch.from_numpy(image).permute(2, 0, 1)
+    pixels: Tensor = transforms.resize(stored, list(view.input_size), antialias=True)
     if view.flip:
         pixels = transforms.horizontal_flip(pixels)
     brightness, contrast, saturation = view.color_factors
@@ -134,10 +153,7 @@ def view_image(image: np.ndarray, view: View) -> Tensor:
         pixels = transforms.adjust_contrast(pixels, contrast)
     if saturation != 1:
         pixels = transforms.adjust_saturation(pixels, saturation)
-    height, width = view.input_size
-    padded = torch.zeros(3, *view.padded_size, dtype=torch.uint8)
-    padded[:, :height, :width] = pixels
-    return padded
+    return pixels
 
 
 def view_boxes(boxes: Tensor, view: View) -> Tensor:
