@@ -168,13 +168,13 @@ def test_masks_travel_packed_and_come_back_equal() -> None:
 
 
 def test_packed_masks_are_small() -> None:
-    masks = torch.ones(4, 64, 64, dtype=torch.uint8)
+    masks = torch.ones(4, 256, 256, dtype=torch.uint8)
     targets = InstanceTargets(
         masks=masks,
         boxes=torch.zeros(4, 4),
         labels=torch.zeros(4, dtype=torch.int64),
         image_index=torch.zeros(4, dtype=torch.int64),
-        ranked_masks=torch.zeros(4, 0, 64, 64, dtype=torch.uint8),
+        ranked_masks=torch.zeros(4, 0, 256, 256, dtype=torch.uint8),
         ranked_valid=torch.zeros(4, 0, dtype=torch.bool),
     )
     assert len(pickle.dumps(targets)) < masks.numel() / 4
