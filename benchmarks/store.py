@@ -121,7 +121,8 @@ _LOAD_JSON = """
 import json, re, sys, time
 from pathlib import Path
 def resident():
-    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmRSS:\\s+(\\d+)", status)[1]) * 1024 / 1e6
 before, start = resident(), time.perf_counter()
 with open(sys.argv[1], encoding="utf-8") as file:
     content = json.load(file)
