@@ -8,7 +8,7 @@ Frames: *original* (pixels of the upright file) and *input* (resized, padded ten
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import torch
 
@@ -167,8 +167,48 @@ class _TensorFields:
         return replace(self, **moved)  # type: ignore[type-var]  # likewise
 
 
+class _PacksMasks:
+    """Pickled with eight cells of a mask per byte, the way a loader's workers send batches."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = [f.name for f in fields(self)]  # type: ignore[arg-type]  # dataclasses only
+        values = [getattr(self, name) for name in names]
+        pairs = zip(names, values, strict=True)
+        packed = tuple(_pack_bits(v) if name.endswith("masks") else v for name, v in pairs)
+        return _unpickle, (type(self), packed)
+
+
 @dataclass(frozen=True)
-class Bags(_TensorFields):
+class _Bits:
+    """A uint8 tensor of 0 and 1: eight of its values per byte, and its shape."""
+
+    packed: Tensor
+    shape: torch.Size
+
+
+def _pack_bits(values: Tensor) -> _Bits | Tensor:
+    if values.device.type != "cpu" or values.dtype != torch.uint8:
+        return values
+    import numpy as np
+
+    packed = np.packbits(values.contiguous().numpy())
+    return _Bits(torch.from_numpy(packed), values.shape)
+
+
+def _unpickle(kind: type[Any], values: tuple[Any, ...]) -> Any:  # noqa: ANN401  # any of the two
+    import numpy as np
+
+    def unpack(value: Any) -> Any:  # noqa: ANN401  # a tensor, or one as bits
+        if not isinstance(value, _Bits):
+            return value
+        bits = np.unpackbits(value.packed.numpy(), count=value.shape.numel())
+        return torch.from_numpy(bits).reshape(value.shape)
+
+    return kind(*map(unpack, values))
+
+
+@dataclass(frozen=True)
+class Bags(_PacksMasks, _TensorFields):
     """All proposals of all objects of a batch, input frame.
 
     Attributes:
@@ -232,7 +272,7 @@ class Bags(_TensorFields):
 
 
 @dataclass(frozen=True)
-class InstanceTargets(_TensorFields):
+class InstanceTargets(_PacksMasks, _TensorFields):
     """Masks the segmenter learns from; it does not know where they came from.
 
     Attributes:

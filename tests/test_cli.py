@@ -376,6 +376,7 @@ def test_progress_is_quiet_in_a_pipe(tiny_set: TinySet, recipe: Path, tmp_path: 
     )
     told = done.stderr.replace("\r", "\n").splitlines()
     assert told[0].startswith("training on cpu: 8 images, 3 categories")
-    assert told[1].startswith("epoch 1/1, step 2/2: loss ")
-    assert len(told) == 2, done.stderr
+    assert told[1].startswith("epoch 1/1, step 1/2: loss ")
+    assert told[2].startswith("epoch 1/1, step 2/2: loss ")
+    assert len(told) == 3, done.stderr
     assert done.stdout.startswith("trained 1 epochs: ")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -135,3 +136,50 @@ def test_a_selection_moves_its_tensors_and_keeps_its_losses() -> None:
 def test_predictions_count() -> None:
     masks = torch.zeros(4, 5, 6, dtype=torch.bool)
     assert len(Predictions(masks, torch.zeros(4, dtype=torch.int64), torch.zeros(4))) == 4
+
+
+def test_masks_travel_packed_and_come_back_equal() -> None:
+    """As between a loader's processes: also where the cells are no multiple of eight."""
+    rng = torch.Generator().manual_seed(0)
+    masks = torch.randint(0, 2, (2, 3, 5, 7), dtype=torch.uint8, generator=rng)
+    bags = Bags(
+        boxes=torch.rand(2, 3, 4),
+        valid=torch.ones(2, 3, dtype=torch.bool),
+        mask_crops=torch.rand(2, 3, 7, 7),
+        holds_rival=torch.zeros(2, 3, dtype=torch.bool),
+        box_iou=torch.rand(2, 3),
+        own_scores=torch.rand(2, 3),
+        masks=masks.transpose(2, 3),
+        labels=torch.tensor([1, 0]),
+        points=torch.rand(2, 2),
+        image_index=torch.tensor([0, 0]),
+        annotation_ids=torch.tensor([4, 9]),
+    )
+    again = pickle.loads(pickle.dumps(bags))
+    for name, value in vars(bags).items():
+        assert torch.equal(getattr(again, name), value), name
+    targets = InstanceTargets(
+        masks=masks[0],
+        boxes=torch.rand(3, 4),
+        labels=torch.zeros(3, dtype=torch.int64),
+        image_index=torch.zeros(3, dtype=torch.int64),
+        ranked_masks=torch.zeros(3, 0, 5, 7, dtype=torch.uint8),
+        ranked_valid=torch.zeros(3, 0, dtype=torch.bool),
+    )
+    again_targets = pickle.loads(pickle.dumps(targets))
+    for name, value in vars(targets).items():
+        assert torch.equal(getattr(again_targets, name), value), name
+    assert again_targets.masks.dtype == torch.uint8
+
+
+def test_packed_masks_are_small() -> None:
+    masks = torch.ones(4, 256, 256, dtype=torch.uint8)
+    targets = InstanceTargets(
+        masks=masks,
+        boxes=torch.zeros(4, 4),
+        labels=torch.zeros(4, dtype=torch.int64),
+        image_index=torch.zeros(4, dtype=torch.int64),
+        ranked_masks=torch.zeros(4, 0, 256, 256, dtype=torch.uint8),
+        ranked_valid=torch.zeros(4, 0, dtype=torch.bool),
+    )
+    assert len(pickle.dumps(targets)) < masks.numel() / 4

@@ -8,6 +8,7 @@ of the view.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from torchvision.transforms.v2 import functional as transforms
 from sapnet.data.augment_config import AugmentConfig
 from sapnet.geometry.boxes import flip_boxes, scale_boxes
 from sapnet.geometry.masks import downsample_masks
-from sapnet.structures import MASK_STRIDE
+from sapnet.structures import MASK_STRIDE, RLE
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,31 @@ def view_image(image: np.ndarray, view: View) -> Tensor:
     Raises:
         ValueError: if the image has another size than the view was made for.
     """
+    height, width = view.input_size
+    padded = torch.zeros(3, *view.padded_size, dtype=torch.uint8)
+    padded[:, :height, :width] = view_content(image, view)
+    return padded
+
+
+def view_content(image: np.ndarray, view: View) -> Tensor:
+    """The image as the network sees it, but for the padding.
+
+    Args:
+        image: (H0, W0, 3) uint8 RGB, original frame.
+        view: what happens to it.
+
+    Returns:
+        (3, *view.input_size) uint8, usually with the channels last in memory.
+
+    Raises:
+        ValueError: if the image has another size than the view was made for.
+    """
     if image.shape[:2] != view.original_size:
         raise ValueError(
             f"expected an image of (height, width) {view.original_size}, found {image.shape[:2]}"
         )
-    pixels = torch.from_numpy(image).permute(2, 0, 1)
-    pixels = transforms.resize(pixels, list(view.input_size), antialias=True)
+    stored = torch.from_numpy(image).permute(2, 0, 1)
+    pixels: Tensor = transforms.resize(stored, list(view.input_size), antialias=True)
     if view.flip:
         pixels = transforms.horizontal_flip(pixels)
     brightness, contrast, saturation = view.color_factors
@@ -133,9 +153,7 @@ def view_image(image: np.ndarray, view: View) -> Tensor:
         pixels = transforms.adjust_contrast(pixels, contrast)
     if saturation != 1:
         pixels = transforms.adjust_saturation(pixels, saturation)
-    (height, width), (padded_height, padded_width) = view.input_size, view.padded_size
-    padded: Tensor = transforms.pad(pixels, [0, 0, padded_width - width, padded_height - height])
-    return padded
+    return pixels
 
 
 def view_boxes(boxes: Tensor, view: View) -> Tensor:
@@ -166,21 +184,20 @@ def view_points(points: Tensor, view: View) -> Tensor:
     return torch.stack([view.input_size[1] - x if view.flip else x, y], -1)
 
 
-def view_masks(masks: np.ndarray, view: View) -> Tensor:
+def view_masks(rles: Sequence[RLE], view: View) -> Tensor:
     """Masks on the stride-4 grid of the padded input.
 
     They are mirrored before they are put on the grid: cells then cover the same pixels of the
     mirrored image as ever, also where the input's width is not a multiple of the stride.
 
     Args:
-        masks: (K, H0, W0) uint8 or bool, original frame.
+        rles: K run lengths, original frame.
         view: what happens to them.
 
     Returns:
         (K, h, w) uint8 0/1; padding is 0.
     """
-    mirrored = masks[:, :, ::-1] if view.flip else masks
-    return torch.from_numpy(downsample_masks(mirrored, view.input_size, view.grid_size))
+    return torch.from_numpy(downsample_masks(rles, view.input_size, view.grid_size, flip=view.flip))
 
 
 def view_crops(mask_crops: Tensor, view: View) -> Tensor:

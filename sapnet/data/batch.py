@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from sapnet.structures import MASK_STRIDE, Bags, Batch, InstanceTargets
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 def collate(samples: Sequence[Sample]) -> Batch:
     """One batch of several images.
 
-    Images are padded with zeros to the largest height and width among them, bags to the largest
+    Images are padded with zeros to the largest height and width of their views, bags to the largest
     number of proposals. Objects are flattened in the order of the images.
 
     Args:
@@ -31,8 +33,9 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """
     if not samples:
         raise ValueError("collate: expected at least one sample, found 0")
-    height = max(sample.image.shape[1] for sample in samples)
-    width = max(sample.image.shape[2] for sample in samples)
+    height, width = (
+        max(sides) for sides in zip(*(s.view.padded_size for s in samples), strict=True)
+    )
     grid = (height // MASK_STRIDE, width // MASK_STRIDE)
     bags = [sample.bags for sample in samples if sample.bags is not None]
     targets = [sample.targets for sample in samples if sample.targets is not None]
@@ -43,7 +46,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         )
     sizes = [(sample.view.input_size, sample.view.original_size) for sample in samples]
     return Batch(
-        images=_join([sample.image[None] for sample in samples], (3, height, width)),
+        images=_join([sample.image[None] for sample in samples], (3, height, width), _sent_zeros),
         image_sizes=torch.tensor([input_size for input_size, _ in sizes]),
         original_sizes=torch.tensor([original_size for _, original_size in sizes]),
         image_ids=torch.tensor([sample.image_id for sample in samples]),
@@ -86,13 +89,33 @@ def _join_targets(targets: Sequence[InstanceTargets], grid: tuple[int, int]) -> 
     )
 
 
-def _join(tensors: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
+def _join(
+    tensors: Sequence[Tensor],
+    shape: tuple[int, ...],
+    zeros: Callable[..., Tensor] | None = None,
+) -> Tensor:
     """(sum of lengths, *shape): joined along the first axis, zeros after what is shorter."""
+    if zeros is None and all(tensor.shape[1:] == shape for tensor in tensors):
+        return torch.cat(list(tensors))
     lengths = [len(tensor) for tensor in tensors]
-    joined = tensors[0].new_zeros(sum(lengths), *shape)
+    make = torch.zeros if zeros is None else zeros
+    joined = make((sum(lengths), *shape), dtype=tensors[0].dtype)
     for part, tensor in zip(torch.split(joined, lengths), tensors, strict=True):
         part[(slice(None), *(slice(side) for side in tensor.shape[1:]))] = tensor
     return joined
+
+
+def _sent_zeros(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Zeros; in a loader's worker already in the memory through which they travel.
+
+    What lies elsewhere is copied once more when it is sent; torch's own `default_collate` does so.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if get_worker_info() is None or size == 0:
+        return torch.zeros(shape, dtype=dtype)
+    # The system hands shared memory out as zeros.
+    storage = torch.UntypedStorage._new_shared(size)  # type: ignore[no-untyped-call]
+    return torch.empty(0, dtype=dtype).set_(storage).view(shape)
 
 
 def _image_index(counts: Sequence[int]) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sapnet.data.augment import View, evaluation_view, sample_view, view_image
+from sapnet.data.augment import View, evaluation_view, sample_view, view_content
 from sapnet.data.augment_config import AugmentConfig
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
@@ -67,7 +67,7 @@ class Sample:
     """One image on its way into a batch.
 
     Attributes:
-        image: (3, H, W) uint8 RGB, padded with zeros on the right and bottom.
+        image: (3, *view.input_size) uint8 RGB; the padding comes with the batch.
         view: how it came from the file.
         image_id: its id in the data set.
         bags: its objects' proposals, image index 0; None without.
@@ -138,7 +138,7 @@ class ClickDataset(Dataset[Sample]):
         if self.train:
             objects = [objects[i] for i in _subset(len(objects), self.cfg.max_objects, rng)]
         labels = [self._labels[entry.click.category_id] for entry in objects]
-        pixels = view_image(image, view)
+        pixels = view_content(image, view)
         if self.cfg.supervision == "top1":
             targets = make_targets(top_proposals(objects), labels, view)
             return Sample(pixels, view, record.image_id, targets=targets)
@@ -190,7 +190,7 @@ class MaskDataset(Dataset[Sample]):
             kept = [kept[i] for i in _subset(len(kept), self.cfg.max_objects, rng)]
         labels = [self._labels[objects[i].category_id] for i in kept]
         targets = make_targets([rles[i] for i in kept], labels, view)
-        return Sample(view_image(image, view), view, record.image_id, targets=targets)
+        return Sample(view_content(image, view), view, record.image_id, targets=targets)
 
 
 class ImageDataset(Dataset[Sample]):
@@ -223,7 +223,7 @@ class ImageDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         image = load_image(self.paths[index])
         view = evaluation_view((image.shape[0], image.shape[1]), self.augment)
-        return Sample(view_image(image, view), view, self.image_ids[index])
+        return Sample(view_content(image, view), view, self.image_ids[index])
 
 
 def _generator(cfg: DatasetConfig, epoch: SharedEpoch, index: int) -> np.random.Generator:

@@ -1,7 +1,6 @@
 """From stored objects and masks of one image to the tensors that training learns from.
 
-One object is decoded at a time: its masks exist at the file's resolution only until they are on the
-stride-4 grid.
+Masks go from their run lengths straight to the stride-4 grid, all of an image at once.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from sapnet.data.augment import View, view_boxes, view_crops, view_masks, view_points
 from sapnet.geometry.boxes import broadcast_iou
-from sapnet.geometry.rle import decode_masks, rle_boxes
+from sapnet.geometry.rle import rle_boxes
 from sapnet.structures import CROP_SIZE, RLE, Bags, InstanceTargets, StoredObject
 
 _FULL_COVERAGE = 255  # stored mask crops are 8-bit
@@ -31,41 +30,59 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
     Returns:
         N bags in the input frame with image index 0; K is at least 1.
     """
-    num_objects = len(objects)
-    num_proposals = max((len(entry.proposals) for entry in objects), default=1)
-    shape = (num_objects, num_proposals)
-    boxes, own_scores = torch.zeros(*shape, 4), torch.zeros(shape)
-    box_iou = torch.ones(shape)
-    valid, holds_rival = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape, dtype=torch.bool)
-    mask_crops = torch.zeros(*shape, CROP_SIZE, CROP_SIZE)
-    masks = torch.zeros(*shape, *view.grid_size, dtype=torch.uint8)
-    for n, entry in enumerate(objects):
-        k = len(entry.proposals)
-        valid[n, :k] = True
-        boxes[n, :k] = view_boxes(_float_tensor(entry.proposals.boxes), view)
-        own_scores[n, :k] = _float_tensor(entry.proposals.scores)
-        holds_rival[n, :k] = torch.tensor(np.asarray(entry.holds_rival))
-        if entry.click.box is not None:
-            given = torch.tensor(entry.click.box)
-            box_iou[n, :k] = broadcast_iou(_float_tensor(entry.proposals.boxes), given)
-        mask_crops[n, :k] = view_crops(_float_tensor(entry.mask_crops) / _FULL_COVERAGE, view)
-        masks[n, :k] = _grid_masks(entry.proposals.rles, view)
+    counts = np.array([len(entry.proposals) for entry in objects], np.int64)
+    num_proposals = int(counts.max(initial=1))
+    is_valid = np.arange(num_proposals) < counts[:, None]
+
+    def bag(parts: list[np.ndarray], kind: type, tail: tuple[int, ...] = ()) -> Tensor:
+        """(N, K, *tail) from one (k, *tail) per object; zeros where there is no proposal."""
+        filled = np.zeros((*is_valid.shape, *tail), kind)
+        if parts:
+            filled[is_valid] = np.concatenate(parts)
+        return torch.from_numpy(filled)
+
+    boxes = bag([entry.proposals.boxes for entry in objects], np.float32, (4,))
+    crops = bag([entry.mask_crops for entry in objects], np.float32, (CROP_SIZE, CROP_SIZE))
+    valid = torch.from_numpy(is_valid)
+    grids = view_masks([rle for entry in objects for rle in entry.proposals.rles], view)
+    if is_valid.all():
+        masks = grids.reshape(*is_valid.shape, *view.grid_size)
+    else:
+        masks = torch.zeros(*is_valid.shape, *view.grid_size, dtype=torch.uint8)
+        masks[valid] = grids
     points = torch.tensor([entry.click.point for entry in objects]).reshape(-1, 2)
     return Bags(
-        boxes=boxes,
+        # Padding stays zero, which a flip would move.
+        boxes=view_boxes(boxes, view) * valid[..., None],
         valid=valid,
-        mask_crops=mask_crops,
-        holds_rival=holds_rival,
-        box_iou=box_iou,
-        own_scores=own_scores,
+        mask_crops=view_crops(crops / _FULL_COVERAGE, view),
+        holds_rival=bag([entry.holds_rival for entry in objects], bool),
+        box_iou=_given_box_iou(objects, boxes, valid),
+        own_scores=bag([entry.proposals.scores for entry in objects], np.float32),
         masks=masks,
         labels=torch.tensor(labels, dtype=torch.int64),
         points=view_points(points, view),
-        image_index=torch.zeros(num_objects, dtype=torch.int64),
+        image_index=torch.zeros(len(objects), dtype=torch.int64),
         annotation_ids=torch.tensor(
             [entry.click.annotation_id for entry in objects], dtype=torch.int64
         ),
     )
+
+
+def _given_box_iou(objects: Sequence[StoredObject], boxes: Tensor, valid: Tensor) -> Tensor:
+    """(N, K) IoU of each proposal's box with the box that came with its click; 1 without one.
+
+    Args:
+        objects: N objects.
+        boxes: (N, K, 4) xyxy, original frame.
+        valid: (N, K) bool.
+    """
+    found = torch.ones(valid.shape)
+    given = [n for n, entry in enumerate(objects) if entry.click.box is not None]
+    if given:
+        limits = torch.tensor([objects[n].click.box for n in given])
+        found[given] = broadcast_iou(boxes[given], limits[:, None])
+    return found.where(valid, torch.ones(()))
 
 
 def make_targets(rles: Sequence[RLE], labels: Sequence[int], view: View) -> InstanceTargets:
@@ -81,7 +98,7 @@ def make_targets(rles: Sequence[RLE], labels: Sequence[int], view: View) -> Inst
     """
     num_objects = len(rles)
     return InstanceTargets(
-        masks=_grid_masks(rles, view),
+        masks=view_masks(rles, view),
         boxes=view_boxes(_float_tensor(rle_boxes(rles)), view),
         labels=torch.tensor(labels, dtype=torch.int64),
         image_index=torch.zeros(num_objects, dtype=torch.int64),
@@ -100,13 +117,6 @@ def top_proposals(objects: Sequence[StoredObject]) -> list[RLE]:
         N masks, original frame; the first of equals.
     """
     return [entry.proposals.rles[int(np.argmax(entry.proposals.scores))] for entry in objects]
-
-
-def _grid_masks(rles: Sequence[RLE], view: View) -> Tensor:
-    """(K, h, w) uint8 on the stride-4 grid of the padded input; decoded one by one."""
-    grids = [view_masks(decode_masks([rle]), view) for rle in rles]
-    empty = torch.zeros(0, *view.grid_size, dtype=torch.uint8)
-    return torch.cat(grids) if grids else empty
 
 
 def _float_tensor(values: np.ndarray) -> Tensor:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from sapnet.structures import CROP_SIZE, MASK_STRIDE
+from sapnet.geometry.rle import Runs, foreground_runs
+from sapnet.structures import CROP_SIZE, MASK_STRIDE, RLE
 
 _MIDDLE = (MASK_STRIDE // 2 - 1, MASK_STRIDE // 2)
 """The two middle rows (columns) of a stride-4 cell: bilinear resizing by 1/4 reads only these."""
@@ -48,33 +52,116 @@ def _bin_weights(start: float, stop: float, length: int) -> np.ndarray:
 
 
 def downsample_masks(
-    masks: np.ndarray, input_size: tuple[int, int], grid_size: tuple[int, int]
+    rles: Sequence[RLE],
+    input_size: tuple[int, int],
+    grid_size: tuple[int, int],
+    *,
+    flip: bool = False,
 ) -> np.ndarray:
     """Masks of the original frame on the stride-4 grid of the resized, padded input.
 
-    No mask of the input's full resolution is made: each cell looks up the four middle pixels of
-    its 4 x 4 input pixels in the original mask. At unchanged size this equals mmdetection's
-    targets (bilinear resizing by 1/4 of an 8-bit mask).
+    Each cell looks up the four middle pixels of its 4 x 4 input pixels in the original mask. No
+    mask is made at the resolution of the file or of the input: a run of the original mask says
+    directly between which rows of the grid its columns are set. At unchanged size this equals
+    mmdetection's targets (bilinear resizing by 1/4 of an 8-bit mask).
 
     Args:
-        masks: (K, H0, W0) uint8 or bool, original frame.
+        rles: K run lengths of one size, original frame.
         input_size: (height, width) the image was resized to, without padding.
         grid_size: (h, w) of the grid, a quarter of the padded input.
+        flip: whether the mask is mirrored left to right before it is resized, as its image is.
 
     Returns:
         (K, h, w) uint8 0/1; padding is 0.
     """
-    foreground = masks != 0
-    row_pairs = _source_indices(foreground.shape[1], input_size[0], grid_size[0])
-    column_pairs = _source_indices(foreground.shape[2], input_size[1], grid_size[1])
-    # A border of zeros receives the look-ups that fall into the padding.
-    padded = np.pad(foreground, ((0, 0), (0, 1), (0, 1))).astype(np.uint8)
-    count = np.zeros((len(masks), *grid_size), np.uint8)
-    for rows in row_pairs:
-        lines = padded[:, rows]
-        for columns in column_pairs:
-            count += lines[:, :, columns]
-    return (count >= _MIN_MIDDLE_PIXELS).astype(np.uint8)
+    (h, w), count = grid_size, len(rles)
+    if not rles:
+        return np.zeros((0, h, w), np.uint8)
+    height, width = rles[0]["size"]
+    strips = _split_at_columns(foreground_runs(rles), height)
+    if flip:
+        strips = replace(strips, column=width - 1 - strips.column)
+    rows_of = [
+        np.searchsorted(rows, np.arange(height + 1))
+        for rows in _source_indices(height, input_size[0], h)
+    ]
+    columns_of = [
+        np.searchsorted(columns, np.arange(width + 1))
+        for columns in _source_indices(width, input_size[1], w)
+    ]
+    # How many of a cell's middle pixels are set, as the change from the row above.
+    change = np.zeros((count, h, w), np.int8)
+    for column_of in columns_of:
+        seen = _spread_over_cells(strips, column_of)
+        for row_of in rows_of:
+            for edges, step in ((seen.top, 1), (seen.bottom, -1)):
+                row = row_of[edges]
+                cells = (seen.mask_index * h + row) * w + seen.column
+                np.add.at(change.reshape(-1), cells[row < h], np.int8(step))
+    for block in _blocks(change, strips, rows_of, columns_of):
+        np.cumsum(block, axis=0, out=block)
+        np.greater_equal(block, _MIN_MIDDLE_PIXELS, out=block.view(bool))
+    return change.view(np.uint8)
+
+
+@dataclass(frozen=True)
+class _Strips:
+    """Pieces of runs within one column each: rows top to bottom, bottom excluded; (R,) int64."""
+
+    mask_index: np.ndarray
+    column: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
+
+
+def _split_at_columns(runs: Runs, height: int) -> _Strips:
+    first, last = runs.start // height, (runs.stop - 1) // height
+    pieces = last - first + 1
+    run = np.repeat(np.arange(len(first)), pieces)
+    piece = np.arange(len(run)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    column = first[run] + piece
+    top = np.maximum(runs.start[run] - column * height, 0)
+    bottom = np.minimum(runs.stop[run] - column * height, height)
+    return _Strips(runs.mask_index[run], column, top, bottom)
+
+
+def _spread_over_cells(strips: _Strips, column_of: np.ndarray) -> _Strips:
+    """The strips in the grid columns that look at them: none, one, or several where enlarged.
+
+    Args:
+        strips: with columns of the source.
+        column_of: (W0 + 1,) first grid column that looks at each source column or one behind it.
+    """
+    times = np.diff(column_of)[strips.column]
+    strip = np.repeat(np.arange(len(times)), times)
+    nth = np.arange(len(strip)) - np.repeat(np.cumsum(times) - times, times)
+    return _Strips(
+        mask_index=strips.mask_index[strip],
+        column=column_of[strips.column[strip]] + nth,
+        top=strips.top[strip],
+        bottom=strips.bottom[strip],
+    )
+
+
+def _blocks(
+    grids: np.ndarray,
+    strips: _Strips,
+    rows_of: Sequence[np.ndarray],
+    columns_of: Sequence[np.ndarray],
+) -> Iterator[np.ndarray]:
+    """Of each mask that is not empty, the part of its grid (h, w) that it can reach."""
+    first = np.flatnonzero(np.diff(strips.mask_index, prepend=-1))
+    if not len(first):
+        return
+    top, bottom = np.minimum.reduceat(strips.top, first), np.maximum.reduceat(strips.bottom, first)
+    left, right = (f.reduceat(strips.column, first) for f in (np.minimum, np.maximum))
+    # The last row may hold nothing but the ends of runs, which are to be summed up, too.
+    ends = [[row_of[bottom] + 1 for row_of in rows_of], [of[right + 1] for of in columns_of]]
+    starts = [[row_of[top] for row_of in rows_of], [of[left] for of in columns_of]]
+    (i1, j1), (i0, j0) = np.max(ends, axis=1), np.min(starts, axis=1)
+    extents = zip(strips.mask_index[first], i0, i1, j0, j1, strict=True)
+    for mask, from_row, to_row, from_column, to_column in extents:
+        yield grids[mask, from_row:to_row, from_column:to_column]
 
 
 def _source_indices(source: int, resized: int, cells: int) -> list[np.ndarray]:

@@ -3,12 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from sapnet.structures import RLE
+
+_CHAR_ZERO = 48  # COCO writes six bits per character, from "0" on
+_VALUE_BITS, _VALUE, _SIGN, _MORE = 5, 0x1F, 0x10, 0x20
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Foreground runs of K masks of one size, down the columns, in the order of the masks.
+
+    Attributes:
+        mask_index: (R,) int64 the mask each run belongs to.
+        start: (R,) int64 its first pixel, counted down the columns: y + x * height.
+        stop: (R,) int64 the pixel after its last one; a run may reach over several columns.
+    """
+
+    mask_index: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+
+
+def foreground_runs(rles: Sequence[RLE]) -> Runs:
+    """Where masks are set, read from their run lengths without decoding a pixel.
+
+    Args:
+        rles: K run lengths, all of the same size.
+
+    Returns:
+        The runs of all masks, none empty.
+
+    Raises:
+        ValueError: if run lengths do not cover their mask.
+    """
+    if not rles:
+        nothing = np.zeros(0, np.int64)
+        return Runs(nothing, nothing, nothing)
+    counts, numbers = _run_lengths([rle["counts"] for rle in rles])
+    pixels = rles[0]["size"][0] * rles[0]["size"][1]
+    stops = np.cumsum(counts)
+    bounds = np.cumsum(numbers)
+    covered = np.diff(np.concatenate([[0], stops])[bounds], prepend=0)
+    if (covered != pixels).any():
+        wrong = int(np.flatnonzero(covered != pixels)[0])
+        raise ValueError(
+            f"mask {wrong} of {len(rles)}: expected run lengths that cover {pixels} pixels (size "
+            f"{rles[wrong]['size']}), found {covered[wrong]}; the file they come from is damaged"
+        )
+    # Every second run is foreground, the first one is not; any may be empty.
+    place = np.arange(len(counts)) - np.repeat(bounds - numbers, numbers)
+    kept = np.flatnonzero((place & 1) & (counts > 0))
+    owner = np.repeat(np.arange(len(rles)), numbers)[kept]
+    stop = stops[kept] - owner * pixels
+    return Runs(owner, stop - counts[kept], stop)
 
 
 def encode_masks(masks: np.ndarray) -> tuple[RLE, ...]:
@@ -170,6 +223,43 @@ def _check_rle(segmentation: dict[str, Any], height: int, width: int) -> None:
         raise ValueError(
             f"expected run lengths that cover {height * width} pixels, found {sum(counts)}"
         )
+
+
+def _run_lengths(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """All run lengths of K compressed strings, (M,) int64, and how many each holds, (K,) int64.
+
+    The format is that of COCO's rleFrString: numbers in groups of five bits, the lowest first,
+    with a sign; from the fourth number on they are differences to the number two before.
+    """
+    groups = np.frombuffer(b"".join(strings), np.uint8) - np.uint8(_CHAR_ZERO)
+    last = np.flatnonzero(groups < _MORE)
+    first = np.concatenate([[0], last + 1])[: len(last)]
+    lengths = last + 1 - first
+    bits = (groups & _VALUE).astype(np.int64)
+    values = bits[first]
+    for group in range(1, int(lengths.max(initial=1))):
+        longer = np.flatnonzero(lengths > group)
+        values[longer] |= bits[first[longer] + group] << (_VALUE_BITS * group)
+    negative = np.flatnonzero(groups[last] & _SIGN)
+    values[negative] -= np.int64(1) << (_VALUE_BITS * lengths[negative])
+
+    ends = np.searchsorted(last, np.cumsum([len(string) for string in strings]))
+    numbers = np.diff(ends, prepend=0)
+    # The numbers of a string in rows of two, its first one alone in row 0: each of the others is
+    # the difference to the number above.
+    rows = numbers // 2 + 1
+    starts = 2 * (np.cumsum(rows) - rows)
+    place = np.arange(len(values)) + np.repeat(starts + 1 - (ends - numbers), numbers)
+    table = np.zeros(2 * int(rows.sum()), np.int64)
+    table[place] = values
+    heads = starts[numbers > 0] + 1
+    first_values = table[heads]
+    table[heads] = 0
+    sums = np.cumsum(table.reshape(-1, 2), axis=0)
+    before = np.concatenate([np.zeros((1, 2), np.int64), sums])[starts // 2]
+    lengths_of_runs = (sums - np.repeat(before, rows, axis=0)).ravel()
+    lengths_of_runs[heads] = first_values
+    return lengths_of_runs[place], numbers
 
 
 def _normalise(rle: dict[str, Any]) -> RLE:

@@ -97,6 +97,7 @@ class ProgressLines(lightning.Callback):
         self._seconds = seconds
         self._last_time = time.monotonic()
         self._last_step = 0
+        self._is_first = True
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -113,11 +114,12 @@ class ProgressLines(lightning.Callback):
         batch: Any,  # noqa: ANN401  # likewise
         batch_idx: int,
     ) -> None:
-        """Write a line where one is due, and at the end of each epoch."""
+        """Write a line where one is due, for the first step, and at the end of each epoch."""
         del pl_module, outputs, batch
         now, count = time.monotonic(), int(trainer.num_training_batches)
         is_due = now - self._last_time >= self._seconds or batch_idx + 1 == count
-        if not (is_due and trainer.is_global_zero):
+        is_first, self._is_first = self._is_first, False
+        if not ((is_due or is_first) and trainer.is_global_zero):
             return
         elapsed = max(now - self._last_time, 1e-9)
         logger.info(

@@ -50,7 +50,7 @@ def test_clicks_in_evaluation(store: SimpleNamespace) -> None:
     dataset = click_dataset(store, train=False)
     assert len(dataset) == 2
     sample = dataset[0]
-    assert sample.image.shape == (3, 64, 96)
+    assert sample.image.shape == (3, *sample.view.input_size)
     assert sample.view.input_size == (60, 80)
     assert sample.image_id == 5
     assert sample.targets is None

@@ -95,6 +95,45 @@ def test_truncated(tmp_path: Path, suffix: str) -> None:
         load_image(path)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_a_jpeg_has_the_pixels_that_pillow_reads(
+    tmp_path: Path, mode: str, options: dict[str, object]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
+    picture = Image.fromarray(noise).resize((131, 99)).convert(mode)
+    picture.save(tmp_path / "a.jpg", quality=90, **options)
+    loaded = load_image(tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as image:
+        np.testing.assert_array_equal(loaded, np.asarray(image.convert("RGB")))
+    assert loaded.flags.writeable
+    assert loaded.flags.c_contiguous
+
+
+def test_a_turned_jpeg(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 64), np.uint8)
+    pixels[:, 32:] = 255
+    save_turned(tmp_path / "a.jpg", pixels, 6)  # the right half is the lower one when upright
+    loaded = load_image(tmp_path / "a.jpg")
+    assert loaded.shape == (64, 40, 3)
+    assert loaded[:30].max() < 20
+    assert loaded[34:].min() > 235
+
+
+def test_a_thumbnail_does_not_hide_that_a_jpeg_is_cut_off(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.jpg")
+    whole = (tmp_path / "a.jpg").read_bytes()
+    comment = b"\xff\xfe" + (len(whole) + 2).to_bytes(2, "big") + whole
+    with_thumbnail = whole[:2] + comment + whole[2:]
+    (tmp_path / "b.jpg").write_bytes(with_thumbnail)
+    np.testing.assert_array_equal(load_image(tmp_path / "b.jpg"), load_image(tmp_path / "a.jpg"))
+    for kept in (len(with_thumbnail) * 3 // 4, len(comment) + 20):
+        (tmp_path / "b.jpg").write_bytes(with_thumbnail[:kept])
+        with pytest.raises(ValueError, match=r"b\.jpg: cannot be read as an image"):
+            load_image(tmp_path / "b.jpg")
+
+
 def test_not_an_image(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("hello")
     with pytest.raises(ValueError, match=r"a\.jpg: cannot be read"):

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
 from sapnet.geometry.masks import centers_of_mass, crop_masks, downsample_masks
+from sapnet.geometry.rle import encode_masks
 
 
 def test_a_full_box_has_full_coverage() -> None:
@@ -43,12 +45,12 @@ def naive_targets(mask: np.ndarray) -> np.ndarray:
 
 def test_same_size_reads_the_four_middle_pixels() -> None:
     masks = (np.random.default_rng(0).random((3, 16, 24)) > 0.5).astype(np.uint8)
-    targets = downsample_masks(masks, (16, 24), (4, 6))
+    targets = downsample_masks(encode_masks(masks), (16, 24), (4, 6))
     assert np.array_equal(targets, np.stack([naive_targets(mask) for mask in masks]))
 
 
 def test_padding_stays_empty() -> None:
-    targets = downsample_masks(np.ones((1, 10, 9), np.uint8), (10, 9), (8, 8))
+    targets = downsample_masks(encode_masks(np.ones((1, 10, 9))), (10, 9), (8, 8))
     assert targets[0, :2, :2].all()
     # Row 2 of the grid covers input rows 8..11, of which 9 is the last with content: its two
     # middle rows are 9 (content) and 10 (padding), and one full row is half: it counts.
@@ -60,10 +62,55 @@ def test_padding_stays_empty() -> None:
 def test_enlarging_by_two_keeps_the_shape() -> None:
     mask = np.zeros((1, 8, 8), np.uint8)
     mask[0, 2:6, 4:8] = 1
-    targets = downsample_masks(mask, (16, 16), (4, 4))
+    targets = downsample_masks(encode_masks(mask), (16, 16), (4, 4))
     expected = np.zeros((4, 4), np.uint8)
     expected[1:3, 2:4] = 1
     assert np.array_equal(targets[0], expected)
+
+
+def pixel_by_pixel(
+    masks: np.ndarray, input_size: tuple[int, int], grid_size: tuple[int, int]
+) -> np.ndarray:
+    """The masks resized to the input by the nearest pixel, padded, and the middles counted."""
+    resized = masks
+    for axis, size in ((1, input_size[0]), (2, input_size[1])):
+        source = masks.shape[axis]
+        nearest = [min(int((i + 0.5) * source / size), source - 1) for i in range(size)]
+        resized = np.take(resized, nearest, axis)
+    h, w = grid_size
+    padding = ((0, 0), (0, 4 * h - input_size[0]), (0, 4 * w - input_size[1]))
+    cells = np.pad(resized, padding).reshape(len(masks), h, 4, w, 4)
+    return (cells[:, :, 1:3, :, 1:3].sum((2, 4)) >= 2).astype(np.uint8)
+
+
+SIZES = [
+    ((37, 53), (37, 53), (10, 14)),  # unchanged, not a multiple of the stride
+    ((37, 53), (61, 87), (16, 24)),  # enlarged as a photograph is
+    ((37, 53), (400, 573), (104, 144)),  # several cells for each pixel
+    ((37, 53), (12, 17), (8, 8)),  # shrunk: most pixels are seen by no cell
+    ((1, 53), (4, 212), (8, 56)),
+    ((37, 1), (40, 1), (12, 8)),
+]
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(("original", "resized", "grid"), SIZES)
+def test_runs_give_what_pixels_give(
+    original: tuple[int, int], resized: tuple[int, int], grid: tuple[int, int], flip: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    masks = (rng.random((7, *original)) < rng.uniform(0.02, 0.98, (7, 1, 1))).astype(np.uint8)
+    masks[1], masks[3] = 0, 1  # empty and full among the others
+    masks[5] = 0
+    masks[5, :, original[1] // 3 : original[1] // 2 + 1] = 1  # one run over several columns
+    seen = masks[:, :, ::-1] if flip else masks
+    found = downsample_masks(encode_masks(masks), resized, grid, flip=flip)
+    np.testing.assert_array_equal(found, pixel_by_pixel(seen, resized, grid))
+    assert found.dtype == np.uint8
+
+
+def test_no_mask_gives_no_grid() -> None:
+    assert downsample_masks((), (8, 8), (2, 3)).shape == (0, 2, 3)
 
 
 def test_centers_of_mass() -> None:

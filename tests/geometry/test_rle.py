@@ -4,6 +4,7 @@ import pytest
 from sapnet.geometry.rle import (
     decode_masks,
     encode_masks,
+    foreground_runs,
     rle_areas,
     rle_boxes,
     rle_iou,
@@ -77,3 +78,45 @@ def test_malformed_segmentations_are_named(wrong: object, message: str) -> None:
 def test_masks_of_the_wrong_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(K, H, W\)"):
         encode_masks(np.zeros((4, 4)))
+
+
+def naive_runs(masks: np.ndarray) -> list[tuple[int, int, int]]:
+    runs = []
+    for index, mask in enumerate(masks):
+        flat = np.concatenate([[0], mask.T.ravel(), [0]]).astype(int)
+        starts, stops = np.flatnonzero(np.diff(flat) == 1), np.flatnonzero(np.diff(flat) == -1)
+        runs += [(index, int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
+    return runs
+
+
+def test_runs_by_hand() -> None:
+    runs = foreground_runs(encode_masks(some_masks()))
+    assert runs.mask_index.tolist() == [0, 0, 0, 0, 1]
+    assert runs.start.tolist() == [13, 19, 25, 31, 48]
+    assert runs.stop.tolist() == [15, 21, 27, 33, 54]
+
+
+@pytest.mark.parametrize("size", [(17, 23), (1, 9), (9, 1), (600, 700)])
+def test_runs_are_those_of_the_pixels(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    masks = np.zeros((6, *size), np.uint8)
+    masks[0] = rng.random(size) < 0.5
+    masks[1] = 1
+    masks[3] = rng.random(size) < 0.003  # long runs: numbers of several characters, with signs
+    masks[4] = rng.random(size) < 0.997
+    runs = foreground_runs(encode_masks(masks))
+    found = zip(runs.mask_index.tolist(), runs.start.tolist(), runs.stop.tolist(), strict=True)
+    assert list(found) == naive_runs(masks)
+
+
+def test_no_mask_has_no_run() -> None:
+    assert foreground_runs(()).start.shape == (0,)
+    assert foreground_runs(encode_masks(np.zeros((2, 3, 4)))).start.shape == (0,)
+
+
+@pytest.mark.parametrize("counts", [b"", b"13", encode_masks(np.ones((1, 7, 9)))[0]["counts"]])
+def test_run_lengths_that_do_not_cover_the_mask(counts: bytes) -> None:
+    good = encode_masks(np.ones((1, 6, 9)))[0]
+    for rles in ([{"size": [6, 9], "counts": counts}], [good, {"size": [6, 9], "counts": counts}]):
+        with pytest.raises(ValueError, match=rf"mask {len(rles) - 1} of .* cover 54 pixels"):
+            foreground_runs(rles)

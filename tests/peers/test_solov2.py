@@ -12,6 +12,7 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from sapnet.geometry.masks import centers_of_mass, downsample_masks
+from sapnet.geometry.rle import encode_masks
 from sapnet.segmentation.config import PredictConfig, SOLOv2Config
 from sapnet.segmentation.convert import convert_mmdet_head, convert_mmdet_neck
 from sapnet.segmentation.losses import dice_of_positives, solov2_losses
@@ -130,7 +131,7 @@ def test_targets(vectors: Vectors) -> None:
     num_classes = meta["config"]["num_classes"]
     masks = unpack(arrays["gt_masks_packed"], width)
     grid_size = (height // MASK_STRIDE, width // MASK_STRIDE)
-    grid_masks = downsample_masks(masks, (height, width), grid_size)
+    grid_masks = downsample_masks(encode_masks(masks), (height, width), grid_size)
     centers_yx = torch.from_numpy(arrays["gt_center_yx"])
     torch.testing.assert_close(
         centers_of_mass(torch.from_numpy(masks)), centers_yx, equal_nan=True, **TOLERANCE
@@ -169,7 +170,7 @@ def loss_targets(meta: dict[str, Any], arrays: Arrays) -> tuple[InstanceTargets,
     masks = np.concatenate([unpack(arrays[f"img{k}_gt_masks_packed"], width) for k in images])
     grid_size = (height // MASK_STRIDE, width // MASK_STRIDE)
     targets = InstanceTargets(
-        masks=torch.from_numpy(downsample_masks(masks, (height, width), grid_size)),
+        masks=torch.from_numpy(downsample_masks(encode_masks(masks), (height, width), grid_size)),
         boxes=torch.from_numpy(np.concatenate([arrays[f"img{k}_gt_bboxes"] for k in images])),
         labels=torch.from_numpy(np.concatenate([arrays[f"img{k}_gt_labels"] for k in images])),
         image_index=torch.arange(len(counts)).repeat_interleave(counts),

@@ -194,15 +194,19 @@ def test_forked_worker_reads(tmp_path: Path) -> None:
     worker.join()
 
 
-def test_mapped_shards_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "OPEN_SHARDS", 4)
+@pytest.mark.parametrize(("limit", "kept"), [("OPEN_SHARDS", 4), ("MAPPED_BYTES", 3)])
+def test_mapped_shards_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, kept: int
+) -> None:
     count = 9
     with ProposalWriter(tmp_path / "store", manifest(count), shard_images=1) as writer:
         for index in range(count):
             writer.add(image(index), [stored_object(index, index)])
+    shard = (tmp_path / "store/shards/00000.objects.arrow").stat().st_size
+    monkeypatch.setattr(store_module, limit, {"OPEN_SHARDS": 4, "MAPPED_BYTES": 3.5 * shard}[limit])
     store = ProposalStore(tmp_path / "store")
     objects = [store.objects_of_image(index)[0] for index in range(count)]
-    assert len(store._mapped) == 4
+    assert len(store._mapped) == kept
     for index, found in enumerate(objects):
         assert_same_object(found, stored_object(index, index))
 

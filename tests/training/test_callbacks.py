@@ -29,8 +29,17 @@ def _lines(progress: ProgressLines, caplog: pytest.LogCaptureFixture) -> list[st
     return [record.getMessage() for record in caplog.records]
 
 
-def test_a_quick_epoch_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    (line,) = _lines(ProgressLines(seconds=60), caplog)
+def test_a_quick_epoch_tells_its_first_and_last_step(caplog: pytest.LogCaptureFixture) -> None:
+    first, last = _lines(ProgressLines(seconds=60), caplog)
+    assert first.startswith("epoch 2/4, step 1/10: loss 1.250, ")
+    assert last.startswith("epoch 2/4, step 10/10: loss 1.250, ")
+
+
+def test_a_later_epoch_tells_its_last_step(caplog: pytest.LogCaptureFixture) -> None:
+    progress = ProgressLines(seconds=60)
+    _lines(progress, caplog)
+    caplog.clear()
+    (line,) = _lines(progress, caplog)
     assert line.startswith("epoch 2/4, step 10/10: loss 1.250, ")
 
 
