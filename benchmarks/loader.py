@@ -1,17 +1,20 @@
 """Images per second of the training loader, against decoding at full size and resizing.
 
-    python benchmarks/loader.py --json loader.json
+    python benchmarks/loader.py --json loader.json --plot loader.png
 
 640 x 480 JPEG files enter at a short side of 800 with 8 objects of 6 proposals, two worker
 processes, batches of 2. The usual way, as mmdetection goes it: OpenCV reads and resizes the image,
-pycocotools decodes every mask at the size of the file, OpenCV resizes it to the input and the loss
-takes every fourth pixel's neighbourhood. Here that last step, too, is done by the workers, so that
-the usual way need not send 42 MB of masks per image to the training process.
+pycocotools decodes every mask at the size of the file, OpenCV resizes it to the input, and the
+batch carries these masks to the training process, where the loss brings them to the grid. The third
+way is the usual one made better: its workers bring the masks to the grid, so that it need not send
+42 MB per image.
 """
 
 from __future__ import annotations
 
+import statistics
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +33,7 @@ from common import (
     time_side_by_side,
     write_json,
 )
+from plots import draw_costs
 from pycocotools import mask as coco_mask
 from scenes import CATEGORIES, draw_pool, stored_objects, write_photographs
 from torch import Tensor
@@ -50,13 +54,14 @@ from sapnet.structures import MASK_STRIDE, RLE, ImageRecord
 PROPOSALS, BATCH, WORKERS = 6, 2, 2
 POOL = 256  # objects that are drawn; images choose among them
 MAX_CELLS_APART = 1e-4  # of all set cells: OpenCV rounds positions to 1/65536 of a pixel
+SIZES, SIZE_REPEATS = (1, 2, 4, 8, 16, 32, 64), 9  # objects per image of the plot
 CHECKED = 8  # images that are compared before anything is timed
 AUGMENT = AugmentConfig(short_sides=(800,))
 
 
 @dataclass(frozen=True)
 class UsualSample:
-    """What the usual way makes of an image: (3, H, W) uint8 and (N, K, h, w) uint8."""
+    """What the usual way makes of an image: (3, H, W) uint8, and (N, K, ...) uint8 masks."""
 
     image: Tensor
     masks: Tensor
@@ -69,10 +74,13 @@ class UsualDataset(Dataset[UsualSample]):
         images: their folder.
         records: the images.
         rles: N x K masks of each image.
+        reduce: whether masks are brought to the grid here; else they keep the size of the input.
     """
 
-    def __init__(self, images: Path, records: list[ImageRecord], rles: list[list[RLE]]) -> None:
-        self.images, self.records, self.rles = images, records, rles
+    def __init__(
+        self, images: Path, records: list[ImageRecord], rles: list[list[RLE]], *, reduce: bool
+    ) -> None:
+        self.images, self.records, self.rles, self.reduce = images, records, rles, reduce
 
     def __len__(self) -> int:
         return len(self.records)
@@ -86,21 +94,29 @@ class UsualDataset(Dataset[UsualSample]):
         padded = np.zeros((*view.padded_size, 3), np.uint8)
         padded[:height, :width] = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         image = torch.from_numpy(np.ascontiguousarray(padded.transpose(2, 0, 1)))
-        masks = torch.from_numpy(usual_masks(self.rles[index], view))
-        return UsualSample(image, masks.reshape(-1, PROPOSALS, *view.grid_size))
+        masks = usual_masks(self.rles[index], view)
+        if self.reduce:
+            masks = reduced_masks(masks, view)
+        return UsualSample(image, torch.from_numpy(masks.reshape(-1, PROPOSALS, *masks.shape[1:])))
 
 
 def usual_masks(rles: list[RLE], view: View) -> np.ndarray:
-    """(N * K, h, w) uint8: decoded at full size, resized to the input, padded, a quarter of it."""
+    """(N * K, H, W) uint8: decoded at full size, resized to the input and padded."""
     height, width = view.input_size
-    grids = np.zeros((len(rles), *view.grid_size), np.uint8)
+    masks = np.zeros((len(rles), *view.padded_size), np.uint8)
     decoded = np.ascontiguousarray(np.moveaxis(coco_mask.decode(rles), 2, 0))
-    for mask, grid in zip(decoded, grids, strict=True):
-        resized = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-        padded = np.zeros(view.padded_size, np.uint8)
-        padded[:height, :width] = resized * 255
-        grid[:] = cv2.resize(padded, view.grid_size[::-1], interpolation=cv2.INTER_LINEAR) >= 128
-    return grids
+    for mask, padded in zip(decoded, masks, strict=True):
+        padded[:height, :width] = cv2.resize(
+            mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+        )
+    return masks
+
+
+def reduced_masks(masks: np.ndarray, view: View) -> np.ndarray:
+    """(N * K, h, w) uint8 on the stride-4 grid, as mmdetection's loss resizes masks."""
+    size = view.grid_size[::-1]
+    grids = [cv2.resize(mask * 255, size, interpolation=cv2.INTER_LINEAR) >= 128 for mask in masks]
+    return np.stack(grids).astype(np.uint8)
 
 
 def looked_up_masks(rles: list[RLE], view: View) -> np.ndarray:
@@ -121,8 +137,17 @@ def join(samples: list[UsualSample]) -> tuple[Tensor, Tensor]:
     return torch.stack([s.image for s in samples]), torch.cat([s.masks for s in samples])
 
 
-def make_data(folder: Path, num_images: int, num_objects: int) -> tuple[ClickDataset, UsualDataset]:
-    """Writes images and a store; returns both data sets of them."""
+@dataclass(frozen=True)
+class Ways:
+    """The same images, read in three ways."""
+
+    ours: ClickDataset
+    usual: UsualDataset
+    reduced: UsualDataset
+
+
+def make_data(folder: Path, num_images: int, num_objects: int) -> Ways:
+    """Writes images and a store; returns the data sets of them."""
     records = write_photographs(folder / "images", num_images)
     pool = draw_pool(POOL, PROPOSALS)
     total = num_images * num_objects
@@ -137,20 +162,21 @@ def make_data(folder: Path, num_images: int, num_objects: int) -> tuple[ClickDat
             rles.append([rle for entry in objects for rle in entry.proposals.rles])
     store = ProposalStore(folder / "store")
     ours = ClickDataset(folder / "images", store, DatasetConfig(augment=AUGMENT), train=False)
-    return ours, UsualDataset(folder / "images", records, rles)
+    usual = partial(UsualDataset, folder / "images", records, rles)
+    return Ways(ours, usual(reduce=False), usual(reduce=True))
 
 
-def check_equal(ours: ClickDataset, usual: UsualDataset) -> dict[str, float]:
+def check_equal(ways: Ways) -> dict[str, float]:
     """Compares the samples of both ways.
 
     Raises:
         SystemExit: they differ by more than the rounding of OpenCV.
     """
     set_cells = apart = largest = 0
-    for index in range(min(CHECKED, len(usual))):
-        left, right = ours[index], usual[index]
+    for index in range(min(CHECKED, len(ways.usual))):
+        left, right = ways.ours[index], ways.reduced[index]
         masks = left.bags.masks
-        exact = torch.from_numpy(looked_up_masks(usual.rles[index], left.view))
+        exact = torch.from_numpy(looked_up_masks(ways.usual.rles[index], left.view))
         if not torch.equal(masks.flatten(0, 1), exact):
             raise SystemExit(f"image {index}: masks differ from those decoded at full size")
         set_cells += int(masks.sum())
@@ -162,14 +188,19 @@ def check_equal(ours: ClickDataset, usual: UsualDataset) -> dict[str, float]:
     return {"cells_apart_from_opencv": apart / set_cells, "pixel_levels_apart": largest}
 
 
-def consume(build: Callable[[], DataLoader]) -> None:
-    """One pass with workers of its own: their processor time counts when they end."""
-    for _ in build():
-        pass
+def images_per_second(build: Callable[[], DataLoader]) -> float:
+    """Rate of one pass from its first batch on: the start of the processes is not loading."""
+    batches = iter(build())
+    next(batches)
+    start, count = time.perf_counter(), 0
+    for _ in batches:
+        count += BATCH
+    return count / (time.perf_counter() - start)
 
 
-def time_stages(ours: ClickDataset, usual: UsualDataset, repeats: int) -> dict[str, list[Timing]]:
+def time_stages(ways: Ways, repeats: int) -> dict[str, list[Timing]]:
     """Stages of one image in this process."""
+    ours, usual, reduced = ways.ours, ways.usual, ways.reduced
     record, rles = usual.records[0], usual.rles[0]
     path = usual.images / record.file_name
     pixels, objects = load_image(path), ours.store.objects_of_image(0)
@@ -180,6 +211,7 @@ def time_stages(ours: ClickDataset, usual: UsualDataset, repeats: int) -> dict[s
             "usual: whole image": partial(usual.__getitem__, 0),
             "usual: join 2 images": partial(join, [usual[0], usual[1]]),
             "usual: masks": partial(usual_masks, rles, view),
+            "usual, reduced: whole image": partial(reduced.__getitem__, 0),
             "ours: whole image": partial(ours.__getitem__, 0),
             "ours: masks": partial(view_masks, rles, view),
             "ours: read the file": partial(load_image, path),
@@ -192,43 +224,74 @@ def time_stages(ours: ClickDataset, usual: UsualDataset, repeats: int) -> dict[s
     )
 
 
+def time_sizes() -> dict[str, list[float]]:
+    """CPU milliseconds of a whole image by the number of its objects, in each way."""
+    costs: dict[str, list[float]] = {"usual": [], "usual, reduced": [], "ours": []}
+    for num_objects in SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            ways = make_data(Path(folder), 1, num_objects)
+            sides = zip(costs, (ways.usual, ways.reduced, ways.ours), strict=True)
+            runs = time_side_by_side(
+                {name: partial(way.__getitem__, 0) for name, way in sides}, SIZE_REPEATS
+            )
+        for name, timings in runs.items():
+            costs[name].append(1e3 * median(timings).cpu)
+    return costs
+
+
+def time_loaders(ways: Ways, repeats: int) -> dict[str, list[float]]:
+    """Images per second of whole passes, in turn."""
+    usual = partial(DataLoader, batch_size=BATCH, num_workers=WORKERS, collate_fn=join)
+    loaders = {
+        "usual": partial(usual, ways.usual),
+        "reduced": partial(usual, ways.reduced),
+        "ours": partial(build_loader, ways.ours, BATCH, workers=WORKERS),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in loaders}
+    for _ in range(repeats):
+        for name, build in loaders.items():
+            rates[name].append(images_per_second(build))
+    return rates
+
+
 def main() -> None:
     """Makes the data, compares, times, prints."""
     args = parse_json_argument(
         __doc__,
-        images={"type": int, "default": 96, "help": "images of a pass"},
+        images={"type": int, "default": 128, "help": "images of a pass"},
         objects={"type": int, "default": 8, "help": "per image"},
         repeats={"type": int, "default": 5, "help": "passes of each"},
+        plot={"type": Path, "help": "picture of the cost against the number of objects"},
     )
     torch.set_num_threads(1)  # as in a loader's worker
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
-        ours, usual = make_data(Path(folder), args.images, args.objects)
-        equality = check_equal(ours, usual)
-        stages = time_stages(ours, usual, 4 * args.repeats)
-        loaders = {
-            "ours": partial(build_loader, ours, BATCH, workers=WORKERS),
-            "usual": partial(DataLoader, usual, BATCH, num_workers=WORKERS, collate_fn=join),
-        }
-        passes = time_side_by_side(
-            {name: partial(consume, build) for name, build in loaders.items()}, args.repeats
-        )
-    rate = {name: args.images / median(runs).wall for name, runs in passes.items()}
+        ways = make_data(Path(folder), args.images, args.objects)
+        equality = check_equal(ways)
+        stages = time_stages(ways, 4 * args.repeats)
+        rates = time_loaders(ways, args.repeats)
+    rate = {name: statistics.median(runs) for name, runs in rates.items()}
     spent = {name: 1e3 * median(runs).cpu for name, runs in stages.items()}
     summary = {
         "loader_ratio": rate["ours"] / rate["usual"],
-        "loader_cpu_ratio": median(passes["usual"]).cpu / median(passes["ours"]).cpu,
+        "loader_reduced_ratio": rate["ours"] / rate["reduced"],
         "image_cpu_ratio": spent["usual: whole image"] / spent["ours: whole image"],
         "masks_cpu_ratio": spent["usual: masks"] / spent["ours: masks"],
         "images_per_s": rate["ours"],
         "usual_images_per_s": rate["usual"],
+        "reduced_images_per_s": rate["reduced"],
         **equality,
     }
+    sizes = time_sizes()
+    if args.plot is not None:
+        draw_costs(args.plot, SIZES, sizes, ("objects per image", "CPU ms per image"))
     print(table(("figure", "value"), summary.items()))
     print()
     print(table(("stage of one image", "CPU ms"), spent.items()))
-    own = {"images": args.images, "objects": args.objects, "proposals": PROPOSALS}
-    samples = as_samples(passes) | as_samples(stages)
+    own = {"images": args.images, "objects": args.objects, "proposals": PROPOSALS, "sizes": SIZES}
+    samples = as_samples(stages)
+    samples |= {f"{name}_images_per_s": runs for name, runs in rates.items()}
+    samples |= {f"{name}_cpu_ms_by_objects": costs for name, costs in sizes.items()}
     write_json(args.json, summary, setting(workers=WORKERS, batch=BATCH, **own), samples)
 
 

@@ -1,6 +1,6 @@
 """A store of a million objects: opening, random reading, memory of loader workers, size on disk.
 
-    python benchmarks/store.py --json store.json
+    python benchmarks/store.py --json store.json --plot store.png
 
 Writes 1,000,000 objects of 6 proposals through the writer (drawn once, reused in random order),
 then reads. The comparison is the json that the released code of SAPNet trains from: COCO's, with
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from common import parse_json_argument, setting, table, write_json
+from plots import draw_costs
 from scenes import CATEGORIES, HEIGHT, WIDTH, draw_pool, stored_objects
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -33,6 +34,8 @@ from sapnet.structures import ImageRecord
 PROPOSALS, PER_IMAGE, POOL = 6, 8, 1000
 JSON_SHARE = 10  # the json holds one object of so many
 WORKERS, READS = 2, 4000  # images that each worker reads at random
+SHARES = (100, 10)  # of the store, for the plot
+OPENING, READING = "open the store", "read an object by its id"
 KIB = 1024
 
 
@@ -166,12 +169,29 @@ def time_calls(function: Any, arguments: list[int]) -> list[float]:  # noqa: ANN
     return seconds
 
 
+def measure_sizes(num_objects: int) -> dict[str, list[float]]:
+    """Milliseconds of opening and of reading an object, for a hundredth and a tenth of a store."""
+    costs: dict[str, list[float]] = {OPENING: [], READING: []}
+    for share in SHARES:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "store"
+            write_store(path, num_objects // share)
+            opened = time_calls(lambda _, place=path: ProposalStore(place), [0] * 5)
+            store = ProposalStore(path)
+            ids = np.random.default_rng(1).integers(0, len(store), READS).tolist()
+            store.find(ids[0])  # reads the index
+            costs[OPENING].append(1e3 * float(np.median(opened)))
+            costs[READING].append(1e3 * float(np.median(time_calls(store.find, ids))))
+    return costs
+
+
 def main() -> None:
     """Writes, checks, measures, prints; removes what it wrote."""
     args = parse_json_argument(
         __doc__,
         objects={"type": int, "default": 1_000_000, "help": "of 6 proposals each"},
         repeats={"type": int, "default": 5, "help": "openings"},
+        plot={"type": Path, "help": "picture of the cost against the number of objects"},
     )
     with tempfile.TemporaryDirectory() as folder:
         path, coco = Path(folder) / "store", Path(folder) / "annotations.json"
@@ -208,6 +228,12 @@ def main() -> None:
         "open_ratio": json_seconds * JSON_SHARE / float(np.median(opened)),
         "memory_ratio": json_mb * JSON_SHARE / max(w["resident_mb"] for w in workers),
     }
+    if args.plot is not None:
+        costs = measure_sizes(num_objects)
+        costs[OPENING].append(1e3 * summary["open_s"])
+        costs[READING].append(summary["find_ms"])
+        sizes = [*(num_objects // share for share in SHARES), num_objects]
+        draw_costs(args.plot, sizes, costs, ("objects in the store", "milliseconds"))
     print(table(("figure", "value"), summary.items()))
     own = {"objects": num_objects, "proposals": PROPOSALS, "workers": WORKERS, "reads": READS}
     samples = {"open_s": opened, "find_s": found, "read_image_s": read}
