@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import yaml
-from common import parse_json_argument, setting, table, write_json
+from common import parse_json_argument, setting, table, time_once, write_json
 
 from sapnet.data.clicks import save_clicks
 from sapnet.data.coco import load_instances
@@ -96,9 +96,11 @@ def main() -> None:
             "first_step": partial(first_step, words, Path(folder)),
         }
         rounds = [{name: start() for name, start in starts.items()} for _ in range(args.repeats)]
+        first_step_cpu = time_once(starts["first_step"]).cpu
     samples = {f"{name}_s": [one[name] for one in rounds] for name in starts}
     summary = {name: statistics.median(runs[1:] or runs) for name, runs in samples.items()}
     summary |= {f"{name}_first": runs[0] for name, runs in samples.items()}
+    summary["first_step_cpu"] = first_step_cpu
     rows = [(name, runs[0], summary[name]) for name, runs in samples.items()]
     print(table(("seconds", "first run", "median of the others"), rows))
     own = {"images": IMAGES, "size": SIZE, "batch": BATCH, "workers": WORKERS}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from sapnet.structures import MASK_STRIDE, Bags, Batch, InstanceTargets
 
@@ -46,7 +44,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         )
     sizes = [(sample.view.input_size, sample.view.original_size) for sample in samples]
     return Batch(
-        images=_join([sample.image[None] for sample in samples], (3, height, width), _sent_zeros),
+        images=_join([sample.image[None] for sample in samples], (3, height, width)),
         image_sizes=torch.tensor([input_size for input_size, _ in sizes]),
         original_sizes=torch.tensor([original_size for _, original_size in sizes]),
         image_ids=torch.tensor([sample.image_id for sample in samples]),
@@ -89,33 +87,15 @@ def _join_targets(targets: Sequence[InstanceTargets], grid: tuple[int, int]) -> 
     )
 
 
-def _join(
-    tensors: Sequence[Tensor],
-    shape: tuple[int, ...],
-    zeros: Callable[..., Tensor] | None = None,
-) -> Tensor:
+def _join(tensors: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
     """(sum of lengths, *shape): joined along the first axis, zeros after what is shorter."""
-    if zeros is None and all(tensor.shape[1:] == shape for tensor in tensors):
+    if all(tensor.shape[1:] == shape and tensor.is_contiguous() for tensor in tensors):
         return torch.cat(list(tensors))
     lengths = [len(tensor) for tensor in tensors]
-    make = torch.zeros if zeros is None else zeros
-    joined = make((sum(lengths), *shape), dtype=tensors[0].dtype)
+    joined = torch.zeros(sum(lengths), *shape, dtype=tensors[0].dtype)
     for part, tensor in zip(torch.split(joined, lengths), tensors, strict=True):
         part[(slice(None), *(slice(side) for side in tensor.shape[1:]))] = tensor
     return joined
-
-
-def _sent_zeros(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Zeros; in a loader's worker already in the memory through which they travel.
-
-    What lies elsewhere is copied once more when it is sent; torch's own `default_collate` does so.
-    """
-    size = math.prod(shape) * dtype.itemsize
-    if get_worker_info() is None or size == 0:
-        return torch.zeros(shape, dtype=dtype)
-    # The system hands shared memory out as zeros.
-    storage = torch.UntypedStorage._new_shared(size)  # type: ignore[no-untyped-call]
-    return torch.empty(0, dtype=dtype).set_(storage).view(shape)
 
 
 def _image_index(counts: Sequence[int]) -> Tensor:

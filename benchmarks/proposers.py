@@ -1,0 +1,169 @@
+"""What proposing costs: `regions` on two processes against one, `sam` against its encoder alone.
+
+    OMP_NUM_THREADS=2 python benchmarks/proposers.py --json proposers.json
+
+`regions` proposes for the same generated photographs with one worker and with two, start-up of the
+processes included; both stores must hold the same bytes. `sam` is a SAM of ViT-B size with random
+weights (times do not depend on them) on one photograph of 640 x 480 with 20 clicks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import (
+    Timing,
+    as_samples,
+    median,
+    parse_json_argument,
+    setting,
+    table,
+    time_side_by_side,
+    write_json,
+)
+from scenes import HEIGHT, WIDTH, click_set, draw_photograph, write_photographs
+
+from sapnet.proposals.config import RunConfig, SamConfig
+from sapnet.proposals.propose import propose_dataset
+from sapnet.proposals.regions import RegionProposer
+from sapnet.proposals.sam import SamProposer
+from sapnet.structures import Click, ImageRecord, Proposals
+
+REGION_CLICKS, SAM_CLICKS, PROCESSES = 8, 20, 2
+CHECKED_CLICKS = 3  # of `sam`, that are compared with what transformers gives for each alone
+
+
+def digest(store: Path) -> str:
+    """Of all shards of a store."""
+    whole = hashlib.sha256()
+    for file in sorted((store / "shards").iterdir()):
+        whole.update(file.name.encode() + file.read_bytes())
+    return whole.hexdigest()
+
+
+def time_regions(folder: Path, num_images: int, repeats: int) -> dict[str, list[Timing]]:
+    """Runs of one and of two processes, in turn.
+
+    Raises:
+        SystemExit: their stores differ.
+    """
+    records = write_photographs(folder / "images", num_images)
+    clicks = click_set(records, REGION_CLICKS)
+    digests: set[str] = set()
+
+    def run(workers: int) -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as out:
+            store = Path(out) / "store"
+            run_cfg = RunConfig(workers=workers)
+            propose_dataset(folder / "images", clicks, store, RegionProposer(), run_cfg)
+            digests.add(digest(store))
+
+    runs = {f"regions_{n}": partial(run, n) for n in (1, PROCESSES)}
+    timings = time_side_by_side(runs, repeats, warm_up=0)
+    if len(digests) != 1:
+        raise SystemExit("regions: the stores of one and of two processes differ")
+    return timings
+
+
+def make_sam(folder: Path) -> SamProposer:
+    """A SAM of ViT-B size, from its configuration and a seed, through the proposer's own loader."""
+    from transformers import SamConfig as ModelConfig
+    from transformers import SamImageProcessor, SamModel
+
+    torch.manual_seed(0)
+    SamModel(ModelConfig()).save_pretrained(folder)
+    SamImageProcessor().save_pretrained(folder)
+    return SamProposer(SamConfig(checkpoint=str(folder), device="cpu"))
+
+
+def check_sam(
+    proposer: SamProposer, embeddings: torch.Tensor, click: Click, found: Proposals
+) -> None:
+    """Compares a click's proposals with what transformers gives for that click alone.
+
+    Raises:
+        SystemExit: they differ by more than a few pixels at the outline.
+    """
+    from sapnet.geometry.rle import encode_masks, rle_iou
+
+    model, processor = proposer.segmenter.model, proposer.segmenter.image_processor
+    scale = 1024 / WIDTH  # SAM resizes the longer side to 1024; pixel indices, not edges
+    point = torch.tensor([[[[side * scale - 0.5 for side in click.point]]]])
+    with torch.inference_mode():
+        output = model(
+            image_embeddings=embeddings,
+            input_points=point,
+            input_labels=torch.ones(1, 1, 1, dtype=torch.int64),
+        )
+    resized = [[round(HEIGHT * scale), 1024]]
+    masks = processor.post_process_masks(output.pred_masks, [[HEIGHT, WIDTH]], resized)[0][0]
+    expected = encode_masks(masks.numpy())
+    ious = np.diag(rle_iou(expected, found.rles))
+    scores = output.iou_scores.flatten().clamp(0, 1).numpy()
+    if (ious < 0.99).any() or not np.allclose(scores, found.scores, atol=1e-3):
+        raise SystemExit(f"sam: IoU {ious} with the masks of the click alone")
+
+
+def time_sam(folder: Path, repeats: int) -> dict[str, list[Timing]]:
+    """The encoder alone and the whole proposer, in turn; compares a few clicks afterwards."""
+    proposer = make_sam(folder)
+    image = draw_photograph(np.random.default_rng(0))
+    clicks = click_set([ImageRecord(0, "a.jpg", WIDTH, HEIGHT)], SAM_CLICKS).clicks
+    model, processor = proposer.segmenter.model, proposer.segmenter.image_processor
+    pixels = processor(images=image, return_tensors="pt")["pixel_values"]
+    results: dict[str, Any] = {}
+
+    @torch.inference_mode()
+    def encode() -> None:
+        results["embeddings"] = model.get_image_embeddings(pixels)
+
+    def propose() -> None:
+        results["proposals"] = proposer.propose(image, clicks)
+
+    timings = time_side_by_side(
+        {"sam_encoder": encode, f"sam_{SAM_CLICKS}_clicks": propose}, repeats, warm_up=0
+    )
+    for click, found in list(zip(clicks, results["proposals"], strict=True))[:CHECKED_CLICKS]:
+        check_sam(proposer, results["embeddings"], click, found)
+    return timings
+
+
+def main() -> None:
+    """Times both proposers, prints, writes."""
+    args = parse_json_argument(
+        __doc__,
+        images={"type": int, "default": 48, "help": "of `regions`"},
+        repeats={"type": int, "default": 2, "help": "runs of `regions`"},
+        sam_repeats={"type": int, "default": 1, "help": "runs of `sam`, minutes each on a CPU"},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        timings = time_regions(Path(folder) / "regions", args.images, args.repeats)
+        timings |= time_sam(Path(folder) / "sam", args.sam_repeats)
+    middle = {name: median(runs) for name, runs in timings.items()}
+    one, two = middle["regions_1"], middle[f"regions_{PROCESSES}"]
+    encoder, whole = middle["sam_encoder"], middle[f"sam_{SAM_CLICKS}_clicks"]
+    summary = {
+        "regions_ratio": one.wall / two.wall,
+        "regions_s_per_image": one.wall / args.images,
+        "regions_cpu_s_per_image": one.cpu / args.images,
+        "regions_two_cpu_s_per_image": two.cpu / args.images,
+        "sam_encoder_ratio": encoder.wall / whole.wall,
+        "sam_over_encoder": whole.wall / encoder.wall,
+        "sam_over_encoder_cpu": whole.cpu / encoder.cpu,
+        "sam_encoder_s": encoder.wall,
+        "sam_s": whole.wall,
+        "sam_click_ms": 1e3 * (whole.wall - encoder.wall) / SAM_CLICKS,
+    }
+    print(table(("figure", "value"), summary.items()))
+    own = {"images": args.images, "clicks": REGION_CLICKS, "sam_clicks": SAM_CLICKS}
+    write_json(args.json, summary, setting(processes=PROCESSES, **own), as_samples(timings))
+
+
+if __name__ == "__main__":
+    main()
