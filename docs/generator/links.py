@@ -21,7 +21,7 @@ COPIED_PAGES = {
 RECIPES_PAGE = "recipes.md"
 API_FOLDER = "api"
 
-_LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
+_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 _FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -62,7 +62,7 @@ def recipe_anchor(name: str) -> str:
 
 
 def _site_link(found: re.Match[str], source: str, page: str) -> str:
-    text, target = found.groups()
+    mark, text, target = found.groups()
     path, hash_sign, anchor = target.partition("#")
     if target.startswith(("http://", "https://", "mailto:")) or not path:
         return found.group(0)
@@ -70,7 +70,7 @@ def _site_link(found: re.Match[str], source: str, page: str) -> str:
     there = _target(inside, hash_sign + anchor)
     if there is None:
         return text
-    return f"[{text}]({os.path.relpath(there, posixpath.dirname(page) or '.')})"
+    return f"{mark}[{text}]({os.path.relpath(there, posixpath.dirname(page) or '.')})"
 
 
 def _target(path: str, anchor: str) -> str | None:

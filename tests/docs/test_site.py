@@ -39,6 +39,7 @@ def test_pages_made_from_code_and_from_other_files_are_there(site: Path) -> None
     api = (site / "api" / "selection.html").read_text("utf-8")
     assert 'id="sapnet.selection.branch.SelectionBranch.forward"' in api
     assert 'href="tutorial.html"' in (site / "index.html").read_text("utf-8")
+    assert 'src="figures/annotate-desktop.png"' in (site / "index.html").read_text("utf-8")
     assert "resnet18" in (site / "recipes.html").read_text("utf-8")
 
 
