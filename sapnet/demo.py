@@ -149,9 +149,7 @@ def _run_proposer(
     folder = cfg.out / proposer
     clicks, epochs = sets.clicks, cfg.epochs
     if proposer == "regions":
-        clicks, epochs = folder / "clicks.json", cfg.region_epochs
-        folder.mkdir(parents=True, exist_ok=True)
-        save_clicks(clicks, _first_images(load_clicks(sets.clicks), cfg.region_images))
+        clicks, epochs = _region_clicks(cfg, sets, folder), cfg.region_epochs
     watch = _Stopwatch(seconds)
     store_path, run, labels = folder / "proposals", folder / "run", folder / "labels.json"
     with watch.stage("propose"):
@@ -204,6 +202,12 @@ def _run_proposer(
         watch.seconds,
     )
     return {**figures, "seconds": watch.seconds}, report
+
+
+def _region_clicks(cfg: DemoConfig, sets: _Sets, folder: Path) -> Path:
+    """The clicks of the images that the regions proposer gets."""
+    path = folder / "clicks.json"
+    return save_clicks(path, _first_images(load_clicks(sets.clicks), cfg.region_images))
 
 
 def _train_config(cfg: DemoConfig, epochs: int) -> TrainConfig:

@@ -51,6 +51,15 @@ def _add_arguments(parser: ArgumentParser) -> None:
         default=None,
         help="folder of the images; needed where the source holds no sizes",
     )
+    _add_reading_arguments(parser)
+    add_export_arguments(parser)
+    parser.add_argument(
+        "--report", type=Path, default=None, help="json file to list every finding in"
+    )
+
+
+def _add_reading_arguments(parser: ArgumentParser) -> None:
+    """What some formats leave open."""
     parser.add_argument(
         "--path-map",
         type=str,
@@ -96,10 +105,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-score", type=float, default=0.3, help="least score of a result that is taken"
-    )
-    add_export_arguments(parser)
-    parser.add_argument(
-        "--report", type=Path, default=None, help="json file to list every finding in"
     )
 
 
