@@ -1,6 +1,6 @@
 """What proposing costs: `regions` on two processes against one, `sam` against its encoder alone.
 
-    OMP_NUM_THREADS=2 python benchmarks/proposers.py --json proposers.json
+    OMP_NUM_THREADS=2 python benchmarks/proposers.py --json proposers.json --plot proposers.png
 
 `regions` proposes for the same generated photographs with one worker and with two, start-up of the
 processes included; both stores must hold the same bytes. `sam` is a SAM of ViT-B size with random
@@ -27,6 +27,7 @@ from common import (
     time_side_by_side,
     write_json,
 )
+from plots import draw_costs
 from scenes import HEIGHT, WIDTH, click_set, draw_photograph, write_photographs
 
 from sapnet.proposals.config import RunConfig, SamConfig
@@ -36,6 +37,8 @@ from sapnet.proposals.sam import SamProposer
 from sapnet.structures import Click, ImageRecord, Proposals
 
 REGION_CLICKS, SAM_CLICKS, PROCESSES = 8, 20, 2
+SIZES = (1, 2, 5, 10, 20, 50, 100)  # clicks of the plot
+WEIGHT_RANGE = 0.02  # standard deviation of the random weights, that of the decoder
 CHECKED_CLICKS = 3  # of `sam`, that are compared with what transformers gives for each alone
 
 
@@ -77,7 +80,10 @@ def make_sam(folder: Path) -> SamProposer:
     from transformers import SamImageProcessor, SamModel
 
     torch.manual_seed(0)
-    SamModel(ModelConfig()).save_pretrained(folder)
+    # The configuration's own range for the encoder, 1e-10, gives denormal numbers, with which it is
+    # several times slower than with trained weights; that would flatter what stands beside it.
+    config = ModelConfig(vision_config={"initializer_range": WEIGHT_RANGE})
+    SamModel(config).save_pretrained(folder)
     SamImageProcessor().save_pretrained(folder)
     return SamProposer(SamConfig(checkpoint=str(folder), device="cpu"))
 
@@ -110,9 +116,19 @@ def check_sam(
         raise SystemExit(f"sam: IoU {ious} with the masks of the click alone")
 
 
-def time_sam(folder: Path, repeats: int) -> dict[str, list[Timing]]:
+def time_clicks(proposer: SamProposer) -> list[float]:
+    """Seconds of the masks of ever more clicks on an image that is encoded already."""
+    prepared = proposer.prepare(draw_photograph(np.random.default_rng(0)))
+    seconds = []
+    for count in SIZES:
+        clicks = click_set([ImageRecord(0, "a.jpg", WIDTH, HEIGHT)], count).clicks
+        decode = partial(proposer.propose_prepared, prepared, clicks, range(count))
+        seconds.append(median(time_side_by_side({"decode": decode}, 1)["decode"]).wall)
+    return seconds
+
+
+def time_sam(proposer: SamProposer, repeats: int) -> dict[str, list[Timing]]:
     """The encoder alone and the whole proposer, in turn; compares a few clicks afterwards."""
-    proposer = make_sam(folder)
     image = draw_photograph(np.random.default_rng(0))
     clicks = click_set([ImageRecord(0, "a.jpg", WIDTH, HEIGHT)], SAM_CLICKS).clicks
     model, processor = proposer.segmenter.model, proposer.segmenter.image_processor
@@ -127,7 +143,7 @@ def time_sam(folder: Path, repeats: int) -> dict[str, list[Timing]]:
         results["proposals"] = proposer.propose(image, clicks)
 
     timings = time_side_by_side(
-        {"sam_encoder": encode, f"sam_{SAM_CLICKS}_clicks": propose}, repeats, warm_up=0
+        {"sam_encoder": encode, f"sam_{SAM_CLICKS}_clicks": propose}, repeats
     )
     for click, found in list(zip(clicks, results["proposals"], strict=True))[:CHECKED_CLICKS]:
         check_sam(proposer, results["embeddings"], click, found)
@@ -140,11 +156,14 @@ def main() -> None:
         __doc__,
         images={"type": int, "default": 48, "help": "of `regions`"},
         repeats={"type": int, "default": 2, "help": "runs of `regions`"},
-        sam_repeats={"type": int, "default": 1, "help": "runs of `sam`, minutes each on a CPU"},
+        sam_repeats={"type": int, "default": 3, "help": "runs of `sam`"},
+        plot={"type": Path, "help": "picture of the cost of `sam` against the number of clicks"},
     )
     with tempfile.TemporaryDirectory() as folder:
         timings = time_regions(Path(folder) / "regions", args.images, args.repeats)
-        timings |= time_sam(Path(folder) / "sam", args.sam_repeats)
+        proposer = make_sam(Path(folder) / "sam")
+        timings |= time_sam(proposer, args.sam_repeats)
+    by_clicks = time_clicks(proposer)
     middle = {name: median(runs) for name, runs in timings.items()}
     one, two = middle["regions_1"], middle[f"regions_{PROCESSES}"]
     encoder, whole = middle["sam_encoder"], middle[f"sam_{SAM_CLICKS}_clicks"]
@@ -152,7 +171,6 @@ def main() -> None:
         "regions_ratio": one.wall / two.wall,
         "regions_s_per_image": one.wall / args.images,
         "regions_cpu_s_per_image": one.cpu / args.images,
-        "regions_two_cpu_s_per_image": two.cpu / args.images,
         "sam_encoder_ratio": encoder.wall / whole.wall,
         "sam_over_encoder": whole.wall / encoder.wall,
         "sam_over_encoder_cpu": whole.cpu / encoder.cpu,
@@ -160,9 +178,17 @@ def main() -> None:
         "sam_s": whole.wall,
         "sam_click_ms": 1e3 * (whole.wall - encoder.wall) / SAM_CLICKS,
     }
+    if args.plot is not None:
+        costs = {
+            "encoder": [encoder.wall] * len(SIZES),
+            "masks of the clicks": by_clicks,
+            "both": [encoder.wall + seconds for seconds in by_clicks],
+        }
+        draw_costs(args.plot, SIZES, costs, ("clicks on an image", "seconds"))
     print(table(("figure", "value"), summary.items()))
-    own = {"images": args.images, "clicks": REGION_CLICKS, "sam_clicks": SAM_CLICKS}
-    write_json(args.json, summary, setting(processes=PROCESSES, **own), as_samples(timings))
+    own = {"images": args.images, "clicks": REGION_CLICKS, "sam_clicks": SAM_CLICKS, "sizes": SIZES}
+    samples = as_samples(timings) | {"sam_s_by_clicks": by_clicks}
+    write_json(args.json, summary, setting(processes=PROCESSES, **own), samples)
 
 
 if __name__ == "__main__":
