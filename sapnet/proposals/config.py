@@ -25,18 +25,19 @@ class SamConfig:
         precision: of the image encoder; "auto" is bfloat16 (float16 on GPUs without it) on CUDA and
             float32 elsewhere. The decoder always runs in float32: in half precision the encoding
             of a click's position would be off by pixels.
-        points_per_chunk: objects that go through the decoder together; bounds its memory.
+        points_per_chunk: objects that go through the decoder together; bounds its memory. Unset:
+            16, and 2 on a CPU, where what more of them need does not fit its caches.
         box_prompts: where a click carries a box, propose for point and box together as well.
     """
 
     checkpoint: str = "facebook/sam-vit-base"
     device: str = "auto"
     precision: Precision = "auto"
-    points_per_chunk: int = 16
+    points_per_chunk: int | None = None
     box_prompts: bool = True
 
     def __post_init__(self) -> None:
-        if self.points_per_chunk < 1:
+        if self.points_per_chunk is not None and self.points_per_chunk < 1:
             raise ValueError(
                 f"points_per_chunk: expected at least 1, found {self.points_per_chunk}"
             )
@@ -94,7 +95,8 @@ class ProposeConfig:
         checkpoint: of `sam`, see `SamConfig`; so are the next four.
         device: where `sam` runs; the other proposers run on the CPU.
         precision: of the image encoder of `sam`.
-        points_per_chunk: objects that go through the decoder of `sam` together.
+        points_per_chunk: objects that go through the decoder of `sam` together; unset: 16, and 2 on
+            a CPU.
         box_prompts: where a click carries a box, `sam` proposes for point and box as well.
         workers: processes; unset is the number of cores for `regions` and `simulated`, and 1 for
             `sam` and `file`. With Ray: actors; unset is as many as the cluster has room for.
@@ -119,7 +121,7 @@ class ProposeConfig:
     checkpoint: str = SamConfig.checkpoint
     device: str = SamConfig.device
     precision: Precision = SamConfig.precision
-    points_per_chunk: int = SamConfig.points_per_chunk
+    points_per_chunk: int | None = SamConfig.points_per_chunk
     box_prompts: bool = SamConfig.box_prompts
     workers: int | None = None
     shard_images: int = RunConfig.shard_images

@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 _PIXEL_CENTER = 0.5
 """transformers adds this to every prompt coordinate (it takes pixel indices); ours have it."""
 
+POINTS_PER_CHUNK, CPU_POINTS_PER_CHUNK = 16, 2
+"""Objects that go through the decoder together, unless the settings say it."""
+
 _POSITIVE, _NEGATIVE = 1, 0
 """Labels of points in the SAM prompt encoders."""
 
@@ -87,6 +90,8 @@ class SamProposer:
         self.cfg = cfg
         self._device = choose_device(cfg.device)
         self._folder = find_checkpoint(cfg.checkpoint)
+        by_device = CPU_POINTS_PER_CHUNK if self._device.type == "cpu" else POINTS_PER_CHUNK
+        self._points_per_chunk = cfg.points_per_chunk or by_device
 
     def __reduce__(self) -> tuple[type[SamProposer], tuple[SamConfig]]:
         return (SamProposer, (self.cfg,))
@@ -129,7 +134,7 @@ class SamProposer:
         rles: list[list[RLE]] = [[] for _ in chosen]
         scores: list[list[float]] = [[] for _ in chosen]
         prompts: list[list[str]] = [[] for _ in chosen]
-        for chunk in chunk_prompts(make_prompts(chosen, self.cfg), self.cfg.points_per_chunk):
+        for chunk in chunk_prompts(make_prompts(chosen, self.cfg), self._points_per_chunk):
             for prompt, masks, predicted_iou in self._decode(prepared, chunk):
                 rles[prompt.click_index].extend(encode_masks(masks))
                 scores[prompt.click_index].extend(predicted_iou)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +13,14 @@ import torch
 
 from sapnet.geometry.rle import decode_masks
 from sapnet.proposals.config import SamConfig
-from sapnet.proposals.sam import SamProposer, chunk_prompts, make_prompts, prompt_tensors
+from sapnet.proposals.sam import (
+    CPU_POINTS_PER_CHUNK,
+    Prompt,
+    SamProposer,
+    chunk_prompts,
+    make_prompts,
+    prompt_tensors,
+)
 from sapnet.structures import Click
 
 SIZE = (40, 60)
@@ -237,3 +244,23 @@ def test_gpu_equals_cpu(checkpoint: Path, image: np.ndarray) -> None:
 def test_chunk_size_is_checked() -> None:
     with pytest.raises(ValueError, match="points_per_chunk: expected at least 1, found 0"):
         SamConfig(points_per_chunk=0)
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, CPU_POINTS_PER_CHUNK), (5, 5)])
+def test_chunks_on_a_cpu_are_small_unless_asked_otherwise(
+    sam_checkpoint: Path,
+    image: np.ndarray,
+    asked: int | None,
+    used: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+
+    def chunks(prompts: Sequence[Prompt], size: int) -> Iterator[list[Prompt]]:
+        sizes.append(size)
+        return chunk_prompts(prompts, size)
+
+    monkeypatch.setattr("sapnet.proposals.sam.chunk_prompts", chunks)
+    proposer = SamProposer(SamConfig(str(sam_checkpoint), "cpu", points_per_chunk=asked))
+    assert len(proposer.propose(image, [click(i) for i in range(3)])) == 3
+    assert sizes == [used]
