@@ -99,6 +99,7 @@ def make_inputs(num_objects: int, images: int = IMAGES, classes: int = CLASSES) 
         valid=torch.ones(shape, dtype=torch.bool),
         mask_crops=torch.ones(*shape, CROP_SIZE, CROP_SIZE),
         holds_rival=torch.zeros(shape, dtype=torch.bool),
+        box_iou=torch.ones(shape),
         own_scores=torch.ones(shape),
         masks=torch.zeros(*shape, 1, 1, dtype=torch.uint8),
         labels=(classes ** uniform(num_objects) - 1).long(),
