@@ -4,7 +4,7 @@
 
 `regions` proposes for the same generated photographs with one worker and with two, start-up of the
 processes included; both stores must hold the same bytes. `sam` is a SAM of ViT-B size with random
-weights (times do not depend on them) on one photograph of 640 x 480 with 20 clicks.
+weights of the usual size on one photograph of 640 x 480 with 20 clicks.
 """
 
 from __future__ import annotations
@@ -170,7 +170,6 @@ def main() -> None:
     summary = {
         "regions_ratio": one.wall / two.wall,
         "regions_s_per_image": one.wall / args.images,
-        "regions_cpu_s_per_image": one.cpu / args.images,
         "sam_encoder_ratio": encoder.wall / whole.wall,
         "sam_over_encoder": whole.wall / encoder.wall,
         "sam_over_encoder_cpu": whole.cpu / encoder.cpu,
