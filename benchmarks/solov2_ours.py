@@ -47,7 +47,7 @@ def build(state: Outputs) -> SAPNet:
         {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
     )
     model.fpn.load_state_dict(convert_mmdet_neck(state))
-    model.segmentation.load_state_dict(convert_mmdet_head(state))
+    model.segmenter.load_state_dict(convert_mmdet_head(state))
     return model
 
 
@@ -79,7 +79,7 @@ class Jobs:
             with watch.stage("features"):
                 features = self.model.features(self.inputs["image"][None])
             with watch.stage("head"):
-                outputs = self.model.segmentation(features)
+                outputs = self.model.segmenter(features)
             with watch.stage("postprocess"):
                 found = self._instances(outputs)
         return {"masks": found.masks, "labels": found.labels, "scores": found.scores}
@@ -91,9 +91,9 @@ class Jobs:
         with watch.stage("total"):
             with watch.stage("forward"):
                 features = self.model.features(self.inputs["train_images"])
-                outputs = self.model.segmentation(features)
+                outputs = self.model.segmenter(features)
             with watch.stage("loss"):
-                losses = self.model.segmentation.loss(outputs, self.targets)
+                losses = self.model.segmenter.loss(outputs, self.targets)
             with watch.stage("backward"):
                 torch.stack(list(losses.values())).sum().backward()
         return {**losses, **gradients(self.model, GRADIENTS)}
@@ -101,7 +101,7 @@ class Jobs:
     def postprocess(self, watch: Stopwatch, bias: torch.Tensor) -> Outputs:
         """Post-processing alone, as if the class logits had another bias."""
         outputs = self._head_outputs
-        shift = bias - self.model.segmentation.head.class_output.bias[0].detach()
+        shift = bias - self.model.segmenter.head.class_output.bias[0].detach()
         logits = tuple(level + shift for level in outputs.grid_class_logits)
         with watch.stage("total"):
             found = self._instances(replace(outputs, grid_class_logits=logits))
@@ -118,14 +118,14 @@ class Jobs:
 
     def _instances(self, outputs: SOLOv2Outputs) -> Predictions:
         sizes = self.inputs["image_size"][None], self.inputs["original_size"][None]
-        (found,) = self.model.segmentation.predict(outputs, *sizes)
+        (found,) = self.model.segmenter.predict(outputs, *sizes)
         return found
 
     @cached_property
     def _head_outputs(self) -> SOLOv2Outputs:
         self.model.eval()
         with torch.no_grad():
-            outputs: SOLOv2Outputs = self.model.segmentation(
+            outputs: SOLOv2Outputs = self.model.segmenter(
                 self.model.features(self.inputs["image"][None])
             )
         return outputs

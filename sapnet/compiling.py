@@ -32,7 +32,8 @@ def compile_network(model: SAPNet, device: torch.device, backend: str = "inducto
     """
     _check_compiler(device)
     segmentation = model.segmentation
-    for part in (model.backbone, model.fpn, segmentation.head, segmentation.mask_branch):
+    heads = () if segmentation is None else (segmentation.head, segmentation.mask_branch)
+    for part in (model.backbone, model.fpn, *heads):
         part.compile(backend=backend)
 
 

@@ -36,6 +36,8 @@ class ModelConfig:
         augment: sizes of the input, and how training varies it; prediction uses the largest size
             and leaves nothing to chance.
         selection: how a proposal is chosen for each click.
+        segmenter: whether SOLOv2 is there and trained along with the selection. Without it a run
+            only gives labels, several times sooner: the first of two stages.
         segmentation: SOLOv2.
     """
 
@@ -46,6 +48,7 @@ class ModelConfig:
     fpn_channels: int = 256
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
+    segmenter: bool = True
     segmentation: SOLOv2Config = field(default_factory=SOLOv2Config)
 
     def __post_init__(self) -> None:

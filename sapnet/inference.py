@@ -269,7 +269,11 @@ def label(
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
-                chosen, instances = model.select_and_segment(moved)
+                chosen, instances = (
+                    (model.select(moved), None)
+                    if model.segmentation is None
+                    else model.select_and_segment(moved)
+                )
                 labels = chosen_labels(moved.bags, chosen, store)
                 doubts = uncertainty(
                     labels, moved.bags, chosen, instances, model.settings.selection

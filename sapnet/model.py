@@ -106,14 +106,31 @@ class SAPNet(
         self.selection = SelectionBranch(
             len(self.categories), settings.fpn_channels, settings.selection
         )
-        self.segmentation = SOLOv2(
-            len(self.categories), settings.fpn_channels, settings.segmentation
+        self.segmentation = (
+            SOLOv2(len(self.categories), settings.fpn_channels, settings.segmentation)
+            if settings.segmenter
+            else None
         )
 
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         return self.backbone.mean.device
+
+    @property
+    def segmenter(self) -> SOLOv2:
+        """SOLOv2.
+
+        Raises:
+            ValueError: the settings leave it out.
+        """
+        if self.segmentation is None:
+            raise ValueError(
+                "this network was trained with model.segmenter false: it chooses masks for clicks "
+                "(`sapnet label`) and cannot segment. Train a segmenter on those labels with "
+                "`sapnet train --supervision masks --masks labels.json`"
+            )
+        return self.segmentation
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Feature pyramid of a batch.
@@ -130,26 +147,30 @@ class SAPNet(
     def forward(self, batch: Batch, generator: torch.Generator | None = None) -> TrainingOutput:
         """Losses of one batch, from clicks (`batch.bags`) or from masks (`batch.targets`).
 
+        Without a segmenter only those of the selection.
+
         Args:
             batch: images with bags or targets.
             generator: of the random negatives; on the batch's device.
 
         Raises:
-            ValueError: the batch has neither bags nor targets.
+            ValueError: the batch has neither bags nor targets, or targets and no segmenter.
         """
         features = self.features(batch.images)
         selection, losses = None, {}
         if batch.bags is not None:
             selection = self.selection(features, batch.bags, batch.image_sizes, generator)
             losses.update(selection.losses)
+            if self.segmentation is None:
+                return TrainingOutput(losses, selection)
             targets = instance_targets(batch.bags, selection, self.settings.selection)
         elif batch.targets is not None:
             targets = batch.targets
         else:
             raise ValueError("expected a batch with bags or targets, found neither")
-        outputs = self.segmentation(features)
+        outputs = self.segmenter(features)
         mps_weight = self.settings.selection.multi_mask.weight
-        losses.update(self.segmentation.loss(outputs, targets, mps_weight))
+        losses.update(self.segmenter.loss(outputs, targets, mps_weight))
         return TrainingOutput(losses, selection)
 
     @torch.no_grad()
@@ -177,15 +198,15 @@ class SAPNet(
             batch: images with bags.
 
         Raises:
-            ValueError: the batch has no bags.
+            ValueError: the batch has no bags, or the network no segmenter.
         """
         if batch.bags is None:
             raise ValueError("expected a batch with bags, found none")
         features = self.features(batch.images)
-        outputs = self.segmentation(features)
+        outputs = self.segmenter(features)
         return (
             self.selection(features, batch.bags, batch.image_sizes),
-            self.segmentation.predict(outputs, batch.image_sizes, batch.original_sizes),
+            self.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes),
         )
 
     @torch.no_grad()
@@ -201,9 +222,12 @@ class SAPNet(
 
         Returns:
             One `Predictions` an image, original frame, best first.
+
+        Raises:
+            ValueError: the network has no segmenter.
         """
-        outputs = self.segmentation(self.features(images))
-        return self.segmentation.predict(outputs, image_sizes, original_sizes)
+        outputs = self.segmenter(self.features(images))
+        return self.segmenter.predict(outputs, image_sizes, original_sizes)
 
     def predict(
         self, image: str | Path | np.ndarray, *, score_threshold: float = 0.0

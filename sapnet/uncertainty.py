@@ -78,7 +78,7 @@ def uncertainty(
     labels: Sequence[ChosenLabel],
     bags: Bags,
     selection: Selection,
-    instances: Sequence[Predictions],
+    instances: Sequence[Predictions] | None,
     cfg: SelectionConfig,
 ) -> np.ndarray:
     """How likely each label is wrong.
@@ -87,15 +87,16 @@ def uncertainty(
         labels: N labels of a batch.
         bags: their bags.
         selection: what was chosen from them.
-        instances: what the segmenter finds in each image of the batch.
+        instances: what the segmenter finds in each image of the batch; None without a segmenter,
+            selection then is the only judge.
         cfg: which proposals took part in selection.
 
     Returns:
         (N,) float64 in [0, 1]. 0 where the mask was given, 1 where nothing was proposed.
     """
-    agreement = (
-        selection_agreement(bags, selection, cfg) + segmenter_agreement(labels, instances)
-    ) / 2
+    agreement = selection_agreement(bags, selection, cfg)
+    if instances is not None:
+        agreement = (agreement + segmenter_agreement(labels, instances)) / 2
     doubts: np.ndarray = np.clip(1 - agreement, 0, 1)
     for n, label in enumerate(labels):
         if label.stored.has_given_mask:

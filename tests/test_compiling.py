@@ -37,10 +37,10 @@ def test_answers_and_names_stay(model: SAPNet, backend: str) -> None:
     images = torch.randint(0, 256, (1, 3, 64, 96), dtype=torch.uint8)
     names = list(model.state_dict())
     with torch.no_grad():
-        expected = model.segmentation(model.features(images))
+        expected = model.segmenter(model.features(images))
         torch._dynamo.utils.counters.clear()
         compile_network(model, CPU, backend)
-        found = model.segmentation(model.features(images))
+        found = model.segmenter(model.features(images))
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 4
     assert not torch._dynamo.utils.counters["graph_break"]
     assert list(model.state_dict()) == names

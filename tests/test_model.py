@@ -108,6 +108,23 @@ def test_losses_from_masks(model: SAPNet) -> None:
     assert all(p.grad is None for p in model.selection.parameters())
 
 
+def test_without_a_segmenter_only_selection_learns(tiny_model: ModelConfig) -> None:
+    torch.manual_seed(0)
+    alone = SAPNet(replace(tiny_model, segmenter=False), CATEGORIES)
+    batch = _batch(2, _bags([2, 1]))
+    losses = _step(alone, batch)
+    assert losses.keys() == {
+        "loss_selection",
+        "loss_refinement_positive",
+        "loss_refinement_negative",
+    }
+    assert alone.eval().select(batch).index.shape == (3,)
+    with pytest.raises(ValueError, match=r"model\.segmenter false"):
+        alone.segment(batch.images, batch.image_sizes, batch.original_sizes)
+    with pytest.raises(ValueError, match=r"model\.segmenter false"):
+        alone(_batch(1, targets=_targets([1])))
+
+
 def test_total_is_the_sum_of_the_losses(model: SAPNet) -> None:
     output = model.train()(_batch(1, _bags([2])), torch.Generator().manual_seed(0))
     assert output.total.item() == pytest.approx(sum(v.item() for v in output.losses.values()))

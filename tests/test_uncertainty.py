@@ -125,6 +125,9 @@ def test_uncertainty_is_what_the_mean_agreement_lacks() -> None:
     # The wide one: 3/4 expected, 1/2 of the segmenter. The right one: 1 in its bag of one, and 0.
     np.testing.assert_allclose(found, [1 - (0.75 + 0.5) / 2, 0.5], rtol=1e-5)
 
+    alone = uncertainty(labels, bags, selection, None, SelectionConfig())
+    np.testing.assert_allclose(alone, [0.25, 0], rtol=1e-5, atol=1e-6)
+
 
 def test_given_masks_are_certain_and_missing_ones_are_not() -> None:
     mask = encode_masks(LEFT[None])[0]

@@ -91,7 +91,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
             val_images=args.val.images,
             val_truth=args.val.truth,
         )
-        inputs.check_supervision(cfg)
+        inputs.check_supervision(cfg, settings)
     except ValueError as error:
         raise WrongUseError(error) from error
     summary = train(inputs, settings, cfg)

@@ -86,8 +86,18 @@ class TrainInputs:
         if (self.val_images is None) != (self.val_truth is None):
             raise ValueError("--val.images and --val.truth are given together or not at all")
 
-    def check_supervision(self, cfg: TrainConfig) -> None:
-        """Raise a ValueError unless the file that the kind of supervision needs is given."""
+    def check_supervision(self, cfg: TrainConfig, settings: ModelConfig) -> None:
+        """Raise a ValueError unless the files fit what is trained, and on what."""
+        if not settings.segmenter and cfg.supervision != "clicks":
+            raise ValueError(
+                f"--model.segmenter false trains selection alone, which --supervision "
+                f"{cfg.supervision} does not have: nothing would be trained. Leave one of them out"
+            )
+        if not settings.segmenter and self.val_images is not None:
+            raise ValueError(
+                "--val.images scores the segmenter, which --model.segmenter false leaves out. "
+                "Leave one of them out; --truth logs how good the chosen masks are"
+            )
         if cfg.supervision == "masks" and self.masks is None:
             raise ValueError("--supervision masks needs --masks instances.json (or labels.json)")
         if cfg.supervision == "masks" and self.corrections is not None:
@@ -135,7 +145,7 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
     """
     launch = detect_launch(os.environ)
     cfg = match_launch(cfg, launch)
-    inputs.check_supervision(cfg)
+    inputs.check_supervision(cfg, settings)
     training_set = open_training_set(
         inputs.images, inputs.proposals, inputs.masks, cfg, inputs.corrections
     )

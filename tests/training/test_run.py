@@ -18,7 +18,8 @@ from sapnet.data.corrections import Correction, Corrections, save_corrections
 from sapnet.data.dataset import ClickDataset, Sample
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.geometry.rle import encode_masks
-from sapnet.inference import load_model
+from sapnet.inference import label, load_model
+from sapnet.proposals.store import ProposalStore
 from sapnet.selection.branch import SelectionBranch
 from sapnet.structures import Bags, Selection
 from sapnet.training.callbacks import CHECKPOINT
@@ -355,3 +356,40 @@ def test_a_loss_that_is_not_finite_names_the_images(
     monkeypatch.setattr(TrainingOutput, "total", property(lambda _: torch.tensor(float("nan"))))
     with pytest.raises(FloatingPointError, match=r"not finite at step 0 \(images \[.*loss_mask"):
         run(tmp_path / "run", epochs=1)
+
+
+def test_selection_alone_learns_and_labels(run: Run, tiny_set: TinySet, tmp_path: Path) -> None:
+    summary = run(tmp_path / "run", segmenter=False, truth=tiny_set.truth)
+    assert 0 < summary.figures["label_miou"] < 1
+    assert not {"loss_mask", "loss_class"} & summary.figures.keys()
+    names = _weights(tmp_path / "run")
+    assert any(name.startswith("selection.") for name in names)
+    assert not any(name.startswith("segmentation.") for name in names)
+    store = ProposalStore(tiny_set.store)
+    written = label(
+        load_model(tmp_path / "run", "cpu"), tiny_set.images, store, tmp_path / "l.json", workers=0
+    )
+    assert written.num_objects == int(store.num_objects_of_image.sum())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"supervision": "top1"}, "selection alone, which --supervision top1 does not have"),
+        ({"val": True}, "--val.images scores the segmenter"),
+    ],
+)
+def test_selection_alone_refuses_what_needs_a_segmenter(
+    changes: dict[str, object],
+    message: str,
+    tiny_set: TinySet,
+    tiny_model: ModelConfig,
+    tiny_training: TrainConfig,
+    tmp_path: Path,
+) -> None:
+    inputs = TrainInputs(tiny_set.images, tmp_path / "run", proposals=tiny_set.store)
+    if changes.pop("val", False):
+        inputs = replace(inputs, val_images=tiny_set.images, val_truth=tiny_set.truth)
+    with pytest.raises(ValueError, match=message):
+        train(inputs, replace(tiny_model, segmenter=False), replace(tiny_training, **changes))
+    assert not (tmp_path / "run").exists()
