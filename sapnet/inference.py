@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,19 +20,17 @@ from sapnet.data.images import list_images, load_image
 from sapnet.detections import to_detections
 from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
+from sapnet.label_records import label_records, top1_record, with_boxes
 from sapnet.model import SAPNet, evaluating
-from sapnet.uncertainty import ChosenLabel, chosen_labels, uncertainty
+from sapnet.uncertainty import chosen_labels, uncertainty
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import Batch, Category, Predictions, Selection
+    from sapnet.structures import Batch, Category, Predictions
 
 logger = logging.getLogger(__name__)
-
-UNCERTAINTY_DIGITS = 4
-"""Of the uncertainty in label files; finer differences order nothing."""
 
 
 def load_model(run: Path | str, device: str = "auto") -> SAPNet:
@@ -278,16 +276,41 @@ def label(
                 doubts = uncertainty(
                     labels, moved.bags, chosen, instances, model.settings.selection
                 )
-                records = _label_records(labels, chosen, doubts, with_candidates)
-                annotations += _with_boxes(records, moved, chosen) if with_candidates else records
+                records = label_records(labels, chosen, doubts, with_candidates)
+                annotations += with_boxes(records, moved, chosen) if with_candidates else records
             bar.update(len(batch.image_ids))
+    return _write_labels(out, store, annotations)
+
+
+def label_top1(
+    store: ProposalStore, out: Path | str, *, with_candidates: bool = False
+) -> LabelSummary:
+    """The proposer's own favourite for each click, in the form of `label`; no network is needed.
+
+    This is what training has to beat. The `uncertainty` is one minus the proposer's score.
+
+    Args:
+        store: the proposals.
+        out: the json file.
+        with_candidates: also write all candidates of each object with their scores.
+    """
+    objects = (stored for i in range(store.num_images) for stored in store.objects_of_image(i))
+    annotations = [
+        top1_record(stored, with_candidates) for stored in objects if len(stored.proposals)
+    ]
+    return _write_labels(out, store, annotations)
+
+
+def _write_labels(
+    out: Path | str, store: ProposalStore, annotations: list[dict[str, Any]]
+) -> LabelSummary:
     content = {
         **frame_records(store.images, store.categories),
         "annotations": annotations,
     }
-    out = write_json_atomic(Path(out), content)
+    path = write_json_atomic(Path(out), content)
     num_clicked = int(store.num_objects_of_image.sum())
-    return LabelSummary(out, store.num_images, len(annotations), num_clicked - len(annotations))
+    return LabelSummary(path, store.num_images, len(annotations), num_clicked - len(annotations))
 
 
 def label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], Batch]:
@@ -313,55 +336,3 @@ def label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], 
         return replace(batch, bags=replace(batch.bags, labels=labels[batch.bags.labels]))
 
     return translate
-
-
-def _label_records(
-    labels: Sequence[ChosenLabel],
-    selection: Selection,
-    doubts: np.ndarray,
-    with_candidates: bool,
-) -> Iterator[dict[str, Any]]:
-    rows = selection.scores.float().cpu().numpy()
-    for label_, row, doubt in zip(labels, rows, doubts.tolist(), strict=True):
-        scores = row[: len(label_.stored.proposals)]
-        yield _label_record(label_, scores, doubt, with_candidates)
-
-
-def _with_boxes(
-    records: Iterable[dict[str, Any]], batch: Batch, selection: Selection
-) -> Iterator[dict[str, Any]]:
-    """The records with the box that selection ended with, original frame."""
-    if batch.bags is None:
-        return
-    factors = (batch.original_sizes / batch.image_sizes).flip(1)[batch.bags.image_index]
-    boxes = (selection.boxes.float() * factors.repeat(1, 2)).tolist()
-    for record, (x1, y1, x2, y2) in zip(records, boxes, strict=True):
-        yield {**record, "refined_box": [x1, y1, x2 - x1, y2 - y1]}
-
-
-def _label_record(
-    chosen: ChosenLabel, scores: np.ndarray, doubt: float, with_candidates: bool
-) -> dict[str, Any]:
-    stored, index = chosen.stored, chosen.index
-    proposals = stored.proposals
-    x1, y1, x2, y2 = proposals.boxes[index].tolist()
-    record: dict[str, Any] = {
-        "id": stored.click.annotation_id,
-        "image_id": stored.click.image_id,
-        "category_id": stored.click.category_id,
-        "segmentation": rle_to_json(proposals.rles[index]),
-        "bbox": [x1, y1, x2 - x1, y2 - y1],
-        "area": int(rle_areas([proposals.rles[index]])[0]),
-        "iscrowd": 0,
-        "score": float(scores[index]),
-        "uncertainty": round(doubt, UNCERTAINTY_DIGITS),
-        "point": list(stored.click.point),
-    }
-    if with_candidates:
-        record["candidates"] = {
-            "segmentations": [rle_to_json(rle) for rle in proposals.rles],
-            "scores": scores.tolist(),
-            "own_scores": proposals.scores.tolist(),
-            "chosen": index,
-        }
-    return record

@@ -10,14 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
+from sapnet.cli import main
 from sapnet.config import ModelConfig
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.corrections import Correction, Corrections
+from sapnet.evaluation.choices import evaluate_choices
 from sapnet.evaluation.label_file import load_labels
 from sapnet.evaluation.predictions import evaluate_predictions
 from sapnet.geometry.rle import decode_masks, rle_to_json, to_rle
-from sapnet.inference import label, load_model, predict
+from sapnet.inference import label, label_top1, load_model, predict
 from sapnet.model import SAPNet
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
@@ -373,3 +375,25 @@ def test_corrections_are_the_labels(model: SAPNet, tiny_set: TinySet, tmp_path: 
     assert by_id.keys() == {c.annotation_id for c in clicks.clicks} - {second.annotation_id}
     assert by_id[first.annotation_id]["segmentation"] == rle_to_json(truth[first.annotation_id])
     assert by_id[first.annotation_id]["uncertainty"] == 0
+
+
+def test_top1_labels_are_the_favourites_of_the_proposer(tiny_set: TinySet, tmp_path: Path) -> None:
+    store = ProposalStore(tiny_set.store)
+    summary = label_top1(store, tmp_path / "top1.json", with_candidates=True)
+    assert summary.num_objects == int(store.num_objects_of_image.sum())
+    labels = load_labels(summary.labels)
+    for annotation in json.loads(summary.labels.read_text())["annotations"]:
+        scores = annotation["candidates"]["own_scores"]
+        assert annotation["candidates"]["chosen"] == int(np.argmax(scores))
+        assert annotation["uncertainty"] == pytest.approx(1 - max(scores), abs=1e-4)
+    figures = evaluate_choices(labels, store, tiny_set.truth)
+    assert figures["label_miou"] == pytest.approx(figures["top1_miou"])
+
+
+def test_labels_need_a_run_or_top1(tiny_set: TinySet, tmp_path: Path) -> None:
+    out = tmp_path / "top1.json"
+    words = ["label", "--images", str(tiny_set.images), "--proposals", str(tiny_set.store)]
+    assert main([*words, "--out", str(out)]) == 2
+    assert main([*words, "--out", str(out), "--top1", "--run", "x"]) == 2
+    assert main([*words, "--out", str(out), "--top1"]) == 0
+    assert load_labels(out).labels

@@ -60,7 +60,8 @@ def instantiated(parser: ArgumentParser, values: Namespace) -> Any:  # noqa: ANN
         raise WrongUseError(error) from error
 
 
-def add_model_arguments(parser: ArgumentParser) -> None:
+def add_model_arguments(parser: ArgumentParser, *, required: bool = True) -> None:
     """The options of every command that uses a trained network."""
-    parser.add_argument("--run", type=str, required=True, help="run folder, or a hub name")
+    run_type = str if required else str | None
+    parser.add_argument("--run", type=run_type, required=required, help="run folder, or a hub name")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda or mps")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.commands.command import SKIPPED, SUCCESS, Command, add_model_arguments
+from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError, add_model_arguments
 from sapnet.commands.exporting import add_format_argument, export_formats
 
 if TYPE_CHECKING:
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    add_model_arguments(parser)
+    add_model_arguments(parser, required=False)
+    parser.add_argument(
+        "--top1",
+        action="store_true",
+        help="instead of a run's choice the proposer's own favourite: what training has to beat",
+    )
     parser.add_argument("--images", type=Path, required=True, help="folder of the clicked images")
     parser.add_argument("--proposals", type=Path, required=True, help="their proposal store")
     parser.add_argument(
@@ -33,19 +38,25 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from sapnet.data.corrections import load_corrections
-    from sapnet.inference import label, load_model
+    from sapnet.inference import label, label_top1, load_model
     from sapnet.proposals.store import ProposalStore
 
+    if (args.run is None) != args.top1:
+        raise WrongUseError("expected either --run RUN or --top1")
     corrections = None if args.corrections is None else load_corrections(args.corrections)
-    summary = label(
-        load_model(args.run, args.device),
-        args.images,
-        ProposalStore(args.proposals, corrections),
-        args.out,
-        with_candidates=args.candidates,
-        batch_size=args.batch_size,
-        workers=args.workers,
-    )
+    store = ProposalStore(args.proposals, corrections)
+    if args.top1:
+        summary = label_top1(store, args.out, with_candidates=args.candidates)
+    else:
+        summary = label(
+            load_model(args.run, args.device),
+            args.images,
+            store,
+            args.out,
+            with_candidates=args.candidates,
+            batch_size=args.batch_size,
+            workers=args.workers,
+        )
     print(f"{summary.num_objects} masks on {summary.num_images} images: {summary.labels}")
     if summary.num_without:
         print(f"{summary.num_without} objects have no proposal and got no mask")
@@ -63,5 +74,8 @@ COMMAND = Command(
     "write a mask for each click with a trained run",
     _add_arguments,
     _run,
-    ("sapnet label --run run --images photos --proposals store --out labels.json",),
+    (
+        "sapnet label --run run --images photos --proposals store --out labels.json",
+        "sapnet label --top1 --images photos --proposals store --out baseline.json",
+    ),
 )
