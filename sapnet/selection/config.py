@@ -6,7 +6,7 @@ Sources: [P] stated in the paper, [C] read in the authors' released code where t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 ROI_SIZE = 7
@@ -257,9 +257,14 @@ class SelectionConfig:
         _require_fraction("min_box_iou", self.min_box_iou)
 
 
-def paper_selection() -> SelectionConfig:
-    """The paper as printed: no mask crops, rival clicks only through guidance, box IoU alone."""
-    return SelectionConfig(
+def paper_selection(base: SelectionConfig | None = None) -> SelectionConfig:
+    """The paper as printed: no mask crops, rival clicks only through guidance, box IoU alone.
+
+    Args:
+        base: settings whose sizes and constants are kept; the defaults without it.
+    """
+    return replace(
+        base or SelectionConfig(),
         mask_crops=False,
         exclude_rivals=False,
         consensus=ConsensusConfig(enabled=False),

@@ -1,0 +1,88 @@
+"""The systems of the ablation ladder: the paper's Tables 1, 3 and 4, and then ours.
+
+Each differs from the one before by what its title names. Constants are those the paper prints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sapnet.selection.config import SelectionConfig, paper_selection
+
+PAPER_SUPERVISED_AP = 34.8
+"""Mask AP of SOLOv2 with ground truth (Table 1: COCO val, ResNet-50, 1x), percent."""
+
+
+@dataclass(frozen=True)
+class System:
+    """One rung.
+
+    Attributes:
+        name: its key and folder.
+        title: in tables and plots.
+        group: where it comes from.
+        supervision: as `TrainConfig.supervision`.
+        selection: how masks are chosen; None where nothing is selected.
+        decides_on: another system with the same losses, whose selection trained alone serves this
+            one as well: only the decision differs.
+        masks_of: the system whose labels are its masks; None with "masks" is ground truth.
+        paper_mask_ap: of the same system in the paper (COCO val, ResNet-50, 1x), percent.
+    """
+
+    name: str
+    title: str
+    group: Literal["paper", "ours", "supervised"]
+    supervision: Literal["clicks", "top1", "masks"] = "clicks"
+    selection: SelectionConfig | None = None
+    decides_on: str | None = None
+    masks_of: str | None = None
+    paper_mask_ap: float | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Systems that must be finished before this one can start."""
+        return tuple(name for name in (self.decides_on, self.masks_of) if name is not None)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether it chooses masks for the clicks."""
+        return self.supervision != "masks" or self.masks_of is not None
+
+
+def ladder_systems(base: SelectionConfig) -> tuple[System, ...]:
+    """All rungs, lowest first.
+
+    Args:
+        base: the default method at the wanted sizes: widths and numbers of samples stay as they
+            are, the rungs differ in their parts alone.
+    """
+    complete = paper_selection(base)
+    enriched = replace(complete, mining=replace(base.mining, enabled=False))
+    refined = replace(
+        enriched,
+        positives=replace(base.positives, enabled=False),
+        negatives=replace(base.negatives, enabled=False),
+    )
+    guided = replace(refined, refinement=False)
+    alone = replace(guided, guidance=replace(base.guidance, enabled=False))
+    crops = replace(complete, mask_crops=True)
+    rivals = replace(crops, exclude_rivals=True)
+    agreeing = replace(rivals, consensus=base.consensus)
+    return (
+        System("top1", "proposer's top-1", "paper", "top1", paper_mask_ap=24.6),
+        System("mil", "MIL (PSM)", "paper", selection=alone, paper_mask_ap=26.8),
+        System("pdg", "+ PDG", "paper", selection=guided, paper_mask_ap=27.5),
+        System("prm", "+ PRM", "paper", selection=refined, paper_mask_ap=27.7),
+        System("pnpg", "+ PNPG", "paper", selection=enriched, paper_mask_ap=29.7),
+        System("bms", "+ BMS", "paper", selection=complete, decides_on="pnpg", paper_mask_ap=30.8),
+        System("sapnet", "+ MPS = SAPNet", "paper", selection=complete, paper_mask_ap=31.2),
+        System("two_stage", "two stages", "paper", "masks", masks_of="bms", paper_mask_ap=30.18),
+        System("crops", "mask crops", "ours", selection=crops),
+        System("rivals", "+ rival clicks", "ours", selection=rivals),
+        System("consensus", "+ consensus", "ours", selection=agreeing, decides_on="rivals"),
+        System("ours", "+ MPS = sapnet+", "ours", selection=base),
+        System(
+            "supervised", "ground truth", "supervised", "masks", paper_mask_ap=PAPER_SUPERVISED_AP
+        ),
+    )
