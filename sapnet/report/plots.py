@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,13 +19,23 @@ COLORS = {
     "truth": "#010204",
     "chosen": "#010205",
     "quiet": "#010206",
+    "violet": "#010207",
+    "teal": "#010208",
+    "rose": "#010209",
+    "ochre": "#01020a",
 }
 """Placeholder by the page's variable: matplotlib takes no CSS variables."""
+
+SERIES = ("accent", "chosen", "truth", "violet", "ochre", "teal", "rose")
+"""Colours of things side by side, neighbours well apart."""
 
 _TEXT = "#040506"  # replaced by the text's colour
 
 SMALL, LARGE = (2.9, 1.6), (4.4, 2.7)
 """Inches: a curve among many, a plot of its own."""
+
+MAX_LINES_INSIDE, KEY_COLUMNS, KEY_ROW = 4, 2, 0.17
+"""Lines whose key fits between them; columns and inches per row of a key below."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +105,16 @@ def draw_svg(draw: Callable[[Axes], None], size: tuple[float, float], salt: str)
 
 
 def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
-    """Lines with a key.
+    """Lines with a key, which lies below them where they are many.
 
     Args:
         lines: at least one.
         names: of the axes.
     """
+    is_inside = len(lines) <= MAX_LINES_INSIDE
+    width, height = LARGE
+    if not is_inside:
+        height += KEY_ROW * ceil(len(lines) / KEY_COLUMNS)
 
     def draw(axes: Axes) -> None:
         for line in lines:
@@ -114,9 +129,28 @@ def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
                 label=line.name,
             )
         _name_axes(axes, names)
-        axes.legend(frameon=False, loc="best")
+        if is_inside:
+            axes.legend(frameon=False, loc="best")
+        else:
+            put_key_below(axes, KEY_COLUMNS)
 
-    return draw_svg(draw, LARGE, names.x + names.y)
+    return draw_svg(draw, (width, height), names.x + names.y)
+
+
+def put_key_below(axes: Axes, num_columns: int) -> None:
+    """The key of everything on the axes, under their names.
+
+    Args:
+        axes: of `draw_svg`.
+        num_columns: entries side by side.
+    """
+    axes.figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=num_columns,
+        frameon=False,
+        columnspacing=1.2,
+    )
 
 
 def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str:
