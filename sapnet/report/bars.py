@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.report.plots import COLORS, KEY_ROW, LARGE, draw_svg, put_key_below
+from sapnet.report.plots import COLORS, NARROW, draw_svg, key_height, put_key_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,10 +22,8 @@ FRAME_HEIGHT = 0.75
 BAR_SHARE = 0.74
 """Of a row's height, the rest is between the rows."""
 
-VALUE_SPACE = 0.14
-"""Share of the axis for the value beside the longest bar."""
-
-KEY_COLUMNS = 3
+VALUE_SPACE = 0.3
+"""Share of the longest bar for the values beside it, clear of all lines."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def draw_row_bars(
     axis: str,
     references: Sequence[Reference] = (),
 ) -> str:
-    """Rows with one bar each, its value beside it. The series share the rows out among them.
+    """Rows with one bar each, its value to the right. The series share the rows out among them.
 
     Args:
         rows: N names, from the top.
@@ -81,7 +78,7 @@ def draw_row_bars(
             tips = bars.values + np.nan_to_num(_errors(bars))
             _draw_errors(axes, y, bars)
             for place in np.flatnonzero(np.isfinite(bars.values)):
-                _write_value(axes, tips[place], y[place], bars.values[place])
+                _write_value(axes, y[place], bars.values[place])
             ends += tips[np.isfinite(tips)].tolist()
         for reference in references:
             axes.axvline(
@@ -89,13 +86,13 @@ def draw_row_bars(
                 color=COLORS[reference.color],
                 linestyle="--",
                 linewidth=1.2,
-                label=f"{reference.name} {reference.value:.3f}",
+                label=_in_key(reference),
             )
         axes.set_xlim(0, max(ends, default=1) * (1 + VALUE_SPACE))
         _finish(axes, rows, axis)
 
-    num_keys = len(series) + len(references)
-    return draw_svg(draw, _size(len(rows) * ROW_HEIGHT, num_keys), axis)
+    keys = [*(bars.name for bars in series), *map(_in_key, references)]
+    return draw_svg(draw, _size(len(rows) * ROW_HEIGHT, keys), axis)
 
 
 def draw_grouped_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) -> str:
@@ -120,7 +117,7 @@ def draw_grouped_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) ->
         _finish(axes, rows, axis)
 
     row_height = len(series) * GROUP_BAR_HEIGHT / BAR_SHARE
-    return draw_svg(draw, _size(len(rows) * row_height, len(series)), axis)
+    return draw_svg(draw, _size(len(rows) * row_height, [bars.name for bars in series]), axis)
 
 
 def draw_stacked_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) -> str:
@@ -143,7 +140,7 @@ def draw_stacked_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) ->
         axes.set_xlim(0, 1)
         _finish(axes, rows, axis)
 
-    return draw_svg(draw, _size(len(rows) * ROW_HEIGHT, len(series)), axis)
+    return draw_svg(draw, _size(len(rows) * ROW_HEIGHT, [bars.name for bars in series]), axis)
 
 
 def _draw_row(
@@ -181,8 +178,9 @@ def _draw_errors(axes: Axes, y: np.ndarray, bars: Bars) -> None:
         )
 
 
-def _write_value(axes: Axes, x: float, y: float, value: float) -> None:
-    axes.annotate(f"{value:.3f}", (x, y), (3, 0), textcoords="offset points", va="center")
+def _write_value(axes: Axes, y: float, value: float) -> None:
+    """A value at the right end of its row."""
+    axes.text(1, y, f"{value:.3f}", ha="right", va="center", transform=axes.get_yaxis_transform())
 
 
 def _finish(axes: Axes, rows: Sequence[str], axis: str) -> None:
@@ -192,9 +190,13 @@ def _finish(axes: Axes, rows: Sequence[str], axis: str) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(axis)
     if len(axes.get_legend_handles_labels()[1]) > 1:
-        put_key_below(axes, KEY_COLUMNS)
+        put_key_below(axes)
 
 
-def _size(rows_height: float, num_keys: int) -> tuple[float, float]:
+def _in_key(reference: Reference) -> str:
+    return f"{reference.name} {reference.value:.3f}"
+
+
+def _size(rows_height: float, keys: Sequence[str]) -> tuple[float, float]:
     """(width, height) of a plot in inches."""
-    return LARGE[0], rows_height + FRAME_HEIGHT + KEY_ROW * ceil(num_keys / KEY_COLUMNS)
+    return NARROW, rows_height + FRAME_HEIGHT + key_height(keys)

@@ -119,6 +119,7 @@ def _size_plot(systems: Sequence[System]) -> Plot:
     series = [
         Bars(name, _means(values), _SIZE_COLORS[name], _stds(values))
         for name, values in found.items()
+        if any(entry is not None for entry in values)
     ]
     svg = draw_grouped_bars(_titles(systems), series, "label mIoU")
     return Plot("Label mIoU by size of the object", svg, SIZE_NOTE)

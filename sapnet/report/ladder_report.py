@@ -17,7 +17,7 @@ from sapnet.report.ladder import Ladder, System
 from sapnet.report.ladder_figures import curve_plots, label_plots, segmenter_plots
 from sapnet.report.ladder_file import LadderFolder, load_ladder
 from sapnet.report.ladder_gallery import WorstInputs, draw_worst
-from sapnet.report.ladder_table import ladder_table, spread
+from sapnet.report.ladder_table import label_table, prediction_table, spread
 from sapnet.report.page import write_ladder_report
 
 _WORST = "Worst labels"
@@ -61,8 +61,7 @@ def build_ladder_report(inputs: LadderInputs) -> LadderReport:
     ladder = load_ladder(inputs.ladder)
     folder = LadderFolder(inputs.ladder.parent, ladder.seeds[0])
     parts = (
-        LadderPart("Figures", tables=(ladder_table(ladder),)),
-        LadderPart("Labels", plots=label_plots(ladder)),
+        _labels(ladder),
         _predictions(ladder, folder),
         _worst_labels(ladder, folder, inputs.num_objects),
     )
@@ -71,6 +70,12 @@ def build_ladder_report(inputs: LadderInputs) -> LadderReport:
         _facts(ladder),
         tuple(p for p in parts if p.tables or p.plots or p.gallery or p.missing),
     )
+
+
+def _labels(ladder: Ladder) -> LadderPart:
+    if not ladder.labelled:
+        return LadderPart("Labels")
+    return LadderPart("Labels", tables=(label_table(ladder),), plots=label_plots(ladder))
 
 
 def _predictions(ladder: Ladder, folder: LadderFolder) -> LadderPart:
@@ -87,6 +92,7 @@ def _predictions(ladder: Ladder, folder: LadderFolder) -> LadderPart:
         "Predictions",
         f"Held-out images; precision over recall is that of seed {folder.seed}." if curves else "",
         tuple(f"Precision over recall: {sentence}" for sentence in missing),
+        tables=(prediction_table(ladder),),
         plots=(*segmenter_plots(ladder), *curve_plots(curves)),
     )
 

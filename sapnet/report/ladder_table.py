@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 from sapnet.proposals.simulated import KIND_ORDER
 from sapnet.report.contents import MISSING, Table, TableRow, figure, percent
-from sapnet.report.ladder import Estimate, LabelFigures, Ladder, SegmenterFigures
+from sapnet.report.ladder import Estimate, LabelFigures, Ladder, SegmenterFigures, System
 
 _LABEL_COLUMNS = ("label mIoU", "Δ", "gap")
 _SEGMENTER_COLUMNS = ("mask AP", "AP50", "AP75", "box AP", "of supervised")
@@ -20,23 +21,43 @@ def ladder_table(ladder: Ladder) -> Table:
     Args:
         ladder: what was measured.
     """
-    kinds = list_kinds(ladder)
-    paper = None if ladder.supervised is None else ladder.supervised.paper_mask_ap
-    before = _rungs_before(ladder)
+    labels, predictions = label_table(ladder), prediction_table(ladder)
     rows = tuple(
-        TableRow(
-            system.title,
-            (
-                *_label_cells(system.labels, before.get(system.key), kinds),
-                *_segmenter_cells(system.segmenter),
-                *_paper_cells(system.paper_mask_ap, paper),
-            ),
-            is_main=system.group == "ours",
-        )
-        for system in ladder.systems
+        replace(row, cells=(*row.cells, *further.cells))
+        for row, further in zip(labels.rows, predictions.rows, strict=True)
     )
-    columns = (*_LABEL_COLUMNS, *map(kind_name, kinds), *_SEGMENTER_COLUMNS, *_PAPER_COLUMNS)
-    return Table("All figures", "system", columns, rows, " ".join(_notes(ladder, kinds)))
+    columns = (*labels.columns, *predictions.columns)
+    note = " ".join(dict.fromkeys((*_label_notes(ladder), *_prediction_notes(ladder))))
+    return Table("Ladder", "system", columns, rows, note)
+
+
+def label_table(ladder: Ladder) -> Table:
+    """The figures of the labels, a row a system; n/a for systems without.
+
+    Args:
+        ladder: what was measured.
+    """
+    kinds = list_kinds(ladder)
+    before = _rungs_before(ladder)
+    rows = _rows(ladder, lambda s: _label_cells(s.labels, before.get(s.key), kinds))
+    columns = (*_LABEL_COLUMNS, *map(kind_name, kinds))
+    return Table("Labels by system", "system", columns, rows, " ".join(_label_notes(ladder)))
+
+
+def prediction_table(ladder: Ladder) -> Table:
+    """The figures of the predictions and the paper's, a row a system; n/a for systems without.
+
+    Args:
+        ladder: what was measured.
+    """
+    paper = None if ladder.supervised is None else ladder.supervised.paper_mask_ap
+    rows = _rows(
+        ladder, lambda s: (*_segmenter_cells(s.segmenter), *_paper_cells(s.paper_mask_ap, paper))
+    )
+    columns = (*_SEGMENTER_COLUMNS, *_PAPER_COLUMNS)
+    return Table(
+        "Predictions by system", "system", columns, rows, " ".join(_prediction_notes(ladder))
+    )
 
 
 def table_markdown(table: Table) -> str:
@@ -129,13 +150,30 @@ def _mean(estimate: Estimate | None) -> str:
     return figure(None if estimate is None else estimate.mean)
 
 
-def _notes(ladder: Ladder, kinds: tuple[str, ...]) -> Iterator[str]:
-    count = len(ladder.seeds)
-    if count > 1:
-        yield f"Means over {count} seeds, ± their standard deviation; without it, a single seed."
+def _rows(ladder: Ladder, cells: Callable[[System], tuple[str, ...]]) -> tuple[TableRow, ...]:
+    return tuple(
+        TableRow(system.title, cells(system), is_main=system.group == "ours")
+        for system in ladder.systems
+    )
+
+
+def _seeds_note(ladder: Ladder) -> Iterator[str]:
+    if len(ladder.seeds) > 1:
+        yield (
+            f"Means over {len(ladder.seeds)} seeds, ± their standard deviation; without it, a "
+            "single seed."
+        )
+
+
+def _label_notes(ladder: Ladder) -> Iterator[str]:
+    yield from _seeds_note(ladder)
     yield f"Best possible label mIoU: {spread(ladder.oracle_miou)}."
     yield "Δ: label mIoU against the rung before."
-    if kinds:
+    if kinds := list_kinds(ladder):
         words = ", ".join(map(kind_name, kinds))
         yield f"{words.capitalize()}: share of the labels that are such a proposal."
-    yield "The paper's AP is that on COCO."
+
+
+def _prediction_notes(ladder: Ladder) -> Iterator[str]:
+    yield from _seeds_note(ladder)
+    yield "Of supervised: mask AP as a share of that with true masks. The paper's AP is on COCO."

@@ -34,8 +34,14 @@ _TEXT = "#040506"  # replaced by the text's colour
 SMALL, LARGE = (2.9, 1.6), (4.4, 2.7)
 """Inches: a curve among many, a plot of its own."""
 
-MAX_LINES_INSIDE, KEY_COLUMNS, KEY_ROW = 4, 2, 0.17
-"""Lines whose key fits between them; columns and inches per row of a key below."""
+NARROW = 3.8
+"""Inches: the width of plots with much text, which is to be read on a phone."""
+
+MAX_LINES_INSIDE = 4
+"""Lines whose key fits between them."""
+
+_KEY_ROW = 0.17  # inches, of a key below the axes
+_KEY_LETTERS = 26  # of a name up to which two fit side by side in a narrow plot
 
 
 @dataclass(frozen=True)
@@ -112,9 +118,7 @@ def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
         names: of the axes.
     """
     is_inside = len(lines) <= MAX_LINES_INSIDE
-    width, height = LARGE
-    if not is_inside:
-        height += KEY_ROW * ceil(len(lines) / KEY_COLUMNS)
+    size = LARGE if is_inside else (NARROW, LARGE[1] + key_height([line.name for line in lines]))
 
     def draw(axes: Axes) -> None:
         for line in lines:
@@ -132,25 +136,31 @@ def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
         if is_inside:
             axes.legend(frameon=False, loc="best")
         else:
-            put_key_below(axes, KEY_COLUMNS)
+            put_key_below(axes)
 
-    return draw_svg(draw, (width, height), names.x + names.y)
+    return draw_svg(draw, size, names.x + names.y)
 
 
-def put_key_below(axes: Axes, num_columns: int) -> None:
-    """The key of everything on the axes, under their names.
-
-    Args:
-        axes: of `draw_svg`.
-        num_columns: entries side by side.
-    """
+def put_key_below(axes: Axes) -> None:
+    """The key of everything on the axes of a plot, `NARROW` or wider, under their names."""
+    handles, names = axes.get_legend_handles_labels()
     axes.figure.legend(
-        *axes.get_legend_handles_labels(),
+        handles,
+        names,
         loc="outside lower center",
-        ncols=num_columns,
+        ncols=_key_columns(names),
         frameon=False,
         columnspacing=1.2,
     )
+
+
+def key_height(names: Sequence[str]) -> float:
+    """Inches that `put_key_below` takes for these names."""
+    return _KEY_ROW * ceil(len(names) / _key_columns(names))
+
+
+def _key_columns(names: Sequence[str]) -> int:
+    return 2 if max(map(len, names)) <= _KEY_LETTERS else 1
 
 
 def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str:
