@@ -41,13 +41,12 @@ def label_plots(ladder: Ladder) -> tuple[Plot, ...]:
         ladder: what was measured.
 
     Returns:
-        No plot where there are no labels, none of choices where no kind is known.
+        No plot where there are no labels; none of kinds or sizes that are not known.
     """
     systems = ladder.labelled
     if not systems:
         return ()
-    plots = [_miou_plot(ladder, systems), *_share_plot(ladder, systems)]
-    return (*plots, _size_plot(systems))
+    return (_miou_plot(ladder, systems), *_share_plot(ladder, systems), *_size_plot(systems))
 
 
 def segmenter_plots(ladder: Ladder) -> tuple[Plot, ...]:
@@ -109,7 +108,8 @@ def _kind_shares(systems: Sequence[System], kind: str) -> np.ndarray:
     return _means(_label_figures(systems, lambda labels: labels.shares.get(kind)))
 
 
-def _size_plot(systems: Sequence[System]) -> Plot:
+def _size_plot(systems: Sequence[System]) -> tuple[Plot, ...]:
+    """Label mIoU of small, medium and large objects, as far as there are such."""
     groups: dict[str, Callable[[LabelFigures], Estimate | None]] = {
         "small": lambda labels: labels.small,
         "medium": lambda labels: labels.medium,
@@ -121,8 +121,10 @@ def _size_plot(systems: Sequence[System]) -> Plot:
         for name, values in found.items()
         if any(entry is not None for entry in values)
     ]
+    if not series:
+        return ()
     svg = draw_grouped_bars(_titles(systems), series, "label mIoU")
-    return Plot("Label mIoU by size of the object", svg, SIZE_NOTE)
+    return (Plot("Label mIoU by size of the object", svg, SIZE_NOTE),)
 
 
 def _curve_lines(curves: Mapping[str, PrecisionCurves], iou: float) -> list[Line]:
