@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sapnet.data.coco import InstanceSet
-from sapnet.evaluation.label_file import Label, LabelSet, load_labels
+from sapnet.evaluation.label_file import LabelSet, load_labels
 from sapnet.evaluation.labels import check_labels_known, label_iou
 from sapnet.evaluation.proposals import JudgedObject, judge_proposals
 from sapnet.evaluation.quality import mean_iou_by_size
@@ -22,7 +22,7 @@ from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
 
 if TYPE_CHECKING:
     from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import RLE
+    from sapnet.structures import RLE, Proposals
 
 
 @dataclass(frozen=True)
@@ -132,14 +132,18 @@ def _judge_choice(labels: LabelSet, entry: JudgedObject) -> _Choice:
         gt_fill=float(mask_fill([entry.gt_rle])[0]),
         label_fill=float(mask_fill(chosen).max(initial=0)),
         largest_fill=float(mask_fill(entry.stored.proposals.rles).max(initial=0)),
-        kind=None if label is None else _kind(label, entry),
+        kind=None if label is None else kind_of(label.rle, entry.stored.proposals),
     )
 
 
-def _kind(label: Label, entry: JudgedObject) -> str:
-    """What made the proposal that is the label; "other" if the label is none of them."""
-    proposals = entry.stored.proposals
-    ious = rle_iou([label.rle], proposals.rles)[0]
+def kind_of(rle: RLE, proposals: Proposals) -> str:
+    """What made the proposal that is a label; "other" if the label is none of them.
+
+    Args:
+        rle: the label's mask.
+        proposals: that it was chosen from.
+    """
+    ious = rle_iou([rle], proposals.rles)[0]
     if len(ious) == 0 or ious.max() < 1:
         return "other"
     return proposals.prompts[int(ious.argmax())]

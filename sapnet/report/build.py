@@ -16,7 +16,7 @@ from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
 from sapnet.proposals.store import ProposalStore
 from sapnet.report import label_figures, prediction_figures
-from sapnet.report.contents import Plot, ReportInputs, RunReport, Table
+from sapnet.report.contents import Plot, ReportInputs, RunReport, Table, check_gallery_size
 from sapnet.report.label_gallery import LabelGalleryInputs, LabelSection, build_label_gallery
 from sapnet.report.page import write_report
 from sapnet.report.prediction_gallery import (
@@ -30,8 +30,6 @@ from sapnet.training.run import SETTINGS
 
 MIN_SCORE = 0.3
 """Predictions below are not drawn, as in `sapnet predict`."""
-
-MAX_OBJECTS = 100
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,7 @@ class RunInputs:
 
     def __post_init__(self) -> None:
         for name in ("num_objects", "num_images"):
-            if not 0 <= getattr(self, name) <= MAX_OBJECTS:
-                raise ValueError(
-                    f"{name}: expected 0 to {MAX_OBJECTS}, found {getattr(self, name)}"
-                )
+            check_gallery_size(name, getattr(self, name))
 
 
 def report_run(inputs: RunInputs, out_html: Path) -> Path:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 MISSING = "n/a"
 
+MAX_OBJECTS = 100
+"""Most pictures of a gallery."""
+
 
 @dataclass(frozen=True)
 class TableRow:
@@ -107,6 +110,42 @@ class RunReport:
 
 
 @dataclass(frozen=True)
+class LadderPart:
+    """A part of a ladder's page; what is empty is left out.
+
+    Attributes:
+        title: heading.
+        intro: a sentence below it.
+        missing: what is not shown, and why, a sentence each.
+        tables: as wide as the page.
+        plots: beside each other.
+        gallery: labels, each with one candidate, by system.
+    """
+
+    title: str
+    intro: str = ""
+    missing: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    gallery: tuple[LabelSection, ...] = ()
+
+
+@dataclass(frozen=True)
+class LadderReport:
+    """A ladder's page.
+
+    Attributes:
+        title: heading of the page.
+        facts: how it was measured, name to value.
+        parts: in the order of the page.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    parts: tuple[LadderPart, ...]
+
+
+@dataclass(frozen=True)
 class ReportInputs:
     """Everything on the page.
 
@@ -119,6 +158,20 @@ class ReportInputs:
     title: str
     runs: tuple[RunReport, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_gallery_size(name: str, count: int) -> None:
+    """Refuses galleries that nobody looks through.
+
+    Args:
+        name: of the setting, for the message.
+        count: pictures that are asked for.
+
+    Raises:
+        ValueError: fewer than 0 or more than `MAX_OBJECTS`.
+    """
+    if not 0 <= count <= MAX_OBJECTS:
+        raise ValueError(f"{name}: expected 0 to {MAX_OBJECTS}, found {count}")
 
 
 def figure(value: float | None) -> str:

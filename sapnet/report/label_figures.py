@@ -24,6 +24,11 @@ BAD_IOU = 0.5
 NUM_BARS = 20
 MAX_SIZE_GROUPS, LEAST_IN_GROUP = 10, 20
 
+SIZE_NOTE = (
+    f"Small: under {SMALL_AREA**0.5:.0f}² px of true area; large: from {LARGE_AREA**0.5:.0f}² on."
+)
+"""What the sizes of objects mean."""
+
 _CHOICES = {"label_miou": "labels", "top1_miou": "proposer's top-1", "oracle_miou": "best possible"}
 _SIZES = {"": "all", "_small": "small", "_medium": "medium", "_large": "large"}
 
@@ -121,9 +126,8 @@ def _by_size(figures: Mapping[str, float]) -> Table | None:
         for key, name in {**_CHOICES, "box_miou": "labels, boxes only"}.items()
         if key in figures
     )
-    note = f"Small: under {SMALL_AREA**0.5:.0f}² px of true area; large: from "
-    note += f"{LARGE_AREA**0.5:.0f}² on."
-    return Table("Mean IoU by size", "", tuple(_SIZES.values()), rows, note) if rows else None
+    columns = tuple(_SIZES.values())
+    return Table("Mean IoU by size", "", columns, rows, SIZE_NOTE) if rows else None
 
 
 def _choices(figures: Mapping[str, float], objects: Sequence[ObjectQuality]) -> Table | None:

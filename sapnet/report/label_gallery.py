@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,10 @@ class CandidatePicture:
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One labelled object; all pictures are JPEG, None where there is nothing to show."""
+    """One labelled object; all pictures are JPEG, None where there is nothing to show.
+
+    `kind` is what made the chosen proposal, None where nobody looked.
+    """
 
     annotation_id: int
     category: str
@@ -68,6 +71,7 @@ class LabelRow:
     num_hidden: int
     refined: bytes | None
     truth: bytes | None
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,25 +104,58 @@ def build_label_gallery(inputs: LabelGalleryInputs) -> tuple[LabelSection, ...]:
         The sections that have rows; an object is in one of them only. Labels on images that are
         not in the folder are left out.
     """
-    gt_rles: dict[int, RLE] = {}
+    ids, gt_rles = _with_truth(inputs)
+    sections = (
+        LabelSection(title, _draw_labels(inputs, keys, gt_rles))
+        for title, keys in _sort_into_sections(inputs, ids, gt_rles).items()
+    )
+    return tuple(section for section in sections if section.rows)
+
+
+def draw_worst_labels(inputs: LabelGalleryInputs) -> tuple[LabelRow, ...]:
+    """The labels with the lowest IoU, of equal ones those with the lowest ids.
+
+    Args:
+        inputs: labels, images and truth; at most `num_objects` are drawn.
+
+    Returns:
+        The worst first; none without truth. Labels on images that are not in the folder are left
+        out.
+    """
+    _, gt_rles = _with_truth(inputs)
+    ious = {key: label_iou(inputs.labels.labels[key], rle) for key, rle in gt_rles.items()}
+    worst = sorted(ious, key=lambda key: (ious[key], key))[: inputs.num_objects]
+    return _draw_labels(inputs, worst, gt_rles)
+
+
+def _with_truth(inputs: LabelGalleryInputs) -> tuple[list[int], dict[int, RLE]]:
+    """Ids of the labels that can be shown, and the truth of each; no truth where none is given."""
     ids = _with_images(inputs)
-    if inputs.truth is not None:
-        objects = objects_by_id(inputs.truth)
-        gt_rles = {key: objects[key].rle() for key in ids if key in objects}
-        ids = [key for key in ids if key in gt_rles]
+    if inputs.truth is None:
+        return ids, {}
+    objects = objects_by_id(inputs.truth)
+    gt_rles = {key: objects[key].rle() for key in ids if key in objects}
+    return list(gt_rles), gt_rles
+
+
+def _draw_labels(
+    inputs: LabelGalleryInputs, ids: Sequence[int], gt_rles: Mapping[int, RLE]
+) -> tuple[LabelRow, ...]:
     images = {image.image_id: image for image in inputs.labels.images}
     names = {category.category_id: category.name for category in inputs.labels.categories}
-    sections = []
-    for title, keys in _sort_into_sections(inputs, ids, gt_rles).items():
-        rows = []
-        for key in keys:
-            label = inputs.labels.labels[key]
-            shown = _Object(
-                label, images[label.image_id], names[label.category_id], gt_rles.get(key)
-            )
-            rows.append(_draw_label(inputs, shown))
-        sections.append(LabelSection(title, tuple(rows)))
-    return tuple(section for section in sections if section.rows)
+    found = (inputs.labels.labels[key] for key in ids)
+    return tuple(
+        _draw_label(
+            inputs,
+            _Object(
+                label,
+                images[label.image_id],
+                names[label.category_id],
+                gt_rles.get(label.annotation_id),
+            ),
+        )
+        for label in found
+    )
 
 
 def _with_images(inputs: LabelGalleryInputs) -> list[int]:

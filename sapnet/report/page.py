@@ -9,12 +9,20 @@ from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from PIL import Image
 
 from sapnet.files import write_text_atomic
-from sapnet.report.contents import MISSING, ReportInputs, RunReport, figure
+from sapnet.report.contents import (
+    MISSING,
+    LadderPart,
+    LadderReport,
+    ReportInputs,
+    RunReport,
+    figure,
+)
 from sapnet.report.curves import Curve, draw_curve, load_curves
-from sapnet.report.label_gallery import LabelRow
+from sapnet.report.label_gallery import LabelRow, LabelSection
 from sapnet.report.prediction_gallery import PredictionRow
 
 SUMMARY_GROUPS = {
@@ -55,6 +63,39 @@ def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
     Returns:
         `out_html`.
     """
+    num_pictures = sum(map(_count_rows, inputs.runs))
+    runs = [(run, draw_curves(run.metrics_files)) for run in fit_pictures(inputs.runs)]
+    page = _render(
+        "report.html.j2",
+        report=inputs,
+        runs=[(run, curves, list_tiles(run, curves)) for run, curves in runs],
+        groups=SUMMARY_GROUPS,
+        stages=list(dict.fromkeys(stage for run, _ in runs for stage in run.seconds)),
+        num_left_out=num_pictures - sum(_count_rows(run) for run, _ in runs),
+    )
+    return write_text_atomic(out_html, page)
+
+
+def write_ladder_report(out_html: Path | str, report: LadderReport) -> Path:
+    """Writes the page of a ladder.
+
+    Args:
+        out_html: the file; its folder is made.
+        report: what to show.
+
+    Returns:
+        `out_html`.
+    """
+    parts = tuple(
+        replace(part, gallery=fit_gallery(part.gallery, MAX_PICTURE_BYTES)) for part in report.parts
+    )
+    num_left_out = _count_gallery(report.parts) - _count_gallery(parts)
+    page = _render("ladder.html.j2", report=replace(report, parts=parts), num_left_out=num_left_out)
+    return write_text_atomic(out_html, page)
+
+
+def _render(template: str, **values: object) -> str:
+    """A template of the package, filled in."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -65,16 +106,7 @@ def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
         lstrip_blocks=True,
     )
     environment.filters.update(figure=figure, jpeg=_jpeg_uri, seconds=_seconds, sides=_sides)
-    num_pictures = sum(map(_count_rows, inputs.runs))
-    runs = [(run, draw_curves(run.metrics_files)) for run in fit_pictures(inputs.runs)]
-    page = environment.get_template("report.html.j2").render(
-        report=inputs,
-        runs=[(run, curves, list_tiles(run, curves)) for run, curves in runs],
-        groups=SUMMARY_GROUPS,
-        stages=list(dict.fromkeys(stage for run, _ in runs for stage in run.seconds)),
-        num_left_out=num_pictures - sum(_count_rows(run) for run, _ in runs),
-    )
-    return write_text_atomic(out_html, page)
+    return environment.get_template(template).render(**values)
 
 
 def draw_curves(metrics_files: tuple[Path, ...]) -> list[tuple[Curve, str]]:
@@ -134,6 +166,26 @@ def fit_pictures(
         )
         for run in runs
     )
+
+
+def fit_gallery(sections: tuple[LabelSection, ...], max_bytes: int) -> tuple[LabelSection, ...]:
+    """The sections with equally many rows each, as many as there is room for.
+
+    Args:
+        sections: their last rows go first.
+        max_bytes: of all pictures.
+    """
+    most = max((len(section.rows) for section in sections), default=0)
+    sizes = np.zeros(most + 1, int)  # by place of the row, 0 before the first
+    for section in sections:
+        for place, row in enumerate(section.rows, start=1):
+            sizes[place] += _row_bytes(row)
+    count = int(np.searchsorted(sizes.cumsum(), max_bytes, side="right")) - 1
+    return tuple(replace(section, rows=section.rows[: max(count, 0)]) for section in sections)
+
+
+def _count_gallery(parts: Sequence[LadderPart]) -> int:
+    return sum(len(section.rows) for part in parts for section in part.gallery)
 
 
 def _within(rows: tuple[Row, ...], share: float) -> tuple[Row, ...]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,13 +19,29 @@ COLORS = {
     "truth": "#010204",
     "chosen": "#010205",
     "quiet": "#010206",
+    "violet": "#010207",
+    "teal": "#010208",
+    "rose": "#010209",
+    "ochre": "#01020a",
 }
 """Placeholder by the page's variable: matplotlib takes no CSS variables."""
+
+SERIES = ("accent", "chosen", "truth", "violet", "ochre", "teal", "rose")
+"""Colours of things side by side, neighbours well apart."""
 
 _TEXT = "#040506"  # replaced by the text's colour
 
 SMALL, LARGE = (2.9, 1.6), (4.4, 2.7)
 """Inches: a curve among many, a plot of its own."""
+
+NARROW = 3.8
+"""Inches: the width of plots with much text, which is to be read on a phone."""
+
+MAX_LINES_INSIDE = 4
+"""Lines whose key fits between them."""
+
+_KEY_ROW = 0.17  # inches, of a key below the axes
+_KEY_LETTERS = 26  # of a name up to which two fit side by side in a narrow plot
 
 
 @dataclass(frozen=True)
@@ -94,12 +111,14 @@ def draw_svg(draw: Callable[[Axes], None], size: tuple[float, float], salt: str)
 
 
 def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
-    """Lines with a key.
+    """Lines with a key, which lies below them where they are many.
 
     Args:
         lines: at least one.
         names: of the axes.
     """
+    is_inside = len(lines) <= MAX_LINES_INSIDE
+    size = LARGE if is_inside else (NARROW, LARGE[1] + key_height([line.name for line in lines]))
 
     def draw(axes: Axes) -> None:
         for line in lines:
@@ -114,9 +133,34 @@ def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
                 label=line.name,
             )
         _name_axes(axes, names)
-        axes.legend(frameon=False, loc="best")
+        if is_inside:
+            axes.legend(frameon=False, loc="best")
+        else:
+            put_key_below(axes)
 
-    return draw_svg(draw, LARGE, names.x + names.y)
+    return draw_svg(draw, size, names.x + names.y)
+
+
+def put_key_below(axes: Axes) -> None:
+    """The key of everything on the axes of a plot, `NARROW` or wider, under their names."""
+    handles, names = axes.get_legend_handles_labels()
+    axes.figure.legend(
+        handles,
+        names,
+        loc="outside lower center",
+        ncols=_key_columns(names),
+        frameon=False,
+        columnspacing=1.2,
+    )
+
+
+def key_height(names: Sequence[str]) -> float:
+    """Inches that `put_key_below` takes for these names."""
+    return _KEY_ROW * ceil(len(names) / _key_columns(names))
+
+
+def _key_columns(names: Sequence[str]) -> int:
+    return 2 if max(map(len, names)) <= _KEY_LETTERS else 1
 
 
 def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str:

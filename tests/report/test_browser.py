@@ -9,6 +9,8 @@ import pytest
 
 from sapnet.report.build import RunInputs, build_run_report
 from sapnet.report.contents import ReportInputs
+from sapnet.report.ladder_file import LadderFolder
+from sapnet.report.ladder_report import LadderInputs, report_ladder
 from sapnet.report.page import write_report
 
 CHROMIUM = shutil.which("chromium")
@@ -76,15 +78,27 @@ def page_path(discs: Path, tmp_path: Path) -> Path:
     return write_report(tmp_path / "report.html", ReportInputs("Discs", (report,)))
 
 
+@pytest.fixture
+def ladder_page(ladder_folder: LadderFolder, tmp_path: Path) -> Path:
+    inputs = LadderInputs(ladder_folder.root / "ladder.json", num_objects=4)
+    return report_ladder(inputs, tmp_path / "ladder.html")
+
+
+@pytest.mark.parametrize(("fixture", "least_images"), [("page_path", 30), ("ladder_page", 36)])
 @pytest.mark.parametrize(("size", "scheme"), [((1280, 800), "light"), ((390, 844), "dark")])
 def test_a_screen_and_a_phone_in_both_themes(
-    page_path: Path, size: tuple[int, int], scheme: str
+    request: pytest.FixtureRequest,
+    fixture: str,
+    least_images: int,
+    size: tuple[int, int],
+    scheme: str,
 ) -> None:
-    found = look(page_path, size, scheme)
+    path: Path = request.getfixturevalue(fixture)
+    found = look(path, size, scheme)
 
-    assert found.requests == [page_path.as_uri()]
+    assert found.requests == [path.as_uri()]
     assert found.width == size[0]  # nothing sticks out to the side
-    assert len(found.images) > 30
+    assert len(found.images) >= least_images
     assert min(found.images) > 0
     contrast = found.card - found.text if scheme == "light" else found.text - found.card
     assert contrast > 150

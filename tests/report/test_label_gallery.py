@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ from PIL import Image
 
 from sapnet.data.coco import load_instances
 from sapnet.evaluation.label_file import load_labels
-from sapnet.report.label_gallery import LabelGalleryInputs, build_label_gallery
+from sapnet.report.label_gallery import (
+    LabelGalleryInputs,
+    build_label_gallery,
+    draw_worst_labels,
+)
 
 
 def _decode(jpeg: bytes) -> np.ndarray:
@@ -158,3 +163,15 @@ def test_labels_of_absent_images_are_left_out(discs: Path, tmp_path: Path) -> No
     )
 
     assert {row.file_name for row in section.rows} == {"2.png"}
+
+
+def test_the_worst_alone(discs: Path, tmp_path: Path) -> None:
+    rows = draw_worst_labels(_inputs(discs, num_objects=5))
+
+    found = [(row.iou, row.annotation_id) for row in rows]
+    assert len(found) == 5
+    assert found == sorted(found)  # of equal ones the lowest id first
+    _, worst, _ = build_label_gallery(_inputs(discs))
+    assert {row.annotation_id for row in worst.rows} <= {key for _, key in found}
+    assert draw_worst_labels(_inputs(discs, truth=None)) == ()
+    assert draw_worst_labels(replace(_inputs(discs), images=tmp_path)) == ()

@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from sapnet.report.plots import AxisNames, Line, draw_bars, draw_lines
+from sapnet.report.plots import MAX_LINES_INSIDE, AxisNames, Line, draw_bars, draw_lines
 
 X = np.linspace(0, 1, 5)
 LINES = [Line("labels", X, X), Line("best", X, 1 - X, "truth", is_dashed=True)]
@@ -39,3 +39,18 @@ def test_gaps_and_nothing_are_drawn() -> None:
 
 def test_equal_plots_are_equal_files() -> None:
     assert draw_lines(LINES, NAMES) == draw_lines(LINES, NAMES)
+
+
+def _height(svg: str) -> float:
+    return float(ElementTree.fromstring(svg).attrib["height"].removesuffix("pt"))
+
+
+def test_the_key_of_many_lines_lies_below() -> None:
+    def draw(count: int, name: str) -> str:
+        return draw_lines([Line(f"{name} {index}", X, X) for index in range(count)], NAMES)
+
+    few, many = draw(MAX_LINES_INSIDE, "line"), draw(MAX_LINES_INSIDE + 8, "line")
+    assert _height(many) > _height(few) == _height(draw(1, "line"))
+    assert f"line {MAX_LINES_INSIDE + 7}" in _words(many)
+    # Long names have a row each.
+    assert _height(draw(MAX_LINES_INSIDE + 8, "a line with a long name of its own")) > _height(many)
