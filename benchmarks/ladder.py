@@ -27,14 +27,15 @@ from common import setting
 from ladder_scales import FIRST_SEED, ladder_scale
 from ladder_systems import System, ladder_systems
 from ladder_worker import IMAGES, figures_file
-from sapnet.report.ladder_file import FILE_NAME, LadderFolder, load_ladder
-from sapnet.report.ladder_table import ladder_table, table_markdown
 from tqdm import tqdm
 
 from sapnet.device import choose_device
 from sapnet.files import write_json_atomic
+from sapnet.report.ladder_file import FILE_NAME, LadderFolder, load_ladder
+from sapnet.report.ladder_table import ladder_table, table_markdown
 
 POLL_SECONDS = 0.5
+SHARE_OF_SUPERVISED = "share_of_supervised"
 
 
 @dataclass(frozen=True)
@@ -168,11 +169,10 @@ def read_figures(out: Path, seeds: list[int], system: str) -> dict[str, dict[str
     found = {}
     for seed in seeds:
         figures = json.loads(figures_path(out, Job(seed, system, ())).read_text())
-        limit = figures_path(out, Job(seed, "supervised", ()))
-        if "mask_ap" in figures and limit.is_file():
-            figures["share_of_supervised"] = (
-                figures["mask_ap"] / json.loads(limit.read_text())["mask_ap"]
-            )
+        path = figures_path(out, Job(seed, "supervised", ()))
+        limit = json.loads(path.read_text())["mask_ap"] if path.is_file() else 0
+        if "mask_ap" in figures and limit:
+            figures[SHARE_OF_SUPERVISED] = figures["mask_ap"] / limit
         found[str(seed)] = figures
     return found
 
@@ -184,12 +184,15 @@ def mean_and_std(values: list[float]) -> dict[str, float | None]:
 
 
 def over_seeds(by_seed: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
-    """Each figure over the seeds; one that a seed lacks counts as 0, which shares need."""
+    """Each figure over the seeds that have it."""
     names = sorted({name for figures in by_seed.values() for name in figures})
-    return {
-        name: mean_and_std([figures.get(name, 0.0) for figures in by_seed.values()])
-        for name in names
-    }
+    found = {name: [f[name] for f in by_seed.values() if name in f] for name in names}
+    for name in names:
+        if name.startswith("share_") and name != SHARE_OF_SUPERVISED:
+            # A kind that no label of a seed is made of has no entry there.
+            labelled = [figures for figures in by_seed.values() if "label_miou" in figures]
+            found[name] = [figures.get(name, 0.0) for figures in labelled]
+    return {name: mean_and_std(values) for name, values in found.items()}
 
 
 def summarise(

@@ -32,7 +32,8 @@ class Scale:
         test_images: held-out images of each seed.
         model: the network, with the default method's selection.
         train: how it is trained.
-        segmented: systems whose segmenter is trained along; None for all.
+        segmented: systems whose segmenter is trained; None for all.
+        segmented_once: systems that are trained on masks with the first seed alone.
     """
 
     train_images: int
@@ -40,10 +41,13 @@ class Scale:
     model: ModelConfig
     train: TrainConfig
     segmented: tuple[str, ...] | None = None
+    segmented_once: tuple[str, ...] = ()
 
-    def has_segmenter(self, system: str) -> bool:
-        """Whether a system's segmenter is trained."""
-        return self.segmented is None or system in self.segmented
+    def has_segmenter(self, system: str, seed: int) -> bool:
+        """Whether a system's segmenter is trained with a seed."""
+        if self.segmented is None or system in self.segmented:
+            return True
+        return seed == 0 and system in self.segmented_once
 
 
 @dataclass(frozen=True)
@@ -66,18 +70,19 @@ def ladder_scale(name: ScaleName, seed: int, device: str) -> Scale:
         name="adamw", lr=1e-3, lr_batch=8, schedule="cosine", warmup_iterations=100
     )
     short = TrainConfig(
-        epochs=4, batch_size=8, workers=0, seed=seed, device=device, optimizer=from_scratch
+        epochs=3, batch_size=8, workers=0, seed=seed, device=device, optimizer=from_scratch
     )
     match name:
         case "tiny":
             return Scale(12, 4, demo_model(96), replace(short, epochs=1, batch_size=4))
         case "small":
             return Scale(
-                1600,
-                300,
-                demo_model(160),
+                1000,
+                200,
+                demo_model(224),
                 short,
-                ("top1", "mil", "sapnet", "two_stage", "ours", "supervised"),
+                ("mil", "sapnet", "scratch", "ours", "supervised"),
+                ("top1", "two_stage", "ours_two_stage"),
             )
         case "full":
             model = ModelConfig(

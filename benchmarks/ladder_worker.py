@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ladder_scales import Scale, Split, ladder_scale, seed_images
 from ladder_systems import System, ladder_systems
-from sapnet.report.ladder_file import LadderFolder
 
 from sapnet.data.clicks import save_clicks
 from sapnet.data.coco import load_instances
@@ -23,6 +22,7 @@ from sapnet.inference import label, label_top1, load_model, predict
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
 from sapnet.proposals.store import ProposalStore
+from sapnet.report.ladder_file import LadderFolder
 from sapnet.training.run import TrainInputs, train
 
 IMAGES = "images"
@@ -48,11 +48,11 @@ def make_images(folder: LadderFolder, scale: Scale, seed: int, split: Split) -> 
 
 def run_rung(folder: LadderFolder, scale: Scale, system: System) -> None:
     """Train a system where it has a training of its own, label, predict and evaluate."""
-    has_segmenter = scale.has_segmenter(system.name)
-    shares_run = system.decides_on is not None and not has_segmenter
-    trains = system.supervision == "clicks" and not shares_run
-    run = folder.rung(system.decides_on if shares_run else system.name) / "run"
-    if trains or has_segmenter:
+    shares_run = system.decides_on is not None
+    has_segmenter = not shares_run and scale.has_segmenter(system.name, folder.seed)
+    selects = system.supervision == "clicks" and not shares_run
+    run = folder.rung(system.decides_on or system.name) / "run"
+    if selects or has_segmenter:
         _train(folder, run, scale, system, has_segmenter)
     figures: dict[str, float] = {}
     if system.has_labels:

@@ -22,6 +22,7 @@ from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
 from sapnet.label_records import label_records, top1_record, with_boxes
 from sapnet.model import SAPNet, evaluating
+from sapnet.segmenter_vote import ask_segmenter
 from sapnet.uncertainty import chosen_labels, uncertainty
 
 if TYPE_CHECKING:
@@ -273,9 +274,10 @@ def label(
                     else model.select_and_segment(moved)
                 )
                 labels = chosen_labels(moved.bags, chosen, store)
-                doubts = uncertainty(
-                    labels, moved.bags, chosen, instances, model.settings.selection
-                )
+                cfg = model.settings.selection
+                if instances is not None and cfg.consensus.enabled:
+                    labels, chosen = ask_segmenter(labels, moved.bags, chosen, instances, cfg)
+                doubts = uncertainty(labels, moved.bags, chosen, instances, cfg)
                 records = label_records(labels, chosen, doubts, with_candidates)
                 annotations += with_boxes(records, moved, chosen) if with_candidates else records
             bar.update(len(batch.image_ids))

@@ -354,7 +354,7 @@ class Selection(_TensorFields):
         boxes: (N, 4) float32 refined box, input frame.
         scores: (N, K) float32 final selection scores of the bag's proposals; 0 where not valid.
         stage_scores: (N, S, K) float32 scores at the object's label that selection and, as the
-            second of S = 2 stages, refinement gave the bag's proposals; 0 where they took no part.
+            second of S = 2 stages, refinement gave the bag's proposals; 0 where they had no vote.
         losses: scalar float32 tensors by name, already weighted; empty outside training.
     """
 

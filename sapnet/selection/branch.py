@@ -25,6 +25,7 @@ from sapnet.selection.mapping import boxes_to_proposals, rank_proposals
 from sapnet.selection.scoring import (
     BagScores,
     bag_members,
+    bag_voters,
     join_stages,
     label_scores,
     score_bags,
@@ -79,17 +80,19 @@ class SelectionBranch(nn.Module):
             `loss_refinement_positive` and, unless negatives are off, `loss_refinement_negative`.
         """
         features = [level.float() for level in features]
+        voters = bag_voters(bags, self.cfg)
         members = bag_members(bags, self.cfg)
         hidden = self._encode(features, bags.boxes, bags.mask_crops, bags.image_index)
         guidance = guide(bags, self.cfg.guidance)
         logits: MilLogits = self.selection(hidden)
         first = score_bags(*logits, members, "softmax", guidance)
-        scores = self._choosing_scores(first, bags.labels, bags.own_scores)
+        asked = score_bags(*logits, voters, "softmax", guidance)
+        scores = self._choosing_scores(asked, bags.labels, bags.own_scores)
         found = self._selection_loss(first, bags) if self.training else {}
         if self.refinement is None:
             stages = scores[:, None]
             if self.cfg.consensus.enabled:
-                return self._agree(bags, members, stages, found)
+                return self._agree(bags, voters, members, stages, found)
             index, boxes = choose_boxes(bags.boxes, scores, members, self.cfg.top_k)
             return Selection(index, boxes, scores, stages, found)
 
@@ -101,8 +104,10 @@ class SelectionBranch(nn.Module):
         enriched_members = torch.cat([members, members.new_ones(own_scores.shape)], 1)
         logits = self.refinement(torch.cat([hidden, jittered], 1))
         second = score_bags(*logits, enriched_members, "sigmoid")
+        enriched_voters = torch.cat([voters, voters.new_ones(own_scores.shape)], 1)
+        asked = score_bags(*logits, enriched_voters, "sigmoid")
         refined_scores = self._choosing_scores(
-            second, bags.labels, torch.cat([bags.own_scores, own_scores], 1)
+            asked, bags.labels, torch.cat([bags.own_scores, own_scores], 1)
         )
         if self.training:
             weights = label_scores(first.bags, bags.labels).detach()
@@ -114,7 +119,7 @@ class SelectionBranch(nn.Module):
                 found |= self._negative_loss(self.refinement, features, negatives, weights)
         stages = torch.stack([scores, refined_scores[:, : bags.num_proposals]], 1)
         if self.cfg.consensus.enabled:
-            return self._agree(bags, members, stages, found)
+            return self._agree(bags, voters, members, stages, found)
         _, boxes = choose_boxes(enriched_boxes, refined_scores, enriched_members)
         return self._settle(bags, members, boxes, stages, found)
 
@@ -132,11 +137,16 @@ class SelectionBranch(nn.Module):
         return chosen_by * own_scores**self.cfg.own_score_power
 
     def _agree(
-        self, bags: Bags, members: Tensor, stages: Tensor, found: dict[str, Tensor]
+        self,
+        bags: Bags,
+        voters: Tensor,
+        members: Tensor,
+        stages: Tensor,
+        found: dict[str, Tensor],
     ) -> Selection:
-        """Choose the proposal that agrees most with its bag, weighted by all stages' scores."""
+        """Choose the member that agrees most with the voters, weighted by all stages' scores."""
         scores = join_stages(stages)
-        expected = expected_iou(bags.masks, scores, members, self.cfg.consensus)
+        expected = expected_iou(bags.masks, scores, voters, self.cfg.consensus) * members
         index, boxes = choose_boxes(bags.boxes, expected, members)
         return Selection(index, boxes, expected, stages, found)
 

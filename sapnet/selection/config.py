@@ -184,15 +184,22 @@ class ConsensusConfig:
         max_spread: largest standard deviation of a bag's tempered log scores; a wider bag is
             tempered further. Scores grow without bound once the few objects of a small data set
             are known by heart, and would then outvote any agreement.
+        segmenter_weight: what the segmenter's instances at the click count beside the bag when
+            labels are written; 0 ignores them. 1 was best of 0.25 to 2 on 480 synthetic images
+            kept for tuning.
     """
 
     enabled: bool = True
     power: float = 0.2
     max_spread: float = 0.5
+    segmenter_weight: float = 1.0
 
     def __post_init__(self) -> None:
         _require(self.power >= 0, "power", "a number >= 0", self.power)
         _require(self.max_spread > 0, "max_spread", "a number > 0", self.max_spread)
+        _require(
+            self.segmenter_weight >= 0, "segmenter_weight", "a number >= 0", self.segmenter_weight
+        )
 
 
 @dataclass(frozen=True)

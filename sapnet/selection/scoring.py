@@ -41,8 +41,24 @@ def leave_out(members: Tensor, unfit: Tensor) -> Tensor:
     return torch.where(kept.any(1, keepdim=True), kept, members)
 
 
+def bag_voters(bags: Bags, cfg: SelectionConfig) -> Tensor:
+    """The proposals whose agreement counts where the choice is made by consensus.
+
+    Args:
+        bags: N bags.
+        cfg: how well a proposal must fit the box that came with its click.
+
+    Returns:
+        (N, K) bool; at least one of each bag.
+    """
+    return leave_out(bags.valid, bags.box_iou < cfg.min_box_iou)
+
+
 def bag_members(bags: Bags, cfg: SelectionConfig) -> Tensor:
-    """The proposals that take part in selection.
+    """The voters that selection learns from and may choose.
+
+    A mask that holds a rival click cannot be the object, but contains it: without its vote the
+    whole object has fewer masks to agree with, and parts of it win more often.
 
     Args:
         bags: N bags.
@@ -52,8 +68,8 @@ def bag_members(bags: Bags, cfg: SelectionConfig) -> Tensor:
     Returns:
         (N, K) bool; at least one of each bag.
     """
-    members = leave_out(bags.valid, bags.box_iou < cfg.min_box_iou)
-    return leave_out(members, bags.holds_rival) if cfg.exclude_rivals else members
+    voters = bag_voters(bags, cfg)
+    return leave_out(voters, bags.holds_rival) if cfg.exclude_rivals else voters
 
 
 def score_bags(
