@@ -80,10 +80,12 @@ def _labels(ladder: Ladder) -> LadderPart:
 
 def _predictions(ladder: Ladder, folder: LadderFolder) -> LadderPart:
     """Mask AP of all seeds, and precision over recall of the first."""
+    if not ladder.trained:
+        return LadderPart("Predictions")
     curves, missing = {}, _without(folder.predictions, ladder.trained)
-    if ladder.trained and not folder.test_truth.is_file():
+    if not folder.test_truth.is_file():
         missing = [_no_file(folder.test_truth)]
-    elif ladder.trained:
+    else:
         truth = load_instances(folder.test_truth)
         for system in _with(folder.predictions, ladder.trained):
             records = read_results(folder.predictions(system.key), truth)

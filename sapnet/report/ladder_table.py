@@ -118,26 +118,21 @@ def _label_cells(
     if labels is None:
         return (MISSING,) * (len(_LABEL_COLUMNS) + len(kinds))
     change = MISSING if before is None else f"{labels.miou.mean - before.miou.mean:+.3f}"
-    shares = (labels.shares.get(kind) for kind in kinds)
-    return (
-        spread(labels.miou),
-        change,
-        _mean(labels.gap),
-        # A kind that no label is made of has no entry.
-        *(percent(0 if share is None else share.mean) for share in shares),
-    )
+    # A kind that no label is of has no entry, unless no kind is known.
+    absent = Estimate(0) if labels.shares else None
+    shares = (_percent(labels.shares.get(kind, absent)) for kind in kinds)
+    return (spread(labels.miou), change, _mean(labels.gap), *shares)
 
 
 def _segmenter_cells(segmenter: SegmenterFigures | None) -> tuple[str, ...]:
     if segmenter is None:
         return (MISSING,) * len(_SEGMENTER_COLUMNS)
-    share = segmenter.share_of_supervised
     return (
         spread(segmenter.mask_ap),
         _mean(segmenter.mask_ap50),
         _mean(segmenter.mask_ap75),
         _mean(segmenter.box_ap),
-        percent(None if share is None else share.mean),
+        _percent(segmenter.share_of_supervised),
     )
 
 
@@ -148,6 +143,10 @@ def _paper_cells(paper_ap: float | None, paper_supervised: float | None) -> tupl
 
 def _mean(estimate: Estimate | None) -> str:
     return figure(None if estimate is None else estimate.mean)
+
+
+def _percent(estimate: Estimate | None) -> str:
+    return percent(None if estimate is None else estimate.mean)
 
 
 def _rows(ladder: Ladder, cells: Callable[[System], tuple[str, ...]]) -> tuple[TableRow, ...]:

@@ -108,6 +108,11 @@ def test_parts_without_systems_are_left_out(tmp_path: Path) -> None:
     report = build_ladder_report(LadderInputs(path))
     assert [part.title for part in report.parts] == ["Predictions"]
 
+    figures = {"label_miou": {"mean": 0.5, "std": None}}
+    path = save(tmp_path, document({"mil": system("Labels alone", **figures)}))
+    report = build_ladder_report(LadderInputs(path))
+    assert [part.title for part in report.parts] == ["Labels", "Worst labels"]
+
 
 def test_the_files_are_those_of_the_first_seed(ladder_json: Path) -> None:
     root = ladder_json.parent

@@ -111,6 +111,15 @@ def test_the_change_skips_systems_without_labels(ladder: Ladder) -> None:
     assert [row.cells[1] for row in table.rows] == ["n/a", "n/a", "+0.100", "n/a"]
 
 
+def test_labels_of_unknown_kinds_have_no_shares(ladder: Ladder) -> None:
+    systems = list(ladder.systems)
+    systems[1] = replace(systems[1], labels=_labels(Estimate(0.5)))
+
+    table = label_table(replace(ladder, systems=tuple(systems)))
+
+    assert table.rows[1].cells[3:] == ("n/a", "n/a", "n/a")
+
+
 def test_one_seed_has_no_deviation_to_explain(ladder: Ladder) -> None:
     assert "Means over" not in ladder_table(replace(ladder, seeds=(0,))).note
     assert spread(Estimate(0.5)) == "0.500"
