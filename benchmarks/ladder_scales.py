@@ -33,7 +33,7 @@ class Scale:
         model: the network, with the default method's selection.
         train: how it is trained.
         segmented: systems whose segmenter is trained; None for all.
-        segmented_once: systems that are trained on masks with the first seed alone.
+        segmented_once: systems whose segmenter is trained with seed 0 alone.
     """
 
     train_images: int

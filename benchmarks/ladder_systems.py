@@ -59,8 +59,8 @@ def ladder_systems(base: SelectionConfig) -> tuple[System, ...]:
     """All rungs, lowest first.
 
     Args:
-        base: the default method, sapnet+, at the wanted sizes: widths and numbers of samples stay as they
-            are, the rungs differ in their parts alone.
+        base: the default method, sapnet+, at the wanted sizes: widths and numbers of samples stay
+            as they are, the rungs differ in their parts alone.
     """
     complete = paper_selection(base)
     enriched = replace(complete, mining=replace(base.mining, enabled=False))
@@ -75,7 +75,7 @@ def ladder_systems(base: SelectionConfig) -> tuple[System, ...]:
         enriched,
         positives=replace(base.positives, lone=SCRATCH_SHIFTS, crowded=SCRATCH_SHIFTS),
     )
-    untrained = replace(alone, consensus=replace(base.consensus, power=0.0))
+    untrained = replace(alone, consensus=replace(base.consensus, power=0.0, segmenter_weight=0.0))
     crops = replace(complete, mask_crops=True)
     rivals = replace(crops, exclude_rivals=True)
     agreeing = replace(rivals, consensus=base.consensus)
