@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.config import (
+    ConsensusConfig,
     GuidanceConfig,
     MiningConfig,
     NegativesConfig,
@@ -125,6 +126,31 @@ def test_rivals_are_not_chosen(make_bags: MakeBags, make_features: MakeFeatures)
     assert not (bags.holds_rival[rows, found.index] & could_avoid).any()
     paper = run(build(replace(paper_selection(), **SMALL)), make_features(), bags)
     assert bags.holds_rival[rows, paper.index].any()
+
+
+def test_rivals_vote_without_being_learned_from(
+    make_bags: MakeBags, make_features: MakeFeatures
+) -> None:
+    """Three masks: a part, the whole, and the whole with a neighbour, which holds a rival."""
+    bags = make_bags(4, 3)
+    cells = torch.arange(bags.masks[0, 0].numel()).view(bags.masks.shape[2:])
+    nested = torch.stack([cells < count for count in (40, 90, 130)]).to(torch.uint8)
+    bags = replace(
+        bags,
+        masks=nested.expand(4, 3, -1, -1).contiguous(),
+        valid=torch.ones(4, 3, dtype=torch.bool),
+        holds_rival=torch.tensor([False, False, True]).expand(4, 3),
+    )
+    # With equal weights the part and the whole agree equally, but for the group's vote.
+    cfg = SelectionConfig(**SMALL, consensus=ConsensusConfig(power=0))
+    branch = build(cfg)
+    assert run(branch.eval(), make_features(), bags).index.tolist() == [1] * 4
+    found = run(branch.train(), make_features(), bags)
+    alone = {n: getattr(bags, n) for n in bags.__dataclass_fields__}
+    for name in ("boxes", "valid", "mask_crops", "holds_rival", "box_iou", "own_scores", "masks"):
+        alone[name] = alone[name][:, :2]
+    without = run(branch, make_features(), Bags(**alone))
+    torch.testing.assert_close(found.losses["loss_selection"], without.losses["loss_selection"])
 
 
 def test_own_score_decides_only_where_asked(
