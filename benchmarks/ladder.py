@@ -228,6 +228,7 @@ def summary_of(args: argparse.Namespace, system: System) -> dict[str, Any]:
     return {
         "title": system.title,
         "group": system.group,
+        "adds_to": system.adds_to,
         "paper_mask_ap": system.paper_mask_ap,
         **over_seeds(by_seed),
         "seeds": by_seed,

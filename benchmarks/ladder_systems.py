@@ -28,6 +28,7 @@ class System:
         title: in tables and plots.
         group: where it comes from.
         supervision: as `TrainConfig.supervision`.
+        adds_to: the system that its labels are compared with.
         selection: how masks are chosen; None where nothing is selected.
         decides_on: another system with the same losses, whose run serves this one as well: only
             the decision differs.
@@ -38,6 +39,7 @@ class System:
     name: str
     title: str
     group: Literal["paper", "ours", "supervised"]
+    adds_to: str | None = None
     supervision: Literal["clicks", "top1", "masks"] = "clicks"
     selection: SelectionConfig | None = None
     decides_on: str | None = None
@@ -81,23 +83,65 @@ def ladder_systems(base: SelectionConfig) -> tuple[System, ...]:
     agreeing = replace(rivals, consensus=base.consensus)
     unasked = replace(base, consensus=replace(base.consensus, segmenter_weight=0.0))
     return (
-        System("top1", "proposer's top-1", "paper", "top1", paper_mask_ap=24.6),
-        System("mil", "MIL (PSM)", "paper", selection=alone, paper_mask_ap=26.8),
-        System("pdg", "+ PDG", "paper", selection=guided, paper_mask_ap=27.5),
-        System("prm", "+ PRM", "paper", selection=refined, paper_mask_ap=27.7),
-        System("pnpg", "+ PNPG", "paper", selection=enriched, paper_mask_ap=29.7),
-        System("bms", "+ BMS", "paper", selection=complete, decides_on="pnpg", paper_mask_ap=30.8),
-        System("sapnet", "+ MPS = SAPNet", "paper", selection=complete, paper_mask_ap=31.2),
-        System("two_stage", "two stages", "paper", "masks", masks_of="bms", paper_mask_ap=30.18),
-        System("scratch", "SAPNet, constants for scratch", "ours", selection=scratch),
-        System("agreement", "agreement, scores ignored", "ours", "clicks", untrained, "mil"),
-        System("crops", "SAPNet + mask crops", "ours", selection=crops),
-        System("rivals", "+ rival clicks", "ours", selection=rivals),
-        System("consensus", "+ consensus", "ours", "clicks", agreeing, "rivals"),
-        System("joint", "+ MPS, end to end", "ours", "clicks", unasked, "ours"),
-        System("ours", "+ segmenter's vote = sapnet+", "ours", selection=base),
-        System("ours_two_stage", "sapnet+, two stages", "ours", "masks", masks_of="ours"),
+        System("top1", "proposer's top-1", "paper", supervision="top1", paper_mask_ap=24.6),
+        System("mil", "MIL (PSM)", "paper", "top1", selection=alone, paper_mask_ap=26.8),
+        System("pdg", "+ PDG", "paper", "mil", selection=guided, paper_mask_ap=27.5),
+        System("prm", "+ PRM", "paper", "pdg", selection=refined, paper_mask_ap=27.7),
+        System("pnpg", "+ PNPG", "paper", "prm", selection=enriched, paper_mask_ap=29.7),
         System(
-            "supervised", "ground truth", "supervised", "masks", paper_mask_ap=PAPER_SUPERVISED_AP
+            "bms",
+            "+ BMS",
+            "paper",
+            "pnpg",
+            selection=complete,
+            decides_on="pnpg",
+            paper_mask_ap=30.8,
+        ),
+        System("sapnet", "+ MPS = SAPNet", "paper", "bms", selection=complete, paper_mask_ap=31.2),
+        System(
+            "two_stage",
+            "two stages",
+            "paper",
+            supervision="masks",
+            masks_of="bms",
+            paper_mask_ap=30.18,
+        ),
+        System("scratch", "SAPNet, constants for scratch", "ours", "sapnet", selection=scratch),
+        System(
+            "agreement",
+            "agreement, scores ignored",
+            "ours",
+            "top1",
+            selection=untrained,
+            decides_on="mil",
+        ),
+        System("crops", "SAPNet's selection + mask crops", "ours", "bms", selection=crops),
+        System("rivals", "+ rival clicks", "ours", "crops", selection=rivals),
+        System(
+            "consensus",
+            "+ consensus",
+            "ours",
+            "rivals",
+            selection=agreeing,
+            decides_on="rivals",
+        ),
+        System(
+            "joint",
+            "+ MPS, end to end",
+            "ours",
+            "consensus",
+            selection=unasked,
+            decides_on="ours",
+        ),
+        System("ours", "+ segmenter's vote = sapnet+", "ours", "joint", selection=base),
+        System(
+            "ours_two_stage", "sapnet+, two stages", "ours", supervision="masks", masks_of="ours"
+        ),
+        System(
+            "supervised",
+            "ground truth",
+            "supervised",
+            supervision="masks",
+            paper_mask_ap=PAPER_SUPERVISED_AP,
         ),
     )

@@ -61,6 +61,7 @@ class System:
         key: its name in files.
         title: its name for readers.
         group: where it comes from.
+        adds_to: key of the system that its labels are compared with; None where there is none.
         paper_mask_ap: mask AP of the paper on COCO, in [0, 1]; None where it has none.
         labels: None where it makes none.
         segmenter: None where none was trained.
@@ -69,6 +70,7 @@ class System:
     key: str
     title: str
     group: Group
+    adds_to: str | None
     paper_mask_ap: float | None
     labels: LabelFigures | None
     segmenter: SegmenterFigures | None

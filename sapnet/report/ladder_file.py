@@ -95,6 +95,10 @@ def load_ladder(path: Path | str) -> Ladder:
     systems = node.child("systems")
     if not systems.values:
         raise node.problem("systems", "at least one system", {})
+    for key in systems.values:
+        lower = systems.child(key).values.get("adds_to")
+        if lower is not None and lower not in systems.values:
+            raise systems.child(key).problem("adds_to", "the key of a system", lower)
     return Ladder(
         scale=node.text("scale"),
         date=node.text("date"),
@@ -119,6 +123,7 @@ def _read_system(key: str, node: _Node) -> System:
         key=key,
         title=node.text("title"),
         group=cast("Group", group),
+        adds_to=None if node.is_null("adds_to") else node.text("adds_to"),
         paper_mask_ap=None if paper_percent is None else paper_percent / 100,
         labels=None if node.is_null("label_miou") else _read_labels(node),
         segmenter=None if node.is_null("mask_ap") else _read_segmenter(node),

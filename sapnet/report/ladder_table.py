@@ -38,8 +38,8 @@ def label_table(ladder: Ladder) -> Table:
         ladder: what was measured.
     """
     kinds = list_kinds(ladder)
-    before = _rungs_before(ladder)
-    rows = _rows(ladder, lambda s: _label_cells(s.labels, before.get(s.key), kinds))
+    lower = _lower_labels(ladder)
+    rows = _rows(ladder, lambda s: _label_cells(s.labels, lower[s.key], kinds))
     columns = (*_LABEL_COLUMNS, *map(kind_name, kinds))
     return Table("Labels by system", "system", columns, rows, " ".join(_label_notes(ladder)))
 
@@ -106,18 +106,18 @@ def _all_labels(ladder: Ladder) -> Iterator[LabelFigures]:
     return (system.labels for system in ladder.systems if system.labels is not None)
 
 
-def _rungs_before(ladder: Ladder) -> dict[str, LabelFigures]:
-    """Labels of the rung before, by the key of every system with labels but the first."""
-    keys = [system.key for system in ladder.labelled]
-    return dict(zip(keys[1:], _all_labels(ladder), strict=False))
+def _lower_labels(ladder: Ladder) -> dict[str, LabelFigures | None]:
+    """What each system's labels are compared with, by the system's key."""
+    labels = {system.key: system.labels for system in ladder.systems}
+    return {system.key: labels.get(system.adds_to or "") for system in ladder.systems}
 
 
 def _label_cells(
-    labels: LabelFigures | None, before: LabelFigures | None, kinds: tuple[str, ...]
+    labels: LabelFigures | None, lower: LabelFigures | None, kinds: tuple[str, ...]
 ) -> tuple[str, ...]:
     if labels is None:
         return (MISSING,) * (len(_LABEL_COLUMNS) + len(kinds))
-    change = MISSING if before is None else f"{labels.miou.mean - before.miou.mean:+.3f}"
+    change = MISSING if lower is None else f"{labels.miou.mean - lower.miou.mean:+.3f}"
     # A kind that no label is of has no entry, unless no kind is known.
     absent = Estimate(0) if labels.shares else None
     shares = (_percent(labels.shares.get(kind, absent)) for kind in kinds)
@@ -167,7 +167,7 @@ def _seeds_note(ladder: Ladder) -> Iterator[str]:
 def _label_notes(ladder: Ladder) -> Iterator[str]:
     yield from _seeds_note(ladder)
     yield f"Best possible label mIoU: {spread(ladder.oracle_miou)}."
-    yield "Δ: label mIoU against the rung before."
+    yield "Δ: label mIoU against the rung that it adds to."
     if kinds := list_kinds(ladder):
         words = ", ".join(map(kind_name, kinds))
         yield f"{words.capitalize()}: share of the labels that are such a proposal."

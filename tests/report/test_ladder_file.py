@@ -82,6 +82,7 @@ def test_systems_are_told_apart_by_what_they_have(tmp_path: Path) -> None:
         (("systems", "mil"), None, r"systems\.mil: expected an object, found None"),
         (("systems", "mil", "title"), None, r"systems\.mil\.title: expected a text"),
         (("systems", "mil", "group"), "theirs", r"one of paper, ours, supervised, found 'theirs'"),
+        (("systems", "mil", "adds_to"), "none", r"mil\.adds_to: expected the key of a system"),
         (("systems", "mil", "paper_mask_ap"), 126.8, r"paper_mask_ap: expected .* 0 to 100"),
         (("systems", "mil", "label_miou"), 0.7, r"label_miou: expected an object, found 0\.7"),
         (("systems", "mil", "label_miou", "mean"), 70, r"mean: expected .* 0 to 1, found 70"),

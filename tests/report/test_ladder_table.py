@@ -48,20 +48,26 @@ def ladder() -> Ladder:
                 "top1",
                 "Top-1",
                 "paper",
+                None,
                 0.174,
                 _labels(Estimate(0.6, 0.01), part=0.7, odd_one=0.1, whole=0.2),
                 _segmenter(Estimate(0.2), 0.5),
             ),
-            System("mil", "MIL", "paper", None, _labels(Estimate(0.75, 0.02), whole=1.0), None),
+            System(
+                "mil", "MIL", "paper", "top1", None, _labels(Estimate(0.75, 0.02), whole=1.0), None
+            ),
             System(
                 "ours",
                 "Ours",
                 "ours",
+                "mil",
                 None,
                 _labels(Estimate(0.7), part=1.0),
                 _segmenter(Estimate(0.3, 0.004), 0.75),
             ),
-            System("full", "True masks", "supervised", 0.348, None, _segmenter(Estimate(0.4), 1)),
+            System(
+                "full", "True masks", "supervised", None, 0.348, None, _segmenter(Estimate(0.4), 1)
+            ),
         ),
     )
 
@@ -102,13 +108,17 @@ def test_the_whole_table_is_both_side_by_side(ladder: Ladder) -> None:
     assert whole.note.count("Means over") == 1
 
 
-def test_the_change_skips_systems_without_labels(ladder: Ladder) -> None:
+def test_the_change_is_against_what_a_system_adds_to(ladder: Ladder) -> None:
     systems = list(ladder.systems)
     systems[1] = replace(systems[1], labels=None)
+    systems[2] = replace(systems[2], adds_to="top1")
 
     table = label_table(replace(ladder, systems=tuple(systems)))
 
     assert [row.cells[1] for row in table.rows] == ["n/a", "n/a", "+0.100", "n/a"]
+    systems[2] = replace(systems[2], adds_to="mil")  # which has no labels now
+    table = label_table(replace(ladder, systems=tuple(systems)))
+    assert [row.cells[1] for row in table.rows] == ["n/a"] * 4
 
 
 def test_labels_of_unknown_kinds_have_no_shares(ladder: Ladder) -> None:

@@ -99,7 +99,7 @@ def estimates(figures: dict[str, float], std: float | None = None) -> dict[str, 
 
 
 def system(title: str, group: str = "paper", paper: float | None = None, **own: Any) -> Any:  # noqa: ANN401
-    return {"title": title, "group": group, "paper_mask_ap": paper, **own}
+    return {"title": title, "group": group, "adds_to": None, "paper_mask_ap": paper, **own}
 
 
 def document(systems: dict[str, Any], seeds: tuple[int, ...] = (0,)) -> dict[str, Any]:
