@@ -81,8 +81,8 @@ def ladder_scale(name: ScaleName, seed: int, device: str) -> Scale:
                 200,
                 demo_model(224),
                 short,
-                ("mil", "sapnet", "scratch", "ours", "supervised"),
-                ("top1", "two_stage", "ours_two_stage"),
+                ("mil", "sapnet", "scratch", "ours", "ours_two_stage", "supervised"),
+                ("top1", "two_stage"),
             )
         case "full":
             model = ModelConfig(

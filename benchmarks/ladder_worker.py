@@ -100,6 +100,7 @@ def _label(folder: LadderFolder, run: Path, scale: Scale, system: System) -> Pat
         return label_top1(store, out).labels
     model = load_model(run, scale.train.device)
     # Where the run is another system's, only the decision differs, which has no weights.
+    model.settings = replace(model.settings, selection=system.selection)
     model.selection.cfg = system.selection
     workers = scale.train.workers
     return label(model, folder.images, store, out, batch_size=8, workers=workers).labels
