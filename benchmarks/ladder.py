@@ -218,17 +218,20 @@ def summarise(
             "oracle_miou": images["oracle_miou"],
             "top1_miou": images["top1_miou"],
         },
-        "systems": {system.name: summary_of(args, system) for system in systems},
+        "systems": {
+            system.name: summary_of(args, system, {other.name for other in systems})
+            for system in systems
+        },
     }
 
 
-def summary_of(args: argparse.Namespace, system: System) -> dict[str, Any]:
-    """A system's entry in ladder.json."""
+def summary_of(args: argparse.Namespace, system: System, known: set[str]) -> dict[str, Any]:
+    """A system's entry in ladder.json; `known` are those that were run."""
     by_seed = read_figures(args.out, args.seeds, system.name)
     return {
         "title": system.title,
         "group": system.group,
-        "adds_to": system.adds_to,
+        "adds_to": system.adds_to if system.adds_to in known else None,
         "paper_mask_ap": system.paper_mask_ap,
         **over_seeds(by_seed),
         "seeds": by_seed,

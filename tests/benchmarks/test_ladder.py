@@ -4,8 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ladder import Job, list_jobs, mean_and_std, next_job, over_seeds, summarise, wanted_systems
+from ladder_changes import changes
 from ladder_scales import FIRST_SEED, ladder_scale, seed_images
 from ladder_systems import ladder_systems
 from ladder_worker import IMAGES, LadderFolder, figures_file, make_images, run_rung
@@ -74,3 +76,8 @@ def test_a_tiny_ladder_end_to_end(tmp_path: Path) -> None:
     assert found["supervised"].labels is None
     trained = set(names) - {"bms", "joint"}
     assert {s.name for s in wanted if "mask_ap" in figures[s.name]} == trained
+    assert figures["joint"]["label_miou"] != figures["ours"]["label_miou"]
+    found = list(changes(folder, "pnpg", "bms"))
+    gain = figures["bms"]["label_miou"] - figures["pnpg"]["label_miou"]
+    assert np.mean([change.gain for change in found]) == pytest.approx(gain)
+    assert all(change.differs for change in found if change.gain)
