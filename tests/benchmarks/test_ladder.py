@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from ladder_systems import ladder_systems
 from ladder_worker import IMAGES, LadderFolder, figures_file, make_images, run_rung
 
 from sapnet.report.ladder_file import load_ladder
+from sapnet.segmenter_vote import ask_segmenter
 from sapnet.selection.config import SelectionConfig
 
 SYSTEMS = ladder_systems(SelectionConfig())
@@ -53,7 +56,7 @@ def test_no_seeds_or_splits_share_images() -> None:
 
 
 @pytest.mark.slow
-def test_a_tiny_ladder_end_to_end(tmp_path: Path) -> None:
+def test_a_tiny_ladder_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shared decision, labels as masks, ground truth: one rung of each kind."""
     scale = ladder_scale("tiny", 0, "cpu")
     folder = LadderFolder(tmp_path, 0)
@@ -64,6 +67,13 @@ def test_a_tiny_ladder_end_to_end(tmp_path: Path) -> None:
     assert [s.name for s in wanted] == names
     waiting, done = list_jobs([0], wanted), {(0, IMAGES)}
     by_name = {system.name: system for system in wanted}
+    asked: dict[str, set[float]] = defaultdict(set)
+
+    def note(labels: Any, bags: Any, selection: Any, instances: Any, cfg: SelectionConfig) -> Any:  # noqa: ANN401
+        asked[job.system].add(cfg.consensus.segmenter_weight)
+        return ask_segmenter(labels, bags, selection, instances, cfg)
+
+    monkeypatch.setattr("sapnet.inference.ask_segmenter", note)
     while (job := next_job([j for j in waiting if (0, j.system) not in done], done)) is not None:
         run_rung(folder, scale, by_name[job.system])
         done.add((0, job.system))
@@ -76,7 +86,7 @@ def test_a_tiny_ladder_end_to_end(tmp_path: Path) -> None:
     assert found["supervised"].labels is None
     trained = set(names) - {"bms", "joint"}
     assert {s.name for s in wanted if "mask_ap" in figures[s.name]} == trained
-    assert figures["joint"]["label_miou"] != figures["ours"]["label_miou"]
+    assert asked == {"joint": {0.0}, "ours": {1.0}}
     found = list(changes(folder, "pnpg", "bms"))
     gain = figures["bms"]["label_miou"] - figures["pnpg"]["label_miou"]
     assert np.mean([change.gain for change in found]) == pytest.approx(gain)
