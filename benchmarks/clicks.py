@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import SyntheticPaths, write_synthetic
 from sapnet.demo import demo_model, demo_training
 from sapnet.demo_config import DemoConfig
-from sapnet.files import write_json_atomic
+from sapnet.files import write_json_atomic, write_text_atomic
 from sapnet.geometry.rle import decode_masks
 
 PROPOSERS = ("simulated", "regions")
@@ -97,10 +97,16 @@ def options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def draw_images(args: argparse.Namespace, proposer: str) -> SyntheticPaths:
-    """The images for a proposer; the fewer are the first of the more."""
+    """The images for a proposer; the fewer are the first of the more. Drawn once."""
     count = args.images if proposer == "simulated" else args.region_images
     data = SyntheticConfig(num_images=count, size=args.size, seed=args.seed)
-    return write_synthetic(args.out / proposer / "data", data, 1)
+    folder, settings = args.out / proposer / "data", args.out / proposer / "data.json"
+    asked = json.dumps(asdict(data))
+    if settings.is_file() and settings.read_text(encoding="utf-8") == asked:
+        return SyntheticPaths(folder / "images", folder / "instances.json", folder / "parts.json")
+    paths = write_synthetic(folder, data, 1)
+    write_text_atomic(settings, asked)
+    return paths
 
 
 def write_recipe(args: argparse.Namespace, proposer: str) -> Path:
