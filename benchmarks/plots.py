@@ -1,4 +1,4 @@
-"""One picture for benchmarks that grow with something: cost against size, both logarithmic."""
+"""Pictures of benchmarks: cost against size, both logarithmic, and scores against kinds."""
 
 from __future__ import annotations
 
@@ -30,4 +30,36 @@ def draw_costs(
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def draw_scores(
+    path: Path,
+    kinds: Sequence[str],
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    labels: tuple[str, str],
+    first_of_second: int,
+) -> None:
+    """Writes a picture of panels side by side, kinds along x.
+
+    Args:
+        path: PNG file.
+        kinds: along x.
+        panels: for each panel its title, and for each line its name and a value per kind.
+        labels: of the axes, x and y.
+        first_of_second: place of the kind before which lines are broken: another series begins.
+    """
+    figure = Figure(figsize=(4.6 * len(panels), 3.6), layout="constrained")
+    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)
+    places = range(len(kinds))
+    for axes, (title, lines) in zip(grid[0], panels.items(), strict=True):
+        for (name, values), colour in zip(lines.items(), COLOURS, strict=False):
+            for part in (slice(None, first_of_second), slice(first_of_second, None)):
+                label = name if part.start is None else None
+                axes.plot(places[part], values[part], "o-", color=colour, label=label)
+        axes.set(title=title, xlabel=labels[0], xticks=places, ylim=(0, 1))
+        axes.set_xticklabels(kinds, rotation=40, ha="right")
+        axes.grid(alpha=0.3)
+    grid[0][0].set_ylabel(labels[1])
+    grid[0][0].legend()
     figure.savefig(path, dpi=110)

@@ -167,7 +167,7 @@ def _run_proposer(
                 truth=sets.train.truth,
             ),
             demo_model(cfg.size),
-            _train_config(cfg, epochs),
+            demo_training(cfg, epochs),
         )
     model = load_model(run, cfg.device)
     with watch.stage("label"):
@@ -210,7 +210,13 @@ def _region_clicks(cfg: DemoConfig, sets: _Sets, folder: Path) -> Path:
     return save_clicks(path, _first_images(load_clicks(sets.clicks), cfg.region_images))
 
 
-def _train_config(cfg: DemoConfig, epochs: int) -> TrainConfig:
+def demo_training(cfg: DemoConfig, epochs: int) -> TrainConfig:
+    """How `demo_model` is trained.
+
+    Args:
+        cfg: batch size, workers, seed and device.
+        epochs: passes over the images.
+    """
     return TrainConfig(
         epochs=epochs,
         batch_size=cfg.batch_size,

@@ -167,7 +167,7 @@ def test_skipped_on_request_is_3(tiny_set: TinySet, tmp_path: Path, capsys: Outp
 def test_interrupt_is_130(
     tiny_set: TinySet, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sapnet.data.sampling.sample_clicks", stop)

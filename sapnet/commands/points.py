@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.commands.command import SUCCESS, Command
+from sapnet.commands.command import SUCCESS, Command, WrongUseError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
+
+MODES = ("quasi-center", "uniform", "center", "border")
+"""`sapnet.data.sampling.ClickMode`, without its imports."""
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -16,9 +20,16 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="clicks file to write")
     parser.add_argument(
         "--mode",
-        choices=["quasi-center", "uniform", "center"],
+        choices=MODES,
         default="quasi-center",
         help="where in its mask an object is clicked; quasi-center is the paper's setting",
+    )
+    parser.add_argument(
+        "--offset",
+        type=float,
+        default=0.0,
+        help="px by which each click then misses, in a random direction: it may leave its object, "
+        "but not the image",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the drawn points")
 
@@ -29,7 +40,10 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.data.coco import load_instances
     from sapnet.data.sampling import sample_clicks
 
-    clicks = sample_clicks(load_instances(args.truth), args.mode, args.seed)
+    if not 0 <= args.offset < inf:
+        raise WrongUseError(f"--offset: expected a number of pixels >= 0, found {args.offset}")
+    truth = load_instances(args.truth)
+    clicks = sample_clicks(truth, args.mode, args.seed, offset=args.offset)
     save_clicks(args.out, clicks)
     print(f"{len(clicks.clicks)} clicks on {len(clicks.images)} images: {args.out}")
     return SUCCESS
@@ -39,5 +53,8 @@ COMMAND = Command(
     "draw one click per object from the masks of a COCO file",
     _add_arguments,
     _run,
-    ("sapnet points --truth instances.json --out clicks.json",),
+    (
+        "sapnet points --truth instances.json --out clicks.json",
+        "sapnet points --truth instances.json --out missed.json --mode uniform --offset 4",
+    ),
 )

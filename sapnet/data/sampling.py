@@ -1,24 +1,29 @@
 """Clicks drawn from masks, as a stand-in for an annotator.
 
 A click depends on the seed and its annotation id alone: other objects, their order and their
-number do not change it. Every click is the centre of a pixel of its object's mask. The one
-exception is an object whose mask holds no pixel at all (a sliver between pixel centres): it gets a
-vertex of its polygon, or the centre of its box.
+number do not change it. Every click is the centre of a pixel of its object's mask, with two
+exceptions. An object whose mask holds no pixel at all (a sliver between pixel centres) gets a
+vertex of its polygon, or the centre of its box. And with an offset each click is moved away from
+where it was drawn, off the object if need be, as the click of an annotator who misses.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 from tqdm import tqdm
 
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.geometry.rle import decode_masks, rle_boxes
 from sapnet.structures import Click, ClickSet
 
-ClickMode = Literal["quasi-center", "uniform", "center"]
+ClickMode = Literal["quasi-center", "uniform", "center", "border"]
+
+BORDER_REACH = 2.0
+"""Farthest a border click is from what is not its object, in pixels between centres of pixels."""
 
 MIN_SIDE = 2
 """Objects narrower than this many pixels have no centre region; any of their pixels is drawn."""
@@ -135,6 +140,7 @@ def sample_clicks(
     seed: int = 0,
     cfg: QuasiCenterConfig | None = None,
     *,
+    offset: float = 0.0,
     show_progress: bool = False,
 ) -> ClickSet:
     """One click per object of a ground truth; crowds give none.
@@ -142,17 +148,22 @@ def sample_clicks(
     Args:
         instances: the ground truth.
         mode: "quasi-center" draws near the box centre, "uniform" any pixel of the mask, "center"
-            takes the pixel of the mask that is nearest to the box centre.
+            takes the pixel of the mask that is nearest to the box centre, "border" draws any pixel
+            of the mask within `BORDER_REACH` of its outline or of a hole.
         seed: a click depends on it and the annotation id alone.
         cfg: for "quasi-center"; its defaults are the paper's setting.
+        offset: how far each click is then moved, in pixels, in a random direction. It may leave its
+            object but not the image. All offsets of a seed move a click along one line.
         show_progress: whether to draw a progress bar.
 
     Returns:
         The clicks, in file order.
 
     Raises:
-        ValueError: if a mask cannot be made.
+        ValueError: if a mask cannot be made, or the offset is negative or not finite.
     """
+    if not 0 <= offset < np.inf:
+        raise ValueError(f"offset: expected a number of pixels >= 0, found {offset}")
     cfg = cfg or QuasiCenterConfig()
     objects = [instance for instance in instances.instances if not instance.is_crowd]
     clicks = tuple(
@@ -160,17 +171,38 @@ def sample_clicks(
             annotation_id=instance.annotation_id,
             image_id=instance.image_id,
             category_id=instance.category_id,
-            points=(_click_on(instance, mode, seed, cfg),),
+            points=(_click_for(instance, mode, seed, cfg, offset),),
         )
         for instance in tqdm(objects, "clicks", unit="object", disable=not show_progress)
     )
     return ClickSet(instances.images, instances.categories, clicks)
 
 
-def _click_on(
-    instance: Instance, mode: ClickMode, seed: int, cfg: QuasiCenterConfig
+def _click_for(
+    instance: Instance, mode: ClickMode, seed: int, cfg: QuasiCenterConfig, offset: float
 ) -> tuple[float, float]:
+    """The click on the object, moved by the offset."""
     rng = np.random.default_rng([seed % _ID_RANGE, instance.annotation_id % _ID_RANGE])
+    point = _click_on(instance, mode, cfg, rng)
+    if offset == 0:
+        return point
+    angle = rng.uniform(0, 2 * np.pi)
+    image = instance.image
+    return (
+        _inside(point[0] + offset * np.cos(angle), image.width),
+        _inside(point[1] + offset * np.sin(angle), image.height),
+    )
+
+
+def _inside(coordinate: float, size: int) -> float:
+    """The coordinate, or the centre of the image's first or last pixel where it is beyond that."""
+    return float(np.clip(coordinate, PIXEL_CENTER, size - PIXEL_CENTER))
+
+
+def _click_on(
+    instance: Instance, mode: ClickMode, cfg: QuasiCenterConfig, rng: np.random.Generator
+) -> tuple[float, float]:
+    """The centre of a pixel of the object."""
     rle = instance.rle()
     left, top, right, bottom = rle_boxes([rle])[0].astype(int).tolist()
     mask = decode_masks([rle])[0, top:bottom, left:right]
@@ -181,6 +213,8 @@ def _click_on(
             weights = mask / mask.sum(dtype=np.int64)
         case "center":
             weights = nearest_to_center(mask)
+        case "border":
+            weights = border_weights(mask)
         case "quasi-center" if min(mask.shape) < MIN_SIDE:
             weights = mask / mask.sum(dtype=np.int64)
         case "quasi-center":
@@ -188,9 +222,8 @@ def _click_on(
             region = central_ellipse(height, width, cfg.size_range, cfg.max_semi_axis)
             weights = quasi_center_weights(mask, region, cfg.mu, cfg.sigma)
         case _:
-            raise ValueError(
-                f"expected the mode 'quasi-center', 'uniform' or 'center', found {mode!r}"
-            )
+            modes = ", ".join(repr(known) for known in get_args(ClickMode))
+            raise ValueError(f"expected one of the modes {modes}, found {mode!r}")
     x, y = draw_points(weights, (left, top), rng)[0].tolist()
     return x, y
 
@@ -208,6 +241,23 @@ def nearest_to_center(mask: np.ndarray) -> np.ndarray:
     squared_distance = np.where(mask != 0, y[:, None] ** 2 + x[None, :] ** 2, np.inf)
     weights = np.zeros(mask.shape)
     weights.flat[np.argmin(squared_distance)] = 1.0
+    return weights
+
+
+def border_weights(mask: np.ndarray) -> np.ndarray:
+    """Probability of each pixel to be clicked near the outline: even, `BORDER_REACH` deep.
+
+    What lies outside of the array is not the object.
+
+    Args:
+        mask: (h, w) bool or uint8; at least one pixel.
+
+    Returns:
+        (h, w) float64, sums to 1; 0 outside the mask and deeper inside it.
+    """
+    depth = distance_transform_edt(np.pad(mask != 0, 1))[1:-1, 1:-1]
+    border = (depth > 0) & (depth <= BORDER_REACH)
+    weights: np.ndarray = border / border.sum(dtype=np.int64)
     return weights
 
 

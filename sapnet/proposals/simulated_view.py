@@ -46,11 +46,15 @@ class ObjectView:
     def of(cls, scene: Mapping[int, TrueObject], click: Click) -> ObjectView:
         """The view of the clicked object.
 
+        That is the object which has the pixel under the click. On the background it is the object
+        that was meant, clicked at its nearest pixel: a segmenter would rather answer for the
+        background there, so clicks that miss their object cost less here than they would with it.
+
         Args:
             scene: all objects of the image by annotation id.
             click: the click, original frame.
         """
-        clicked = scene[click.annotation_id]
+        clicked = _under(scene, click)
         partner = _partner(clicked, scene)
         height, width = clicked.part_map.shape
         top, left, bottom, right = _crop_box(clicked, partner)
@@ -89,6 +93,14 @@ class ObjectView:
         (top, left), (height, width) = self.origin, crops.shape[1:]
         masks[:, top : top + height, left : left + width] = crops
         return masks
+
+
+def _under(scene: Mapping[int, TrueObject], click: Click) -> TrueObject:
+    """The object whose visible pixel was clicked, the one that was meant first; or that one."""
+    meant = scene[click.annotation_id]
+    x, y = (int(coordinate) for coordinate in click.point)
+    candidates = (meant, *scene.values())
+    return next((seen for seen in candidates if seen.part_map[y, x] > 0), meant)
 
 
 def _partner(clicked: TrueObject, scene: Mapping[int, TrueObject]) -> TrueObject | None:

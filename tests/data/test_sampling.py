@@ -1,12 +1,15 @@
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.sampling import (
+    BORDER_REACH,
     ClickMode,
     QuasiCenterConfig,
+    border_weights,
     central_ellipse,
     draw_points,
     quasi_center_weights,
@@ -15,7 +18,7 @@ from sapnet.data.sampling import (
 from sapnet.geometry.rle import encode_masks
 from sapnet.structures import Category, ImageRecord
 
-MODES: tuple[ClickMode, ...] = ("quasi-center", "uniform", "center")
+MODES: tuple[ClickMode, ...] = get_args(ClickMode)
 IMAGE = ImageRecord(5, "a.jpg", 60, 50)
 
 
@@ -70,7 +73,7 @@ def test_every_click_is_the_centre_of_a_pixel_of_its_mask(mode: ClickMode) -> No
             assert mask[int(y), int(x)] == 1
 
 
-@pytest.mark.parametrize("mode", ["quasi-center", "uniform"])
+@pytest.mark.parametrize("mode", ["quasi-center", "uniform", "border"])
 def test_depends_on_seed_and_id_alone(mode: ClickMode) -> None:
     masks = random_masks()
     together = sample_clicks(instance_set(*masks), mode, 3)
@@ -127,9 +130,65 @@ def test_settings_have_an_effect() -> None:
     assert abs(y - 24) <= 1
 
 
+def test_border_clicks_are_near_what_is_not_the_object() -> None:
+    masks = random_masks()
+    rows, columns = np.mgrid[-1:51, -1:61] + 0.5  # with the pixels round the image
+    for seed in range(5):
+        clicks = sample_clicks(instance_set(*masks), "border", seed).clicks
+        for click, mask in zip(clicks, masks, strict=True):
+            outside = np.pad(mask, 1) == 0
+            distance = np.hypot(columns[outside] - click.point[0], rows[outside] - click.point[1])
+            assert distance.min() <= BORDER_REACH
+
+
+def test_border_weights_by_hand() -> None:
+    weights = border_weights(np.ones((7, 9)))
+    expected = np.ones((7, 9))
+    expected[2:5, 2:7] = 0  # three pixels and more from the outside
+    np.testing.assert_allclose(weights, expected / expected.sum())
+    holed = np.ones((21, 21))
+    holed[10, 10] = 0
+    ring = np.argwhere(border_weights(holed)[5:16, 5:16] > 0) - 5
+    assert sorted(map(tuple, ring.tolist())) == sorted(
+        (y, x) for y in range(-5, 6) for x in range(-5, 6) if 0 < y * y + x * x <= BORDER_REACH**2
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_offset_moves_every_click_by_that_much_along_one_line(mode: ClickMode) -> None:
+    instances = instance_set(*[mask_of(slice(20, 30), slice(25, 35))] * 40)
+    points = {
+        offset: np.array([c.point for c in sample_clicks(instances, mode, 2, offset=offset).clicks])
+        for offset in (0.0, 3.5, 14.0)
+    }
+    near, far = points[3.5] - points[0.0], points[14.0] - points[0.0]
+    np.testing.assert_allclose(np.linalg.norm(near, axis=1), 3.5)
+    np.testing.assert_allclose(far, 4 * near)
+    angles = np.arctan2(near[:, 1], near[:, 0])
+    assert np.histogram(angles, 4, (-np.pi, np.pi))[0].min() >= 3  # all directions
+    again = sample_clicks(instances, mode, 2, offset=3.5).clicks
+    np.testing.assert_array_equal(points[3.5], [click.point for click in again])
+
+
+def test_a_missed_click_leaves_its_object_but_not_the_image() -> None:
+    corner = mask_of(slice(0, 3), slice(57, 60))
+    clicks = sample_clicks(instance_set(*[corner] * 30), "center", 0, offset=500.0).clicks
+    points = np.array([click.point for click in clicks])
+    assert (points >= 0.5).all()
+    assert (points <= [59.5, 49.5]).all()
+    on_object = [corner[int(y), int(x)] == 1 for x, y in points]
+    assert 0 < np.mean(on_object) < 1  # kept at the corner where it went out there
+
+
+@pytest.mark.parametrize("offset", [-1.0, float("nan"), float("inf")])
+def test_offsets_that_are_none(offset: float) -> None:
+    with pytest.raises(ValueError, match="offset: expected a number of pixels >= 0"):
+        sample_clicks(instance_set(), offset=offset)
+
+
 def test_unknown_mode() -> None:
     mask = mask_of(slice(0, 5), slice(0, 5))
-    with pytest.raises(ValueError, match=r"expected the mode 'quasi-center', .* found 'centre'"):
+    with pytest.raises(ValueError, match=r"one of the modes 'quasi-center', .* found 'centre'"):
         sample_clicks(instance_set(mask), "centre")  # type: ignore[arg-type]
 
 

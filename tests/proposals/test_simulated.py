@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import write_synthetic
@@ -131,6 +132,39 @@ def test_a_click_beside_the_object_gets_masks_all_the_same(dataset: Dataset) -> 
     missed = Click(click.annotation_id, click.image_id, click.category_id, ((0.5, 0.5),))
     proposals = SimulatedProposer(parts, SimulatedConfig()).propose(IMAGE, [missed])[0]
     assert decode_masks(proposals.rles).any(axis=(1, 2)).all()
+
+
+def test_a_click_on_another_object_gets_that_one(dataset: Dataset) -> None:
+    parts, truth, clicks = dataset
+    meant, seen = next(of_image for of_image in clicks.values() if len(of_image) > 1)[:2]
+    missed = Click(meant.annotation_id, meant.image_id, meant.category_id, seen.points)
+    proposals = SimulatedProposer(parts, SimulatedConfig()).propose(IMAGE, [missed])[0]
+    ious = rle_iou(
+        proposals.rles, [truth[click.annotation_id] for click in (meant, seen)]
+    )  # (K, 2)
+    assert ious[:, 1].max() > 0.8
+    assert ious[:, 0].max() < 0.5
+    assert all(decode_masks(proposals.rles)[:, int(seen.point[1]), int(seen.point[0])])
+
+
+def test_a_click_just_beside_the_object_is_taken_for_its_nearest_pixel(dataset: Dataset) -> None:
+    parts, truth, clicks = dataset
+    click = clicks[1][0]
+    occupied = decode_masks([truth[other.annotation_id] for other in clicks[1]]).any(0)
+    own = decode_masks([truth[click.annotation_id]])[0]
+    distance, nearest = distance_transform_edt(own == 0, return_indices=True)
+    beside = np.unravel_index(np.where(occupied, np.inf, distance).argmin(), own.shape)
+    proposer = SimulatedProposer(parts, SimulatedConfig())
+
+    def proposed(y: int, x: int) -> Proposals:
+        point = (x + 0.5, y + 0.5)
+        at = Click(click.annotation_id, click.image_id, click.category_id, (point,))
+        return proposer.propose(IMAGE, [at])[0]
+
+    missed = proposed(*map(int, beside))
+    hit = proposed(*map(int, nearest[:, *beside]))
+    assert missed.prompts == hit.prompts
+    assert missed.rles == hit.rles
 
 
 def test_settings_are_json_and_tell_parts_files_apart(dataset: Dataset, tmp_path: Path) -> None:
