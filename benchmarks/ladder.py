@@ -165,16 +165,24 @@ def figures_path(out: Path, job: Job) -> Path:
 
 
 def read_figures(out: Path, seeds: list[int], system: str) -> dict[str, dict[str, float]]:
-    """A system's figures by seed, with the share of ground truth's AP where both are known."""
+    """A system's figures by seed, with the share of ground truth's AP where both are known.
+
+    A seed whose rung is not finished is left out.
+    """
     found = {}
     for seed in seeds:
-        figures = json.loads(figures_path(out, Job(seed, system, ())).read_text())
-        path = figures_path(out, Job(seed, "supervised", ()))
-        limit = json.loads(path.read_text())["mask_ap"] if path.is_file() else 0
+        figures = _read(figures_path(out, Job(seed, system, ())))
+        limit = _read(figures_path(out, Job(seed, "supervised", ()))).get("mask_ap")
         if "mask_ap" in figures and limit:
             figures[SHARE_OF_SUPERVISED] = figures["mask_ap"] / limit
-        found[str(seed)] = figures
+        if figures:
+            found[str(seed)] = figures
     return found
+
+
+def _read(path: Path) -> dict[str, float]:
+    """The figures of a rung; none where it is not finished."""
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def mean_and_std(values: list[float]) -> dict[str, float | None]:
@@ -260,6 +268,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--systems", nargs="+", help="only these (and what they need)")
     parser.add_argument("--jobs", type=int, help="rungs at a time; a GPU: 1, else one per core")
+    parser.add_argument(
+        "--summary", action="store_true", help="run nothing: the figures of what is finished"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures here")
     args = parser.parse_args()
     args.out = args.out or Path("runs") / f"ladder-{args.scale}"
@@ -275,7 +286,8 @@ def main() -> None:
     scale = ladder_scale(args.scale, 0, args.device)
     systems = wanted_systems(ladder_systems(scale.model.selection), args.systems)
     elapsed = Stopwatch(args.out / "elapsed.json")
-    run_jobs(args, list_jobs(args.seeds, systems), elapsed)
+    if not args.summary:
+        run_jobs(args, list_jobs(args.seeds, systems), elapsed)
     ladder = write_json_atomic(args.out / FILE_NAME, summarise(args, systems, elapsed.minutes))
     print(table_markdown(ladder_table(load_ladder(ladder))))
     print(f"\n{elapsed.minutes:.1f} min; figures: {ladder}")
