@@ -376,7 +376,9 @@ def test_progress_is_quiet_in_a_pipe(tiny_set: TinySet, recipe: Path, tmp_path: 
     )
     told = done.stderr.replace("\r", "\n").splitlines()
     assert told[0].startswith("training on cpu: 8 images, 3 categories")
-    assert told[1].startswith("epoch 1/1, step 1/2: loss ")
-    assert told[2].startswith("epoch 1/1, step 2/2: loss ")
-    assert len(told) == 3, done.stderr
+    assert told[1].startswith("data: 8 images, 15 objects, 1.9 an image")
+    assert told[2].startswith("hint: 2 steps are few")
+    assert told[3].startswith("epoch 1/1, step 1/2: loss ")
+    assert told[4].startswith("epoch 1/1, step 2/2: loss ")
+    assert len(told) == 5, done.stderr
     assert done.stdout.startswith("trained 1 epochs: ")
