@@ -11,8 +11,12 @@ import torch
 
 from sapnet.data.augment import evaluation_view, view_boxes, view_points
 from sapnet.data.augment_config import AugmentConfig
+from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.corrections import Corrections
+from sapnet.proposals.build import build_proposer
+from sapnet.proposals.config import ProposeConfig, RunConfig
+from sapnet.proposals.propose import propose_dataset
 from sapnet.proposals.store import ProposalStore
 from sapnet.training.survey import box_sizes, middle_of_groups, survey
 
@@ -71,6 +75,24 @@ def test_deleted_objects_are_left_out(tiny_set: TinySet) -> None:
     whole, rest = survey(store, AUGMENT), survey(corrected, AUGMENT)
     assert rest.sizes.tolist() == np.delete(whole.sizes, [0, 3]).tolist()
     assert rest.num_images == whole.num_images
+
+
+def test_a_given_box_is_the_size(tiny_set: TinySet, tmp_path: Path) -> None:
+    clicks = load_clicks(tiny_set.clicks)
+    first, *others = clicks.clicks
+    boxed = replace(clicks, clicks=(replace(first, box=(0.0, 0.0, 96.0, 24.0)), *others))
+    proposer = build_proposer(
+        ProposeConfig(
+            tiny_set.images, tiny_set.clicks, tmp_path, proposer="simulated", file=tiny_set.parts
+        ),
+        boxed,
+    )
+    propose_dataset(tiny_set.images, boxed, tmp_path / "store", proposer, RunConfig(workers=1))
+    sizes = survey(ProposalStore(tmp_path / "store"), AUGMENT).sizes
+    assert sizes[0] == pytest.approx(48 * 60 / 96)
+    plain = survey(ProposalStore(tiny_set.store), AUGMENT).sizes
+    assert sizes[1:].tolist() == plain[1:].tolist()
+    assert sizes[0] != pytest.approx(plain[0])
 
 
 def write_instances(path: Path, annotations: list[dict[str, object]]) -> Path:
