@@ -9,8 +9,11 @@ from typing import Literal
 NUM_FEATURES = 5
 """Feature maps the model reads: P2..P6, strides 4, 8, 16, 32, 64."""
 
+PUBLISHED_SIDE = 800
+"""Shorter side of the input, pixels, that SOLOv2's grids and ranges were made for."""
+
 PUBLISHED_GRIDS = (40, 36, 24, 16, 12)
-"""SOLOv2's grids (arXiv:2003.10152), made for COCO at 800 px."""
+"""SOLOv2's grids (arXiv:2003.10152), made for COCO."""
 
 PUBLISHED_RANGES = ((1.0, 96.0), (48.0, 192.0), (96.0, 384.0), (192.0, 768.0), (384.0, 2048.0))
 """SOLOv2's scale ranges, likewise."""
