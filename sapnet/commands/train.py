@@ -133,7 +133,6 @@ COMMAND = Command(
         "sapnet train --images photos --supervision masks --masks labels.json --out second",
         "sapnet train --config recipe.yaml --images photos --proposals store --out run "
         "--optimizer.lr 0.01",
-        "sapnet train --images photos --proposals store --out run --print_config",
     ),
     complete=_complete,
 )

@@ -31,7 +31,8 @@ OPTIMIZER = ("lr", "lr_batch", "steps")
 """Settings of the optimiser, likewise."""
 
 FEW_STEPS = 300
-"""A training of fewer steps is pointed out."""
+"""A training of fewer steps is pointed out: from scratch, AdamW had hardly found anything on held-out
+images after 150 (docs/results.md)."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,8 @@ def _hints(layout: ObjectLayout, settings: ModelConfig, cfg: TrainConfig) -> Ite
     steps = cfg.epochs * math.ceil(layout.num_images / cfg.batch_size)
     if steps < FEW_STEPS:
         yield (
-            f"hint: {steps} steps are few, SOLOv2 begins to find objects after {FEW_STEPS} or "
-            "more; raise --epochs"
+            f"hint: {steps} steps are few to learn from, {FEW_STEPS} at least are usual; raise "
+            "--epochs"
         )
     if not settings.has_weights and cfg.optimizer.name == "sgd":
         yield (
