@@ -31,8 +31,8 @@ OPTIMIZER = ("lr", "lr_batch", "steps")
 """Settings of the optimiser, likewise."""
 
 FEW_STEPS = 300
-"""A training of fewer steps is pointed out: from scratch, AdamW had hardly found anything on held-out
-images after 150 (docs/results.md)."""
+"""A training of fewer steps is pointed out: from scratch, AdamW had found hardly anything on
+held-out images after 150 (docs/results.md)."""
 
 
 @dataclass(frozen=True)
