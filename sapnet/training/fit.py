@@ -64,7 +64,7 @@ def fit_to_data(training_set: TrainingSet, settings: ModelConfig, cfg: TrainConf
         segmentation, chosen = _fit_segmentation(layout, settings.segmentation)
         settings = replace(settings, segmentation=segmentation)
         reasons += chosen
-    reasons += [*_reasons_of_rate(cfg), *_hints(layout, settings, cfg)]
+    reasons += [*_reasons_of_rate(cfg), *_hints(layout, cfg)]
     cfg = replace(cfg, optimizer=cfg.optimizer.settled(cfg.batch_size, cfg.epochs))
     return Fit(settings, cfg, tuple(reasons))
 
@@ -160,17 +160,12 @@ def _reasons_of_rate(cfg: TrainConfig) -> Iterator[str]:
         yield f"the rate falls after epochs {' and '.join(map(str, falls))} of {cfg.epochs}"
 
 
-def _hints(layout: ObjectLayout, settings: ModelConfig, cfg: TrainConfig) -> Iterator[str]:
+def _hints(layout: ObjectLayout, cfg: TrainConfig) -> Iterator[str]:
     steps = cfg.epochs * math.ceil(layout.num_images / cfg.batch_size)
     if steps < FEW_STEPS:
         yield (
             f"hint: {steps} steps are few to learn from, {FEW_STEPS} at least are usual; raise "
             "--epochs"
-        )
-    if not settings.has_weights and cfg.optimizer.name == "sgd":
-        yield (
-            "hint: from scratch adamw learns sooner than sgd; try --optimizer.name adamw "
-            "--optimizer.schedule cosine"
         )
 
 

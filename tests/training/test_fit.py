@@ -130,7 +130,6 @@ def test_selection_alone_needs_no_grids(
     [
         ({"epochs": 150}, None),  # 2 steps an epoch
         ({"epochs": 149}, "hint: 298 steps are few"),
-        ({"epochs": 150, "optimizer": OptimizerConfig()}, "hint: from scratch adamw"),
     ],
 )
 def test_hints(
