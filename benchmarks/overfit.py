@@ -30,7 +30,8 @@ from sapnet.inference import label, load_model, predict
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
 from sapnet.proposals.store import ProposalStore
-from sapnet.segmentation.config import SOLOv2Config
+from sapnet.segmentation.config import PUBLISHED_SIDE, SOLOv2Config
+from sapnet.segmentation.fitting import scaled_grids, scaled_ranges
 from sapnet.selection.config import ConsensusConfig, NegativesConfig, SelectionConfig
 from sapnet.training.run import TrainInputs, train
 
@@ -114,8 +115,6 @@ def overfit(
 
 def small_model() -> ModelConfig:
     """Half a million backbone parameters, SOLOv2's ranges at this size, nothing left to chance."""
-    scale = INPUT_SIZE / 800
-    ranges = ((1, 96), (48, 192), (96, 384), (192, 768), (384, 2048))
     return ModelConfig(
         backbone="test_resnet",
         weights="none",
@@ -130,8 +129,8 @@ def small_model() -> ModelConfig:
             consensus=ConsensusConfig(max_spread=0.25),
         ),
         segmentation=SOLOv2Config(
-            num_grids=(20, 18, 12, 8, 6),
-            scale_ranges=tuple((low * scale, high * scale) for low, high in ranges),
+            num_grids=scaled_grids(0.5),
+            scale_ranges=scaled_ranges(INPUT_SIZE / PUBLISHED_SIDE),
             stacked_convs=2,
             channels=64,
             mask_branch_channels=64,

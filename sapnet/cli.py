@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sapnet import __version__
 from sapnet.commands import COMMANDS
@@ -28,7 +28,7 @@ from sapnet.recipes import load_recipe
 if TYPE_CHECKING:
     from argparse import Action
 
-    from jsonargparse import ArgumentParser
+    from jsonargparse import ArgumentParser, Namespace
 
 PROGRESS_SECONDS = "10"
 """Between two lines of a progress bar, where no terminal shows it."""
@@ -60,10 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(name: str, command: Command, words: list[str]) -> int:
     parser = _parser(name, command, words)
-    try:
-        parsed = parser.parse_args(_known_spellings(parser, words))
-    except SystemExit as stop:  # argparse printed the help (0) or what was wrong (2)
-        return int(stop.code or 0)
     # OpenMP threads that spin while they wait take the cores from the processes that load images:
     # on two cores of which one is busy, a training step then takes ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -73,7 +69,9 @@ def _run(name: str, command: Command, words: list[str]) -> int:
     # A line for every request of the hub's client would drown ours.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        return command.run(parsed, parser)
+        return command.run(parser.parse_args(_known_spellings(parser, words)), parser)
+    except SystemExit as stop:  # argparse printed help or settings (0) or what was wrong (2)
+        return int(stop.code or 0)
     except KeyboardInterrupt:
         print(f"sapnet {name}: stopped; the same command goes on where it was", file=sys.stderr)
         return INTERRUPTED
@@ -125,8 +123,15 @@ def _parser(name: str, command: Command, words: list[str]) -> ArgumentParser:
             text = str(super()._expand_help(action))
             return text.replace("<class 'Path'>", "path").replace("Path | null", "path or null")
 
+    class Parser(ArgumentParser):  # type: ignore[misc]  # untyped for mypy
+        """What it prints with `--print_config` is complete."""
+
+        def dump(self, cfg: Namespace, **options: Any) -> str:  # noqa: ANN401  # jsonargparse's
+            shown = cfg if command.complete is None else command.complete(self, cfg)
+            return str(super().dump(shown, **options))
+
     examples = "\n".join(f"  {line}" for line in command.examples)
-    parser = ArgumentParser(
+    parser = Parser(
         prog=f"sapnet {name}",
         usage=f"sapnet {name} [options]",
         description=f"{command.summary}\n\nexamples:\n{examples}",

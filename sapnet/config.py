@@ -5,7 +5,7 @@ Each stage keeps its own settings beside its code; here they are put together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sapnet.data.augment_config import AugmentConfig
@@ -92,8 +92,8 @@ class OptimizerConfig:
         weight_decay: unset: 1e-4 for sgd, 0.05 for adamw.
         schedule: "step" divides the rate by 10 at the start of each epoch in `steps`; "cosine"
             lowers it to 0 along half a cosine.
-        steps: epochs of the step schedule. The paper prints 8 and 10 of 12; the released recipe
-            has 8 and 11.
+        steps: epochs of the step schedule. Unset: at two thirds and five sixths of the training,
+            as the paper's 8 and 10 of 12; the released recipe has 8 and 11.
         warmup_iterations: steps over which the rate rises linearly; at most a tenth of the
             training.
         warmup_factor: where that rise starts, as a share of the rate.
@@ -106,7 +106,7 @@ class OptimizerConfig:
     momentum: float = 0.9
     weight_decay: float | None = None
     schedule: Literal["step", "cosine"] = "step"
-    steps: tuple[int, ...] = (8, 10)
+    steps: tuple[int, ...] | None = None
     warmup_iterations: int = 500
     warmup_factor: float = 0.001
     clip_norm: float = 35.0
@@ -123,8 +123,34 @@ class OptimizerConfig:
 
     def rate(self, batch_size: int) -> float:
         """Learning rate at this many images per step, over all devices."""
-        lr, lr_batch = (0.015, 32) if self.name == "sgd" else (1e-4, 16)
-        return (self.lr or lr) * batch_size / (self.lr_batch or lr_batch)
+        return (self.lr or self.usual_lr) * batch_size / (self.lr_batch or self.usual_lr_batch)
+
+    @property
+    def usual_lr(self) -> float:
+        """Learning rate at `usual_lr_batch` where none is given."""
+        return 0.015 if self.name == "sgd" else 1e-4
+
+    @property
+    def usual_lr_batch(self) -> int:
+        """Images per step that a rate is meant for where nothing is said."""
+        return 32 if self.name == "sgd" else 16
+
+    def falls(self, epochs: int) -> tuple[int, ...]:
+        """Epochs, counted from 0, at whose start the step schedule lowers the rate."""
+        if self.steps is not None:
+            return self.steps
+        wanted = {round(epochs * 2 / 3), round(epochs * 5 / 6)}
+        return tuple(sorted(epoch for epoch in wanted if 0 < epoch < epochs))
+
+    def settled(self, batch_size: int, epochs: int) -> OptimizerConfig:
+        """The same settings with the numbers that a training of this batch and length leads to.
+
+        A rate of which anything was given stays as it was given.
+        """
+        settled = replace(self, steps=self.falls(epochs))
+        if self.lr is None and self.lr_batch is None:
+            settled = replace(settled, lr=self.rate(batch_size), lr_batch=batch_size)
+        return settled
 
     @property
     def decay(self) -> float:

@@ -25,7 +25,8 @@ from sapnet.proposals.store import ProposalStore
 from sapnet.report.build import RunInputs, build_run_report
 from sapnet.report.contents import ReportInputs, RunReport
 from sapnet.report.page import write_report
-from sapnet.segmentation.config import PredictConfig, SOLOv2Config
+from sapnet.segmentation.config import PUBLISHED_SIDE, PredictConfig, SOLOv2Config
+from sapnet.segmentation.fitting import scaled_grids, scaled_ranges
 from sapnet.selection.config import NegativesConfig, PositivesConfig, SelectionConfig
 from sapnet.structures import ClickSet
 from sapnet.training.run import TrainInputs, train
@@ -60,13 +61,12 @@ class _Sets:
 def demo_model(size: int) -> ModelConfig:
     """A network small enough for a CPU: half a million backbone parameters, from scratch.
 
-    Grids and scale ranges are those of SOLOv2 for images of 800 px, brought to `size`.
+    Grids and scale ranges are those of SOLOv2 for images of 800 px brought to `size`, rather than
+    fitted to the data, so that all runs of the demo compare.
 
     Args:
         size: side of the images, pixels.
     """
-    scale = size / 800
-    ranges = ((1, 96), (48, 192), (96, 384), (192, 768), (384, 2048))
     return ModelConfig(
         backbone="test_resnet",
         weights="none",
@@ -80,8 +80,8 @@ def demo_model(size: int) -> ModelConfig:
             negatives=NegativesConfig(num_random=16),
         ),
         segmentation=SOLOv2Config(
-            num_grids=(20, 18, 12, 8, 6),
-            scale_ranges=tuple((low * scale, high * scale) for low, high in ranges),
+            num_grids=scaled_grids(0.5),
+            scale_ranges=scaled_ranges(size / PUBLISHED_SIDE),
             stacked_convs=2,
             channels=64,
             mask_branch_channels=64,

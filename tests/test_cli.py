@@ -282,6 +282,45 @@ def test_printed_settings_are_a_recipe(capsys: Output, tmp_path: Path) -> None:
     assert first["optimizer"]["steps"] == [8, 10]
 
 
+def test_printed_settings_fit_the_data(tiny_set: TinySet, capsys: Output) -> None:
+    """Without data the grids stay open; with data they are what a run would use."""
+    small = ["--model.augment.short_sides", "[64]"]
+    unknown = _settings(capsys, *small)["model"]["segmentation"]
+    assert (unknown["num_grids"], unknown["scale_ranges"]) == (None, None)
+    data = ["--proposals", str(tiny_set.store)]
+    fitted = _settings(capsys, *small, *data)["model"]["segmentation"]
+    assert fitted["num_grids"] == [8, 7, 5, 3, 2]
+    assert fitted["scale_ranges"] == [[1, 32], [16, 64], [32, 128], [64, 256], [128, 2048]]
+    masks = ["--supervision", "masks", "--masks", str(tiny_set.truth)]
+    assert _settings(capsys, *small, *masks)["model"]["segmentation"] == fitted
+
+
+def test_printed_settings_keep_what_is_given(
+    tiny_set: TinySet, capsys: Output, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("optimizer: {lr: 0.2}\nmodel: {segmentation: {num_grids: [9, 8, 7, 6, 5]}}\n")
+    words = ["--config", str(recipe), "--proposals", str(tiny_set.store), "--epochs", "6"]
+    settings = _settings(capsys, *words)
+    assert settings["model"]["segmentation"]["num_grids"] == [9, 8, 7, 6, 5]
+    assert (settings["optimizer"]["lr"], settings["optimizer"]["lr_batch"]) == (0.2, None)
+    assert settings["optimizer"]["steps"] == [4, 5]
+    ranges = "[[1,9],[1,9],[1,9],[1,9],[1,9]]"
+    settings = _settings(capsys, *words, "--model.segmentation.scale_ranges", ranges)
+    assert settings["model"]["segmentation"]["scale_ranges"] == [[1, 9]] * 5
+
+
+def test_printed_rates_are_those_of_the_batch(capsys: Output) -> None:
+    optimizer = _settings(capsys, "--batch_size", "8")["optimizer"]
+    assert (optimizer["lr"], optimizer["lr_batch"]) == (0.015 / 4, 8)
+
+
+def test_settings_of_data_that_are_not_there_are_an_error(capsys: Output) -> None:
+    words = ["train", "--images", "i", "--out", "o", "--proposals", "missing", "--print_config"]
+    assert main(words) == 1
+    assert "missing: no proposal store here" in capsys.readouterr().err
+
+
 def test_types_have_everyday_names(capsys: Output) -> None:
     assert main(["train", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -376,7 +415,9 @@ def test_progress_is_quiet_in_a_pipe(tiny_set: TinySet, recipe: Path, tmp_path: 
     )
     told = done.stderr.replace("\r", "\n").splitlines()
     assert told[0].startswith("training on cpu: 8 images, 3 categories")
-    assert told[1].startswith("epoch 1/1, step 1/2: loss ")
-    assert told[2].startswith("epoch 1/1, step 2/2: loss ")
-    assert len(told) == 3, done.stderr
+    assert told[1].startswith("data: 8 images, 15 objects, 1.9 an image")
+    assert told[2].startswith("hint: 2 steps are few")
+    assert told[3].startswith("epoch 1/1, step 1/2: loss ")
+    assert told[4].startswith("epoch 1/1, step 2/2: loss ")
+    assert len(told) == 5, done.stderr
     assert done.stdout.startswith("trained 1 epochs: ")

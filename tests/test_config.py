@@ -58,3 +58,31 @@ def test_senseless_values_are_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         kind(**values)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "falls"), [(12, (8, 10)), (36, (24, 30)), (3, (2,)), (2, (1,)), (1, ())]
+)
+def test_the_rate_falls_at_two_thirds_and_five_sixths(epochs: int, falls: tuple[int, ...]) -> None:
+    assert OptimizerConfig().falls(epochs) == falls
+    assert OptimizerConfig(steps=(1, 99)).falls(epochs) == (1, 99)
+
+
+@pytest.mark.parametrize(
+    ("given", "rate"),
+    [
+        ({}, (0.015 / 8, 4)),
+        ({"name": "adamw"}, (1e-4 / 4, 4)),
+        ({"lr": 0.2}, (0.2, None)),
+        ({"lr_batch": 16}, (None, 16)),
+    ],
+)
+def test_settled_rates_name_the_batch_unless_one_was_given(
+    given: dict[str, Any], rate: tuple[float | None, int | None]
+) -> None:
+    optimizer = OptimizerConfig(**given)
+    settled = optimizer.settled(batch_size=4, epochs=6)
+    assert (settled.lr, settled.lr_batch) == rate
+    assert settled.steps == (4, 5)
+    assert settled.rate(4) == optimizer.rate(4)
+    assert settled.settled(batch_size=4, epochs=6) == settled

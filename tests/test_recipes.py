@@ -130,6 +130,9 @@ def test_the_recipe_of_the_paper_says_what_the_paper_says(
     assert (selection["mining"]["close_iou"], selection["mining"]["containment_iou"]) == (0.6, 0.3)
     negatives = selection["negatives"]
     assert (negatives["background_iou"], negatives["part_iou"]) == (0.3, 0.5)
+    segmentation = shown["model"]["segmentation"]
+    assert segmentation["num_grids"] == [40, 36, 24, 16, 12]
+    assert segmentation["scale_ranges"][-1] == [384, 2048]
     longer = settings(CONFIGS / "coco_r101_3x.yaml", capsys)
     assert longer["model"]["augment"]["short_sides"] == [640, 672, 704, 736, 768, 800]
     assert longer["model"]["selection"]["multi_mask"]["enabled"] is False

@@ -26,12 +26,15 @@ class Command:
         add_arguments: declares its options.
         run: does it, and returns the exit status.
         examples: command lines for its help.
+        complete: fills in what `--print_config` is to show beyond the options' values; takes the
+            parser and the values, returns new values.
     """
 
     summary: str
     add_arguments: Callable[[ArgumentParser], None]
     run: Callable[[Namespace, ArgumentParser], int]
     examples: tuple[str, ...]
+    complete: Callable[[ArgumentParser, Namespace], Namespace] | None = None
 
 
 def instantiate(parser: ArgumentParser, values: Namespace, kind: type[Any]) -> Any:  # noqa: ANN401

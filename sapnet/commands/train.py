@@ -74,6 +74,25 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_class_arguments(ModelConfig, "model")
 
 
+def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
+    """The values with what training would choose: all that the files given allow to know."""
+    from sapnet.config import TrainConfig
+
+    cfg = instantiate(parser, args, TrainConfig)
+    shown = args.clone()
+    for name, value in vars(cfg.optimizer.settled(cfg.batch_size, cfg.epochs)).items():
+        shown.optimizer[name] = value
+    if (args.masks if cfg.supervision == "masks" else args.proposals) is not None:
+        from sapnet.training.data import open_training_set
+        from sapnet.training.fit import fit_to_data
+
+        data = open_training_set(args.images, args.proposals, args.masks, cfg, args.corrections)
+        fitted = fit_to_data(data, instantiated(parser, args).model, cfg).settings.segmentation
+        shown.model.segmentation.num_grids = fitted.num_grids
+        shown.model.segmentation.scale_ranges = fitted.scale_ranges
+    return shown
+
+
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.config import TrainConfig
     from sapnet.training.run import TrainInputs, train
@@ -115,4 +134,5 @@ COMMAND = Command(
         "sapnet train --config recipe.yaml --images photos --proposals store --out run "
         "--optimizer.lr 0.01",
     ),
+    complete=_complete,
 )

@@ -65,9 +65,26 @@ def resized_size(
     Returns:
         (height, width), at least 1 px each, half pixels rounded up.
     """
-    factor = min(short_side / min(original_size), max_long_side / max(original_size))
+    factor = float(resize_factor(*original_size, short_side, max_long_side))
     height, width = (max(1, math.floor(side * factor + 0.5)) for side in original_size)
     return height, width
+
+
+def resize_factor(
+    height: float | np.ndarray, width: float | np.ndarray, short_side: int, max_long_side: int
+) -> np.ndarray:
+    """What images are scaled by, before their sides become whole pixels.
+
+    Args:
+        height: pixels, of one image or an array of them.
+        width: likewise.
+        short_side: wanted length of the shorter side.
+        max_long_side: limit of the longer side.
+    """
+    factor: np.ndarray = np.minimum(
+        short_side / np.minimum(height, width), max_long_side / np.maximum(height, width)
+    )
+    return factor
 
 
 def evaluation_view(original_size: tuple[int, int], cfg: AugmentConfig) -> View:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -143,6 +143,18 @@ class ProposalStore:
             rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
             ids.update(rows["annotation_id"].to_numpy()[_rows_with_given_mask(rows)].tolist())
         return frozenset(ids)
+
+    def object_columns(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Columns of all objects (see `object_schema`), a batch a shard, memory-mapped.
+
+        Objects that a correction deleted are left out; decided masks are not looked at.
+        """
+        for number in self._shards:
+            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            if self.corrections is not None and self.corrections.deleted:
+                deleted = np.array(sorted(self.corrections.deleted))
+                rows = rows.filter(~np.isin(rows["annotation_id"].to_numpy(), deleted))
+            yield rows.select(list(names))
 
     def objects_of_image(self, index: int) -> list[StoredObject]:
         """All objects of an image.

@@ -9,6 +9,15 @@ from typing import Literal
 NUM_FEATURES = 5
 """Feature maps the model reads: P2..P6, strides 4, 8, 16, 32, 64."""
 
+PUBLISHED_SIDE = 800
+"""Shorter side of the input, pixels, that SOLOv2's grids and ranges were made for."""
+
+PUBLISHED_GRIDS = (40, 36, 24, 16, 12)
+"""SOLOv2's grids (arXiv:2003.10152), made for COCO."""
+
+PUBLISHED_RANGES = ((1.0, 96.0), (48.0, 192.0), (96.0, 384.0), (192.0, 768.0), (384.0, 2048.0))
+"""SOLOv2's scale ranges, likewise."""
+
 
 @dataclass(frozen=True)
 class PredictConfig:
@@ -54,8 +63,10 @@ class SOLOv2Config:
     Level i of the grids reads the i-th of the features P2..P6, so there are one to five levels.
 
     Attributes:
-        num_grids: cells per side S of each level, finest grid first.
+        num_grids: cells per side S of each level, finest grid first. Unset: `sapnet train` fits
+            them to the data, elsewhere the published ones, made for COCO at 800 px.
         scale_ranges: input pixels, smallest and largest sqrt(box area) of each level, inclusive.
+            Unset: likewise.
         strides: input pixels per cell of each level's tower input; a predicted mask of that level
             needs more stride-4 pixels than this.
         center_region: side of an object's positive region, in sides of its box.
@@ -72,14 +83,8 @@ class SOLOv2Config:
         predict: how outputs become instances.
     """
 
-    num_grids: tuple[int, ...] = (40, 36, 24, 16, 12)
-    scale_ranges: tuple[tuple[float, float], ...] = (
-        (1, 96),
-        (48, 192),
-        (96, 384),
-        (192, 768),
-        (384, 2048),
-    )
+    num_grids: tuple[int, ...] | None = None
+    scale_ranges: tuple[tuple[float, float], ...] | None = None
     strides: tuple[int, ...] = (8, 8, 16, 32, 32)
     center_region: float = 0.2
     stacked_convs: int = 4
@@ -110,31 +115,41 @@ class SOLOv2Config:
             raise ValueError(f"dice_eps: expected a positive number, found {self.dice_eps}")
 
     def _check_levels(self) -> None:
-        levels = len(self.num_grids)
+        grids, ranges = self.grids, self.ranges
+        levels = len(grids)
         if not 1 <= levels <= NUM_FEATURES:
             raise ValueError(f"num_grids: expected 1 to {NUM_FEATURES} levels, found {levels}")
-        if len(self.scale_ranges) != levels or len(self.strides) != levels:
+        if len(ranges) != levels or len(self.strides) != levels:
             raise ValueError(
-                f"num_grids has {levels} levels, scale_ranges {len(self.scale_ranges)} and "
+                f"num_grids has {levels} levels, scale_ranges {len(ranges)} and "
                 f"strides {len(self.strides)}; expected the same number"
             )
-        if min(self.num_grids) < 1 or min(self.strides) < 1:
+        if min(grids) < 1 or min(self.strides) < 1:
             raise ValueError(
-                f"expected num_grids and strides of at least 1, "
-                f"found {self.num_grids} and {self.strides}"
+                f"expected num_grids and strides of at least 1, found {grids} and {self.strides}"
             )
-        if any(low > high for low, high in self.scale_ranges):
-            raise ValueError(f"scale_ranges: expected (low, high), found {self.scale_ranges}")
+        if any(low > high for low, high in ranges):
+            raise ValueError(f"scale_ranges: expected (low, high), found {ranges}")
+
+    @property
+    def grids(self) -> tuple[int, ...]:
+        """Cells per side of each level, after defaults."""
+        return PUBLISHED_GRIDS if self.num_grids is None else self.num_grids
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float], ...]:
+        """Smallest and largest sqrt(box area) of each level, after defaults."""
+        return PUBLISHED_RANGES if self.scale_ranges is None else self.scale_ranges
 
     @property
     def num_levels(self) -> int:
         """L, levels of the grids."""
-        return len(self.num_grids)
+        return len(self.grids)
 
     @property
     def cells_per_level(self) -> tuple[int, ...]:
         """S * S of each level."""
-        return tuple(side * side for side in self.num_grids)
+        return tuple(side * side for side in self.grids)
 
     @property
     def level_offsets(self) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ class SOLOv2Head(nn.Module):
 
     def __init__(self, num_classes: int, in_channels: int, cfg: SOLOv2Config) -> None:
         super().__init__()
-        self.num_grids = cfg.num_grids
+        self.grids = cfg.grids
         self.kernel_tower = _tower(in_channels + NUM_COORDINATES, cfg)
         self.class_tower = _tower(in_channels, cfg)
         self.kernel_output = nn.Conv2d(cfg.channels, cfg.mask_feature_channels, 3, padding=1)
@@ -56,7 +56,7 @@ class SOLOv2Head(nn.Module):
             Grid kernels (B, E, S, S) and grid class logits (B, C, S, S) of each level.
         """
         kernels, class_logits = [], []
-        for grid, level in zip(self.num_grids, level_inputs(features), strict=False):
+        for grid, level in zip(self.grids, level_inputs(features), strict=False):
             # Resized apart, so that no large map is copied for two more channels.
             size = (grid, grid)
             cells = resize_bilinear(level, size).contiguous()

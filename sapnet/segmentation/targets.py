@@ -105,15 +105,15 @@ def _claimed_cells(
     """Cells (L, N, 9) of each level's grid that each object claims, row by row; -1 for none."""
     sides_yx = (boxes[:, 2:] - boxes[:, :2]).flip(1)
     sizes = sides_yx.prod(dim=1).sqrt()
-    low, high = boxes.new_tensor(cfg.scale_ranges).T[:, :, None]  # each (L, 1)
+    low, high = boxes.new_tensor(cfg.ranges).T[:, :, None]  # each (L, 1)
     has_mask = ~centers_yx.isnan().any(dim=1)
     on_level = (sizes >= low) & (sizes <= high) & has_mask  # (L, N)
 
     # Coordinates on a cell border are decided by float32 rounding. Dividing by tensors rather
     # than numbers makes it the same on every device (a GPU multiplies by a number's inverse).
     size_yx = boxes.new_tensor(input_size)
-    num_grids = boxes.new_tensor(cfg.num_grids, dtype=torch.int64)[:, None, None]
-    cell_side = boxes.new_tensor([1 / side for side in cfg.num_grids])[:, None, None]
+    num_grids = boxes.new_tensor(cfg.grids, dtype=torch.int64)[:, None, None]
+    cell_side = boxes.new_tensor([1 / side for side in cfg.grids])[:, None, None]
     half_extent = 0.5 * sides_yx * cfg.center_region
     safe_centers = centers_yx.nan_to_num()
 

@@ -28,6 +28,7 @@ from sapnet.files import write_json_atomic
 from sapnet.model import SAPNet, build_model
 from sapnet.training.callbacks import CHECKPOINT, ProgressLines, SaveRun
 from sapnet.training.data import HeldOut, TrainingData, TrainingSet, open_training_set
+from sapnet.training.fit import Fit, fit_to_data, settle_as_before
 from sapnet.training.label_quality import LabelQuality
 from sapnet.training.launch import cluster_plugins, detect_launch, match_launch
 from sapnet.training.module import TrainingModule
@@ -149,7 +150,14 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
     training_set = open_training_set(
         inputs.images, inputs.proposals, inputs.masks, cfg, inputs.corrections
     )
-    checkpoint = _prepare_run(inputs, settings, cfg)
+    stored = _stored_settings(inputs.out)
+    fit = (
+        fit_to_data(training_set, settings, cfg)
+        if stored is None
+        else settle_as_before(settings, cfg, stored)
+    )
+    settings, cfg = fit.settings, fit.cfg
+    checkpoint = _prepare_run(inputs, settings, cfg, stored)
     if checkpoint is not None and (summary := _read_summary(inputs.out, cfg)) is not None:
         return summary
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -167,6 +175,7 @@ def train(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Train
     )
     _announce(model, data, cfg, checkpoint)
     _announce_given(training_set)
+    _announce_fit(fit)
     trainer = _trainer(inputs.out, cfg, data, cluster_plugins(os.environ, launch))
     _fit(trainer, module, data, checkpoint)
     figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
@@ -221,24 +230,33 @@ def _label_quality(inputs: TrainInputs, training_set: TrainingSet) -> LabelQuali
     return LabelQuality(proposal_ious(training_set.store, inputs.truth))
 
 
-def _prepare_run(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -> Path | None:
-    """Make the run folder, or find the checkpoint of an unfinished run of the same settings.
+def _stored_settings(run: Path) -> dict[str, Any] | None:
+    """What a run with a checkpoint was started with.
 
     A folder without a checkpoint holds nothing that other settings could spoil.
     """
+    path = run / SETTINGS
+    if not (path.is_file() and (run / CHECKPOINT).is_file()):
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _prepare_run(
+    inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig, stored: dict[str, Any] | None
+) -> Path | None:
+    """Make the run folder, or find the checkpoint of an unfinished run of the same settings."""
     wanted = json.loads(json.dumps(_description(inputs, settings, cfg)))
-    path, checkpoint = inputs.out / SETTINGS, inputs.out / CHECKPOINT
-    if path.is_file() and checkpoint.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        differences = _differences(found, wanted)
+    if stored is not None:
+        differences = _differences(stored, wanted)
         if differences:
             raise ValueError(
                 f"{inputs.out} holds a run of other settings: {'; '.join(differences[:5])}. Give "
                 "another --out, or delete that folder"
             )
-        return checkpoint
+        return inputs.out / CHECKPOINT
     inputs.out.mkdir(parents=True, exist_ok=True)
-    write_json_atomic(path, wanted)
+    write_json_atomic(inputs.out / SETTINGS, wanted)
     return None
 
 
@@ -292,6 +310,13 @@ def _announce_given(training_set: TrainingSet) -> None:
         logger.info("%s", given)
     if training_set.store.corrections is not None:
         logger.info("%s", training_set.store.corrections)
+
+
+def _announce_fit(fit: Fit) -> None:
+    if getattr(rank_zero_only, "rank", 0):
+        return
+    for reason in fit.reasons:
+        logger.info("%s", reason)
 
 
 def choose_precision(cfg: TrainConfig) -> Literal["32-true", "bf16-mixed", "16-mixed"]:

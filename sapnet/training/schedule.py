@@ -58,6 +58,7 @@ def rate_factor(
         A function of the number of steps done so far.
     """
     total = max(1, iterations_per_epoch * epochs)
+    falls = cfg.falls(epochs)
     warmup = min(cfg.warmup_iterations, int(total * MAX_WARMUP_SHARE))
 
     def factor(iteration: int) -> float:
@@ -66,7 +67,7 @@ def rate_factor(
             rise = cfg.warmup_factor + (1 - cfg.warmup_factor) * iteration / warmup
         if cfg.schedule == "cosine":
             return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, iteration / total)))
-        passed = sum(iteration >= step * iterations_per_epoch for step in cfg.steps)
+        passed = sum(iteration >= step * iterations_per_epoch for step in falls)
         return float(rise * STEP_FACTOR**passed)
 
     return factor

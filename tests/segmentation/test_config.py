@@ -1,6 +1,11 @@
 import pytest
 
-from sapnet.segmentation.config import PredictConfig, SOLOv2Config
+from sapnet.segmentation.config import (
+    PUBLISHED_GRIDS,
+    PUBLISHED_RANGES,
+    PredictConfig,
+    SOLOv2Config,
+)
 
 
 def test_cells_of_all_levels_lie_in_one_row() -> None:
@@ -10,6 +15,15 @@ def test_cells_of_all_levels_lie_in_one_row() -> None:
     assert cfg.num_levels == 3
     assert cfg.cells_per_level == (16, 9, 1)
     assert cfg.level_offsets == (0, 16, 25)
+
+
+def test_open_grids_and_ranges_are_the_published_ones() -> None:
+    cfg = SOLOv2Config()
+    assert (cfg.num_grids, cfg.scale_ranges) == (None, None)
+    assert (cfg.grids, cfg.ranges) == (PUBLISHED_GRIDS, PUBLISHED_RANGES)
+    assert cfg.num_levels == 5
+    given = SOLOv2Config(num_grids=(5, 4, 3, 2, 1), scale_ranges=((1, 2),) * 5)
+    assert (given.grids, given.ranges) == ((5, 4, 3, 2, 1), ((1, 2),) * 5)
 
 
 @pytest.mark.parametrize(
