@@ -13,22 +13,32 @@ what classes that were clicked often gain. What is finished is kept in `--out`.
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from common import setting, table, write_json
 from trial import METHODS, ClickedSet, label_quality, sapnet
 
+from sapnet.data.dataset import ClickDataset, DatasetConfig
+from sapnet.data.loader import build_loader
 from sapnet.evaluation.label_file import load_labels
 from sapnet.evaluation.proposals import judge_proposals
+from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import rle_areas, rle_iou
+from sapnet.inference import label_translation, load_model
+from sapnet.model import evaluating
+from sapnet.proposals.store import ProposalStore
+from sapnet.selection.heads import MilLogits
+from sapnet.selection.scoring import bag_members, score_bags
 
 SPLITS = ("train2017", "val2017")
-MIN_AREA = 1024
 """Smaller objects are a few cells of the network's input, and not scored."""
 
 RECIPE = Path(__file__).resolve().parents[1] / "configs" / "small_images_cpu.yaml"
@@ -49,6 +59,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--min-area", type=float, default=1024, help="of scored objects, px")
     parser.add_argument("--json", type=Path, help="file for the figures")
     args = parser.parse_args()
     sets = {split: propose(args.coco, args.out, split) for split in SPLITS}
@@ -87,13 +98,21 @@ def run(
         "--seed",
         seed,
     )
-    figures = label_quality(folder, sets["train2017"], sets, (*options, *METHODS[method]), MIN_AREA)
-    clicked = often_clicked(sets["train2017"])
-    looks = {
-        split: look_at_choices(folder / f"labels_{split}.json", sets[split], clicked)
-        for split in SPLITS
-    }
-    return {"method": method, "seed": seed, **figures, "choices": looks}
+    train = sets["train2017"]
+    figures = label_quality(folder, train, sets, (*options, *METHODS[method]), args.min_area)
+    path = folder / "choices.json"
+    if not path.is_file():
+        often = often_clicked(sets["train2017"])
+        looks = {
+            split: look_at_choices(
+                folder / f"labels_{split}.json", sets[split], often, args.min_area
+            )
+            | {"right_class": class_accuracy(folder / "run", sets[split])}
+            for split in SPLITS
+        }
+        write_json_atomic(path, looks)
+    choices = json.loads(path.read_text(encoding="utf-8"))
+    return {"method": method, "seed": seed, **figures, "choices": choices}
 
 
 def often_clicked(clicked: ClickedSet) -> set[int]:
@@ -103,13 +122,16 @@ def often_clicked(clicked: ClickedSet) -> set[int]:
     return {category_id for category_id, count in counts.items() if count >= OFTEN}
 
 
-def look_at_choices(labels: Path, clicked: ClickedSet, often: set[int]) -> dict[str, float]:
+def look_at_choices(
+    labels: Path, clicked: ClickedSet, often: set[int], min_area: float
+) -> dict[str, float]:
     """What the choices of a file of labels are like.
 
     Args:
         labels: written by `sapnet label`.
         clicked: the set it is of.
         often: ids of categories that were clicked often.
+        min_area: smaller objects do not count, px.
 
     Returns:
         "random", the mean IoU of all proposals of a bag; "same", the share of labels that are the
@@ -119,7 +141,7 @@ def look_at_choices(labels: Path, clicked: ClickedSet, often: set[int]) -> dict[
     """
     chosen = load_labels(labels).labels
     rows = []
-    for entry in judge_proposals(clicked.store, clicked.truth, MIN_AREA):
+    for entry in judge_proposals(clicked.store, clicked.truth, min_area):
         proposals = entry.stored.proposals
         if len(entry.ious) == 0:
             continue
@@ -143,6 +165,32 @@ def look_at_choices(labels: Path, clicked: ClickedSet, often: set[int]) -> dict[
     }
 
 
+@torch.no_grad()
+def class_accuracy(run: Path, clicked: ClickedSet) -> float:
+    """Share of all bags whose best class after the first stage is the clicked one."""
+    model, store = load_model(run, "cpu"), ProposalStore(clicked.store)
+    data_cfg = DatasetConfig(augment=model.settings.augment)
+    dataset = ClickDataset(clicked.images, store, data_cfg, train=False)
+    translate, branch = label_translation(model, store), model.selection
+    logits: list[MilLogits] = []
+    branch.selection.register_forward_hook(lambda *call: logits.append(call[-1]))
+    right: list[bool] = []
+    with evaluating(model):
+        for batch in map(translate, build_loader(dataset, 8, workers=1)):
+            if batch.bags is None:
+                continue
+            model.select(batch)
+            scores = score_bags(*logits.pop(), bag_members(batch.bags, branch.cfg), "softmax")
+            right += (scores.bags.argmax(1) == batch.bags.labels).tolist()
+    return float(np.mean(right))
+
+
+def mean_known(values: Iterable[float | None]) -> float:
+    """Mean of the figures that exist (json has null where no object counts), NaN without any."""
+    known = [value for value in values if value is not None]
+    return statistics.mean(known) if known else math.nan
+
+
 def mean_row(
     args: argparse.Namespace, runs: Sequence[dict[str, Any]], method: str, split: str
 ) -> dict[str, Any]:
@@ -155,11 +203,11 @@ def mean_row(
         "split": split,
         "method": method,
         "seeds": len(args.seeds),
-        "label_miou": statistics.mean(ious),
+        "label_miou": mean_known(ious),
         "lowest": min(ious),
         "highest": max(ious),
-        **{name: statistics.mean(run[split][name] for run in own) for name in names},
-        **{n: statistics.mean(run["choices"][split][n] for run in own) for n in looks},
+        **{name: mean_known(run[split][name] for run in own) for name in names},
+        **{n: mean_known(run["choices"][split][n] for run in own) for n in looks},
     }
 
 

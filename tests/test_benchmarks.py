@@ -71,7 +71,17 @@ def test_photographs(tiny_set: TinySet, tmp_path: Path) -> None:
         (coco / split).symlink_to(tiny_set.images)
         (coco / "annotations" / f"instances_{split}.json").symlink_to(tiny_set.truth)
     words = ["--coco", coco, "--out", tmp_path / "out", "--json", tmp_path / "a.json"]
-    words += ["--methods", "MIL", "--seeds", 3, "--epochs", 1, f"--options={' '.join(SMALL)}"]
+    words += [
+        "--min-area",
+        0,
+        "--methods",
+        "MIL",
+        "--seeds",
+        3,
+        "--epochs",
+        1,
+        f"--options={' '.join(SMALL)}",
+    ]
     run_script("photographs.py", *words)
     figures = json.loads((tmp_path / "a.json").read_text())
     (row,) = figures["samples"]
