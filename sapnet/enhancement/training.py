@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -229,14 +230,14 @@ def _step(state: _State, batch: ClickBatch, cfg: EnhanceConfig) -> float:
     torch.manual_seed(seed)
     output = state.model(batch.to(device), torch.Generator(device).manual_seed(seed))
     total: Tensor = torch.stack(list(output.losses.values())).sum()
-    if not torch.isfinite(total):
-        raise FloatingPointError(
-            f"the loss is not finite at step {state.step}. Lower --optimizer.lr"
-        )
     state.optimizer.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-    if cfg.optimizer.clip_norm:
-        nn.utils.clip_grad_norm_(state.model.parameters(), cfg.optimizer.clip_norm)
+    largest_norm = cfg.optimizer.clip_norm or math.inf
+    norm = nn.utils.clip_grad_norm_(state.model.parameters(), largest_norm)
+    if not (torch.isfinite(total) and torch.isfinite(norm)):
+        raise FloatingPointError(
+            f"loss or gradient is not finite at step {state.step}. Lower --optimizer.lr"
+        )
     state.optimizer.step()
     state.schedule.step()
     state.step += 1
