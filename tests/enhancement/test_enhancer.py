@@ -10,7 +10,7 @@ import torch
 
 from sapnet.enhancement.bags import anchor_boxes, jittered_boxes
 from sapnet.enhancement.batch import ClickBatch
-from sapnet.enhancement.enhancer import Enhancer, Enhancement
+from sapnet.enhancement.enhancer import Enhancement, Enhancer
 
 if TYPE_CHECKING:
     from torch import Tensor
