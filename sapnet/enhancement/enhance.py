@@ -139,7 +139,7 @@ def estimate_boxes(
     device = next(trained.model.parameters()).device
     found: dict[int, EstimatedBox] = {}
     for batch in tqdm(click_loader(dataset, batch_size, workers, sampler), desc="boxes"):
-        output = trained.model(batch.to(device))
+        output = trained.model.estimate(batch.to(device))
         boxes, scores = output.boxes.cpu(), output.scores.cpu()
         sizes = batch.original_sizes[batch.image_index]
         scale = (sizes / batch.image_sizes[batch.image_index]).flip(1).repeat(1, 2)

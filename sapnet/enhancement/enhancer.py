@@ -42,16 +42,12 @@ class Enhancement:
     """A box for each click of a batch.
 
     Attributes:
-        boxes: (N, 4) xyxy, input frame.
-        scores: (N,) in [0, 1], how much the box's bag shows the click's category.
-        coarse_boxes: (N, 4) xyxy, what the first stage led to.
-        losses: scalar float32 tensors by name, already weighted; empty outside training.
+        boxes: (N, 4) xyxy, input frame; each holds its click.
+        scores: (N,) in [0, 1], how surely the box shows the click's category.
     """
 
     boxes: Tensor
     scores: Tensor
-    coarse_boxes: Tensor
-    losses: dict[str, Tensor]
 
 
 class Enhancer(nn.Module):
@@ -73,44 +69,90 @@ class Enhancer(nn.Module):
         self.coarse = MilHead(cfg.hidden_channels, num_classes)
         self.refinement = MilHead(cfg.hidden_channels, num_classes)
 
-    def forward(self, batch: ClickBatch, generator: torch.Generator | None = None) -> Enhancement:
-        """Boxes and, in training mode, the losses.
+    def forward(
+        self, batch: ClickBatch, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Losses of one batch.
 
         Args:
             batch: images with N clicks; N = 0 is fine.
             generator: draws the negatives; None for the global one.
 
         Returns:
-            The boxes. Losses: `loss_coarse`, `loss_positive` and, unless negatives are off,
-            `loss_negative`.
+            Scalar float32 tensors, already weighted: `loss_coarse`, `loss_positive` and, unless
+            negatives are off, `loss_negative`.
         """
-        cfg = self.cfg
-        named = {str(i): f for i, f in enumerate(self.backbone(batch.images))}
-        features = [level.float() for level in self.fpn(named).values()]
-        sizes = batch.image_sizes[batch.image_index]
-
-        anchors = anchor_boxes(batch.points, sizes, cfg.anchors)
-        members = self._members(anchors, batch, without_rivals=cfg.anchors.exclude_rivals)
+        features, sizes = self._features(batch), batch.image_sizes[batch.image_index]
+        anchors = anchor_boxes(batch.points, sizes, self.cfg.anchors)
         hidden = self._encode(features, anchors, batch.image_index)
-        logits: MilLogits = self.coarse(hidden)
-        first = score_bags(*logits, members, "softmax")
-        coarse_boxes = self._merge(anchors, first, members, batch.labels)
+        coarse_boxes, first = self._coarse_boxes(anchors, hidden, batch)
+        jittered = jittered_boxes(coarse_boxes, sizes, self.cfg.jitter)
+        second = self._refined_scores(features, jittered, batch)
+        losses = self._bag_losses(first, second, batch)
+        if self.cfg.negatives.enabled:
+            weights = label_scores(first.bags, batch.labels).detach()
+            negatives = self._negatives(batch, jittered, coarse_boxes, generator)
+            losses["loss_negative"] = self._negative_loss(features, *negatives, weights)
+        return losses
 
-        jittered = jittered_boxes(coarse_boxes, sizes, cfg.jitter)
-        members = self._members(jittered, batch, without_rivals=False)
-        hidden = self._encode(features, jittered, batch.image_index)
-        logits = self.refinement(hidden)
-        second = score_bags(*logits, members, "sigmoid")
-        boxes = self._merge(jittered, second, members, batch.labels)
-        losses: dict[str, Tensor] = {}
-        if self.training:
-            losses = self._bag_losses(first, second, batch)
-            if cfg.negatives.enabled:
-                weights = label_scores(first.bags, batch.labels).detach()
-                negatives = self._negatives(batch, jittered, coarse_boxes, generator)
-                losses["loss_negative"] = self._negative_loss(features, *negatives, weights)
-        scores = label_scores(second.bags, batch.labels).detach()
-        return Enhancement(boxes, scores, coarse_boxes, losses)
+    @torch.no_grad()
+    def estimate(self, batch: ClickBatch) -> Enhancement:
+        """A box for each click.
+
+        Args:
+            batch: images with N clicks; N = 0 is fine.
+        """
+        features, sizes = self._features(batch), batch.image_sizes[batch.image_index]
+        anchors = anchor_boxes(batch.points, sizes, self.cfg.anchors)
+        hidden = self._encode(features, anchors, batch.image_index)
+        if self.cfg.choice == "p2bnet":
+            coarse_boxes, _ = self._coarse_boxes(anchors, hidden, batch)
+            jittered = jittered_boxes(coarse_boxes, sizes, self.cfg.jitter)
+            scores = self._refined_scores(features, jittered, batch)
+            members = self._members(jittered, batch, without_rivals=False)
+            boxes = self._merge(jittered, scores, members, batch.labels)
+        else:
+            coarse_boxes = self._widest(anchors, hidden, batch)
+            jittered = jittered_boxes(coarse_boxes, sizes, self.cfg.jitter)
+            hidden = self._encode(features, jittered, batch.image_index)
+            boxes = self._widest(jittered, hidden, batch)
+        hidden = self._encode(features, boxes[:, None], batch.image_index)
+        return Enhancement(boxes, self._class_scores(hidden, batch.labels)[:, 0])
+
+    def _features(self, batch: ClickBatch) -> list[Tensor]:
+        """Pyramid levels of the images, P2 first."""
+        named = {str(i): f for i, f in enumerate(self.backbone(batch.images))}
+        return [level.float() for level in self.fpn(named).values()]
+
+    def _coarse_boxes(
+        self, anchors: Tensor, hidden: Tensor, batch: ClickBatch
+    ) -> tuple[Tensor, BagScores]:
+        """(N, 4) what the first stage leads to, and its scores."""
+        members = self._members(anchors, batch, without_rivals=self.cfg.anchors.exclude_rivals)
+        logits: MilLogits = self.coarse(hidden)
+        scores = score_bags(*logits, members, "softmax")
+        return self._merge(anchors, scores, members, batch.labels), scores
+
+    def _refined_scores(
+        self, features: Sequence[Tensor], boxes: Tensor, batch: ClickBatch
+    ) -> BagScores:
+        """Scores of the second stage."""
+        members = self._members(boxes, batch, without_rivals=False)
+        logits: MilLogits = self.refinement(self._encode(features, boxes, batch.image_index))
+        return score_bags(*logits, members, "sigmoid")
+
+    def _widest(self, boxes: Tensor, hidden: Tensor, batch: ClickBatch) -> Tensor:
+        """(N, 4) the boxes that are large and still show the category, merged."""
+        members = self._members(boxes, batch, without_rivals=self.cfg.anchors.exclude_rivals)
+        areas = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)
+        short_sides = batch.image_sizes.amin(1)[batch.image_index]
+        extents = areas.sqrt() / short_sides[:, None]
+        scores = self._class_scores(hidden, batch.labels) * extents**self.cfg.extent_power
+        return choose_boxes(boxes, scores, members, self.cfg.top_k)[1]
+
+    def _class_scores(self, hidden: Tensor, labels: Tensor) -> Tensor:
+        """(N, K) in [0, 1]: the second stage's class scores at each bag's label."""
+        return selection_scores(self.refinement.classes(hidden).sigmoid(), labels)
 
     def _members(self, boxes: Tensor, batch: ClickBatch, *, without_rivals: bool) -> Tensor:
         """(N, K) bool: the boxes of each bag that may be chosen; they hold their click."""

@@ -228,8 +228,8 @@ def _step(state: _State, batch: ClickBatch, cfg: EnhanceConfig) -> float:
     seed = cfg.seed * SEED_STEP + state.step
     # Whatever is random depends on seed and step alone: a resumed training repeats it.
     torch.manual_seed(seed)
-    output = state.model(batch.to(device), torch.Generator(device).manual_seed(seed))
-    total: Tensor = torch.stack(list(output.losses.values())).sum()
+    losses = state.model(batch.to(device), torch.Generator(device).manual_seed(seed))
+    total: Tensor = torch.stack(list(losses.values())).sum()
     state.optimizer.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]  # torch has no types here
     largest_norm = cfg.optimizer.clip_norm or math.inf
