@@ -20,6 +20,7 @@ from sapnet.detections import read_pixels, to_detections
 from sapnet.segmentation.solov2 import SOLOv2
 from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.targets import instance_targets
+from sapnet.settings import settings_from_json
 from sapnet.structures import Batch, Category, Predictions, Selection
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class SAPNet(
     ) -> None:
         super().__init__()
         if isinstance(settings, dict):
-            settings = _settings_from(settings)
+            settings = settings_from_json(settings, ModelConfig)
         self.settings = settings
         self.categories = tuple(c if isinstance(c, Category) else Category(**c) for c in categories)
         if not self.categories:
@@ -286,14 +287,3 @@ def build_model(settings: ModelConfig, categories: Sequence[Category]) -> SAPNet
     model = SAPNet(settings, tuple(categories))
     load_weights(model.backbone, settings)
     return model
-
-
-def _settings_from(values: dict[str, Any]) -> ModelConfig:
-    """A checked `ModelConfig` from plain JSON values."""
-    from jsonargparse import ArgumentParser
-
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--settings", type=ModelConfig)
-    parsed = parser.parse_object({"settings": values})
-    settings: ModelConfig = parser.instantiate(parsed).settings
-    return settings

@@ -65,6 +65,8 @@ class Click:
         box: xyxy box of the object where one is known (a second prompt), else None.
         mask: the object's mask where one is known, of its image's size, else None. It is kept as
             the object's label.
+        box_score: in [0, 1], how sure an estimated box is; None where the box is known. An
+            estimate is a prompt and nothing else.
     """
 
     annotation_id: int
@@ -74,15 +76,26 @@ class Click:
     negative_points: tuple[tuple[float, float], ...] = ()
     box: tuple[float, float, float, float] | None = None
     mask: RLE | None = None
+    box_score: float | None = None
 
     def __post_init__(self) -> None:
         if not self.points:
             raise ValueError(f"object {self.annotation_id}: expected at least one point, found 0")
+        if self.box_score is not None and (self.box is None or not 0 <= self.box_score <= 1):
+            raise ValueError(
+                f"object {self.annotation_id}: expected a box score in [0, 1] beside a box, found "
+                f"{self.box_score} beside {self.box}"
+            )
 
     @property
     def point(self) -> tuple[float, float]:
         """The object's point: its first click."""
         return self.points[0]
+
+    @property
+    def known_box(self) -> tuple[float, float, float, float] | None:
+        """The box, unless it is an estimate: what may bound the object."""
+        return self.box if self.box_score is None else None
 
 
 @dataclass(frozen=True)
@@ -216,8 +229,8 @@ class Bags(_PacksMasks, _TensorFields):
         valid: (N, K) bool, False for padding. Every object has at least one valid proposal.
         mask_crops: (N, K, 7, 7) float32 in [0, 1], the mask inside its box.
         holds_rival: (N, K) bool, the mask holds a rival click.
-        box_iou: (N, K) float32 in [0, 1], IoU of the proposal's box with the box that came with
-            the click; 1 where none did.
+        box_iou: (N, K) float32 in [0, 1], IoU of the proposal's box with the known box that came
+            with the click; 1 where none did.
         own_scores: (N, K) float32 in [0, 1], the proposer's own score; 0 where not valid.
         masks: (N, K, h, w) uint8 0/1 on the stride-4 grid.
         labels: (N,) int64 class index 0..C-1.

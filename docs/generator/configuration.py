@@ -16,9 +16,11 @@ from docstring_parser import parse_from_object
 from sapnet.config import ModelConfig, TrainConfig
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.demo_config import DemoConfig
+from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.proposals.config import ProposeConfig
 
 GROUPS: dict[str, tuple[tuple[type[Any], str], ...]] = {
+    "enhance": ((EnhanceConfig, ""), (EnhancerConfig, "model.")),
     "propose": ((ProposeConfig, ""),),
     "train": ((TrainConfig, ""), (ModelConfig, "model.")),
     "synthetic": ((SyntheticConfig, ""),),

@@ -36,6 +36,7 @@ class ObjectBody(BaseModel):
     points: list[tuple[float, float]] = Field(min_length=1, max_length=MAX_POINTS)
     negative_points: list[tuple[float, float]] = Field(default=[], max_length=MAX_POINTS)
     box: tuple[float, float, float, float] | None = None
+    box_score: float | None = None
     mask: MaskBody | None = None
 
 
@@ -87,6 +88,7 @@ def to_click(body: ObjectBody, image: ImageRecord, categories: frozenset[int]) -
         points=tuple(body.points),
         negative_points=tuple(body.negative_points),
         box=body.box,
+        box_score=body.box_score,
         mask=None if body.mask is None else _to_mask(body.mask, image),
     )
 
@@ -108,6 +110,7 @@ def from_object(click: Click) -> dict[str, Any]:
         "points": click.points,
         "negative_points": click.negative_points,
         "box": click.box,
+        "box_score": click.box_score,
         "mask": None if click.mask is None else rle_to_json(click.mask),
     }
 

@@ -11,6 +11,7 @@ from sapnet.commands import (
     convert,
     demo,
     doctor,
+    enhance,
     evaluate,
     label,
     points,
@@ -26,6 +27,7 @@ from sapnet.commands import (
 COMMANDS = {
     "annotate": annotate.COMMAND,
     "points": points.COMMAND,
+    "enhance": enhance.COMMAND,
     "propose": propose.COMMAND,
     "train": train.COMMAND,
     "label": label.COMMAND,

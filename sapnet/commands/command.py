@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from sapnet.recipes import load_recipe
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
@@ -68,3 +70,34 @@ def add_model_arguments(parser: ArgumentParser, *, required: bool = True) -> Non
     run_type = str if required else str | None
     parser.add_argument("--run", type=run_type, required=required, help="run folder, or a hub name")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda or mps")
+
+
+def add_recipe_argument(parser: ArgumentParser) -> None:
+    """The option that reads settings from a recipe."""
+    parser.add_argument(
+        "--config",
+        action=_recipe_action(),
+        help="recipe as YAML, which may name another one as its `base`; flags after it win",
+    )
+
+
+def _recipe_action() -> type[Any]:
+    """What `--config` does: apply a recipe, and before it those it builds on."""
+    import yaml
+    from jsonargparse import ActionConfigFile
+
+    class RecipeAction(ActionConfigFile):  # type: ignore[misc]  # untyped for mypy
+        def __call__(
+            self,
+            parser: ArgumentParser,
+            cfg: Namespace,
+            values: str,
+            option_string: str | None = None,
+        ) -> None:
+            try:
+                settings = load_recipe(values)
+            except ValueError as error:  # what the parser turns into an error of wrong use
+                raise TypeError(str(error)) from error
+            super().__call__(parser, cfg, yaml.safe_dump(settings), option_string)
+
+    return RecipeAction

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sapnet.commands.command import SUCCESS, Command, WrongUseError, instantiate, instantiated
-from sapnet.recipes import load_recipe
+from sapnet.commands.command import (
+    SUCCESS,
+    Command,
+    WrongUseError,
+    add_recipe_argument,
+    instantiate,
+    instantiated,
+)
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -16,36 +22,10 @@ METHODS = ("sapnet+", "paper")
 """What `--method` names: our default selection, or the paper's."""
 
 
-def _recipe_action() -> type[Any]:
-    """What `--config` does: apply a recipe, and before it those it builds on."""
-    import yaml
-    from jsonargparse import ActionConfigFile
-
-    class RecipeAction(ActionConfigFile):  # type: ignore[misc]  # untyped for mypy
-        def __call__(
-            self,
-            parser: ArgumentParser,
-            cfg: Namespace,
-            values: str,
-            option_string: str | None = None,
-        ) -> None:
-            try:
-                settings = load_recipe(values)
-            except ValueError as error:  # what the parser turns into an error of wrong use
-                raise TypeError(str(error)) from error
-            super().__call__(parser, cfg, yaml.safe_dump(settings), option_string)
-
-    return RecipeAction
-
-
 def _add_arguments(parser: ArgumentParser) -> None:
     from sapnet.config import ModelConfig, TrainConfig
 
-    parser.add_argument(
-        "--config",
-        action=_recipe_action(),
-        help="recipe as YAML, which may name another one as its `base`; flags after it win",
-    )
+    add_recipe_argument(parser)
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument("--proposals", type=Path | None, help="store written by sapnet propose")
     parser.add_argument(

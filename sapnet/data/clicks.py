@@ -32,8 +32,9 @@ def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
 
     The file is COCO-style json with `images`, `categories` and `annotations`. An annotation holds
     `id`, `image_id`, `category_id` and `point: [x, y]`, and may hold `negative_points:
-    [[x, y], ...]`, `bbox: [x, y, width, height]`, `segmentation` (polygons or run lengths, the
-    object's known mask) and `object_id`. Annotations of one image with the same `object_id` are one
+    [[x, y], ...]`, `bbox: [x, y, width, height]`, `bbox_score` (where that box is an estimate),
+    `segmentation` (polygons or run lengths, the object's known mask) and `object_id`. Annotations
+    of one image with the same `object_id` are one
     object: its points are in file order, its id is that of the first.
 
     Coordinates are pixels of the upright image, x to the right, y down, pixel centres at .5.
@@ -194,6 +195,7 @@ def _click(coco: CocoFile, annotation: Record, report: Report) -> Click | None:
     point = attempt(report, _required_point, coco, annotation, image)
     negative_points = attempt(report, _negative_points, coco, annotation, image)
     box = attempt(report, _box, coco, annotation, image)
+    box_score = None if box is None else attempt(report, _box_score, coco, annotation)
     mask = attempt(report, _mask, coco, annotation, image)
     if point is None:
         return None
@@ -205,6 +207,7 @@ def _click(coco: CocoFile, annotation: Record, report: Report) -> Click | None:
         negative_points=negative_points or (),
         box=box,
         mask=mask,
+        box_score=box_score,
     )
 
 
@@ -267,6 +270,20 @@ def _box(
         return None
     x, y, width, height = numbers(coco, annotation, "bbox", 4)
     return _clipped_box(coco, annotation, (x, y, x + width, y + height), image)
+
+
+def _box_score(coco: CocoFile, annotation: Record) -> float | None:
+    """How sure an estimated box is; None where the box is known."""
+    score = annotation.get("bbox_score")
+    if score is None:
+        return None
+    if not (is_number(score) and 0 <= float(score) <= 1):
+        raise coco.problem(
+            annotation,
+            f"expected 'bbox_score' as a number in [0, 1], found {str(score)[:60]}. Run "
+            "`sapnet enhance` again, or drop the key where the box is known.",
+        )
+    return float(score)
 
 
 def _point(coco: CocoFile, annotation: Record, value: object, image: ImageRecord) -> Point:
@@ -333,11 +350,14 @@ def _merge(coco: CocoFile, annotation: Record, first: Click, further: Click) -> 
             f"{further.category_id}. Give them one category, or two object ids.",
             "object of two categories",
         )
+    # A known box before an estimate, else the first one.
+    boxed = first if first.known_box or (not further.known_box and first.box) else further
     return replace(
         first,
         points=first.points + further.points,
         negative_points=first.negative_points + further.negative_points,
-        box=first.box or further.box,
+        box=boxed.box,
+        box_score=boxed.box_score,
         mask=first.mask or further.mask,
     )
 
@@ -363,6 +383,8 @@ def click_annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
     if click.box is not None:
         x1, y1, x2, y2 = click.box
         first["bbox"] = [x1, y1, x2 - x1, y2 - y1]
+    if click.box_score is not None:
+        first["bbox_score"] = click.box_score
     if click.mask is not None:
         first["segmentation"] = rle_to_json(click.mask)
     if len(click.points) == 1:

@@ -70,7 +70,9 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
 
 
 def _given_box_iou(objects: Sequence[StoredObject], boxes: Tensor, valid: Tensor) -> Tensor:
-    """(N, K) IoU of each proposal's box with the box that came with its click; 1 without one.
+    """(N, K) IoU of each proposal's box with the known box of its click; 1 without one.
+
+    An estimated box bounds nothing: it may be far from the object.
 
     Args:
         objects: N objects.
@@ -78,9 +80,9 @@ def _given_box_iou(objects: Sequence[StoredObject], boxes: Tensor, valid: Tensor
         valid: (N, K) bool.
     """
     found = torch.ones(valid.shape)
-    given = [n for n, entry in enumerate(objects) if entry.click.box is not None]
+    given = [n for n, entry in enumerate(objects) if entry.click.known_box is not None]
     if given:
-        limits = torch.tensor([objects[n].click.box for n in given])
+        limits = torch.tensor([objects[n].click.known_box for n in given])
         found[given] = broadcast_iou(boxes[given], limits[:, None])
     return found.where(valid, torch.ones(()))
 

@@ -15,10 +15,16 @@ from sapnet.locations import Location, join
 from sapnet.proposals.proposer import JSON, Proposer
 from sapnet.structures import Category, Click, ClickSet, ImageRecord
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when an older sapnet could no longer read what is written."""
 
+PLAIN_FORMAT_VERSION = 1
+"""Written where no box is an estimate, which version 2 adds: older stores can be continued."""
+
 MANIFEST_NAME = "manifest.json"
+
+_LATER_VALUES = frozenset({"mask", "box_score"})
+"""Of clicks: fields that early stores did not know."""
 
 
 class StoreError(ValueError):
@@ -54,6 +60,7 @@ class Manifest:
 
 def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
     """The manifest of a run that starts now."""
+    has_estimates = any(click.box_score is not None for click in clicks.clicks)
     return Manifest(
         proposer=proposer.name,
         # Through json and back, so that it equals what a later run reads from the file.
@@ -63,6 +70,7 @@ def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
         num_images=len(clicks.images),
         num_objects=len(clicks.clicks),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        format_version=FORMAT_VERSION if has_estimates else PLAIN_FORMAT_VERSION,
     )
 
 
@@ -76,8 +84,8 @@ def fingerprint(clicks: ClickSet) -> str:
 
 
 def _values(entry: ImageRecord | Category | Click) -> tuple[object, ...]:
-    """An entry's values; a mask counts only where there is one, as in stores made before masks."""
-    return tuple(v for key, v in vars(entry).items() if key != "mask" or v is not None)
+    """An entry's values; later ones count only where they are there, as in stores made before."""
+    return tuple(v for k, v in vars(entry).items() if k not in _LATER_VALUES or v is not None)
 
 
 def load_manifest(store: Path) -> Manifest:

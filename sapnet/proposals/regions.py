@@ -310,7 +310,7 @@ def assumed_boxes(size: tuple[int, int], cfg: RegionsConfig) -> np.ndarray:
 
 
 def _broken_prompts(pool: CandidatePool, click: Click, size: tuple[int, int]) -> np.ndarray:
-    """(P,) in [0, 1]: share of further points missed, plus how far the click's box is missed."""
+    """(P,) in [0, 1]: share of further points missed, plus how far the click's known box is."""
     height, width = size
     broken = np.zeros(len(pool.masks))
     further = np.array(click.points[1:], dtype=np.float64).reshape(-1, 2) / (width, height)
@@ -318,8 +318,9 @@ def _broken_prompts(pool: CandidatePool, click: Click, size: tuple[int, int]) ->
         columns = np.abs(pool.lattice.x[None] - further[:, :1]).argmin(axis=1)
         rows = np.abs(pool.lattice.y[None] - further[:, 1:]).argmin(axis=1)
         broken += 1.0 - pool.masks[:, rows, columns].mean(axis=1)
-    if click.box is not None:
-        x1, y1, x2, y2 = np.array(click.box) / (width, height, width, height)
+    # An estimated box does harm: it knows less of the object than the image does (docs/results.md).
+    if click.known_box is not None:
+        x1, y1, x2, y2 = np.array(click.known_box) / (width, height, width, height)
         across = (pool.lattice.x >= x1) & (pool.lattice.x <= x2)
         down = (pool.lattice.y >= y1) & (pool.lattice.y <= y2)
         box = down[:, None] & across[None]

@@ -17,6 +17,7 @@ from sapnet.proposals.given import GivenCounts
 from sapnet.proposals.manifest import Manifest, StoreError, load_manifest
 from sapnet.proposals.store_cache import local_store
 from sapnet.proposals.store_layout import (
+    BOX_LENGTH,
     IMAGES_SUFFIX,
     OBJECTS_SUFFIX,
     complete_shards,
@@ -127,14 +128,16 @@ class ProposalStore:
 
     def count_given(self) -> GivenCounts:
         """How many objects came with a mask, and how many with a box alone; before corrections."""
-        masks = boxes = 0
+        masks = boxes = estimates = 0
         for number in self._shards:
             rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
             with_mask = _rows_with_given_mask(rows)
-            with_box = rows["box"].is_valid().to_numpy(zero_copy_only=False)
+            lengths = _box_lengths(rows)
             masks += len(with_mask)
-            boxes += int(with_box.sum() - with_box[with_mask].sum())
-        return GivenCounts(masks, boxes)
+            lengths[with_mask] = 0
+            boxes += int((lengths == BOX_LENGTH).sum())
+            estimates += int((lengths > BOX_LENGTH).sum())
+        return GivenCounts(masks, boxes, estimates)
 
     def given_ids(self) -> frozenset[int]:
         """Annotation ids of the objects that came with a mask."""
@@ -328,6 +331,14 @@ def _rows_with_given_mask(rows: pa.RecordBatch) -> np.ndarray:
     is_given = pc.equal(pc.list_flatten(rows["prompts"]), GIVEN_MASK)
     found: np.ndarray = pc.list_parent_indices(rows["prompts"]).filter(is_given).to_numpy()
     return found
+
+
+def _box_lengths(rows: pa.RecordBatch) -> np.ndarray:
+    """(rows,) how many numbers each row's box is kept as; 0 without a box."""
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(rows["box"]), 0)
+    return np.array(lengths, np.int64)
 
 
 def _read_batch(store: Path, number: int, suffix: str) -> pa.RecordBatch:

@@ -33,6 +33,9 @@ OBJECTS_SUFFIX = ".objects.arrow"
 IMAGES_SUFFIX = ".images.arrow"
 TEMPORARY_SUFFIX = ".part"
 
+BOX_LENGTH = 4
+"""Numbers of a known box; an estimated one is followed by its score."""
+
 
 def shard_file(store: Path, number: int, suffix: str) -> Path:
     """Where a shard's objects or images lie."""
@@ -73,7 +76,7 @@ def object_schema() -> pa.Schema:
             ("category_id", pa.int64()),
             ("points", pa.list_(pa.float64())),
             ("negative_points", pa.list_(pa.float64())),
-            ("box", pa.list_(pa.float64())),  # null where no box was given
+            ("box", pa.list_(pa.float64())),  # xyxy, an estimate with its score; null without
             ("rles", pa.list_(pa.binary())),
             ("boxes", pa.list_(pa.float32())),
             ("scores", pa.list_(pa.float32())),
@@ -110,7 +113,7 @@ def object_to_row(stored: StoredObject) -> dict[str, Any]:
         "category_id": click.category_id,
         "points": [value for point in click.points for value in point],
         "negative_points": [value for point in click.negative_points for value in point],
-        "box": None if click.box is None else list(click.box),
+        "box": _box_to_list(click),
         "rles": [rle["counts"] for rle in proposals.rles],
         "boxes": proposals.boxes.astype(np.float32).ravel(),
         "scores": proposals.scores.astype(np.float32),
@@ -146,6 +149,7 @@ def _object_from_row(row: dict[str, Any], image_size: tuple[int, int]) -> Stored
     crops = np.frombuffer(row["mask_crops"], np.uint8)
     rles = tuple(RLE(size=list(image_size), counts=counts) for counts in row["rles"])
     prompts = tuple(row["prompts"])
+    box, box_score = _box_and_score(row["box"])
     return StoredObject(
         click=Click(
             annotation_id=row["annotation_id"],
@@ -153,8 +157,9 @@ def _object_from_row(row: dict[str, Any], image_size: tuple[int, int]) -> Stored
             category_id=row["category_id"],
             points=_pairs(row["points"]),
             negative_points=_pairs(row["negative_points"]),
-            box=None if row["box"] is None else tuple(row["box"]),
+            box=box,
             mask=rles[0] if prompts == (GIVEN_MASK,) else None,  # stored once, as the proposal
+            box_score=box_score,
         ),
         proposals=Proposals(
             rles=rles,
@@ -165,6 +170,21 @@ def _object_from_row(row: dict[str, Any], image_size: tuple[int, int]) -> Stored
         mask_crops=crops.reshape(-1, CROP_SIZE, CROP_SIZE).copy(),
         holds_rival=np.asarray(row["holds_rival"], bool),
     )
+
+
+def _box_to_list(click: Click) -> list[float] | None:
+    if click.box is None:
+        return None
+    return [*click.box] if click.box_score is None else [*click.box, click.box_score]
+
+
+def _box_and_score(
+    numbers: list[float] | None,
+) -> tuple[tuple[float, float, float, float] | None, float | None]:
+    if numbers is None:
+        return None, None
+    x1, y1, x2, y2, *score = numbers
+    return (x1, y1, x2, y2), score[0] if score else None
 
 
 def _pairs(flat: Sequence[float]) -> tuple[tuple[float, float], ...]:

@@ -43,6 +43,23 @@ def expected_iou(masks: Tensor, scores: Tensor, members: Tensor, cfg: ConsensusC
     Returns:
         (N, K) float32 in [0, 1].
     """
+    weights = consensus_weights(scores, members, cfg)
+    # A sum, not a matrix product, which autocast would round.
+    expected = (pairwise_iou(masks) * weights[:, None]).sum(2)
+    return expected.clamp(max=1.0) * members
+
+
+def consensus_weights(scores: Tensor, members: Tensor, cfg: ConsensusConfig) -> Tensor:
+    """The probabilities that the members of a bag are the object, as tempered scores.
+
+    Args:
+        scores: (N, K) >= 0, larger where a member is more likely the object.
+        members: (N, K) bool; the others have no weight.
+        cfg: how the scores become weights.
+
+    Returns:
+        (N, K) float32, each row's sum 1; zeros where a bag has no member.
+    """
     # In logarithms: scores may be tiny.
     logits = cfg.power * scores.float().clamp(min=torch.finfo(torch.float32).tiny).log()
     count = members.sum(1, keepdim=True).clamp(min=1)
@@ -51,10 +68,7 @@ def expected_iou(masks: Tensor, scores: Tensor, members: Tensor, cfg: ConsensusC
     logits = logits * (cfg.max_spread / spread.clamp(min=torch.finfo(spread.dtype).tiny)).clamp(
         max=1
     )
-    weights = logits.masked_fill(~members, -torch.inf).softmax(1).nan_to_num(0.0)
-    # A sum, not a matrix product, which autocast would round.
-    expected = (pairwise_iou(masks) * weights[:, None]).sum(2)
-    return expected.clamp(max=1.0) * members
+    return logits.masked_fill(~members, -torch.inf).softmax(1).nan_to_num(0.0)
 
 
 def pairwise_iou(masks: Tensor) -> Tensor:

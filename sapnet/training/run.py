@@ -26,6 +26,7 @@ from sapnet.device import choose_device, describe_device
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.files import write_json_atomic
 from sapnet.model import SAPNet, build_model
+from sapnet.settings import differences
 from sapnet.training.callbacks import CHECKPOINT, ProgressLines, SaveRun
 from sapnet.training.data import HeldOut, TrainingData, TrainingSet, open_training_set
 from sapnet.training.fit import Fit, fit_to_data, settle_as_before
@@ -248,10 +249,10 @@ def _prepare_run(
     """Make the run folder, or find the checkpoint of an unfinished run of the same settings."""
     wanted = json.loads(json.dumps(_description(inputs, settings, cfg)))
     if stored is not None:
-        differences = _differences(stored, wanted)
-        if differences:
+        different = differences(stored, wanted)
+        if different:
             raise ValueError(
-                f"{inputs.out} holds a run of other settings: {'; '.join(differences[:5])}. Give "
+                f"{inputs.out} holds a run of other settings: {'; '.join(different[:5])}. Give "
                 "another --out, or delete that folder"
             )
         return inputs.out / CHECKPOINT
@@ -272,17 +273,6 @@ def _description(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -
             + (hashlib.sha256(inputs.corrections.read_bytes()).hexdigest()[:12])
         )
     return {"files": files, "model": asdict(settings), "train": train_settings}
-
-
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:  # noqa: ANN401  # JSON
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        keys = sorted(found.keys() | wanted.keys())
-        return [
-            line
-            for key in keys
-            for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
-        ]
-    return [] if found == wanted else [f"{name} is {found!r} there and {wanted!r} now"]
 
 
 def _announce(model: SAPNet, data: TrainingData, cfg: TrainConfig, checkpoint: Path | None) -> None:

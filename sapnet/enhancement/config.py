@@ -1,0 +1,166 @@
+"""Settings of `sapnet enhance`; imports no heavy library.
+
+Sources: [P2B] Point-to-Box Network (Chen et al., ECCV 2022) and its released configuration, which
+the paper names as its point annotation enhancer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sapnet.config import HUB_WEIGHTS, ModelConfig, OptimizerConfig
+from sapnet.data.augment_config import AugmentConfig
+from sapnet.selection.config import NegativesConfig, SelectionConfig
+
+
+def _require_positive(name: str, values: tuple[float, ...]) -> None:
+    if not values or min(values) <= 0:
+        raise ValueError(f"{name}: expected one or more numbers > 0, found {values}")
+
+
+@dataclass(frozen=True)
+class AnchorsConfig:
+    """The first bag of each click: boxes of several sizes and shapes with the click in the middle.
+
+    Attributes:
+        sides: root of each box's area as a share of the image's short side; 0.04 to 1.28 are the
+            32 to 1024 px of a short side of 800 px [P2B].
+        ratios: width over height; 1/3 to 3 [P2B].
+        exclude_rivals: leave out boxes that hold a click of another object of the same category,
+            unless all do; not in [P2B].
+    """
+
+    sides: tuple[float, ...] = (0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
+    ratios: tuple[float, ...] = (1 / 3, 1 / 2, 2 / 3, 1.0, 3 / 2, 2.0, 3.0)
+    exclude_rivals: bool = True
+
+    def __post_init__(self) -> None:
+        _require_positive("anchors.sides", self.sides)
+        _require_positive("anchors.ratios", self.ratios)
+
+
+@dataclass(frozen=True)
+class JitterConfig:
+    """The second bag of each click: boxes round the one that the first bag led to.
+
+    Attributes:
+        factors: of width and height, in all pairs; 0.7 to 1.3 [P2B].
+        shift: the centre also moves by this share of the box to each of the four sides; 0.1
+            [P2B], and 0 keeps it.
+    """
+
+    factors: tuple[float, ...] = (0.7, 0.8, 1.0, 1.2, 1.3)
+    shift: float = 0.1
+
+    def __post_init__(self) -> None:
+        _require_positive("jitter.factors", self.factors)
+        if self.shift < 0:
+            raise ValueError(f"jitter.shift: expected 0 or more, found {self.shift}")
+
+
+@dataclass(frozen=True)
+class EnhancerConfig:
+    """The network of the enhancer.
+
+    Attributes:
+        backbone: name of a timm model, as in `sapnet train`.
+        weights: where the backbone starts: "imagenet", "none" (random), or a file's path.
+        fpn_channels: channels of the feature pyramid.
+        augment: sizes of the input, and how training varies it.
+        anchors: the first bag.
+        jitter: the second bag.
+        negatives: boxes that every category must reject in the second stage. Parts of the coarse
+            box are not in [P2B]; `num_parts` 0 leaves them out.
+        top_k: boxes of a bag that are merged into one, weighted by their scores; 7 [P2B].
+        choice: how the boxes of a bag are told apart once training is over. "extent" takes class
+            score times a power of the box's size, "p2bnet" class times instance score [P2B], which
+            leads to the most telling part of an object.
+        extent_power: of the root of a box's area beside its class score, for "extent". 0.6 to 2.4
+            were nearly as good as 1 on 200 synthetic images kept for tuning.
+        coarse_weight: of the first stage's loss; 0.25 [P2B].
+        alpha: share of the positives in the second stage's loss, the negatives have the rest; 0.25
+            [P2B].
+        hidden_channels: width of the two layers that encode a box; 1024 [P2B].
+        sampling_ratio: RoIAlign samples per side of a bin; 0 takes as many as the bin has cells.
+        boxes_per_chunk: boxes pooled at once; bounds the memory.
+    """
+
+    backbone: str = "resnet50"
+    weights: str = HUB_WEIGHTS
+    fpn_channels: int = 256
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    anchors: AnchorsConfig = field(default_factory=AnchorsConfig)
+    jitter: JitterConfig = field(default_factory=JitterConfig)
+    negatives: NegativesConfig = field(
+        default_factory=lambda: NegativesConfig(num_parts=4, min_part_side=0.0)
+    )
+    top_k: int = 7
+    choice: Literal["extent", "p2bnet"] = "extent"
+    extent_power: float = 1.0
+    coarse_weight: float = 0.25
+    alpha: float = 0.25
+    hidden_channels: int = 1024
+    sampling_ratio: int = 0
+    boxes_per_chunk: int = 2048
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise ValueError(f"top_k: expected at least 1, found {self.top_k}")
+        for name in ("coarse_weight", "extent_power"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected 0 or more, found {getattr(self, name)}")
+        if self.choice not in ("extent", "p2bnet"):
+            raise ValueError(f'choice: expected "extent" or "p2bnet", found {self.choice!r}')
+        if not 0 <= self.alpha <= 1:
+            raise ValueError(f"alpha: expected a number in [0, 1], found {self.alpha}")
+
+    def network(self) -> ModelConfig:
+        """Backbone and pyramid as the rest of sapnet names them."""
+        return ModelConfig(
+            backbone=self.backbone,
+            weights=self.weights,
+            fpn_channels=self.fpn_channels,
+            augment=self.augment,
+        )
+
+    def encoding(self) -> SelectionConfig:
+        """How boxes become vectors."""
+        return SelectionConfig(
+            mask_crops=False,
+            hidden_channels=self.hidden_channels,
+            sampling_ratio=self.sampling_ratio,
+            boxes_per_chunk=self.boxes_per_chunk,
+        )
+
+
+@dataclass(frozen=True)
+class EnhanceConfig:
+    """How long the enhancer is trained, and on what.
+
+    Attributes:
+        epochs: passes over the clicked images.
+        batch_size: images per step.
+        workers: processes that load images.
+        seed: of weights, order, views and random negatives.
+        device: "auto" takes a GPU where there is one; "cpu", "cuda" or "mps" insist.
+        checkpoint_minutes: most minutes between two checkpoints; each epoch ends with one anyway,
+            and 0 writes no others.
+        optimizer: optimiser and schedule.
+    """
+
+    epochs: int = 12
+    batch_size: int = 4
+    workers: int = 2
+    seed: int = 0
+    device: str = "auto"
+    checkpoint_minutes: float = 10.0
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
+        for name in ("workers", "seed", "checkpoint_minutes"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected 0 or more, found {getattr(self, name)}")

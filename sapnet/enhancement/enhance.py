@@ -1,0 +1,178 @@
+"""From clicks to clicks with a box each: what `sapnet enhance` runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from sapnet import __version__
+from sapnet.data.clicks import check_images, load_clicks, save_clicks
+from sapnet.data.coco_json import label_of_category
+from sapnet.data.loader import EpochSampler
+from sapnet.enhancement.batch import ClickImages, click_loader
+from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
+from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
+from sapnet.selection.sampling import clip_boxes
+from sapnet.structures import Click, ClickSet
+
+
+@dataclass(frozen=True)
+class EnhanceInputs:
+    """Files of an enhancement.
+
+    Attributes:
+        images: folder of the clicked images.
+        clicks: clicks file.
+        out: clicks file to write.
+        run: folder of the training; `enhancer_run` beside `out` where not given.
+        trained: folder of a training whose network is applied as it is; None trains one.
+    """
+
+    images: Path
+    clicks: Path
+    out: Path
+    run: Path | None = None
+    trained: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.out.resolve() == self.clicks.resolve():
+            raise ValueError(
+                f"--out: expected another file than --clicks, found {self.out} for both. The "
+                "clicks are kept as they are"
+            )
+        if self.run is not None and self.trained is not None:
+            raise ValueError(
+                "expected --run, to train in, or --trained, to train nothing, found both"
+            )
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the training goes."""
+        return self.run or self.out.with_name(f"{self.out.stem}_enhancer")
+
+
+@dataclass(frozen=True)
+class EnhanceSummary:
+    """What was done.
+
+    Attributes:
+        out: the clicks file written.
+        run: the folder of the network.
+        num_estimated: clicks that got a box.
+        num_known: clicks that kept theirs, or whose mask is known.
+    """
+
+    out: Path
+    run: Path
+    num_estimated: int
+    num_known: int
+
+
+@dataclass(frozen=True)
+class EstimatedBox:
+    """A box that the enhancer gives.
+
+    Attributes:
+        box: xyxy, original frame, inside the image; holds the click.
+        score: in [0, 1].
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+
+
+def enhance(inputs: EnhanceInputs, settings: EnhancerConfig, cfg: EnhanceConfig) -> EnhanceSummary:
+    """Trains on the clicks, and writes them again with a box each; see `sapnet enhance`.
+
+    Clicks with a known box or mask take part in training and keep what they have. Boxes that an
+    earlier run estimated are replaced.
+
+    Raises:
+        ValueError: files or settings do not fit together.
+        FileNotFoundError: a file, or the backbone's weights, are missing.
+    """
+    clicks = check_images(load_clicks(inputs.clicks), inputs.images)
+    if inputs.trained is None:
+        run = inputs.run_folder
+        trained = train_enhancer(inputs.images, without_estimates(clicks), run, settings, cfg)
+    else:
+        run, trained = inputs.trained, load_enhancer(inputs.trained, cfg.device)
+    boxes = estimate_boxes(trained, inputs.images, clicks, cfg.batch_size, cfg.workers)
+    enhanced = with_estimates(clicks, boxes)
+    info = {"enhanced_by": f"sapnet {__version__}", "clicks": inputs.clicks.name, "run": str(run)}
+    save_clicks(inputs.out, enhanced, info)
+    num_estimated = sum(click.box_score is not None for click in enhanced.clicks)
+    return EnhanceSummary(inputs.out, run, num_estimated, len(clicks.clicks) - num_estimated)
+
+
+@torch.no_grad()
+def estimate_boxes(
+    trained: TrainedEnhancer, images_dir: Path, clicks: ClickSet, batch_size: int, workers: int
+) -> dict[int, EstimatedBox]:
+    """A box for every click.
+
+    Args:
+        trained: the enhancer.
+        images_dir: the folder that the file names are relative to.
+        clicks: of upright images.
+        batch_size: images at a time.
+        workers: processes that load images.
+
+    Returns:
+        Boxes by annotation id.
+
+    Raises:
+        ValueError: the clicks have other categories than the enhancer knows.
+    """
+    from tqdm import tqdm
+
+    if label_of_category(clicks.categories) != label_of_category(trained.categories):
+        known = ", ".join(category.name for category in trained.categories)
+        raise ValueError(
+            f"expected clicks of the categories that the enhancer was trained on ({known}), with "
+            "the same ids, found others. Train one on these clicks: leave out --trained"
+        )
+    dataset = ClickImages(images_dir, clicks, trained.model.cfg.augment, seed=None)
+    sampler = EpochSampler(dataset, shuffle=False)
+    device = next(trained.model.parameters()).device
+    found: dict[int, EstimatedBox] = {}
+    for batch in tqdm(click_loader(dataset, batch_size, workers, sampler), desc="boxes"):
+        output = trained.model.estimate(batch.to(device))
+        boxes, scores = output.boxes.cpu(), output.scores.cpu()
+        sizes = batch.original_sizes[batch.image_index]
+        scale = (sizes / batch.image_sizes[batch.image_index]).flip(1).repeat(1, 2)
+        boxes = clip_boxes((boxes * scale)[:, None], sizes)[:, 0]
+        for annotation_id, (x1, y1, x2, y2), score in zip(
+            batch.annotation_ids.tolist(), boxes.tolist(), scores.tolist(), strict=True
+        ):
+            found[annotation_id] = EstimatedBox((x1, y1, x2, y2), min(max(score, 0.0), 1.0))
+    return found
+
+
+def without_estimates(clicks: ClickSet) -> ClickSet:
+    """The clicks without boxes that were estimated before: those say nothing of the clicks."""
+    return replace(clicks, clicks=tuple(_without_estimate(click) for click in clicks.clicks))
+
+
+def with_estimates(clicks: ClickSet, boxes: dict[int, EstimatedBox]) -> ClickSet:
+    """The clicks with estimated boxes; known boxes and masks stay alone.
+
+    Args:
+        clicks: the clicks.
+        boxes: by annotation id; clicks without an entry lose an earlier estimate.
+    """
+
+    def enhanced(click: Click) -> Click:
+        bare = _without_estimate(click)
+        estimate = boxes.get(click.annotation_id)
+        if estimate is None or bare.box is not None or bare.mask is not None:
+            return bare
+        return replace(bare, box=estimate.box, box_score=estimate.score)
+
+    return replace(clicks, clicks=tuple(enhanced(click) for click in clicks.clicks))
+
+
+def _without_estimate(click: Click) -> Click:
+    return click if click.box_score is None else replace(click, box=None, box_score=None)

@@ -1,0 +1,180 @@
+"""From a clicks file to one with boxes, through the command line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sapnet.cli import main
+from sapnet.data.clicks import load_clicks, save_clicks
+from sapnet.enhancement.enhance import EstimatedBox, with_estimates, without_estimates
+from sapnet.geometry.rle import to_rle
+from sapnet.structures import Click, ClickSet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import TinySet
+
+SMALL = (
+    "--batch_size 2 --workers 0 --device cpu --optimizer.name adamw --model.backbone test_resnet "
+    "--model.weights none --model.fpn_channels 16 --model.augment.short_sides [64] "
+    "--model.augment.max_long_side 128 --model.hidden_channels 32 "
+    "--model.negatives.num_random 20 --model.jitter.factors [0.8,1.2]"
+).split()
+
+
+def command(data: TinySet, out: Path, *words: str) -> list[str]:
+    files = ["--images", str(data.images), "--clicks", str(data.clicks), "--out", str(out)]
+    return ["enhance", *files, *SMALL, *words]
+
+
+def test_every_click_gets_a_box_that_holds_it(
+    tiny_set: TinySet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = load_clicks(tiny_set.clicks)
+    text = tiny_set.clicks.read_bytes()
+    out = tmp_path / "enhanced.json"
+    assert main(command(tiny_set, out, "--epochs", "1")) == 0
+    assert f"{len(before.clicks)} clicks with an estimated box: {out}" in capsys.readouterr().out
+    assert (tmp_path / "enhanced_enhancer" / "enhancer.pt").is_file()
+    after = load_clicks(out)
+    assert tiny_set.clicks.read_bytes() == text
+    assert without_estimates(after) == before
+    sizes = {image.image_id: (image.width, image.height) for image in after.images}
+    for click in after.clicks:
+        assert click.box is not None
+        assert click.box_score is not None
+        assert 0 < click.box_score < 1
+        (x1, y1, x2, y2), (x, y) = click.box, click.point
+        width, height = sizes[click.image_id]
+        assert 0 <= x1 < x < x2 <= width + 1e-4
+        assert 0 <= y1 < y < y2 <= height + 1e-4
+
+
+def test_a_trained_enhancer_serves_other_clicks(tiny_set: TinySet, tmp_path: Path) -> None:
+    out, run = tmp_path / "first.json", tmp_path / "run"
+    assert main(command(tiny_set, out, "--epochs", "1", "--run", str(run))) == 0
+    again = tmp_path / "again.json"
+    assert main(command(tiny_set, again, "--trained", str(run))) == 0
+    assert load_clicks(again) == load_clicks(out)
+
+
+def test_a_killed_run_goes_on(tiny_set: TinySet, tmp_path: Path) -> None:
+    whole, out = tmp_path / "whole.json", tmp_path / "out.json"
+    words = ("--epochs", "4", "--checkpoint_minutes", "0")
+    assert main(command(tiny_set, whole, *words)) == 0
+    checkpoint = tmp_path / "out_enhancer" / "enhancer.pt"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sapnet", *command(tiny_set, out, *words)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not checkpoint.is_file() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert checkpoint.is_file()
+    assert not out.is_file()
+    assert main(command(tiny_set, out, *words)) == 0
+    assert load_clicks(out) == load_clicks(whole)
+
+
+def test_the_proposals_are_bounded_by_known_boxes_only(tiny_set: TinySet, tmp_path: Path) -> None:
+    from sapnet.data.augment import evaluation_view
+    from sapnet.data.augment_config import AugmentConfig
+    from sapnet.data.supervision import make_bags
+    from sapnet.proposals.store import ProposalStore
+
+    plain = load_clicks(tiny_set.clicks)
+    far = (0.0, 0.0, 1.0, 1.0)
+    known, estimated, *rest = plain.clicks
+    boxed = (replace(known, box=far), replace(estimated, box=far, box_score=0.5), *rest)
+    clicks, store = tmp_path / "clicks.json", tmp_path / "store"
+    save_clicks(clicks, replace(plain, clicks=boxed))
+    words = ["--images", str(tiny_set.images), "--clicks", str(clicks), "--out", str(store)]
+    words += ["--proposer", "simulated", "--file", str(tiny_set.parts), "--workers", "1"]
+    assert main(["propose", *words]) == 0
+    opened = ProposalStore(store)
+    assert (opened.count_given().boxes, opened.count_given().estimates) == (1, 1)
+    found = [opened.find(click.annotation_id) for click in (known, estimated)]
+    assert [entry.click.box_score for entry in found] == [None, 0.5]
+    assert [entry.click.box for entry in found] == [far, far]
+    view = evaluation_view((96, 96), AugmentConfig(short_sides=(64,), max_long_side=64))
+    bags = make_bags(found, [0, 0], view)
+    assert (bags.box_iou[0][bags.valid[0]] < 0.1).all()
+    assert (bags.box_iou[1] == 1).all()
+
+
+def a_click(annotation_id: int, **more: object) -> Click:
+    return Click(annotation_id, 1, 1, ((5.0, 5.0),), **more)  # type: ignore[arg-type]
+
+
+def test_known_boxes_and_masks_stay_and_estimates_are_replaced() -> None:
+    mask = to_rle([[0, 0, 4, 0, 4, 4, 0, 4]], 10, 10)
+    old = (0.0, 0.0, 9.0, 9.0)
+    clicks = (
+        a_click(1),
+        a_click(2, box=old),
+        a_click(3, mask=mask),
+        a_click(4, box=old, box_score=0.1),
+        a_click(5, box=old, box_score=0.1),
+    )
+    new = EstimatedBox((1.0, 1.0, 8.0, 8.0), 0.7)
+    found = with_estimates(ClickSet((), (), clicks), dict.fromkeys((1, 2, 3, 4), new)).clicks
+    assert found == (
+        a_click(1, box=new.box, box_score=0.7),
+        a_click(2, box=old),
+        a_click(3, mask=mask),
+        a_click(4, box=new.box, box_score=0.7),
+        a_click(5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["--out", "CLICKS"], 2, "expected another file than --clicks"),
+        (["--run", "a", "--trained", "b"], 2, "found both"),
+        (["--trained", "nowhere"], 1, "expected a trained enhancer"),
+        (["--epochs", "0"], 2, "epochs: expected at least 1"),
+        (["--model.top_k", "0"], 2, "top_k: expected at least 1"),
+        (["--model.alpha", "2"], 2, r"alpha: expected a number in [0, 1]"),
+        (["--images", "nowhere"], 1, "of the listed images are missing"),
+    ],
+)
+def test_bad_input_is_one_line(
+    tiny_set: TinySet,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    status: int,
+    message: str,
+) -> None:
+    named = [word.replace("CLICKS", str(tiny_set.clicks)) for word in words]
+    assert main(command(tiny_set, tmp_path / "out.json", *named)) == status
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_clicks_of_other_categories_need_their_own_enhancer(
+    tiny_set: TinySet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(command(tiny_set, tmp_path / "a.json", "--epochs", "1", "--run", str(run))) == 0
+    content = json.loads(tiny_set.clicks.read_text())
+    content["categories"].append({"id": 999, "name": "new"})
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(content))
+    words = ["--clicks", str(other), "--trained", str(run)]
+    assert main(command(tiny_set, tmp_path / "b.json", *words)) == 1
+    assert "expected clicks of the categories that the enhancer was trained on" in (
+        capsys.readouterr().err
+    )

@@ -1,0 +1,141 @@
+"""A training that is stopped goes on exactly, and refuses other settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from sapnet.data.clicks import load_clicks
+from sapnet.enhancement import training
+from sapnet.enhancement.enhancer import Enhancer
+from sapnet.enhancement.training import CHECKPOINT, load_enhancer, train_enhancer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
+    from sapnet.selection.scoring import BagScores
+    from tests.conftest import TinySet
+
+
+class StoppedError(Exception):
+    """In place of a kill."""
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, num_steps: int) -> None:
+    """Stops the training before its step `num_steps`."""
+    step = training._step
+
+    def stopping(state: training._State, *rest: object) -> float:
+        if state.step == num_steps:
+            raise StoppedError
+        return step(state, *rest)  # type: ignore[arg-type]  # handed on as they come
+
+    monkeypatch.setattr(training, "_step", stopping)
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 4])
+def test_a_stopped_training_ends_as_one_that_was_not(
+    tiny_set: TinySet,
+    tiny_enhancer: EnhancerConfig,
+    tiny_enhancing: EnhanceConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    num_steps: int,
+) -> None:
+    clicks = load_clicks(tiny_set.clicks)
+    cfg = replace(tiny_enhancing, checkpoint_minutes=1e-9)  # after each step
+    arguments = (tiny_enhancer, cfg)
+    whole = train_enhancer(tiny_set.images, clicks, tmp_path / "whole", *arguments)
+    with monkeypatch.context() as patched:
+        stop_after(patched, num_steps)
+        with pytest.raises(StoppedError):
+            train_enhancer(tiny_set.images, clicks, tmp_path / "run", *arguments)
+    done: list[int] = []
+    step = training._step
+
+    def counting(state: training._State, *rest: object) -> float:
+        done.append(state.step)
+        return step(state, *rest)  # type: ignore[arg-type]  # likewise
+
+    monkeypatch.setattr(training, "_step", counting)
+    resumed = train_enhancer(tiny_set.images, clicks, tmp_path / "run", *arguments)
+    assert done[0] == num_steps
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], value), name
+
+
+def test_a_finished_training_is_not_repeated_and_can_be_loaded(
+    tiny_set: TinySet,
+    tiny_enhancer: EnhancerConfig,
+    tiny_enhancing: EnhanceConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clicks = load_clicks(tiny_set.clicks)
+    first = train_enhancer(tiny_set.images, clicks, tmp_path, tiny_enhancer, tiny_enhancing)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    stop_after(monkeypatch, 0)
+    again = train_enhancer(tiny_set.images, clicks, tmp_path, tiny_enhancer, tiny_enhancing)
+    loaded = load_enhancer(tmp_path, "cpu")
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert loaded.categories == clicks.categories
+    assert loaded.model.cfg == tiny_enhancer
+    assert not loaded.model.training
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], value), name
+        assert torch.equal(loaded.model.state_dict()[name], value), name
+
+
+def test_other_settings_or_clicks_are_refused(
+    tiny_set: TinySet,
+    tiny_enhancer: EnhancerConfig,
+    tiny_enhancing: EnhanceConfig,
+    tmp_path: Path,
+) -> None:
+    clicks = load_clicks(tiny_set.clicks)
+    cfg = replace(tiny_enhancing, epochs=1)
+    train_enhancer(tiny_set.images, clicks, tmp_path, tiny_enhancer, cfg)
+    with pytest.raises(ValueError, match=r"model\.top_k is 2 there and 3 now.*another --run"):
+        train_enhancer(tiny_set.images, clicks, tmp_path, replace(tiny_enhancer, top_k=3), cfg)
+    fewer = replace(clicks, clicks=clicks.clicks[1:])
+    with pytest.raises(ValueError, match=r"other settings or clicks: clicks is "):
+        train_enhancer(tiny_set.images, fewer, tmp_path, tiny_enhancer, cfg)
+
+
+def test_no_click_and_no_training_say_so(
+    tiny_set: TinySet,
+    tiny_enhancer: EnhancerConfig,
+    tiny_enhancing: EnhanceConfig,
+    tmp_path: Path,
+) -> None:
+    none = replace(load_clicks(tiny_set.clicks), clicks=())
+    with pytest.raises(ValueError, match="expected clicks to learn from"):
+        train_enhancer(tiny_set.images, none, tmp_path, tiny_enhancer, tiny_enhancing)
+    with pytest.raises(
+        FileNotFoundError, match=r"expected a trained enhancer, found no enhancer\."
+    ):
+        load_enhancer(tmp_path / "nothing", "cpu")
+
+
+def test_a_loss_that_is_not_finite_stops(
+    tiny_set: TinySet,
+    tiny_enhancer: EnhancerConfig,
+    tiny_enhancing: EnhanceConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def diverged(model: Enhancer, first: BagScores, *_: object) -> dict[str, Tensor]:
+        assert model.training
+        return {"loss_coarse": first.bags.sum() * torch.nan}
+
+    monkeypatch.setattr(Enhancer, "_bag_losses", diverged)
+    clicks = load_clicks(tiny_set.clicks)
+    with pytest.raises(FloatingPointError, match=r"not finite at step 0\. Lower --optimizer\.lr"):
+        train_enhancer(tiny_set.images, clicks, tmp_path, tiny_enhancer, tiny_enhancing)
+    assert not (tmp_path / CHECKPOINT).exists()
