@@ -177,6 +177,15 @@ def test_who_competes_with_whom() -> None:
     ]
 
 
+def test_an_estimated_box_draws_nothing() -> None:
+    image = nested_squares()
+    bare = click(28.5, 48.5)
+    estimated = replace(bare, box=(20.0, 40.0, 36.0, 56.0), box_score=0.9)
+    plain, found = (RegionProposer().propose(image, [one])[0] for one in (bare, estimated))
+    assert found.rles == plain.rles
+    assert found.scores.tolist() == plain.scores.tolist()
+
+
 def test_assumed_boxes_have_the_sizes_and_aspects_asked_for() -> None:
     cfg = RegionsConfig(smallest_size=0.25, largest_size=1.0, num_sizes=2, aspects=(0.25, 1.0))
 
