@@ -79,7 +79,7 @@ def test_no_command_is_wrong_use(capsys: Output) -> None:
 def test_unknown_command_names_the_known(capsys: Output) -> None:
     assert main(["tarin"]) == 2
     assert (
-        "no command 'tarin'; expected one of annotate, points, propose, train"
+        "no command 'tarin'; expected one of annotate, points, enhance, propose, train"
         in capsys.readouterr().err
     )
 
