@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import shutil
 import statistics
 import subprocess
@@ -214,7 +213,8 @@ def summarise(
         "scale": args.scale,
         "split": args.split,
         "date": here["date"][:10],
-        "command": "python benchmarks/ladder.py " + shlex.join(sys.argv[1:]),
+        "command": f"python benchmarks/ladder.py --scale {args.scale} --split {args.split} "
+        f"--seeds {' '.join(map(str, args.seeds))}",
         "machine": f"{here['cores']} cores, {here['memory_gib']} GiB, {here['processor']}",
         "setting": here,
         "minutes": round(minutes, 1),
