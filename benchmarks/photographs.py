@@ -39,7 +39,6 @@ from sapnet.selection.heads import MilLogits
 from sapnet.selection.scoring import bag_members, score_bags
 
 SPLITS = ("train2017", "val2017")
-"""Smaller objects are a few cells of the network's input, and not scored."""
 
 RECIPE = Path(__file__).resolve().parents[1] / "configs" / "small_images_cpu.yaml"
 SMALL = "--model.backbone test_resnet --model.augment.short_sides [192]"
