@@ -195,7 +195,7 @@ def test_the_program_on_two_devices_equals_one(
         selection=replace(tiny_model.selection, negatives=NegativesConfig(enabled=False)),
     )
     # Not AdamW: it makes full steps of the rounding errors of gradients that should be 0.
-    sgd = OptimizerConfig(name="sgd", lr=0.05, lr_batch=6, warmup_iterations=0)
+    sgd = OptimizerConfig(name="sgd", lr=0.01, lr_batch=6, warmup_iterations=0)
     cfg = replace(tiny_training, epochs=4, batch_size=6, checkpoint_minutes=1e-6, optimizer=sgd)
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(json.dumps({**asdict(cfg), "model": asdict(settings)}))
