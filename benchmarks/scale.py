@@ -26,7 +26,8 @@ import numpy as np
 from PIL import Image
 
 from sapnet.config import ModelConfig
-from sapnet.data.clicks import check_images, load_clicks, save_clicks
+from sapnet.data.clicked_images import check_images
+from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.dataset import ClickDataset, DatasetConfig
 from sapnet.data.sampling import sample_clicks

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.annotate.listing import ImageListing, list_folder
-from sapnet.data.clicks import check_images, clicks_to_json, load_clicks
+from sapnet.data.clicked_images import check_images
+from sapnet.data.clicks import clicks_to_json, load_clicks
 from sapnet.files import write_json_atomic
 from sapnet.structures import Category, Click, ClickSet, ImageRecord
 

@@ -1,4 +1,4 @@
-"""Clicks: read from COCO-style json, checked against their images, and saved again."""
+"""Clicks: read from COCO-style json, and saved again."""
 
 from __future__ import annotations
 
@@ -15,16 +15,12 @@ from sapnet.data.coco_json import (
     numbers,
     read_coco,
 )
-from sapnet.data.images import ImageHeader, read_header
-from sapnet.data.orientation import orient_box, orient_mask, orient_points
-from sapnet.data.problems import RecordError, Report, attempt, raise_first
+from sapnet.data.problems import Report, attempt, raise_first
 from sapnet.files import write_json_atomic
-from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json, to_rle
+from sapnet.geometry.rle import decode_masks, rle_to_json, to_rle
 from sapnet.structures import RLE, Click, ClickSet, ImageRecord
 
 Point = tuple[float, float]
-
-_NUM_FILES_NAMED = 5  # of the missing ones, in a message
 
 
 def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
@@ -104,89 +100,6 @@ def clicks_to_json(clicks: ClickSet, info: dict[str, Any] | None = None) -> dict
         **frame_records(clicks.images, clicks.categories),
         "annotations": annotations,
     }
-
-
-def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
-    """Compares the click set with its image files, and brings all of it into the upright frame.
-
-    A file whose EXIF orientation swaps its sides, listed with the size before the turn, has its
-    clicks in the frame before the turn: they are turned along. (Orientations that keep the size
-    cannot be told apart that way; there, as everywhere, coordinates are taken as upright.)
-
-    Args:
-        clicks: the clicks.
-        images_dir: the folder that the file names are relative to.
-
-    Returns:
-        The clicks; width, height and coordinates are those of the upright images.
-
-    Raises:
-        FileNotFoundError: if image files are missing; the first few are named.
-        ValueError: if a file cannot be read or has another size than listed.
-    """
-    folder = Path(images_dir)
-    _check_present(clicks.images, folder)
-    images: list[ImageRecord] = []
-    turned: dict[int, ImageHeader] = {}
-    for image in clicks.images:
-        header = read_header(folder / image.file_name)
-        if is_listed_as_stored(image, header, folder / image.file_name):
-            turned[image.image_id] = header
-        height, width = header.upright_size
-        images.append(replace(image, width=width, height=height))
-    return ClickSet(
-        images=tuple(images),
-        categories=clicks.categories,
-        clicks=tuple(
-            turn_click(click, turned[click.image_id]) if click.image_id in turned else click
-            for click in clicks.clicks
-        ),
-    )
-
-
-def is_listed_as_stored(image: ImageRecord, header: ImageHeader, path: Path) -> bool:
-    """Whether an image is listed with the size before its EXIF turn, which swaps the sides.
-
-    Args:
-        image: as listed.
-        header: of its file.
-        path: the file, for the message.
-
-    Returns:
-        False where it is listed with the size of the upright image.
-
-    Raises:
-        RecordError: if it is listed with neither.
-    """
-    listed = (image.height, image.width)
-    height, width = header.upright_size
-    if listed == (height, width):
-        return False
-    if listed != header.stored_size:
-        raise RecordError(
-            f"{path} (image {image.image_id})",
-            f"expected {image.width} x {image.height} px as listed, found {width} x {height} px. "
-            "Name the folder of images that were clicked on, or export the clicks again.",
-            kind="sizes disagree",
-            image_id=image.image_id,
-        )
-    return True
-
-
-def turn_click(click: Click, header: ImageHeader) -> Click:
-    """A click of the stored frame in the upright frame of its image."""
-    frame = (header.stored_size, header.orientation)
-
-    def turn(points: tuple[Point, ...]) -> tuple[Point, ...]:
-        return tuple((x, y) for x, y in orient_points(points, *frame).tolist())
-
-    return replace(
-        click,
-        points=turn(click.points),
-        negative_points=turn(click.negative_points),
-        box=None if click.box is None else orient_box(click.box, *frame),
-        mask=None if click.mask is None else _turn_mask(click.mask, header.orientation),
-    )
 
 
 def _click(coco: CocoFile, annotation: Record, report: Report) -> Click | None:
@@ -393,19 +306,3 @@ def click_annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
     shared = {key: first[key] for key in ("image_id", "category_id", "object_id")}
     further = zip(extra_ids, click.points[1:], strict=True)
     return [first, *({"id": extra_id, **shared, "point": list(p)} for extra_id, p in further)]
-
-
-def _check_present(images: Iterable[ImageRecord], folder: Path) -> None:
-    missing = [image.file_name for image in images if not (folder / image.file_name).is_file()]
-    if missing:
-        named = ", ".join(missing[:_NUM_FILES_NAMED])
-        more = len(missing) - _NUM_FILES_NAMED
-        rest = f" and {more} more" if more > 0 else ""
-        raise FileNotFoundError(
-            f"{folder}: {len(missing)} of the listed images are missing: {named}{rest}. "
-            "Name the folder that the file names are relative to."
-        )
-
-
-def _turn_mask(mask: RLE, orientation: int) -> RLE:
-    return encode_masks(orient_mask(decode_masks([mask])[0], orientation)[None])[0]

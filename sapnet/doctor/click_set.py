@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sapnet.data.clicks import clicks_of, turn_click
+from sapnet.data.clicked_images import turn_click
+from sapnet.data.clicks import clicks_of
 from sapnet.data.coco_json import CocoFile, read_coco
 from sapnet.data.problems import RecordError
 from sapnet.doctor.finding import Examination, Fact, Finding, findings_from

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sapnet.data.clicks import is_listed_as_stored
+from sapnet.data.clicked_images import is_listed_as_stored
 from sapnet.data.images import ImageHeader, load_image, read_header
 from sapnet.data.orientation import UPRIGHT
 from sapnet.data.problems import RecordError

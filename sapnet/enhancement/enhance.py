@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from sapnet import __version__
-from sapnet.data.clicks import check_images, load_clicks, save_clicks
+from sapnet.data.clicked_images import check_images
+from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.loader import EpochSampler
 from sapnet.enhancement.batch import ClickImages, click_loader

@@ -118,7 +118,7 @@ class DescribeImage:
 
 def _upright(task: ImageTask, path: Path) -> tuple[ImageRecord, Sequence[Click]]:
     """The image and its clicks in the upright frame, compared with the file's header."""
-    from sapnet.data.clicks import check_images
+    from sapnet.data.clicked_images import check_images
 
     listed = ClickSet((replace(task.image, file_name=path.name),), (), task.clicks)
     checked = check_images(listed, path.parent)

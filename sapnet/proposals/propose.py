@@ -164,7 +164,7 @@ def _check_images(
     clicks: ClickSet, images_dir: Path, skip_errors: bool
 ) -> tuple[ClickSet, list[SkippedImage]]:
     """Looks at each image file and turns its clicks upright, before the long work starts."""
-    from sapnet.data.clicks import check_images
+    from sapnet.data.clicked_images import check_images
 
     of_image = clicks_of_images(clicks)
     parts: list[ClickSet] = []

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from sapnet.data.clicks import check_images, load_clicks, save_clicks
+from sapnet.data.clicked_images import check_images
+from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json
 from sapnet.structures import RLE, Category, Click, ClickSet, ImageRecord
 

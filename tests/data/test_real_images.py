@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sapnet.data.augment_config import AugmentConfig
-from sapnet.data.clicks import check_images, load_clicks
+from sapnet.data.clicked_images import check_images
+from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.data.dataset import DatasetConfig, MaskDataset
 from sapnet.data.images import list_images, load_image
