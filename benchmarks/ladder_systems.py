@@ -6,6 +6,7 @@ Each differs from the one before by what its title names. Constants are those th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from sapnet.selection.config import SelectionConfig, paper_selection
@@ -64,84 +65,86 @@ def ladder_systems(base: SelectionConfig) -> tuple[System, ...]:
         base: the default method, sapnet+, at the wanted sizes: widths and numbers of samples stay
             as they are, the rungs differ in their parts alone.
     """
-    complete = paper_selection(base)
-    enriched = replace(complete, mining=replace(base.mining, enabled=False))
-    refined = replace(
-        enriched,
+    supervised = System(
+        "supervised",
+        "ground truth",
+        "supervised",
+        supervision="masks",
+        paper_mask_ap=PAPER_SUPERVISED_AP,
+    )
+    return (*_of_the_paper(base), *_ours(base), supervised)
+
+
+def _without_refinement(base: SelectionConfig) -> SelectionConfig:
+    """PSM and guidance: all of the paper's parts that follow are off."""
+    return replace(
+        paper_selection(base),
+        refinement=False,
         positives=replace(base.positives, enabled=False),
         negatives=replace(base.negatives, enabled=False),
+        mining=replace(base.mining, enabled=False),
     )
-    guided = replace(refined, refinement=False)
-    alone = replace(guided, guidance=replace(base.guidance, enabled=False))
-    scratch = replace(
-        enriched,
-        positives=replace(base.positives, lone=SCRATCH_SHIFTS, crowded=SCRATCH_SHIFTS),
-    )
-    untrained = replace(alone, consensus=replace(base.consensus, power=0.0, segmenter_weight=0.0))
-    crops = replace(complete, mask_crops=True)
-    rivals = replace(crops, exclude_rivals=True)
-    agreeing = replace(rivals, consensus=base.consensus)
-    unasked = replace(base, consensus=replace(base.consensus, segmenter_weight=0.0))
+
+
+def _psm_alone(base: SelectionConfig) -> SelectionConfig:
+    return replace(_without_refinement(base), guidance=replace(base.guidance, enabled=False))
+
+
+def _of_the_paper(base: SelectionConfig) -> tuple[System, ...]:
+    """Its tables: each rung switches one more part on."""
+    guided = _without_refinement(base)
+    refined = replace(guided, refinement=True)
+    enriched = replace(refined, positives=base.positives, negatives=base.negatives)
+    complete = replace(enriched, mining=base.mining)
+    clicked = partial(System, group="paper")
     return (
-        System("top1", "proposer's top-1", "paper", supervision="top1", paper_mask_ap=24.6),
-        System("mil", "MIL (PSM)", "paper", "top1", selection=alone, paper_mask_ap=26.8),
-        System("pdg", "+ PDG", "paper", "mil", selection=guided, paper_mask_ap=27.5),
-        System("prm", "+ PRM", "paper", "pdg", selection=refined, paper_mask_ap=27.7),
-        System("pnpg", "+ PNPG", "paper", "prm", selection=enriched, paper_mask_ap=29.7),
-        System(
+        clicked("top1", "proposer's top-1", supervision="top1", paper_mask_ap=24.6),
+        clicked("mil", "MIL (PSM)", adds_to="top1", selection=_psm_alone(base), paper_mask_ap=26.8),
+        clicked("pdg", "+ PDG", adds_to="mil", selection=guided, paper_mask_ap=27.5),
+        clicked("prm", "+ PRM", adds_to="pdg", selection=refined, paper_mask_ap=27.7),
+        clicked("pnpg", "+ PNPG", adds_to="prm", selection=enriched, paper_mask_ap=29.7),
+        clicked(
             "bms",
             "+ BMS",
-            "paper",
-            "pnpg",
+            adds_to="pnpg",
             selection=complete,
             decides_on="pnpg",
             paper_mask_ap=30.8,
         ),
-        System("sapnet", "+ MPS = SAPNet", "paper", "bms", selection=complete, paper_mask_ap=31.2),
-        System(
-            "two_stage",
-            "two stages",
-            "paper",
-            supervision="masks",
-            masks_of="bms",
-            paper_mask_ap=30.18,
+        clicked("sapnet", "+ MPS = SAPNet", adds_to="bms", selection=complete, paper_mask_ap=31.2),
+        clicked(
+            "two_stage", "two stages", supervision="masks", masks_of="bms", paper_mask_ap=30.18
         ),
-        System("scratch", "SAPNet, constants for scratch", "ours", "sapnet", selection=scratch),
-        System(
+    )
+
+
+def _ours(base: SelectionConfig) -> tuple[System, ...]:
+    """What goes beyond the paper, from its complete method to sapnet+."""
+    complete = paper_selection(base)
+    shifted = replace(base.positives, lone=SCRATCH_SHIFTS, crowded=SCRATCH_SHIFTS)
+    scratch = replace(complete, positives=shifted, mining=replace(base.mining, enabled=False))
+    voteless = replace(base.consensus, segmenter_weight=0.0)
+    untrained = replace(_psm_alone(base), consensus=replace(voteless, power=0.0))
+    crops = replace(complete, mask_crops=True)
+    rivals = replace(crops, exclude_rivals=True)
+    agreeing = replace(rivals, consensus=base.consensus)
+    unasked = replace(base, consensus=voteless)
+    own = partial(System, group="ours")
+    return (
+        own("scratch", "SAPNet, constants for scratch", adds_to="sapnet", selection=scratch),
+        own(
             "agreement",
             "agreement, scores ignored",
-            "ours",
-            "top1",
+            adds_to="top1",
             selection=untrained,
             decides_on="mil",
         ),
-        System("crops", "SAPNet's selection + mask crops", "ours", "bms", selection=crops),
-        System("rivals", "+ rival clicks", "ours", "crops", selection=rivals),
-        System(
-            "consensus",
-            "+ consensus",
-            "ours",
-            "rivals",
-            selection=agreeing,
-            decides_on="rivals",
+        own("crops", "SAPNet's selection + mask crops", adds_to="bms", selection=crops),
+        own("rivals", "+ rival clicks", adds_to="crops", selection=rivals),
+        own("consensus", "+ consensus", adds_to="rivals", selection=agreeing, decides_on="rivals"),
+        own(
+            "joint", "+ MPS, end to end", adds_to="consensus", selection=unasked, decides_on="ours"
         ),
-        System(
-            "joint",
-            "+ MPS, end to end",
-            "ours",
-            "consensus",
-            selection=unasked,
-            decides_on="ours",
-        ),
-        System("ours", "+ segmenter's vote = sapnet+", "ours", "joint", selection=base),
-        System(
-            "ours_two_stage", "sapnet+, two stages", "ours", supervision="masks", masks_of="ours"
-        ),
-        System(
-            "supervised",
-            "ground truth",
-            "supervised",
-            supervision="masks",
-            paper_mask_ap=PAPER_SUPERVISED_AP,
-        ),
+        own("ours", "+ segmenter's vote = sapnet+", adds_to="joint", selection=base),
+        own("ours_two_stage", "sapnet+, two stages", supervision="masks", masks_of="ours"),
     )

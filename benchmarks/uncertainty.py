@@ -27,13 +27,13 @@ from sapnet.data.dataset import ClickDataset, DatasetConfig
 from sapnet.data.loader import build_loader
 from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import encode_masks, rle_iou
-from sapnet.inference import label_translation, load_model
+from sapnet.inference import choose_labels, label_translation, load_model
 from sapnet.model import SAPNet, evaluating
 from sapnet.proposals.store import ProposalStore
 from sapnet.selection.consensus import pairwise_iou
 from sapnet.selection.scoring import bag_members
 from sapnet.structures import RLE, Batch
-from sapnet.uncertainty import chosen_labels, uncertainty
+from sapnet.uncertainty import uncertainty
 
 WRONG_BELOW = 0.5
 SHARES = (0.1, 0.2, 0.3)
@@ -169,8 +169,9 @@ def _evidence_of_batch(
     if batch.bags is None:
         return []
     bags, cfg = batch.bags, model.settings.selection
-    selection, instances = model.select_and_segment(batch)
-    labels = chosen_labels(bags, selection, store)
+    labels, selection, instances = choose_labels(model, batch, store)
+    if instances is None:
+        raise SystemExit("expected a run with a segmenter: it is one of the judges")
     kept = uncertainty(labels, bags, selection, instances, cfg)
     members = bag_members(bags, cfg).cpu().numpy()
     overlap = pairwise_iou(bags.masks).cpu().numpy()

@@ -23,13 +23,13 @@ from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
 from sapnet.label_records import label_records, top1_record, with_boxes
 from sapnet.model import SAPNet, evaluating
 from sapnet.segmenter_vote import ask_segmenter
-from sapnet.uncertainty import chosen_labels, uncertainty
+from sapnet.uncertainty import ChosenLabel, chosen_labels, uncertainty
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import Batch, Category, Predictions
+    from sapnet.structures import Batch, Category, Predictions, Selection
 
 logger = logging.getLogger(__name__)
 
@@ -268,20 +268,44 @@ def label(
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
-                chosen, instances = (
-                    (model.select(moved), None)
-                    if model.segmentation is None
-                    else model.select_and_segment(moved)
-                )
-                labels = chosen_labels(moved.bags, chosen, store)
+                labels, chosen, instances = choose_labels(model, moved, store)
                 cfg = model.settings.selection
-                if instances is not None and cfg.consensus.enabled:
-                    labels, chosen = ask_segmenter(labels, moved.bags, chosen, instances, cfg)
                 doubts = uncertainty(labels, moved.bags, chosen, instances, cfg)
                 records = label_records(labels, chosen, doubts, with_candidates)
                 annotations += with_boxes(records, moved, chosen) if with_candidates else records
             bar.update(len(batch.image_ids))
     return _write_labels(out, store, annotations)
+
+
+@torch.no_grad()
+def choose_labels(
+    model: SAPNet, batch: Batch, store: ProposalStore
+) -> tuple[list[ChosenLabel], Selection, list[Predictions] | None]:
+    """What is chosen for the clicks of a batch, the segmenter's vote included.
+
+    Args:
+        model: a trained network.
+        batch: images with bags, labels as the network counts them.
+        store: the store the bags were made of.
+
+    Returns:
+        N labels, the selection that made them, and what the segmenter finds in each image; None
+        without a segmenter.
+
+    Raises:
+        ValueError: the batch has no bags.
+    """
+    if batch.bags is None:
+        raise ValueError("expected a batch with bags, found none")
+    if model.segmentation is None:
+        selection = model.select(batch)
+        return chosen_labels(batch.bags, selection, store), selection, None
+    selection, instances = model.select_and_segment(batch)
+    labels = chosen_labels(batch.bags, selection, store)
+    cfg = model.settings.selection
+    if cfg.consensus.enabled:
+        labels, selection = ask_segmenter(labels, batch.bags, selection, instances, cfg)
+    return labels, selection, instances
 
 
 def label_top1(
