@@ -6,12 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sapnet.model import SAPNet
+    from sapnet.network.model import SAPNet
 
 __version__ = "0.1.0"
 __all__ = ["SAPNet", "__version__"]
 
-_LAZY = {"SAPNet": "sapnet.model"}
+_LAZY = {"SAPNet": "sapnet.network.model"}
 """Public names by defining module; imported at first use, so that `import sapnet` stays quick."""
 
 

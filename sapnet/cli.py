@@ -23,7 +23,7 @@ from sapnet.commands.command import (
     Command,
     WrongUseError,
 )
-from sapnet.recipes import load_recipe
+from sapnet.recipes.load import load_recipe
 
 if TYPE_CHECKING:
     from argparse import Action

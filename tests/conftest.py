@@ -13,10 +13,11 @@ import pytest
 # It counts only until torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from sapnet.config import ModelConfig, OptimizerConfig, TrainConfig
-from sapnet.data.augment_config import AugmentConfig
+from sapnet.batches.config import AugmentConfig
+from sapnet.network.config import ModelConfig
 from sapnet.segmentation.config import PredictConfig, SOLOv2Config
 from sapnet.selection.config import NegativesConfig, SelectionConfig
+from sapnet.training.config import OptimizerConfig, TrainConfig
 
 
 @dataclass(frozen=True)

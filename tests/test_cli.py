@@ -186,7 +186,7 @@ def test_an_interrupted_training_is_130(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sapnet.data.dataset.ClickDataset.__getitem__", stop)
+    monkeypatch.setattr("sapnet.batches.dataset.ClickDataset.__getitem__", stop)
     words = ["train", "--config", str(recipe), "--images", str(tiny_set.images)]
     words += ["--proposals", str(tiny_set.store), "--out", str(tmp_path / "run")]
     assert main(words) == 130
@@ -199,7 +199,7 @@ def test_torch_and_torchvision_that_do_not_fit(
     def broken(*_: object) -> None:
         raise RuntimeError("operator torchvision::nms does not exist")
 
-    monkeypatch.setattr("sapnet.inference.load_model", broken)
+    monkeypatch.setattr("sapnet.network.loading.load_model", broken)
     assert main(["predict", "--run", "r", "--images", "a", "--out", str(tmp_path)]) == 1
     assert "torch and torchvision do not fit each other" in capsys.readouterr().err
 

@@ -98,7 +98,6 @@ def test_command_lines_parse(
     monkeypatch.chdir(tmp_path)
     recipe = next(content for name, content in blocks("yaml") if name == "docs/tutorial.md")
     Path("recipe.yaml").write_text(recipe, encoding="utf-8")
-    Path("configs").symlink_to(ROOT / "configs")
     name, *options = words
     parser = _parser(name, COMMANDS[name], options)
     try:

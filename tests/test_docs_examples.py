@@ -11,7 +11,7 @@ import pytest
 from sapnet.data.clicks import load_clicks
 from sapnet.geometry.rle import decode_masks
 from sapnet.proposals.from_file import FileProposer
-from sapnet.structures import Click
+from sapnet.structures.clicks import Click
 
 ROOT = Path(__file__).resolve().parents[1]
 JSON_BLOCK = re.compile(r"^ *```json\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

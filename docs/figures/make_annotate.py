@@ -27,8 +27,8 @@ from sapnet.data.coco import load_instances
 from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import write_synthetic
-from sapnet.proposals.regions import RegionProposer
-from sapnet.structures import ClickSet
+from sapnet.proposals.regions.proposer import RegionProposer
+from sapnet.structures.clicks import ClickSet
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

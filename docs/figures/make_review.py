@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from make_annotate import open_page, save, wait
 from playwright.sync_api import sync_playwright
 
-from sapnet.annotate.review_config import ReviewConfig
-from sapnet.annotate.review_serve import open_review
+from sapnet.annotate.review.config import ReviewConfig
+from sapnet.annotate.review.serve import open_review
 from sapnet.annotate.serve import build_server, listen, page_address
 from sapnet.annotate.server import Workspace, build_app
 from sapnet.data.clicks import save_clicks

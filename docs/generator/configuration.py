@@ -13,11 +13,12 @@ from typing import Any, get_type_hints
 
 from docstring_parser import parse_from_object
 
-from sapnet.config import ModelConfig, TrainConfig
 from sapnet.data.synthetic.config import SyntheticConfig
-from sapnet.demo_config import DemoConfig
+from sapnet.demo.config import DemoConfig
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
+from sapnet.network.config import ModelConfig
 from sapnet.proposals.config import ProposeConfig
+from sapnet.training.config import TrainConfig
 
 GROUPS: dict[str, tuple[tuple[type[Any], str], ...]] = {
     "enhance": ((EnhanceConfig, ""), (EnhancerConfig, "model.")),

@@ -63,11 +63,11 @@ def _mathml(found: re.Match[str]) -> str:
 
 def _recipes_page() -> str:
     parts = [
-        "# Recipes\n\nThe files of `configs/`, for `sapnet train --config FILE`. Flags after the "
-        "recipe win over it."
+        "# Recipes\n\nThe files of `sapnet/recipes/`, for `sapnet train --config NAME`. Flags "
+        "after the recipe win over it."
     ]
-    for path in sorted((ROOT / "configs").rglob("*.yaml")):
-        name = path.relative_to(ROOT / "configs").with_suffix("").as_posix()
+    for path in sorted((ROOT / "sapnet" / "recipes").rglob("*.yaml")):
+        name = path.relative_to(ROOT / "sapnet" / "recipes").with_suffix("").as_posix()
         text = path.read_text("utf-8").rstrip()
         parts.append(f"## {name} {{#{recipe_anchor(name)}}}\n\n```yaml\n{text}\n```")
     return "\n\n".join(parts) + "\n"

@@ -57,7 +57,7 @@ def module_name(path: str) -> str:
 
 
 def recipe_anchor(name: str) -> str:
-    """The anchor of a recipe, named by its path below `configs/`, on the recipes' page."""
+    """The anchor of a recipe, named by its path below `sapnet/recipes/`, on the recipes' page."""
     return name.replace("/", "-")
 
 
@@ -77,8 +77,8 @@ def _target(path: str, anchor: str) -> str | None:
     """The site's page of a path of the repository, with its anchor; None if it has none."""
     if path.startswith("sapnet/") and path.endswith(".py"):
         return f"{api_page(path)}#{module_name(path)}"
-    if path.startswith("configs/") and path.endswith(".yaml"):
-        name = path.removeprefix("configs/").removesuffix(".yaml")
+    if path.startswith("sapnet/recipes/") and path.endswith(".yaml"):
+        name = path.removeprefix("sapnet/recipes/").removesuffix(".yaml")
         return f"{RECIPES_PAGE}#{recipe_anchor(name)}"
     if path.endswith(".md"):
         return site_page(path) + anchor

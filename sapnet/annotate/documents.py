@@ -18,8 +18,8 @@ from typing import Any
 from sapnet.annotate.listing import ImageListing, list_folder
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import clicks_to_json, load_clicks
-from sapnet.files import write_json_atomic
-from sapnet.structures import Category, Click, ClickSet, ImageRecord
+from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.system.files import write_json_atomic
 
 DONE_KEY = "done"
 """Key of an image's entry: somebody looked at it and has nothing to add, even without objects."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from sapnet.data.images import list_images, upright_size
-from sapnet.structures import ImageRecord
+from sapnet.structures.clicks import ImageRecord
 
 _HEADER_THREADS = 8
 """Headers are read side by side: on a network drive each waits for the network."""

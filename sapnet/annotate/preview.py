@@ -20,8 +20,9 @@ import numpy as np
 from sapnet.annotate.reduced import load_reduced
 from sapnet.data.images import load_image, upright_size
 from sapnet.proposals.proposer import StagedProposer
-from sapnet.proposals.workers import run_in_worker, start_worker
-from sapnet.structures import Click, Proposals
+from sapnet.structures.clicks import Click
+from sapnet.structures.proposals import Proposals
+from sapnet.system.parallel import run_in_worker, start_worker
 
 PREVIEW_SIDE = 2048
 """Long side in pixels of the frame that candidates of larger images are drawn in: sharper than a

@@ -43,7 +43,7 @@ def build_preview(cfg: AnnotateConfig) -> PreviewWorker | None:
         case "none":
             return None
         case "regions":
-            from sapnet.proposals.regions import RegionProposer, RegionsConfig
+            from sapnet.proposals.regions.proposer import RegionProposer, RegionsConfig
 
             if cfg.num_proposals is None:
                 return PreviewWorker(RegionProposer())

@@ -18,8 +18,8 @@ from sapnet.annotate.guard import OwnPageOnly
 from sapnet.annotate.listing import ImageListing, ListedImage
 from sapnet.annotate.pixels import TILE_SIDE, PixelCache, num_levels
 from sapnet.annotate.preview import PreviewWorker
-from sapnet.annotate.review import ReviewDesk
-from sapnet.annotate.review_routes import review_routes
+from sapnet.annotate.review.desk import ReviewDesk
+from sapnet.annotate.review.routes import review_routes
 from sapnet.annotate.wire import (
     DocumentBody,
     ObjectBody,
@@ -28,7 +28,7 @@ from sapnet.annotate.wire import (
     from_proposals,
     to_click,
 )
-from sapnet.structures import Click
+from sapnet.structures.clicks import Click
 
 # Some systems name another type, and then browsers refuse to run modules.
 mimetypes.add_type("text/javascript", ".js")

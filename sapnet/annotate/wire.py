@@ -11,7 +11,9 @@ from pydantic import BaseModel, Field
 
 from sapnet.annotate.documents import Document
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json, to_rle
-from sapnet.structures import RLE, Click, ImageRecord, Proposals
+from sapnet.structures.clicks import Click, ImageRecord
+from sapnet.structures.masks import RLE
+from sapnet.structures.proposals import Proposals
 
 MAX_POINTS = 1000
 """Most points of an object, and most objects of a request; far beyond what anybody clicks."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sapnet.recipes import load_recipe
+from sapnet.recipes.load import load_recipe
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace

@@ -19,11 +19,11 @@ from sapnet.commands.exporting import (
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-    from sapnet.data.formats.coco import Crowds
-    from sapnet.data.formats.export import MaskFormat
     from sapnet.data.formats.marks import Findings
     from sapnet.data.formats.read import ReadOptions
-    from sapnet.structures import ClickSet
+    from sapnet.data.formats.readers.coco import Crowds
+    from sapnet.data.formats.writers.export import MaskFormat
+    from sapnet.structures.clicks import ClickSet
 
 SOURCES = ("coco", "results", "label-studio", "cvat", "labelme", "via", "csv", "yolo", "voc")
 TARGETS = ("clicks", *MASK_FORMATS)
@@ -112,7 +112,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from sapnet.data.formats.detect import detect_format
     from sapnet.data.formats.marks import Findings
-    from sapnet.files import write_json_atomic
+    from sapnet.system.files import write_json_atomic
 
     options = _read_options(args)
     if options.source_format is None:
@@ -163,9 +163,9 @@ def _read_asking(
     source: Path, options: ReadOptions, findings: Findings
 ) -> tuple[ClickSet, Findings]:
     """Reads the source; asks on a terminal what its crowds are."""
-    from sapnet.data.formats.coco import CrowdQuestionError
     from sapnet.data.formats.marks import Findings
     from sapnet.data.formats.read import read_any
+    from sapnet.data.formats.readers.coco import CrowdQuestionError
 
     try:
         return read_any(source, findings, options), findings
@@ -198,8 +198,8 @@ def _save_clicks(clicks: ClickSet, args: Namespace) -> None:
 
 
 def _export(clicks: ClickSet, args: Namespace, options: ReadOptions, findings: Findings) -> None:
-    from sapnet.data.formats.export import export_masks, masks_of_clicks
     from sapnet.data.formats.read import read_scores
+    from sapnet.data.formats.writers.export import export_masks, masks_of_clicks
 
     exporting = export_options(args, args.images)
     scores = read_scores(args.source, options.source_format)

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    from sapnet.demo_config import DemoConfig
+    from sapnet.demo.config import DemoConfig
 
     parser.add_class_arguments(DemoConfig, None)
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
-    from sapnet.demo import run_demo
-    from sapnet.demo_config import DemoConfig
+    from sapnet.demo.config import DemoConfig
+    from sapnet.demo.run import run_demo
 
     print(run_demo(instantiate(parser, args, DemoConfig)))
     return SUCCESS

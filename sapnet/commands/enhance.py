@@ -63,7 +63,7 @@ COMMAND = Command(
     _run,
     (
         "sapnet enhance --images photos --clicks clicks.json --out enhanced.json",
-        "sapnet enhance --config configs/enhancer/small_images_cpu.yaml --images photos "
+        "sapnet enhance --config enhancer/small_images_cpu --images photos "
         "--clicks clicks.json --out enhanced.json",
         "sapnet enhance --images more_photos --clicks more_clicks.json --trained enhanced_enhancer "
         "--out more_enhanced.json",

@@ -25,7 +25,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.evaluation.evaluate import evaluate
-    from sapnet.files import write_json_atomic
+    from sapnet.system.files import write_json_atomic
 
     if not (args.labels or args.proposals or args.predictions):
         parser.print_usage(sys.stderr)

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from sapnet.data.coco import InstanceSet
-    from sapnet.data.formats.export import ExportReport
-    from sapnet.data.formats.export_files import ExportOptions
     from sapnet.data.formats.marks import Findings
+    from sapnet.data.formats.writers.export import ExportReport
+    from sapnet.data.formats.writers.files import ExportOptions
 
 MASK_FORMATS = ("coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studio", "voc")
 
@@ -53,7 +53,7 @@ def export_options(args: Namespace, images: Path | None) -> ExportOptions:
     Raises:
         WrongUseError: one makes no sense.
     """
-    from sapnet.data.formats.export_files import ExportOptions
+    from sapnet.data.formats.writers.files import ExportOptions
 
     try:
         return ExportOptions(images, args.simplify, args.url_prefix)
@@ -67,8 +67,8 @@ def export_formats(instances: InstanceSet, args: Namespace, images: Path, stem: 
     Returns:
         What the formats could not hold.
     """
-    from sapnet.data.formats.export import FILE_FORMATS, export_masks
     from sapnet.data.formats.marks import Findings
+    from sapnet.data.formats.writers.export import FILE_FORMATS, export_masks
 
     options, findings = export_options(args, images), Findings()
     for name in args.format:

@@ -38,8 +38,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from sapnet.data.corrections import load_corrections
-    from sapnet.inference import label, label_top1, load_model
-    from sapnet.proposals.store import ProposalStore
+    from sapnet.labelling.label import label, label_top1
+    from sapnet.network.loading import load_model
+    from sapnet.store.reader import ProposalStore
 
     if (args.run is None) != args.top1:
         raise WrongUseError("expected either --run RUN or --top1")

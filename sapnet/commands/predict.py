@@ -41,8 +41,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
-    from sapnet.compiling import compile_network
-    from sapnet.inference import load_model, predict
+    from sapnet.network.compiling import compile_network
+    from sapnet.network.loading import load_model
+    from sapnet.prediction.predict import predict
 
     model = load_model(args.run, args.device)
     if args.compile:
@@ -61,9 +62,9 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         print(f"pictures: {summary.pictures}")
     if not args.format:
         return SUCCESS
-    from sapnet.data.formats.results import instances_of_results
+    from sapnet.data.formats.readers.results import instances_of_results
     from sapnet.data.images import list_images
-    from sapnet.inference import image_ids
+    from sapnet.prediction.predict import image_ids
 
     paths = list_images(args.images)
     instances, folder = instances_of_results(

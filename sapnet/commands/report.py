@@ -1,4 +1,4 @@
-"""`sapnet report`: one HTML page about a run, or about a ladder of systems."""
+"""`sapnet report`: one HTML page about a run."""
 
 from __future__ import annotations
 
@@ -12,30 +12,9 @@ if TYPE_CHECKING:
 
 FILE_NAME = "report.html"
 
-_OF_A_RUN = (
-    "labels",
-    "images",
-    "truth",
-    "proposals",
-    "predictions",
-    "val.images",
-    "val.truth",
-    "metrics",
-    "num_images",
-    "seed",
-)
-
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run", type=Path | None, nargs="?", help="run folder written by sapnet train"
-    )
-    parser.add_argument(
-        "--ladder",
-        type=Path | None,
-        help="ladder.json of benchmarks/ladder.py, instead of a run; only --num-objects and --out "
-        "go with it",
-    )
+    parser.add_argument("run", type=Path, help="run folder written by sapnet train")
     parser.add_argument("--labels", type=Path | None, help="written by sapnet label --candidates")
     parser.add_argument(
         "--images",
@@ -66,14 +45,13 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path | None,
-        help="HTML file to write (default: report.html in the run, or beside the ladder)",
+        help="HTML file to write (default: report.html in the run)",
     )
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
-    if (args.run is None) == (args.ladder is None):
-        raise WrongUseError("name either a run folder or --ladder")
-    path = _report_run(args) if args.ladder is None else _report_ladder(args, parser)
+    del parser
+    path = _report_run(args)
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return SUCCESS
 
@@ -101,21 +79,8 @@ def _report_run(args: Namespace) -> Path:
     return report_run(inputs, args.out or args.run / FILE_NAME)
 
 
-def _report_ladder(args: Namespace, parser: ArgumentParser) -> Path:
-    from sapnet.report.ladder_report import LadderInputs, report_ladder
-
-    for name in _OF_A_RUN:
-        if args[name] != parser.get_default(name):
-            raise WrongUseError(f"--{name.replace('_', '-')} is about a run, not about a --ladder")
-    try:
-        inputs = LadderInputs(args.ladder, args.num_objects)
-    except ValueError as error:
-        raise WrongUseError(error) from error
-    return report_ladder(inputs, args.out or args.ladder.with_name(FILE_NAME))
-
-
 COMMAND = Command(
-    "one HTML page about a run or a ladder: settings, curves, tables, pictures",
+    "one HTML page about a run: settings, curves, tables, pictures",
     _add_arguments,
     _run,
     (
@@ -123,6 +88,5 @@ COMMAND = Command(
         "sapnet report run --labels labels.json --truth instances.json --out report.html",
         "sapnet report run --labels labels.json --predictions predictions/results.json "
         "--val.images new_photos --val.truth new_instances.json",
-        "sapnet report --ladder runs/ladder-small/ladder.json",
     ),
 )

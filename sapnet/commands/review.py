@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    from sapnet.annotate.review_config import ReviewConfig
+    from sapnet.annotate.review.config import ReviewConfig
 
     parser.add_class_arguments(ReviewConfig, None)
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
-    from sapnet.annotate.review_config import ReviewConfig
+    from sapnet.annotate.review.config import ReviewConfig
 
     cfg: ReviewConfig = instantiate(parser, args, ReviewConfig)
     try:
-        from sapnet.annotate.review_serve import open_review
+        from sapnet.annotate.review.serve import open_review
         from sapnet.annotate.serve import is_local, listen, page_address, serve
         from sapnet.annotate.server import build_app
     except ModuleNotFoundError as error:

@@ -23,7 +23,8 @@ METHODS = ("sapnet+", "paper")
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    from sapnet.config import ModelConfig, TrainConfig
+    from sapnet.network.config import ModelConfig
+    from sapnet.training.config import TrainConfig
 
     add_recipe_argument(parser)
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
@@ -56,7 +57,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
     """The values with what training would choose: all that the files given allow to know."""
-    from sapnet.config import TrainConfig
+    from sapnet.training.config import TrainConfig
 
     cfg = instantiate(parser, args, TrainConfig)
     shown = args.clone()
@@ -64,7 +65,7 @@ def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
         shown.optimizer[name] = value
     if (args.masks if cfg.supervision == "masks" else args.proposals) is not None:
         from sapnet.training.data import open_training_set
-        from sapnet.training.fit import fit_to_data
+        from sapnet.training.defaults import fit_to_data
 
         data = open_training_set(args.images, args.proposals, args.masks, cfg, args.corrections)
         fitted = fit_to_data(data, instantiated(parser, args).model, cfg).settings.segmentation
@@ -74,7 +75,7 @@ def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
-    from sapnet.config import TrainConfig
+    from sapnet.training.config import TrainConfig
     from sapnet.training.run import TrainInputs, train
 
     cfg = instantiate(parser, args, TrainConfig)

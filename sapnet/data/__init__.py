@@ -1,1 +1,1 @@
-"""What comes in: images, clicks, ground truth, augmentation and the data sets of training."""
+"""Data sets on disk: images, clicks, ground truth and formats of other tools."""

@@ -16,9 +16,10 @@ from sapnet.data.coco_json import (
     read_coco,
 )
 from sapnet.data.problems import Report, attempt, raise_first
-from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import decode_masks, rle_to_json, to_rle
-from sapnet.structures import RLE, Click, ClickSet, ImageRecord
+from sapnet.structures.clicks import Click, ClickSet, ImageRecord
+from sapnet.structures.masks import RLE
+from sapnet.system.files import write_json_atomic
 
 Point = tuple[float, float]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
-from sapnet.structures import Category, ImageRecord
+from sapnet.structures.clicks import Category, ImageRecord
 
 Record = dict[str, Any]
 """One entry of the json, its values not yet checked."""

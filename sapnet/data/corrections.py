@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from sapnet.data.clicks import click_annotations, clicks_of
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
-from sapnet.files import write_json_atomic
-from sapnet.structures import Category, Click, ImageRecord
+from sapnet.structures.clicks import Category, Click, ImageRecord
+from sapnet.system.files import write_json_atomic
 
 Action: TypeAlias = Literal["accepted", "picked", "clicked"]
 """How a mask was decided: the label was right; another candidate was; a new click gave it."""

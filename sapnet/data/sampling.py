@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.geometry.rle import decode_masks, rle_boxes
-from sapnet.structures import Click, ClickSet
+from sapnet.structures.clicks import Click, ClickSet
 
 ClickMode = Literal["quasi-center", "uniform", "center", "border"]
 

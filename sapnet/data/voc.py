@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
+from sapnet.system.files import write_json_atomic
 
 Split = Literal["train", "val"]
 

@@ -12,7 +12,7 @@ from sapnet.data.clicks import load_clicks
 from sapnet.doctor.finding import Examination, Fact, Finding
 
 if TYPE_CHECKING:
-    from sapnet.proposals.store import ProposalStore
+    from sapnet.store.reader import ProposalStore
 
 MOSTLY = 0.5
 """Share of objects without a proper candidate from which on the proposer is suspicious."""
@@ -25,7 +25,7 @@ def examine_store(path: Path, clicks: Path | None) -> Examination:
         path: its folder.
         clicks: the click file that it should have been made from; not compared without it.
     """
-    from sapnet.proposals.store import ProposalStore
+    from sapnet.store.reader import ProposalStore
 
     try:
         store = ProposalStore(path)
@@ -54,7 +54,7 @@ def _check_complete(store: ProposalStore) -> Iterator[Finding]:
 
 def _check_objects(store: ProposalStore) -> Iterator[Finding]:
     """Objects for which nothing but the clicked pixel, or a single mask, was proposed."""
-    from sapnet.proposals.describe import CLICKED_PIXEL
+    from sapnet.store.describe import CLICKED_PIXEL
 
     alone = 0
     for index in range(store.num_images):
@@ -82,7 +82,7 @@ def _check_same_clicks(
     store: ProposalStore,
     clicks: Path,
 ) -> Iterator[Finding]:
-    from sapnet.proposals.manifest import fingerprint
+    from sapnet.store.manifest import fingerprint
 
     try:
         loaded = load_clicks(clicks)
@@ -152,7 +152,7 @@ def _check_categories(path: Path, store: Path | None, facts: list[Fact]) -> Iter
     facts.append(Fact("categories", ", ".join(names.values())))
     if store is None:
         return
-    from sapnet.proposals.manifest import load_manifest
+    from sapnet.store.manifest import load_manifest
 
     for category in load_manifest(store).categories:
         if category.category_id not in names:

@@ -15,7 +15,7 @@ from sapnet.doctor.finding import Examination, Fact, Finding, findings_from
 from sapnet.doctor.image_files import ImageFile, check_same_content, examine_images, median_side
 from sapnet.doctor.names import check_categories, check_file_names
 from sapnet.doctor.points import check_corners, check_frame, check_near_clicks, click_table
-from sapnet.structures import Click, ClickSet, ImageRecord
+from sapnet.structures.clicks import Click, ClickSet, ImageRecord
 
 MOSTLY = 0.5
 """Share of images without objects from which on they are suspicious."""

@@ -13,12 +13,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
-from sapnet.drawing import PALETTE, draw_outlines, font_path
 from sapnet.geometry.rle import decode_masks
+from sapnet.prediction.drawing import PALETTE, draw_outlines, font_path
 
 if TYPE_CHECKING:
     from sapnet.data.coco import Instance
-    from sapnet.structures import Category, ImageRecord
+    from sapnet.structures.clicks import Category, ImageRecord
 
 COLUMNS = 4
 PAPER, INK, OUTSIDE = "#ffffff", "#1b1f24", "#ff0000"

@@ -17,8 +17,8 @@ from sapnet.doctor.machine import examine_machine
 from sapnet.doctor.points import click_table
 from sapnet.doctor.software import examine_software
 from sapnet.doctor.weights import examine_weights
-from sapnet.files import write_json_atomic
-from sapnet.structures import ImageRecord
+from sapnet.structures.clicks import ImageRecord
+from sapnet.system.files import write_json_atomic
 
 REPORT_NAME, SHEET_NAME = "doctor.json", "contact-sheet.png"
 

@@ -20,8 +20,8 @@ from sapnet.data.orientation import UPRIGHT
 from sapnet.data.problems import RecordError
 from sapnet.doctor.finding import Finding
 from sapnet.doctor.names import Folder
-from sapnet.proposals.workers import num_cores
-from sapnet.structures import ImageRecord
+from sapnet.structures.clicks import ImageRecord
+from sapnet.system.parallel import num_cores
 
 HUGE_PIXELS = 36_000_000
 """An image of 8000 x 4500 px: a third of a second to read, and shrunk to a tenth of its side."""

@@ -18,7 +18,7 @@ from sapnet.doctor.image_files import ImageFile, check_same_content, examine_ima
 from sapnet.doctor.names import check_categories, check_file_names
 from sapnet.doctor.points import check_frame, polygon_table
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
-from sapnet.structures import RLE
+from sapnet.structures.masks import RLE
 
 AREA_SHARE, AREA_PIXELS = 0.2, 16.0
 """How far a given area may be from that of the mask. COCO's is that of the polygons, which for

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sapnet.doctor.finding import Examination, Fact, Finding
-from sapnet.proposals.workers import num_cores
+from sapnet.system.parallel import num_cores
 
 GIB = 2**30
 
@@ -101,8 +101,8 @@ def _devices() -> Iterator[tuple[Fact | None, Finding | None]]:
     try:
         import torch
 
-        from sapnet.config import TrainConfig
-        from sapnet.device import choose_device, describe_device
+        from sapnet.system.device import choose_device, describe_device
+        from sapnet.training.config import TrainConfig
         from sapnet.training.run import choose_precision
     except (ImportError, OSError, RuntimeError):  # told by the examination of the software
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sapnet.data.images import IMAGE_SUFFIXES
 from sapnet.doctor.finding import Finding
-from sapnet.structures import Category, ImageRecord
+from sapnet.structures.clicks import Category, ImageRecord
 
 FEW_OBJECTS = 10
 """Under so many objects, a category can hardly be learned from clicks."""

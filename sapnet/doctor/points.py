@@ -10,7 +10,7 @@ import numpy as np
 
 from sapnet.data.coco_json import CocoFile, Record, is_number
 from sapnet.doctor.finding import Finding
-from sapnet.structures import Click, ImageRecord
+from sapnet.structures.clicks import Click, ImageRecord
 
 LEAST_OUTSIDE = 3
 """Points outside their image from which on a pattern is looked for."""

@@ -50,7 +50,7 @@ def examine_weights() -> Examination:
 
 
 def _default_weights() -> list[Weights]:
-    from sapnet.config import ModelConfig
+    from sapnet.network.config import ModelConfig
     from sapnet.proposals.config import SamConfig
 
     known = []

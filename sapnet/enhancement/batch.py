@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from sapnet.data.augment import View, evaluation_view, sample_view, view_content, view_points
-from sapnet.data.augment_config import AugmentConfig
-from sapnet.data.batch import collate
+from sapnet.batches.augment import View, evaluation_view, sample_view, view_content, view_points
+from sapnet.batches.collate import collate
+from sapnet.batches.config import AugmentConfig
+from sapnet.batches.dataset import Sample, SharedEpoch
+from sapnet.batches.loader import EpochSampler
 from sapnet.data.coco_json import label_of_category
-from sapnet.data.dataset import Sample, SharedEpoch
 from sapnet.data.images import load_image
-from sapnet.data.loader import EpochSampler
-from sapnet.structures import Click, ClickSet
+from sapnet.structures.clicks import Click, ClickSet
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class ClickImages(Dataset[ClickSample]):
 
 
 def join_samples(samples: Sequence[ClickSample]) -> ClickBatch:
-    """One batch of several clicked images; see `sapnet.data.batch.collate` for the padding."""
+    """One batch of several clicked images; see `sapnet.batches.collate.collate` for the padding."""
     images = collate([sample.sample for sample in samples])
     counts = torch.tensor([len(sample.labels) for sample in samples])
     return ClickBatch(

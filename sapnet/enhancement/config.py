@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sapnet.config import HUB_WEIGHTS, ModelConfig, OptimizerConfig
-from sapnet.data.augment_config import AugmentConfig
+from sapnet.backbones.config import HUB_WEIGHTS
+from sapnet.batches.config import AugmentConfig
+from sapnet.network.config import ModelConfig
 from sapnet.selection.config import NegativesConfig, SelectionConfig
+from sapnet.training.config import OptimizerConfig
 
 
 def _require_positive(name: str, values: tuple[float, ...]) -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 import torch
 
 from sapnet import __version__
+from sapnet.batches.loader import EpochSampler
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco_json import label_of_category
-from sapnet.data.loader import EpochSampler
 from sapnet.enhancement.batch import ClickImages, click_loader
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
 from sapnet.selection.sampling import clip_boxes
-from sapnet.structures import Click, ClickSet
+from sapnet.structures.clicks import Click, ClickSet
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from sapnet.backbone import Backbone
+from sapnet.backbones.backbone import Backbone
 from sapnet.enhancement.bags import anchor_boxes, jittered_boxes, rival_holders
 from sapnet.geometry.boxes import points_in_boxes
 from sapnet.selection.choose import choose_boxes
@@ -61,7 +61,7 @@ class Enhancer(nn.Module):
     def __init__(self, num_classes: int, cfg: EnhancerConfig) -> None:
         super().__init__()
         self.cfg = cfg
-        self.backbone = Backbone(cfg.network())
+        self.backbone = Backbone(cfg.network().backbone_config)
         self.fpn = FeaturePyramidNetwork(
             self.backbone.channels, cfg.fpn_channels, extra_blocks=LastLevelMaxPool()
         )

@@ -17,16 +17,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from sapnet.backbone import load_weights
-from sapnet.data.loader import EpochSampler
-from sapnet.device import choose_device, describe_device
+from sapnet.backbones.backbone import load_weights
+from sapnet.batches.loader import EpochSampler
 from sapnet.enhancement.batch import ClickBatch, ClickImages, click_loader
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.enhancer import Enhancer
-from sapnet.files import write_bytes_atomic, write_json_atomic
-from sapnet.proposals.manifest import fingerprint
-from sapnet.settings import differences, settings_from_json
-from sapnet.structures import Category, ClickSet
+from sapnet.store.manifest import fingerprint
+from sapnet.structures.clicks import Category, ClickSet
+from sapnet.system.device import choose_device, describe_device
+from sapnet.system.files import write_bytes_atomic, write_json_atomic
+from sapnet.system.json_settings import differences, settings_from_json
 from sapnet.training.schedule import build_optimizer, rate_factor
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def train_enhancer(
     torch.manual_seed(cfg.seed)
     device = choose_device(cfg.device)
     model = Enhancer(len(clicks.categories), settings)
-    load_weights(model.backbone, settings.network())
+    load_weights(model.backbone, settings.network().backbone_config)
     model.to(device).train()
     dataset = ClickImages(images_dir, clicks, settings.augment, cfg.seed)
     sampler = EpochSampler(dataset, shuffle=True, seed=cfg.seed)

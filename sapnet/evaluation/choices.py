@@ -21,8 +21,9 @@ from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
 
 if TYPE_CHECKING:
-    from sapnet.proposals.store import ProposalStore
-    from sapnet.structures import RLE, Proposals
+    from sapnet.store.reader import ProposalStore
+    from sapnet.structures.masks import RLE
+    from sapnet.structures.proposals import Proposals
 
 
 @dataclass(frozen=True)

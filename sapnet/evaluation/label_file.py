@@ -12,7 +12,8 @@ from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import to_rle
 
 if TYPE_CHECKING:
-    from sapnet.structures import RLE, Category, ImageRecord
+    from sapnet.structures.clicks import Category, ImageRecord
+    from sapnet.structures.masks import RLE
 
 
 @dataclass(frozen=True)

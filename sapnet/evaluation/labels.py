@@ -13,7 +13,7 @@ from sapnet.evaluation.quality import ious_with_truth, mean_iou_by_size
 from sapnet.evaluation.truth import check_known, objects_by_id, open_truth
 
 if TYPE_CHECKING:
-    from sapnet.structures import RLE
+    from sapnet.structures.masks import RLE
 
 
 def evaluate_labels(

@@ -13,7 +13,7 @@ from sapnet.evaluation.truth import objects_by_id
 if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet
     from sapnet.evaluation.label_file import LabelSet
-    from sapnet.proposals.store import ProposalStore
+    from sapnet.store.reader import ProposalStore
 
 
 @dataclass(frozen=True)

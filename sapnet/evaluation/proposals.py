@@ -12,10 +12,11 @@ import numpy as np
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.evaluation.quality import ious_with_truth, mean_iou_by_size
 from sapnet.evaluation.truth import check_known, objects_by_id, open_truth
-from sapnet.proposals.store import ProposalStore
+from sapnet.store.reader import ProposalStore
 
 if TYPE_CHECKING:
-    from sapnet.structures import RLE, StoredObject
+    from sapnet.structures.masks import RLE
+    from sapnet.structures.proposals import StoredObject
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sapnet.geometry.rle import Runs, foreground_runs
-from sapnet.structures import CROP_SIZE, MASK_STRIDE, RLE
+from sapnet.structures.masks import CROP_SIZE, MASK_STRIDE, RLE
 
 _MIDDLE = (MASK_STRIDE // 2 - 1, MASK_STRIDE // 2)
 """The two middle rows (columns) of a stride-4 cell: bilinear resizing by 1/4 reads only these."""

@@ -1,1 +1,1 @@
-"""From a click to its candidate masks: proposers and the on-disk store."""
+"""Proposers: candidate masks for each click, and the run that writes them to a store."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sapnet.locations import Location
 from sapnet.proposals.config import ProposeConfig, SamConfig
 from sapnet.proposals.proposer import Proposer
-from sapnet.structures import ClickSet
+from sapnet.structures.clicks import ClickSet
+from sapnet.system.locations import Location
 
 PARTS_NAME = "parts.json"
 
@@ -28,7 +28,7 @@ def build_proposer(cfg: ProposeConfig, clicks: ClickSet) -> Proposer:
     """
     match cfg.proposer:
         case "regions":
-            from sapnet.proposals.regions import RegionProposer, RegionsConfig
+            from sapnet.proposals.regions.proposer import RegionProposer, RegionsConfig
 
             if cfg.num_proposals is None:
                 return RegionProposer(RegionsConfig())
@@ -46,7 +46,7 @@ def build_proposer(cfg: ProposeConfig, clicks: ClickSet) -> Proposer:
                 )
             )
         case "simulated":
-            from sapnet.proposals.simulated import SimulatedConfig, SimulatedProposer
+            from sapnet.proposals.simulated.proposer import SimulatedConfig, SimulatedProposer
 
             return SimulatedProposer(cfg.file or find_parts(cfg.images), SimulatedConfig())
         case "file":

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from sapnet.locations import Location
-from sapnet.proposals.part import Part, parse_part
+from sapnet.store.part import Part, parse_part
+from sapnet.system.locations import Location
 
 ProposerName = Literal["regions", "sam", "simulated", "file"]
 Engine = Literal["local", "ray"]

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.locations import local_file
-from sapnet.proposals.describe import describe_objects, given_proposal
 from sapnet.proposals.proposer import Proposer, StagedProposer
 from sapnet.proposals.sources import ImageSource
-from sapnet.structures import Click, ClickSet, ImageRecord, Proposals, StoredObject
+from sapnet.store.describe import describe_objects, given_proposal
+from sapnet.structures.clicks import Click, ClickSet, ImageRecord
+from sapnet.structures.proposals import Proposals, StoredObject
+from sapnet.system.locations import local_file
 
 if TYPE_CHECKING:
     import numpy as np

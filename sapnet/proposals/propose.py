@@ -8,10 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sapnet.locations import Location, local_file
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
-from sapnet.proposals.given import GivenCounts, count_given
 from sapnet.proposals.image_task import (
     SKIP_HINT,
     DescribedImage,
@@ -20,12 +18,15 @@ from sapnet.proposals.image_task import (
     clicks_of_images,
     make_tasks,
 )
-from sapnet.proposals.manifest import describe_run
 from sapnet.proposals.proposer import Proposer
 from sapnet.proposals.sources import open_images
-from sapnet.proposals.store_writer import ProposalWriter
-from sapnet.proposals.workers import map_in_order, num_cores
-from sapnet.structures import ClickSet, StoredObject
+from sapnet.store.given import GivenCounts, count_given
+from sapnet.store.manifest import describe_run
+from sapnet.store.writer import ProposalWriter
+from sapnet.structures.clicks import ClickSet
+from sapnet.structures.proposals import StoredObject
+from sapnet.system.locations import Location, local_file
+from sapnet.system.parallel import map_in_order, num_cores
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 if TYPE_CHECKING:
     import numpy as np
 
-    from sapnet.structures import Click, Proposals
+    from sapnet.structures.clicks import Click
+    from sapnet.structures.proposals import Proposals
 
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 """Any value that survives json unchanged (tuples come back as lists)."""

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from sapnet.locations import Location, as_location, is_remote, join, local_file
+from sapnet.system.locations import Location, as_location, is_remote, join, local_file
 
 MANIFEST_SUFFIX = ".csv"
 COLUMNS = ("file_name", "location")

@@ -14,7 +14,6 @@ from sapnet.evaluation.label_file import LabelSet, load_labels
 from sapnet.evaluation.objects import judge_objects
 from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
-from sapnet.proposals.store import ProposalStore
 from sapnet.report import label_figures, prediction_figures
 from sapnet.report.contents import Plot, ReportInputs, RunReport, Table, check_gallery_size
 from sapnet.report.label_gallery import LabelGalleryInputs, LabelSection, build_label_gallery
@@ -25,7 +24,8 @@ from sapnet.report.prediction_gallery import (
     build_prediction_gallery,
 )
 from sapnet.report.settings import read_run_json, read_settings
-from sapnet.structures import Category
+from sapnet.store.reader import ProposalStore
+from sapnet.structures.clicks import Category
 from sapnet.training.run import SETTINGS
 
 MIN_SCORE = 0.3

@@ -13,7 +13,7 @@ from sapnet.evaluation.quality import LARGE_AREA, SMALL_AREA
 from sapnet.geometry.rle import rle_areas
 from sapnet.report.contents import Plot, Table, TableRow, figure, percent
 from sapnet.report.plots import AxisNames, Line, draw_bars, draw_lines
-from sapnet.structures import Category
+from sapnet.structures.clicks import Category
 
 MAX_CATEGORIES = 100
 """Rows of a table by category; data sets with more show those with the most objects."""

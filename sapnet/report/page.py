@@ -12,7 +12,6 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from sapnet.files import write_text_atomic
 from sapnet.report.contents import (
     MISSING,
     LadderPart,
@@ -24,6 +23,7 @@ from sapnet.report.contents import (
 from sapnet.report.curves import Curve, draw_curve, load_curves
 from sapnet.report.label_gallery import LabelRow, LabelSection
 from sapnet.report.prediction_gallery import PredictionRow
+from sapnet.system.files import write_text_atomic
 
 SUMMARY_GROUPS = {
     "label mIoU": {
@@ -99,7 +99,7 @@ def _render(template: str, **values: object) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("sapnet"),
+        loader=PackageLoader("sapnet.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -13,7 +13,7 @@ from sapnet.evaluation.precision import PrecisionCurves
 from sapnet.report.contents import Plot, Table, TableRow, figure
 from sapnet.report.label_figures import MAX_CATEGORIES, NUM_BARS
 from sapnet.report.plots import AxisNames, Line, draw_bars, draw_lines
-from sapnet.structures import Category
+from sapnet.structures.clicks import Category
 
 _PRECISION = {
     "ap": "AP",

@@ -13,15 +13,16 @@ import numpy as np
 
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
-from sapnet.drawing import draw_outlines, draw_predictions
 from sapnet.geometry.rle import decode_masks, rle_boxes, to_rle
+from sapnet.prediction.drawing import draw_outlines, draw_predictions
 from sapnet.report.pictures import encode_jpeg, resize_image, resize_masks, scaled_size
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from sapnet.data.coco import InstanceSet
-    from sapnet.structures import RLE, Category
+    from sapnet.structures.clicks import Category
+    from sapnet.structures.masks import RLE
 
 logger = logging.getLogger(__name__)
 

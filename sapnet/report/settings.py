@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sapnet.config import ModelConfig, TrainConfig
+from sapnet.network.config import ModelConfig
 from sapnet.report.contents import Settings
+from sapnet.training.config import TrainConfig
 from sapnet.training.run import SETTINGS, SUMMARY
 
 

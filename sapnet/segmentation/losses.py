@@ -10,13 +10,13 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from torchvision.ops import sigmoid_focal_loss
 
-from sapnet.distributed import mean_over_ranks, num_ranks
 from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
+from sapnet.system.ranks import mean_over_ranks, num_ranks
 
 if TYPE_CHECKING:
     from sapnet.segmentation.config import SOLOv2Config
     from sapnet.segmentation.targets import GridTargets
-    from sapnet.structures import InstanceTargets
+    from sapnet.structures.batch import InstanceTargets
 
 MPS_WEIGHT = 0.25
 """Weight alpha of multi-mask supervision (SAPNet, Eq. 11; value of the released code)."""

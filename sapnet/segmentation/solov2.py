@@ -14,13 +14,14 @@ from sapnet.segmentation.mask_features import CONVS_PER_LEVEL, MaskFeatureBranch
 from sapnet.segmentation.outputs import SOLOv2Outputs
 from sapnet.segmentation.postprocess import predict_instances
 from sapnet.segmentation.targets import assign_targets
-from sapnet.structures import MASK_STRIDE
+from sapnet.structures.masks import MASK_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sapnet.segmentation.config import SOLOv2Config
-    from sapnet.structures import InstanceTargets, Predictions
+    from sapnet.structures.batch import InstanceTargets
+    from sapnet.structures.outputs import Predictions
 
 
 class SOLOv2(nn.Module):

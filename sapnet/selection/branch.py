@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from sapnet.distributed import mean_over_ranks
 from sapnet.selection.box_mining import mine_boxes
 from sapnet.selection.choose import choose_boxes
 from sapnet.selection.consensus import expected_iou
@@ -31,7 +30,8 @@ from sapnet.selection.scoring import (
     score_bags,
     selection_scores,
 )
-from sapnet.structures import Selection
+from sapnet.structures.outputs import Selection
+from sapnet.system.ranks import mean_over_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sapnet.selection.config import SelectionConfig
     from sapnet.selection.enrichment import Negatives
     from sapnet.selection.heads import MilLogits
-    from sapnet.structures import Bags
+    from sapnet.structures.batch import Bags
 
 
 class SelectionBranch(nn.Module):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sapnet.selection.config import NegativesConfig, PositivesConfig
-    from sapnet.structures import Bags
+    from sapnet.structures.batch import Bags
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sapnet.selection.config import GuidanceConfig
-    from sapnet.structures import Bags
+    from sapnet.structures.batch import Bags
 
 CHUNK_COMPARISONS = 2**23
 """Pairs of rivals' boxes compared at a time, at most: one byte each, twice."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sapnet.selection.config import SelectionConfig
-    from sapnet.structures import Bags
+    from sapnet.structures.batch import Bags
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from sapnet.selection.choose import gather_rows
 from sapnet.selection.mapping import runners_up
 from sapnet.selection.scoring import bag_members
-from sapnet.structures import InstanceTargets
+from sapnet.structures.batch import InstanceTargets
 
 if TYPE_CHECKING:
     from sapnet.selection.config import SelectionConfig
-    from sapnet.structures import Bags, Selection
+    from sapnet.structures.batch import Bags
+    from sapnet.structures.outputs import Selection
 
 
 def instance_targets(bags: Bags, selection: Selection, cfg: SelectionConfig) -> InstanceTargets:

@@ -1,1 +1,1 @@
-"""Training: schedule, Lightning module, data and the run folder."""
+"""Training: settings, data, schedule, checkpoints and the run folder."""

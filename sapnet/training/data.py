@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, cast
 
 import lightning
 
+from sapnet.batches.dataset import ClickDataset, DatasetConfig, ImageDataset, MaskDataset
+from sapnet.batches.loader import build_loader
 from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.data.corrections import load_corrections
-from sapnet.data.dataset import ClickDataset, DatasetConfig, ImageDataset, MaskDataset
-from sapnet.data.loader import build_loader
-from sapnet.proposals.store import ProposalStore
-from sapnet.training.epoch import place_of
+from sapnet.store.reader import ProposalStore
+from sapnet.training.progress import place_of
 
 if TYPE_CHECKING:
     import torch
     from torch.utils.data import DataLoader
 
-    from sapnet.config import TrainConfig
-    from sapnet.data.augment_config import AugmentConfig
-    from sapnet.data.dataset import Sample
-    from sapnet.data.loader import EpochSampler
-    from sapnet.structures import Batch, Category
+    from sapnet.batches.config import AugmentConfig
+    from sapnet.batches.dataset import Sample
+    from sapnet.batches.loader import EpochSampler
+    from sapnet.structures.batch import Batch
+    from sapnet.structures.clicks import Category
+    from sapnet.training.config import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
-    from sapnet.config import TrainConfig
+    from sapnet.training.config import TrainConfig
 
 INTERACTIVE_JOBS = ("bash", "interactive")
 """Names of SLURM jobs that Lightning takes for a shell in which one starts things by hand."""

@@ -8,16 +8,17 @@ import lightning
 import torch
 from torch import Tensor, distributed
 
-from sapnet.distributed import num_ranks
-from sapnet.training.epoch import place_of
+from sapnet.system.ranks import num_ranks
+from sapnet.training.progress import place_of
 from sapnet.training.schedule import build_optimizer, rate_factor
 
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
-    from sapnet.config import TrainConfig
-    from sapnet.model import SAPNet
-    from sapnet.structures import Batch, Selection
+    from sapnet.network.model import SAPNet
+    from sapnet.structures.batch import Batch
+    from sapnet.structures.outputs import Selection
+    from sapnet.training.config import TrainConfig
     from sapnet.training.label_quality import LabelQuality
     from sapnet.training.validation import Validation
 

@@ -19,17 +19,18 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from sapnet.compiling import compile_network
-from sapnet.config import ModelConfig, TrainConfig
 from sapnet.data.coco import load_instances
-from sapnet.device import choose_device, describe_device
 from sapnet.evaluation.proposals import proposal_ious
-from sapnet.files import write_json_atomic
-from sapnet.model import SAPNet, build_model
-from sapnet.settings import differences
+from sapnet.network.compiling import compile_network
+from sapnet.network.config import ModelConfig
+from sapnet.network.model import SAPNet, build_model
+from sapnet.system.device import choose_device, describe_device
+from sapnet.system.files import write_json_atomic
+from sapnet.system.json_settings import differences
 from sapnet.training.callbacks import CHECKPOINT, ProgressLines, SaveRun
+from sapnet.training.config import TrainConfig
 from sapnet.training.data import HeldOut, TrainingData, TrainingSet, open_training_set
-from sapnet.training.fit import Fit, fit_to_data, settle_as_before
+from sapnet.training.defaults import Fit, fit_to_data, settle_as_before
 from sapnet.training.label_quality import LabelQuality
 from sapnet.training.launch import cluster_plugins, detect_launch, match_launch
 from sapnet.training.module import TrainingModule

@@ -11,7 +11,7 @@ import torch
 if TYPE_CHECKING:
     from torch import nn
 
-    from sapnet.config import OptimizerConfig
+    from sapnet.training.config import OptimizerConfig
 
 STEP_FACTOR = 0.1
 """What each step of the step schedule multiplies the rate by (paper, section 7)."""

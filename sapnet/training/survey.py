@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.data.augment import resize_factor
-from sapnet.proposals.store import ProposalStore, read_image_table
+from sapnet.batches.augment import resize_factor
 from sapnet.segmentation.fitting import ObjectLayout
+from sapnet.store.reader import ProposalStore, read_image_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sapnet.data.augment_config import AugmentConfig
+    from sapnet.batches.config import AugmentConfig
     from sapnet.data.coco import InstanceSet
 
 COLUMNS = ("image_id", "points", "box", "boxes", "scores")

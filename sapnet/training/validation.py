@@ -10,7 +10,8 @@ from sapnet.geometry.rle import encode_masks, rle_areas
 
 if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet
-    from sapnet.structures import Category, Predictions
+    from sapnet.structures.clicks import Category
+    from sapnet.structures.outputs import Predictions
 
 LOGGED = ("mask_ap", "mask_ap50", "mask_ap75", "box_ap")
 """Figures of the evaluation that go into the training log."""

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sapnet.annotate.review_config import ReviewConfig
+from sapnet.annotate.review.config import ReviewConfig
 from sapnet.geometry.rle import encode_masks, rle_boxes, rle_to_json
-from sapnet.proposals.describe import describe_objects, given_proposal
-from sapnet.proposals.manifest import Manifest
-from sapnet.proposals.store_writer import ProposalWriter
-from sapnet.structures import RLE, Category, Click, ImageRecord, Proposals
+from sapnet.store.describe import describe_objects, given_proposal
+from sapnet.store.manifest import Manifest
+from sapnet.store.writer import ProposalWriter
+from sapnet.structures.clicks import Category, Click, ImageRecord
+from sapnet.structures.masks import RLE
+from sapnet.structures.proposals import Proposals
 
 SIZE = (120, 160)
 """Height and width of both images."""

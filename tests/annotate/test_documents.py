@@ -17,7 +17,8 @@ from sapnet.annotate.documents import (
 )
 from sapnet.data.clicks import load_clicks
 from sapnet.geometry.rle import encode_masks
-from sapnet.structures import RLE, Click
+from sapnet.structures.clicks import Click
+from sapnet.structures.masks import RLE
 
 
 def click(

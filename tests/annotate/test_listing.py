@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from sapnet.annotate.listing import list_folder
-from sapnet.structures import ImageRecord
+from sapnet.structures.clicks import ImageRecord
 
 
 def test_names_are_paths_below_the_folder_and_sizes_are_upright(

@@ -14,8 +14,9 @@ from PIL import Image
 from sapnet.annotate.preview import PreviewStage, PreviewTask, PreviewWorker
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes
-from sapnet.proposals.regions import RegionProposer
-from sapnet.structures import Click, Proposals
+from sapnet.proposals.regions.proposer import RegionProposer
+from sapnet.structures.clicks import Click
+from sapnet.structures.proposals import Proposals
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet

@@ -16,7 +16,7 @@ from PIL import Image
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.server import STATIC, build_app
 from sapnet.data.clicks import load_clicks
-from sapnet.proposals.regions import RegionProposer
+from sapnet.proposals.regions.proposer import RegionProposer
 
 NAME = "süd/bäume 1.jpg"
 OBJECT = {"category_id": 1, "points": [[3.5, 4.5]]}

@@ -6,7 +6,8 @@ pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 
 from sapnet.annotate.wire import MaskBody, ObjectBody, from_proposals, to_click
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes, rle_to_json
-from sapnet.structures import ImageRecord, Proposals
+from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.proposals import Proposals
 
 IMAGE = ImageRecord(3, "a.png", 64, 48)
 CATEGORIES = frozenset({1, 5})

@@ -12,7 +12,7 @@ from sapnet.commands.convert import SOURCES
 from sapnet.commands.exporting import MASK_FORMATS
 from sapnet.data.clicks import load_clicks
 from sapnet.data.formats.detect import SourceFormat
-from sapnet.data.formats.export import MaskFormat
+from sapnet.data.formats.writers.export import MaskFormat
 
 Output = pytest.CaptureFixture[str]
 

@@ -14,11 +14,11 @@ from sapnet.data.coco import load_instances
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.geometry.rle import rle_iou
-from sapnet.model import SAPNet
-from sapnet.proposals.store import ProposalStore
+from sapnet.network.model import SAPNet
+from sapnet.store.reader import ProposalStore
 
 if TYPE_CHECKING:
-    from sapnet.config import ModelConfig
+    from sapnet.network.config import ModelConfig
     from tests.conftest import TinySet
 
 Output = pytest.CaptureFixture[str]

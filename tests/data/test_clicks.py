@@ -10,7 +10,8 @@ from PIL import Image, ImageOps
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json
-from sapnet.structures import RLE, Category, Click, ClickSet, ImageRecord
+from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.structures.masks import RLE
 
 Content = dict[str, Any]
 Write = Callable[[Content], Path]

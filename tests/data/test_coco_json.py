@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sapnet.data.coco_json import label_of_category, read_coco
-from sapnet.structures import Category, ImageRecord
+from sapnet.structures.clicks import Category, ImageRecord
 
 Content = dict[str, Any]
 Write = Callable[[Content], Path]

@@ -8,7 +8,7 @@ import pytest
 from sapnet.data.clicks import load_clicks
 from sapnet.data.corrections import Correction, Corrections, load_corrections, save_corrections
 from sapnet.geometry.rle import encode_masks
-from sapnet.structures import Category, Click, ImageRecord
+from sapnet.structures.clicks import Category, Click, ImageRecord
 
 MASK = encode_masks(np.tri(10, 20, dtype=np.uint8)[None])[0]
 CLICK = Click(17, 5, 7, ((1.5, 2.5),), mask=MASK)

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sapnet.data.augment_config import AugmentConfig
+from sapnet.batches.config import AugmentConfig
+from sapnet.batches.dataset import DatasetConfig, MaskDataset
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import InstanceSet, load_instances
-from sapnet.data.dataset import DatasetConfig, MaskDataset
 from sapnet.data.images import list_images, load_image
 from sapnet.data.sampling import sample_clicks
 from sapnet.geometry.rle import decode_masks
-from sapnet.structures import ClickSet
+from sapnet.structures.clicks import ClickSet
 
 DEFAULT_ROOT = Path(__file__).parents[2] / ".." / "shared" / "coco"
 ROOT = Path(os.environ.get("SAPNET_COCO", DEFAULT_ROOT)).resolve()

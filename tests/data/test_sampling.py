@@ -16,7 +16,7 @@ from sapnet.data.sampling import (
     sample_clicks,
 )
 from sapnet.geometry.rle import encode_masks
-from sapnet.structures import Category, ImageRecord
+from sapnet.structures.clicks import Category, ImageRecord
 
 MODES: tuple[ClickMode, ...] = get_args(ClickMode)
 IMAGE = ImageRecord(5, "a.jpg", 60, 50)

@@ -168,7 +168,6 @@ def write_truth(path: Path, clicks: dict[str, Any], file_name: str | None = None
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    (tmp_path / "configs").symlink_to(ROOT / "configs")
     return tmp_path
 
 

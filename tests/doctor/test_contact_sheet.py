@@ -6,7 +6,7 @@ from PIL import Image
 
 from sapnet.data.coco import load_instances
 from sapnet.doctor.contact_sheet import Dot, SheetInputs, draw_sheet
-from sapnet.structures import Category, ImageRecord
+from sapnet.structures.clicks import Category, ImageRecord
 from tests.doctor.conftest import Small
 
 SIDE = 320

@@ -8,7 +8,7 @@ from PIL import Image
 
 from sapnet.doctor.finding import Finding
 from sapnet.doctor.image_files import HUGE_PIXELS, check_same_content, examine_images
-from sapnet.structures import ImageRecord
+from sapnet.structures.clicks import ImageRecord
 
 Kinds = Callable[[Sequence[Finding]], dict[str, list[str]]]
 WIDTH, HEIGHT = 32, 20

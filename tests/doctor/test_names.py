@@ -1,5 +1,5 @@
 from sapnet.doctor.names import check_file_names
-from sapnet.structures import ImageRecord
+from sapnet.structures.clicks import ImageRecord
 
 
 def _kinds(*names: str) -> list[tuple[str, int | None]]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sapnet.doctor.points import PointTable, check_corners, check_frame, check_near_clicks
-from sapnet.structures import Click, ImageRecord
+from sapnet.structures.clicks import Click, ImageRecord
 
 
 def _table(xy: np.ndarray, width: int = 640, height: int = 480) -> PointTable:

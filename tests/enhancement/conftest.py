@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sapnet.config import OptimizerConfig
-from sapnet.data.augment_config import AugmentConfig
+from sapnet.batches.config import AugmentConfig
 from sapnet.enhancement.config import AnchorsConfig, EnhanceConfig, EnhancerConfig, JitterConfig
 from sapnet.selection.config import NegativesConfig
+from sapnet.training.config import OptimizerConfig
 
 
 @pytest.fixture(scope="session")

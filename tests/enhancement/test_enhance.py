@@ -16,7 +16,7 @@ from sapnet.cli import main
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.enhancement.enhance import EstimatedBox, with_estimates, without_estimates
 from sapnet.geometry.rle import to_rle
-from sapnet.structures import Click, ClickSet
+from sapnet.structures.clicks import Click, ClickSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,10 +88,10 @@ def test_a_killed_run_goes_on(tiny_set: TinySet, tmp_path: Path) -> None:
 
 
 def test_the_proposals_are_bounded_by_known_boxes_only(tiny_set: TinySet, tmp_path: Path) -> None:
-    from sapnet.data.augment import evaluation_view
-    from sapnet.data.augment_config import AugmentConfig
-    from sapnet.data.supervision import make_bags
-    from sapnet.proposals.store import ProposalStore
+    from sapnet.batches.augment import evaluation_view
+    from sapnet.batches.config import AugmentConfig
+    from sapnet.batches.supervision import make_bags
+    from sapnet.store.reader import ProposalStore
 
     plain = load_clicks(tiny_set.clicks)
     far = (0.0, 0.0, 1.0, 1.0)

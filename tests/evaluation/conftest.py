@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
-from sapnet.proposals.store import ProposalStore
-from sapnet.structures import RLE, Click, ImageRecord, Proposals, StoredObject
+from sapnet.store.reader import ProposalStore
+from sapnet.structures.clicks import Click, ImageRecord
+from sapnet.structures.masks import RLE
+from sapnet.structures.proposals import Proposals, StoredObject
 
 HEIGHT, WIDTH = 120, 160
 

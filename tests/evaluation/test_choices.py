@@ -8,7 +8,7 @@ import pytest
 
 from sapnet.evaluation.choices import evaluate_choices, fill_gap, mask_fill
 from sapnet.geometry.rle import encode_masks
-from sapnet.proposals.store import ProposalStore
+from sapnet.store.reader import ProposalStore
 
 
 def test_figures_by_hand(

@@ -7,7 +7,7 @@ from sapnet.data.coco import load_instances
 from sapnet.evaluation.choices import evaluate_choices
 from sapnet.evaluation.label_file import load_labels
 from sapnet.evaluation.objects import judge_objects
-from sapnet.proposals.store import ProposalStore
+from sapnet.store.reader import ProposalStore
 
 BOXES = {11: (10, 10, 30, 30), 12: (40, 10, 60, 60), 13: (0, 0, 50, 50)}
 

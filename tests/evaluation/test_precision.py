@@ -4,7 +4,7 @@ from sapnet.data.coco import Instance, InstanceSet
 from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
 from sapnet.geometry.rle import encode_masks
-from sapnet.structures import Category, ImageRecord
+from sapnet.structures.clicks import Category, ImageRecord
 
 SIZE = 40
 

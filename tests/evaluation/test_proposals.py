@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sapnet.evaluation.proposals import evaluate_proposals, proposal_ious
-from sapnet.proposals.store import ProposalStore
+from sapnet.store.reader import ProposalStore
 
 
 def test_figures_by_hand(truth_path: Path, store: ProposalStore) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sapnet.proposals.build import build_proposer, find_parts
 from sapnet.proposals.config import ProposeConfig
-from sapnet.structures import Click, ClickSet
+from sapnet.structures.clicks import Click, ClickSet
 
 CLICKS = ClickSet((), (), (Click(1, 1, 1, ((0.5, 0.5),)),))
 
@@ -41,7 +41,7 @@ def test_file_is_compared_with_the_clicks(tmp_path: Path) -> None:
 
 
 def test_regions_take_the_number_of_proposals(tmp_path: Path) -> None:
-    pytest.importorskip("sapnet.proposals.regions")
+    pytest.importorskip("sapnet.proposals.regions.proposer")
     eight = build_proposer(config(tmp_path, num_proposals=8), CLICKS)
     other = build_proposer(config(tmp_path, num_proposals=5), CLICKS)
     assert (eight.name, other.name) == ("regions", "regions")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sapnet.proposals.config import ProposeConfig, RunConfig
-from sapnet.proposals.part import Part
+from sapnet.store.part import Part
 
 
 def test_run_settings_are_checked() -> None:

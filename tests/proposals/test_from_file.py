@@ -10,7 +10,7 @@ import pytest
 
 from sapnet.geometry.rle import decode_masks, encode_masks
 from sapnet.proposals.from_file import UNSCORED, FileProposer
-from sapnet.structures import Click, ClickSet
+from sapnet.structures.clicks import Click, ClickSet
 
 IMAGE = np.zeros((6, 8, 3), np.uint8)
 

@@ -21,11 +21,12 @@ from sapnet.data.clicks import save_clicks
 from sapnet.geometry.rle import decode_masks
 from sapnet.proposals.config import ProposeConfig, RunConfig
 from sapnet.proposals.from_file import FileProposer
-from sapnet.proposals.manifest import StoreError
-from sapnet.proposals.part import Part
 from sapnet.proposals.propose import propose, propose_dataset
-from sapnet.proposals.store import ProposalStore
-from sapnet.structures import Category, Click, ClickSet, ImageRecord, Proposals
+from sapnet.store.manifest import StoreError
+from sapnet.store.part import Part
+from sapnet.store.reader import ProposalStore
+from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.structures.proposals import Proposals
 
 WIDTH, HEIGHT = 40, 30
 CLICKS_PER_IMAGE = (1, 0, 5, 2, 40, 0, 3)

@@ -18,8 +18,9 @@ import pytest
 from sapnet.proposals.config import RunConfig
 from sapnet.proposals.propose import propose_dataset
 from sapnet.proposals.ray_engine import _Actor, _in_order, map_with_ray
-from sapnet.proposals.store import ProposalStore
-from sapnet.structures import Category, Click, ClickSet, ImageRecord, Proposals
+from sapnet.store.reader import ProposalStore
+from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.structures.proposals import Proposals
 
 pytest.importorskip("ray.data", reason="Ray is not installed (pip install 'sapnet[ray]')")
 

@@ -21,7 +21,7 @@ from sapnet.proposals.sam import (
     make_prompts,
     prompt_tensors,
 )
-from sapnet.structures import Click
+from sapnet.structures.clicks import Click
 
 SIZE = (40, 60)
 """(height, width) of the test images: not square, and not the segmenters' input size."""

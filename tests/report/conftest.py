@@ -18,9 +18,9 @@ from small_ladder import (
     write_predictions,
 )
 
+from benchmarks.ladder.page.file import LadderFolder
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.geometry.rle import encode_masks
-from sapnet.report.ladder_file import LadderFolder
 
 HEIGHT, WIDTH, NUM_IMAGES = 120, 160, 4
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.ladder.page.file import LadderFolder
+from benchmarks.ladder.page.page import LadderInputs, report_ladder
 from sapnet.report.build import RunInputs, build_run_report
 from sapnet.report.contents import ReportInputs
-from sapnet.report.ladder_file import LadderFolder
-from sapnet.report.ladder_report import LadderInputs, report_ladder
 from sapnet.report.page import write_report
 
 CHROMIUM = shutil.which("chromium")

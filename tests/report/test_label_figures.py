@@ -12,7 +12,7 @@ from sapnet.report.label_figures import (
     tables_with_truth,
     tables_without_truth,
 )
-from sapnet.structures import Category
+from sapnet.structures.clicks import Category
 
 CATEGORIES = [Category(1, "cat"), Category(2, "dog"), Category(3, "cow")]
 OBJECTS = [

@@ -10,7 +10,7 @@ from sapnet.report.prediction_figures import (
     score_plot,
     tables_without_truth,
 )
-from sapnet.structures import Category
+from sapnet.structures.clicks import Category
 
 
 def test_tables_of_figures() -> None:

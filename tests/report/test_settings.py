@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sapnet.config import ModelConfig, TrainConfig
+from sapnet.network.config import ModelConfig
 from sapnet.report.settings import flatten, read_run_json, read_settings
+from sapnet.training.config import TrainConfig
 
 
 def test_what_differs_from_the_defaults(tmp_path: Path) -> None:

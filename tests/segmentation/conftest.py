@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sapnet.segmentation.config import SOLOv2Config
 from sapnet.segmentation.outputs import SOLOv2Outputs
-from sapnet.structures import InstanceTargets
+from sapnet.structures.batch import InstanceTargets
 
 NUM_CLASSES = 3
 NUM_IMAGES = 2

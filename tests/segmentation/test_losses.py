@@ -11,7 +11,7 @@ from sapnet.segmentation.config import SOLOv2Config
 from sapnet.segmentation.losses import dice_of_positives, solov2_losses
 from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
 from sapnet.segmentation.targets import GridTargets, assign_targets
-from sapnet.structures import InstanceTargets
+from sapnet.structures.batch import InstanceTargets
 
 MakeTargets = Callable[..., InstanceTargets]
 

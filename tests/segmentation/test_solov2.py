@@ -6,7 +6,7 @@ from torch import Tensor
 
 from sapnet.segmentation.config import SOLOv2Config
 from sapnet.segmentation.solov2 import SOLOv2
-from sapnet.structures import InstanceTargets
+from sapnet.structures.batch import InstanceTargets
 
 MakeTargets = Callable[..., InstanceTargets]
 

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from sapnet.structures import Bags
+from sapnet.structures.batch import Bags
 
 SIZE = 128  # input frame of the tiny batches, pixels
 GRID = SIZE // 4

@@ -15,7 +15,8 @@ from sapnet.selection.config import (
     SelectionConfig,
     paper_selection,
 )
-from sapnet.structures import Bags, Selection
+from sapnet.structures.batch import Bags
+from sapnet.structures.outputs import Selection
 
 MakeBags = Callable[..., Bags]
 MakeFeatures = Callable[..., list[Tensor]]

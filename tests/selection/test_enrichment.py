@@ -11,7 +11,7 @@ from sapnet.selection.enrichment import (
     sample_positives,
 )
 from sapnet.selection.features import crop_in_boxes
-from sapnet.structures import Bags
+from sapnet.structures.batch import Bags
 
 MakeBags = Callable[..., Bags]
 

@@ -16,7 +16,7 @@ from sapnet.selection.guidance import (
     reaches_bag,
     rival_pairs,
 )
-from sapnet.structures import Bags
+from sapnet.structures.batch import Bags
 
 MakeBags = Callable[..., Bags]
 

@@ -12,7 +12,7 @@ from sapnet.selection.scoring import (
     score_bags,
     selection_scores,
 )
-from sapnet.structures import Bags
+from sapnet.structures.batch import Bags
 
 MakeBags = Callable[..., Bags]
 

@@ -5,7 +5,8 @@ import torch
 
 from sapnet.selection.config import MultiMaskConfig, SelectionConfig, paper_selection
 from sapnet.selection.targets import instance_targets
-from sapnet.structures import Bags, Selection
+from sapnet.structures.batch import Bags
+from sapnet.structures.outputs import Selection
 
 MakeBags = Callable[..., Bags]
 

@@ -1,6 +1,6 @@
 """The selection maths as one reads it aloud: loops over objects, proposals and plain numbers.
 
-The judge of the vectorised code in tests, and what `benchmarks/selection.py` times it against.
+The judge of the vectorised code in tests, and what `benchmarks.speed.selection` times it against.
 Written from the description of the method alone; shares no line with the package. Boxes are
 (x1, y1, x2, y2), everything in double precision.
 """

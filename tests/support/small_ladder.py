@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ladder.page.file import LadderFolder
 from sapnet.data.clicks import save_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.coco_json import frame_records
@@ -11,13 +12,12 @@ from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.evaluation.evaluate import evaluate
-from sapnet.files import write_json_atomic
 from sapnet.geometry.rle import rle_to_json
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
-from sapnet.proposals.store import ProposalStore
-from sapnet.report.ladder_file import LadderFolder
-from sapnet.structures import StoredObject
+from sapnet.store.reader import ProposalStore
+from sapnet.structures.proposals import StoredObject
+from sapnet.system.files import write_json_atomic
 
 Rule = Callable[[StoredObject], int]
 """Which proposal of an object is its label."""
@@ -107,7 +107,7 @@ def document(systems: dict[str, Any], seeds: tuple[int, ...] = (0,)) -> dict[str
     return {
         "scale": "tiny",
         "date": "2026-01-31",
-        "command": "python benchmarks/ladder.py --scale tiny",
+        "command": "python -m benchmarks.ladder --scale tiny",
         "machine": "2 cores, 4 GiB, no GPU",
         "minutes": 1.5,
         "seeds": list(seeds),

@@ -19,15 +19,17 @@ import torch
 from safetensors.torch import load_file
 from torch import distributed, multiprocessing
 
-from sapnet.config import ModelConfig, OptimizerConfig, TrainConfig
-from sapnet.data.batch import collate
-from sapnet.data.dataset import ClickDataset, DatasetConfig, Sample
-from sapnet.model import SAPNet
-from sapnet.proposals.store import ProposalStore
+from sapnet.batches.collate import collate
+from sapnet.batches.dataset import ClickDataset, DatasetConfig, Sample
+from sapnet.network.config import ModelConfig
+from sapnet.network.model import SAPNet
 from sapnet.selection import enrichment
 from sapnet.selection.config import NegativesConfig
-from sapnet.structures import Bags, Category
+from sapnet.store.reader import ProposalStore
+from sapnet.structures.batch import Bags
+from sapnet.structures.clicks import Category
 from sapnet.training.callbacks import CHECKPOINT
+from sapnet.training.config import OptimizerConfig, TrainConfig
 from sapnet.training.run import TrainInputs, train
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sapnet.config import TrainConfig
+from sapnet.training.config import TrainConfig
 from sapnet.training.launch import Launch, cluster_plugins, detect_launch, match_launch
 
 TORCHRUN = {

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sapnet.config import ModelConfig, OptimizerConfig, TrainConfig
-from sapnet.data.augment_config import AugmentConfig
+from sapnet.batches.config import AugmentConfig
+from sapnet.network.config import ModelConfig
+from sapnet.training.config import OptimizerConfig, TrainConfig
 from sapnet.training.run import TrainInputs, train
 
 if TYPE_CHECKING:

@@ -12,17 +12,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sapnet.config import ModelConfig, TrainConfig
+from sapnet.batches.dataset import ClickDataset, Sample
 from sapnet.data.clicks import load_clicks
 from sapnet.data.corrections import Correction, Corrections, save_corrections
-from sapnet.data.dataset import ClickDataset, Sample
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.geometry.rle import encode_masks
-from sapnet.inference import label, load_model
-from sapnet.proposals.store import ProposalStore
+from sapnet.labelling.label import label
+from sapnet.network.config import ModelConfig
+from sapnet.network.loading import load_model
 from sapnet.selection.branch import SelectionBranch
-from sapnet.structures import Bags, Selection
+from sapnet.store.reader import ProposalStore
+from sapnet.structures.batch import Bags
+from sapnet.structures.outputs import Selection
 from sapnet.training.callbacks import CHECKPOINT
+from sapnet.training.config import TrainConfig
 from sapnet.training.run import TrainInputs, TrainSummary, train
 
 if TYPE_CHECKING:
@@ -351,7 +354,7 @@ def test_bf16_run(run: Run, tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_names_the_images(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sapnet.model import TrainingOutput
+    from sapnet.network.model import TrainingOutput
 
     monkeypatch.setattr(TrainingOutput, "total", property(lambda _: torch.tensor(float("nan"))))
     with pytest.raises(FloatingPointError, match=r"not finite at step 0 \(images \[.*loss_mask"):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sapnet.config import OptimizerConfig
+from sapnet.training.config import OptimizerConfig
 from sapnet.training.schedule import build_optimizer, rate_factor
 
 

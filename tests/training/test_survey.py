@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from sapnet.data.augment import evaluation_view, view_boxes, view_points
-from sapnet.data.augment_config import AugmentConfig
+from sapnet.batches.augment import evaluation_view, view_boxes, view_points
+from sapnet.batches.config import AugmentConfig
 from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.corrections import Corrections
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, RunConfig
 from sapnet.proposals.propose import propose_dataset
-from sapnet.proposals.store import ProposalStore
+from sapnet.store.reader import ProposalStore
 from sapnet.training.survey import box_sizes, middle_of_groups, survey
 
 if TYPE_CHECKING:

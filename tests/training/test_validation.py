@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from sapnet.data.coco import InstanceSet, load_instances
-from sapnet.structures import Category, Predictions
+from sapnet.structures.clicks import Category
+from sapnet.structures.outputs import Predictions
 from sapnet.training.module import _gather
 from sapnet.training.validation import Validation
 

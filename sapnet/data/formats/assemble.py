@@ -11,7 +11,8 @@ from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Box, Findings, Mark, Point, Source, SourceImage
 from sapnet.data.sampling import nearest_to_center
 from sapnet.geometry.rle import decode_masks, merge_rles, rle_areas, rle_boxes, to_rle
-from sapnet.structures import RLE, Category, Click, ClickSet, ImageRecord
+from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.structures.masks import RLE
 
 BORDER = 1.0
 """Pixels by which tools let a point lie outside its image; such points are moved to the border."""

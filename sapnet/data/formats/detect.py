@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from sapnet.data.formats.cvat import parse_xml
 from sapnet.data.formats.json_values import load_json
-from sapnet.data.formats.labelme import is_labelme
-from sapnet.data.formats.table import known_columns, read_header_row
-from sapnet.data.formats.via import is_via
-from sapnet.data.formats.voc import voc_files
-from sapnet.data.formats.yolo import yolo_root
+from sapnet.data.formats.readers.cvat import parse_xml
+from sapnet.data.formats.readers.labelme import is_labelme
+from sapnet.data.formats.readers.table import known_columns, read_header_row
+from sapnet.data.formats.readers.via import is_via
+from sapnet.data.formats.readers.voc import voc_files
+from sapnet.data.formats.readers.yolo import yolo_root
 
 SourceFormat = Literal[
     "coco", "results", "label-studio", "cvat", "labelme", "via", "csv", "yolo", "voc"

@@ -6,7 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sapnet.structures import RLE, Category
+from sapnet.structures.clicks import Category
+from sapnet.structures.masks import RLE
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]

@@ -8,20 +8,20 @@ from pathlib import Path
 
 from sapnet.data.coco_json import is_number
 from sapnet.data.formats.assemble import AssembleOptions, assemble
-from sapnet.data.formats.coco import Crowds, read_coco_marks
-from sapnet.data.formats.cvat import read_cvat
 from sapnet.data.formats.detect import SourceFormat, detect_format
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.json_values import load_json
-from sapnet.data.formats.label_studio import read_label_studio
-from sapnet.data.formats.labelme import read_labelme
 from sapnet.data.formats.marks import Findings, Source
-from sapnet.data.formats.results import read_results
-from sapnet.data.formats.table import read_table
-from sapnet.data.formats.via import read_via
-from sapnet.data.formats.voc import read_voc
-from sapnet.data.formats.yolo import listed_images, read_yolo, yolo_root
-from sapnet.structures import ClickSet
+from sapnet.data.formats.readers.coco import Crowds, read_coco_marks
+from sapnet.data.formats.readers.cvat import read_cvat
+from sapnet.data.formats.readers.label_studio import read_label_studio
+from sapnet.data.formats.readers.labelme import read_labelme
+from sapnet.data.formats.readers.results import read_results
+from sapnet.data.formats.readers.table import read_table
+from sapnet.data.formats.readers.via import read_via
+from sapnet.data.formats.readers.voc import read_voc
+from sapnet.data.formats.readers.yolo import listed_images, read_yolo, yolo_root
+from sapnet.structures.clicks import ClickSet
 
 
 @dataclass(frozen=True)

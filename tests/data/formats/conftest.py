@@ -9,7 +9,7 @@ from PIL import Image
 
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.geometry.rle import encode_masks, rle_to_json
-from sapnet.structures import Category, ImageRecord
+from sapnet.structures.clicks import Category, ImageRecord
 
 MakeImages = Callable[..., Path]
 

@@ -6,7 +6,7 @@ from PIL import Image
 from sapnet.data.formats.assemble import AssembleOptions, assemble
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
-from sapnet.structures import Category, ClickSet
+from sapnet.structures.clicks import Category, ClickSet
 from tests.data.formats.conftest import MakeImages
 
 SQUARE = ((10.0, 10.0), (20.0, 10.0), (20.0, 20.0), (10.0, 20.0))

@@ -1,0 +1,62 @@
+"""The worst labels of every system of a ladder, as many of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sapnet.data.coco import InstanceSet
+from sapnet.evaluation.choices import kind_of
+from sapnet.evaluation.label_file import LabelSet
+from sapnet.report.label_gallery import LabelGalleryInputs, LabelRow, draw_worst_labels
+from sapnet.store.reader import ProposalStore
+
+
+@dataclass(frozen=True)
+class WorstInputs:
+    """What the labels of all systems have in common.
+
+    Attributes:
+        images: folder of the images.
+        truth: of the objects.
+        store: the proposals that the labels were chosen from; None leaves their kinds out.
+        num_objects: labels per system.
+    """
+
+    images: Path
+    truth: InstanceSet
+    store: ProposalStore | None
+    num_objects: int
+
+
+def draw_worst(labels: LabelSet, inputs: WorstInputs) -> tuple[LabelRow, ...]:
+    """Click, truth and label of the objects with the lowest IoU, and the kind of the label.
+
+    Args:
+        labels: of one system.
+        inputs: what they belong to.
+
+    Returns:
+        The worst first; the label is the only candidate.
+    """
+    # Without the rest, the crop is as close as object and label allow.
+    bare = {
+        key: replace(label, candidates=None, refined_box=None)
+        for key, label in labels.labels.items()
+    }
+    rows = draw_worst_labels(
+        LabelGalleryInputs(
+            replace(labels, labels=bare),
+            inputs.images,
+            inputs.truth,
+            num_objects=inputs.num_objects,
+        )
+    )
+    store = inputs.store
+    if store is None:
+        return rows
+    return tuple(
+        replace(row, kind=kind_of(bare[row.annotation_id].rle, stored.proposals))
+        for row in rows
+        for stored in [store.find(row.annotation_id)]
+    )

@@ -1,0 +1,106 @@
+"""How large a ladder is: its images, its network and how long that is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sapnet.batches.config import AugmentConfig
+from sapnet.data.synthetic.config import SyntheticConfig
+from sapnet.demo.run import demo_model
+from sapnet.network.config import ModelConfig
+from sapnet.training.config import OptimizerConfig, TrainConfig
+
+ScaleName = Literal["tiny", "small", "full"]
+Split = Literal["test", "tuning"]
+
+LADDER_SET = SyntheticConfig(
+    size=320, num_classes=8, objects=(2, 10), object_size=(16 / 320, 200 / 320), touching=0.4
+)
+"""Objects of 16 to 200 px, two to ten in an image, 40 % beside one of their class. It was fixed
+before any rung was trained on it."""
+
+FIRST_SEED: dict[Split, int] = {"test": 2000, "tuning": 1000}
+"""Constants are chosen on images of the tuning split; results are those of the test split."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A size of the ladder.
+
+    Attributes:
+        train_images: clicked images of each seed.
+        test_images: held-out images of each seed.
+        model: the network, with the default method's selection.
+        train: how it is trained.
+        segmented: systems whose segmenter is trained; None for all.
+        segmented_once: systems whose segmenter is trained with seed 0 alone.
+    """
+
+    train_images: int
+    test_images: int
+    model: ModelConfig
+    train: TrainConfig
+    segmented: tuple[str, ...] | None = None
+    segmented_once: tuple[str, ...] = ()
+
+    def has_segmenter(self, system: str, seed: int) -> bool:
+        """Whether a system's segmenter is trained with a seed."""
+        if self.segmented is None or system in self.segmented:
+            return True
+        return seed == 0 and system in self.segmented_once
+
+
+@dataclass(frozen=True)
+class SeedImages:
+    """The two synthetic sets of a seed."""
+
+    train: SyntheticConfig
+    test: SyntheticConfig
+
+
+def ladder_scale(name: ScaleName, seed: int, device: str) -> Scale:
+    """The size of that name.
+
+    Args:
+        name: "small" is for two cores without a GPU, "full" for a GPU, "tiny" for a test.
+        seed: of the training.
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+    from_scratch = OptimizerConfig(
+        name="adamw", lr=1e-3, lr_batch=8, schedule="cosine", warmup_iterations=100
+    )
+    short = TrainConfig(
+        epochs=3, batch_size=8, workers=0, seed=seed, device=device, optimizer=from_scratch
+    )
+    match name:
+        case "tiny":
+            return Scale(12, 4, demo_model(96), replace(short, epochs=1, batch_size=4))
+        case "small":
+            return Scale(
+                1000,
+                200,
+                demo_model(224),
+                short,
+                ("mil", "sapnet", "scratch", "ours", "ours_two_stage", "supervised"),
+                ("top1", "two_stage"),
+            )
+        case "full":
+            model = ModelConfig(
+                backbone="resnet50",
+                weights="none",
+                augment=AugmentConfig(short_sides=(640,), max_long_side=640),
+                segmentation=demo_model(640).segmentation,
+            )
+            schedule = replace(from_scratch, lr=2e-4, lr_batch=16, warmup_iterations=500)
+            long = replace(short, epochs=12, batch_size=16, workers=8, optimizer=schedule)
+            return Scale(20_000, 2_000, model, long)
+
+
+def seed_images(scale: Scale, seed: int, split: Split) -> SeedImages:
+    """The images of a seed; no two seeds or splits share any."""
+    first = FIRST_SEED[split] + 2 * seed
+    return SeedImages(
+        replace(LADDER_SET, num_images=scale.train_images, seed=first),
+        replace(LADDER_SET, num_images=scale.test_images, seed=first + 1),
+    )

@@ -1,0 +1,128 @@
+"""One rung of the ladder in a process of its own, or the images of one seed.
+
+Run by ladder.py; everything is a file, and what is there already is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.ladder.page.file import LadderFolder
+from benchmarks.ladder.scales import Scale, Split, ladder_scale, seed_images
+from benchmarks.ladder.systems import System, ladder_systems
+from sapnet.data.clicks import save_clicks
+from sapnet.data.coco import load_instances
+from sapnet.data.sampling import sample_clicks
+from sapnet.data.synthetic.writing import write_synthetic
+from sapnet.evaluation.evaluate import evaluate
+from sapnet.labelling.label import label, label_top1
+from sapnet.network.loading import load_model
+from sapnet.prediction.predict import predict
+from sapnet.proposals.config import ProposeConfig
+from sapnet.proposals.propose import propose
+from sapnet.store.reader import ProposalStore
+from sapnet.system.files import write_json_atomic
+from sapnet.training.run import TrainInputs, train
+
+IMAGES = "images"
+"""The pseudo system that stands for making the images."""
+
+
+def figures_file(folder: LadderFolder, system: str) -> Path:
+    """A system's figures; there when its rung is finished."""
+    return folder.rung(system) / "metrics.json"
+
+
+def make_images(folder: LadderFolder, scale: Scale, seed: int, split: Split) -> None:
+    """Draw both sets of a seed, click and propose."""
+    sets = seed_images(scale, seed, split)
+    write_synthetic(folder.test_truth.parent, sets.test, 1)
+    paths = write_synthetic(folder.truth.parent, sets.train, 1)
+    clicks = folder.truth.with_name("clicks.json")
+    save_clicks(clicks, sample_clicks(load_instances(paths.truth), "quasi-center", seed))
+    propose(ProposeConfig(paths.images, clicks, folder.proposals, proposer="simulated", workers=1))
+    figures = evaluate(paths.truth, proposals=folder.proposals)
+    write_json_atomic(figures_file(folder, IMAGES), figures)
+
+
+def run_rung(folder: LadderFolder, scale: Scale, system: System) -> None:
+    """Train a system where it has a training of its own, label, predict and evaluate."""
+    shares_run = system.decides_on is not None
+    has_segmenter = not shares_run and scale.has_segmenter(system.name, folder.seed)
+    selects = system.supervision == "clicks" and not shares_run
+    run = folder.rung(system.decides_on or system.name) / "run"
+    if selects or has_segmenter:
+        _train(folder, run, scale, system, has_segmenter)
+    figures: dict[str, float] = {}
+    if system.has_labels:
+        labels = _label(folder, run, scale, system)
+        figures |= evaluate(folder.truth, labels=labels, proposals=folder.proposals)
+    if has_segmenter:
+        model = load_model(run, scale.train.device)
+        out = folder.predictions(system.name).parent
+        images = folder.test_truth.with_name("images")
+        results = predict(model, images, out, draw=False, workers=1).results
+        figures |= evaluate(folder.test_truth, predictions=results)
+    write_json_atomic(figures_file(folder, system.name), figures)
+
+
+def _train(
+    folder: LadderFolder, run: Path, scale: Scale, system: System, has_segmenter: bool
+) -> None:
+    masks = None
+    if system.supervision == "masks":
+        source = system.masks_of
+        masks = folder.truth if source is None else folder.labels(source)
+    settings = replace(
+        scale.model,
+        selection=system.selection or scale.model.selection,
+        segmenter=has_segmenter,
+    )
+    inputs = TrainInputs(
+        images=folder.images,
+        out=run,
+        proposals=None if masks else folder.proposals,
+        masks=masks,
+    )
+    train(inputs, settings, replace(scale.train, supervision=system.supervision))
+
+
+def _label(folder: LadderFolder, run: Path, scale: Scale, system: System) -> Path:
+    """The labels of a system, which are those of another one where it learns from them."""
+    if system.masks_of is not None:
+        return folder.labels(system.masks_of)
+    out = folder.labels(system.name)
+    if out.is_file():
+        return out
+    store = ProposalStore(folder.proposals)
+    if system.selection is None:
+        return label_top1(store, out).labels
+    model = load_model(run, scale.train.device)
+    # Where the run is another system's, only the decision differs, which has no weights.
+    model.settings = replace(model.settings, selection=system.selection)
+    model.selection.cfg = system.selection
+    workers = scale.train.workers
+    return label(model, folder.images, store, out, batch_size=8, workers=workers).labels
+
+
+def main() -> None:
+    """Do what the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("out", "scale", "split", "device", "system"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    args = parser.parse_args()
+    scale = ladder_scale(args.scale, args.seed, args.device)
+    folder = LadderFolder(Path(args.out), args.seed)
+    if args.system == IMAGES:
+        make_images(folder, scale, args.seed, args.split)
+        return
+    (system,) = (s for s in ladder_systems(scale.model.selection) if s.name == args.system)
+    run_rung(folder, scale, system)
+    print(figures_file(folder, system.name).read_text())
+
+
+if __name__ == "__main__":
+    main()

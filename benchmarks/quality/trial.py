@@ -1,0 +1,118 @@
+"""Selection trained alone on clicks, and its labels scored: what several benchmarks repeat.
+
+Every step is a command of its own, as a user would type it, in a process of its own. What is
+finished is not done again.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from sapnet.evaluation.evaluate import evaluate
+from sapnet.system.files import write_json_atomic
+
+_OFF = ("guidance.enabled", "positives.enabled", "negatives.enabled", "mining.enabled")
+
+METHODS: dict[str, tuple[str, ...]] = {
+    "sapnet+": ("--method", "sapnet+"),
+    "SAPNet": ("--method", "paper"),
+    "MIL": (
+        *("--method", "paper", "--model.selection.refinement", "false"),
+        *(word for name in _OFF for word in (f"--model.selection.{name}", "false")),
+    ),
+}
+"""Flags of `sapnet train` for each method. MIL is the first stage alone, as in
+`sapnet/recipes/ablations/table4_1_mil.yaml`; what that recipe says of the segmenter is left out."""
+
+
+@dataclass(frozen=True)
+class ClickedSet:
+    """Images with their ground truth, and the proposals of their clicks."""
+
+    images: Path
+    truth: Path
+    store: Path
+
+
+def sapnet(log: Path, *words: object) -> float:
+    """Runs a command of `sapnet`.
+
+    Args:
+        log: file that gets what it prints.
+        words: the command line.
+
+    Returns:
+        Seconds by the clock.
+
+    Raises:
+        subprocess.CalledProcessError: the command failed; the log says why.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    with log.open("w", encoding="utf-8") as file:
+        command = [sys.executable, "-m", "sapnet", *map(str, words)]
+        subprocess.run(command, check=True, stdout=file, stderr=subprocess.STDOUT)
+    return time.perf_counter() - start
+
+
+def label_quality(
+    out: Path,
+    trained: ClickedSet,
+    scored: Mapping[str, ClickedSet],
+    options: Sequence[object],
+    min_area: float = 0,
+) -> dict[str, Any]:
+    """Trains selection alone, labels, and scores the labels.
+
+    Args:
+        out: folder of this trial; where it has figures of the same options they are returned.
+        trained: what to train on.
+        scored: what to label, by name.
+        options: flags of `sapnet train`.
+        min_area: smaller objects are not scored, pixels.
+
+    Returns:
+        "seconds" of training and labels, and for each scored set the figures of `evaluate`.
+
+    Raises:
+        ValueError: the folder holds a trial with other options.
+    """
+    asked = [str(word) for word in (*options, "min_area", min_area)]
+    path, run = out / "figures.json", out / "run"
+    if path.is_file():
+        done: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if done["options"] != asked:
+            raise ValueError(f"{path}: expected {asked}, found {done['options']}. Remove {out}")
+        return done
+    files = ("--images", trained.images, "--proposals", trained.store, "--out", run)
+    alone = ("--model.segmenter", "false", "--device", "cpu", "--workers", 1)
+    seconds = {"train": sapnet(out / "train.log", "train", *options, *alone, *files)}
+    figures: dict[str, Any] = {"options": asked, "seconds": seconds}
+    for name, clicked in scored.items():
+        labels = out / f"labels_{name}.json"
+        files = ("--run", run, "--images", clicked.images, "--proposals", clicked.store)
+        seconds[f"label {name}"] = sapnet(
+            out / f"label_{name}.log", "label", *files, "--device", "cpu", "--out", labels
+        )
+        figures[name] = evaluate(
+            clicked.truth, labels=labels, proposals=clicked.store, min_area=min_area
+        )
+    write_json_atomic(path, figures)
+    return figures
+
+
+def changed_settings(settings: object, default: object) -> dict[str, Any]:
+    """What a settings dataclass has other than its default, nested: the content of a recipe."""
+    changed: dict[str, Any] = {}
+    for field in fields(settings):  # type: ignore[arg-type]  # any dataclass
+        value, usual = getattr(settings, field.name), getattr(default, field.name)
+        if value != usual:
+            changed[field.name] = changed_settings(value, usual) if is_dataclass(value) else value
+    return changed

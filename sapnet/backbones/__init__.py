@@ -1,0 +1,1 @@
+"""Backbones by name, and the places where their weights are found."""

@@ -1,0 +1,1 @@
+"""From images and stored objects to batches: data sets, augmentation, collation, loading."""

@@ -1,0 +1,46 @@
+"""Settings of the network's input; imports no heavy library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MASK_STRIDE = 4
+"""Equals `sapnet.structures.batch.MASK_STRIDE`, which cannot be imported here without torch."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How training images are varied.
+
+    Attributes:
+        short_sides: pixels of the shorter side, one is drawn per image; outside training the
+            largest is used. One value, (800,), is the paper's single scale.
+        max_long_side: pixels; the longer side is never longer, the aspect is kept.
+        flip_probability: of a horizontal flip, in [0, 1].
+        pad_divisor: padded sides are multiples of it, in pixels; the largest stride of the network.
+        color_jitter: largest relative change of brightness, contrast and saturation, in [0, 1];
+            0 leaves colours alone.
+    """
+
+    short_sides: tuple[int, ...] = (640, 672, 704, 736, 768, 800)
+    max_long_side: int = 1333
+    flip_probability: float = 0.5
+    pad_divisor: int = 32
+    color_jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.short_sides or min(self.short_sides) < 1 or self.max_long_side < 1:
+            raise ValueError(
+                "AugmentConfig: expected at least one short side and a long side of 1 px or more, "
+                f"found {self.short_sides} and {self.max_long_side}"
+            )
+        if self.pad_divisor < MASK_STRIDE or self.pad_divisor % MASK_STRIDE:
+            raise ValueError(
+                f"AugmentConfig.pad_divisor: expected a multiple of {MASK_STRIDE}, the stride of "
+                f"the masks, found {self.pad_divisor}"
+            )
+        if not (0 <= self.flip_probability <= 1 and 0 <= self.color_jitter <= 1):
+            raise ValueError(
+                "AugmentConfig: expected flip_probability and color_jitter in [0, 1], found "
+                f"{self.flip_probability} and {self.color_jitter}"
+            )

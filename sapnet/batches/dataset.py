@@ -1,0 +1,258 @@
+"""Data sets for torch: one image per index, as the network sees it.
+
+`ClickDataset` gives proposals (or the best of them as masks), `MaskDataset` gives masks,
+`ImageDataset` gives images alone. What a training image looks like depends on the seed, the epoch
+and its index alone, so that a resumed run sees what the run it resumes would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sapnet.batches.augment import View, evaluation_view, sample_view, view_content
+from sapnet.batches.config import AugmentConfig
+from sapnet.batches.supervision import make_bags, make_targets, top_proposals
+from sapnet.data.coco_json import label_of_category
+from sapnet.data.images import load_image
+from sapnet.geometry.rle import rle_areas
+from sapnet.structures.batch import Bags, InstanceTargets
+from sapnet.structures.clicks import ImageRecord
+
+if TYPE_CHECKING:
+    from sapnet.data.coco import Instance, InstanceSet
+    from sapnet.store.reader import ProposalStore
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """What the data sets of training give.
+
+    Attributes:
+        supervision: of a `ClickDataset`: "clicks" gives bags of proposals, "top1" the mask of
+            each object's proposal with the best own score.
+        seed: of views and random subsets.
+        keep_empty: whether images without objects are part of the data set.
+        max_objects: most objects of an image in training, a random subset beyond; None for all.
+        augment: sizes, flips and colours.
+    """
+
+    supervision: Literal["clicks", "top1"] = "clicks"
+    seed: int = 0
+    keep_empty: bool = True
+    max_objects: int | None = None
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        if self.supervision not in ("clicks", "top1"):
+            raise ValueError(
+                "DatasetConfig.supervision: expected 'clicks' or 'top1', "
+                f"found {self.supervision!r}"
+            )
+        if self.seed < 0 or (self.max_objects is not None and self.max_objects < 1):
+            raise ValueError(
+                "DatasetConfig: expected a seed of 0 or more and max_objects of 1 or more, found "
+                f"{self.seed} and {self.max_objects}"
+            )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image on its way into a batch.
+
+    Attributes:
+        image: (3, *view.input_size) uint8 RGB; the padding comes with the batch.
+        view: how it came from the file.
+        image_id: its id in the data set.
+        bags: its objects' proposals, image index 0; None without.
+        targets: its objects' masks, image index 0; None without.
+    """
+
+    image: Tensor
+    view: View
+    image_id: int
+    bags: Bags | None = None
+    targets: InstanceTargets | None = None
+
+
+class SharedEpoch:
+    """The number of the epoch, in memory that loader processes share.
+
+    Loader processes may outlive an epoch; a plain attribute would stay at 0 in them.
+    """
+
+    def __init__(self) -> None:
+        self._value = torch.zeros((), dtype=torch.int64)
+        self._value.share_memory_()  # type: ignore[no-untyped-call]  # torch has no types here
+
+    def __int__(self) -> int:
+        return int(self._value)
+
+    def set(self, epoch: int) -> None:
+        """Sets the number, for all processes."""
+        self._value.fill_(epoch)
+
+
+class ClickDataset(Dataset[Sample]):
+    """Clicked images with the proposals of their objects.
+
+    Args:
+        images_dir: the folder that the store's file names are relative to.
+        store: the proposals. Objects without any proposal are left out.
+        cfg: what to give.
+        train: whether images are varied and objects subsampled.
+    """
+
+    def __init__(
+        self, images_dir: Path | str, store: ProposalStore, cfg: DatasetConfig, *, train: bool
+    ) -> None:
+        self.images_dir = Path(images_dir)
+        self.store = store
+        self.cfg = cfg
+        self.train = train
+        self._epoch = SharedEpoch()
+        self._labels = label_of_category(store.categories)
+        counts = store.num_objects_of_image
+        self._indices = np.arange(len(counts)) if cfg.keep_empty else np.flatnonzero(counts)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the views of this epoch, 0 being the first."""
+        self._epoch.set(epoch)
+
+    def __getitem__(self, index: int) -> Sample:
+        store_index = int(self._indices[index])
+        record = self.store.images[store_index]
+        rng = _generator(self.cfg, self._epoch, index)
+        image = _load(self.images_dir, record)
+        view = _draw_view(record, self.cfg, rng, train=self.train)
+        objects = [entry for entry in self.store.objects_of_image(store_index) if entry.proposals]
+        if self.train:
+            objects = [objects[i] for i in _subset(len(objects), self.cfg.max_objects, rng)]
+        labels = [self._labels[entry.click.category_id] for entry in objects]
+        pixels = view_content(image, view)
+        if self.cfg.supervision == "top1":
+            targets = make_targets(top_proposals(objects), labels, view)
+            return Sample(pixels, view, record.image_id, targets=targets)
+        return Sample(pixels, view, record.image_id, bags=make_bags(objects, labels, view))
+
+
+class MaskDataset(Dataset[Sample]):
+    """Images with masks: ground truth or exported labels.
+
+    Args:
+        images_dir: the folder that the file names are relative to.
+        instances: the masks. Crowds and masks without a pixel are left out.
+        cfg: what to give; its `supervision` has no say here.
+        train: whether images are varied and objects subsampled.
+    """
+
+    def __init__(
+        self, images_dir: Path | str, instances: InstanceSet, cfg: DatasetConfig, *, train: bool
+    ) -> None:
+        self.images_dir = Path(images_dir)
+        self.cfg = cfg
+        self.train = train
+        self._epoch = SharedEpoch()
+        self._labels = label_of_category(instances.categories)
+        self._objects: dict[int, list[Instance]] = {
+            image_id: [instance for instance in group if not instance.is_crowd]
+            for image_id, group in instances.instances_by_image().items()
+        }
+        self._records = [
+            image for image in instances.images if cfg.keep_empty or self._objects[image.image_id]
+        ]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the views of this epoch, 0 being the first."""
+        self._epoch.set(epoch)
+
+    def __getitem__(self, index: int) -> Sample:
+        record = self._records[index]
+        rng = _generator(self.cfg, self._epoch, index)
+        image = _load(self.images_dir, record)
+        view = _draw_view(record, self.cfg, rng, train=self.train)
+        objects = self._objects[record.image_id]
+        rles = [instance.rle() for instance in objects]
+        kept = np.flatnonzero(rle_areas(rles)).tolist()
+        if self.train:
+            kept = [kept[i] for i in _subset(len(kept), self.cfg.max_objects, rng)]
+        labels = [self._labels[objects[i].category_id] for i in kept]
+        targets = make_targets([rles[i] for i in kept], labels, view)
+        return Sample(view_content(image, view), view, record.image_id, targets=targets)
+
+
+class ImageDataset(Dataset[Sample]):
+    """Images alone, for prediction.
+
+    Args:
+        paths: image files.
+        augment: sizes; nothing is left to chance.
+        image_ids: one per file; their place in `paths` where not given.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path | str],
+        augment: AugmentConfig,
+        image_ids: Sequence[int] | None = None,
+    ) -> None:
+        if image_ids is not None and len(image_ids) != len(paths):
+            raise ValueError(
+                f"ImageDataset: expected one image id per file, found {len(image_ids)} ids for "
+                f"{len(paths)} files"
+            )
+        self.paths = tuple(Path(path) for path in paths)
+        self.image_ids = tuple(range(len(paths)) if image_ids is None else image_ids)
+        self.augment = augment
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Sample:
+        image = load_image(self.paths[index])
+        view = evaluation_view((image.shape[0], image.shape[1]), self.augment)
+        return Sample(view_content(image, view), view, self.image_ids[index])
+
+
+def _generator(cfg: DatasetConfig, epoch: SharedEpoch, index: int) -> np.random.Generator:
+    return np.random.default_rng([cfg.seed, int(epoch), index])
+
+
+def _draw_view(
+    record: ImageRecord, cfg: DatasetConfig, rng: np.random.Generator, *, train: bool
+) -> View:
+    size = (record.height, record.width)
+    return sample_view(size, cfg.augment, rng) if train else evaluation_view(size, cfg.augment)
+
+
+def _load(images_dir: Path, record: ImageRecord) -> np.ndarray:
+    path = images_dir / record.file_name
+    image = load_image(path)
+    height, width = image.shape[:2]
+    if (height, width) != (record.height, record.width):
+        raise ValueError(
+            f"{path} (image {record.image_id}): expected {record.width} x {record.height} px as "
+            f"listed, found {width} x {height} px. Name the folder of images that the proposals or "
+            "masks were made for."
+        )
+    return image
+
+
+def _subset(count: int, limit: int | None, rng: np.random.Generator) -> list[int]:
+    """Indices of a random subset of at most `limit`, in order."""
+    if limit is None or count <= limit:
+        return list(range(count))
+    return sorted(rng.choice(count, size=limit, replace=False).tolist())

@@ -1,0 +1,128 @@
+"""From stored objects and masks of one image to the tensors that training learns from.
+
+Masks go from their run lengths straight to the stride-4 grid, all of an image at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sapnet.batches.augment import View, view_boxes, view_crops, view_masks, view_points
+from sapnet.geometry.boxes import broadcast_iou
+from sapnet.geometry.rle import rle_boxes
+from sapnet.structures.batch import Bags, InstanceTargets
+from sapnet.structures.masks import CROP_SIZE, RLE
+from sapnet.structures.proposals import StoredObject
+
+_FULL_COVERAGE = 255  # stored mask crops are 8-bit
+
+
+def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View) -> Bags:
+    """Bags of one image, padded to its largest number of proposals.
+
+    Args:
+        objects: N objects of the image, at least one proposal each.
+        labels: N class indices.
+        view: how the image enters the network.
+
+    Returns:
+        N bags in the input frame with image index 0; K is at least 1.
+    """
+    counts = np.array([len(entry.proposals) for entry in objects], np.int64)
+    num_proposals = int(counts.max(initial=1))
+    is_valid = np.arange(num_proposals) < counts[:, None]
+
+    def bag(parts: list[np.ndarray], kind: type, tail: tuple[int, ...] = ()) -> Tensor:
+        """(N, K, *tail) from one (k, *tail) per object; zeros where there is no proposal."""
+        filled = np.zeros((*is_valid.shape, *tail), kind)
+        if parts:
+            filled[is_valid] = np.concatenate(parts)
+        return torch.from_numpy(filled)
+
+    boxes = bag([entry.proposals.boxes for entry in objects], np.float32, (4,))
+    crops = bag([entry.mask_crops for entry in objects], np.float32, (CROP_SIZE, CROP_SIZE))
+    valid = torch.from_numpy(is_valid)
+    grids = view_masks([rle for entry in objects for rle in entry.proposals.rles], view)
+    if is_valid.all():
+        masks = grids.reshape(*is_valid.shape, *view.grid_size)
+    else:
+        masks = torch.zeros(*is_valid.shape, *view.grid_size, dtype=torch.uint8)
+        masks[valid] = grids
+    points = torch.tensor([entry.click.point for entry in objects]).reshape(-1, 2)
+    return Bags(
+        # Padding stays zero, which a flip would move.
+        boxes=view_boxes(boxes, view) * valid[..., None],
+        valid=valid,
+        mask_crops=view_crops(crops / _FULL_COVERAGE, view),
+        holds_rival=bag([entry.holds_rival for entry in objects], bool),
+        box_iou=_given_box_iou(objects, boxes, valid),
+        own_scores=bag([entry.proposals.scores for entry in objects], np.float32),
+        masks=masks,
+        labels=torch.tensor(labels, dtype=torch.int64),
+        points=view_points(points, view),
+        image_index=torch.zeros(len(objects), dtype=torch.int64),
+        annotation_ids=torch.tensor(
+            [entry.click.annotation_id for entry in objects], dtype=torch.int64
+        ),
+    )
+
+
+def _given_box_iou(objects: Sequence[StoredObject], boxes: Tensor, valid: Tensor) -> Tensor:
+    """(N, K) IoU of each proposal's box with the known box of its click; 1 without one.
+
+    An estimated box bounds nothing: it may be far from the object.
+
+    Args:
+        objects: N objects.
+        boxes: (N, K, 4) xyxy, original frame.
+        valid: (N, K) bool.
+    """
+    found = torch.ones(valid.shape)
+    given = [n for n, entry in enumerate(objects) if entry.click.known_box is not None]
+    if given:
+        limits = torch.tensor([objects[n].click.known_box for n in given])
+        found[given] = broadcast_iou(boxes[given], limits[:, None])
+    return found.where(valid, torch.ones(()))
+
+
+def make_targets(rles: Sequence[RLE], labels: Sequence[int], view: View) -> InstanceTargets:
+    """Targets of one image from masks, one per object; no runners-up.
+
+    Args:
+        rles: N masks, original frame.
+        labels: N class indices.
+        view: how the image enters the network.
+
+    Returns:
+        N targets in the input frame with image index 0; boxes are the masks' tight boxes.
+    """
+    num_objects = len(rles)
+    return InstanceTargets(
+        masks=view_masks(rles, view),
+        boxes=view_boxes(_float_tensor(rle_boxes(rles)), view),
+        labels=torch.tensor(labels, dtype=torch.int64),
+        image_index=torch.zeros(num_objects, dtype=torch.int64),
+        ranked_masks=torch.zeros(num_objects, 0, *view.grid_size, dtype=torch.uint8),
+        ranked_valid=torch.zeros(num_objects, 0, dtype=torch.bool),
+    )
+
+
+def top_proposals(objects: Sequence[StoredObject]) -> list[RLE]:
+    """The mask that each object's proposer likes best.
+
+    Args:
+        objects: N objects, at least one proposal each.
+
+    Returns:
+        N masks, original frame; the first of equals.
+    """
+    return [entry.proposals.rles[int(np.argmax(entry.proposals.scores))] for entry in objects]
+
+
+def _float_tensor(values: np.ndarray) -> Tensor:
+    """A float32 copy; stored arrays are read-only views of the file."""
+    return torch.tensor(np.asarray(values, np.float32))

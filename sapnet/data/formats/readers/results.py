@@ -1,0 +1,108 @@
+"""COCO results, what `sapnet predict` writes, read as marks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.coco_json import Record, read_coco
+from sapnet.data.formats.json_values import load_json
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.images import upright_size
+from sapnet.geometry.rle import to_rle
+from sapnet.structures.clicks import Category, ImageRecord
+
+_KEYS = ("image_id", "file_name", "category_id", "segmentation", "score")
+
+
+def read_results(
+    path: Path, findings: Findings, categories: Path | None, min_score: float
+) -> Source:
+    """Reads the masks of a results file.
+
+    Args:
+        path: the json file; its records need a `file_name`, as those of `sapnet predict` have.
+        findings: takes up what is left out for its score.
+        categories: COCO-style json that names the categories, such as the clicks of the training.
+        min_score: least score of a mask that is taken.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: if a record lacks a key, or the categories are not named.
+    """
+    if categories is None:
+        raise ValueError(
+            f"{path}: results hold the ids of categories, not their names. Name a file that lists "
+            "them, for instance the clicks of the training, with --categories."
+        )
+    listed = read_coco(categories).categories
+    names = {category.category_id: category.name for category in listed}
+    images: dict[str, SourceImage] = {}
+    marks = []
+    for number, record in enumerate(load_json(path)):
+        place = f"{path.name}, record {number}"
+        _check(record, names, path, number)
+        height, width = record["segmentation"]["size"]
+        reference = record["file_name"]
+        image = SourceImage(reference, (height, width), place, record["image_id"])
+        images.setdefault(reference, image)
+        if record["score"] < min_score:
+            findings.note(f"results with a score under {min_score:g}, left out", place)
+        else:
+            mask = to_rle(record["segmentation"], height, width)
+            name = names[record["category_id"]]
+            marks.append(Mark(place, reference, name, mask=mask, annotation_id=number + 1))
+    return Source(tuple(images.values()), listed, tuple(marks))
+
+
+def _check(record: Record, names: dict[int, str], path: Path, number: int) -> None:
+    missing = [key for key in _KEYS if key not in record]
+    if missing or not isinstance(record["segmentation"], dict):
+        raise ValueError(
+            f"{path}, record {number}: expected the keys {', '.join(_KEYS)} with run lengths, "
+            f"found {str(record)[:80]}. Name a results file of `sapnet predict`."
+        )
+    if record["category_id"] not in names:
+        raise ValueError(
+            f"{path}, record {number}: category {record['category_id']} is not in the file given "
+            "with --categories. Name the clicks that the run was trained on."
+        )
+
+
+def instances_of_results(
+    path: Path, images: Mapping[int, Path], categories: Sequence[Category], min_score: float
+) -> tuple[InstanceSet, Path]:
+    """The masks of a results file together with the images they were predicted on.
+
+    Args:
+        path: the results.
+        images: every image that was predicted, by its id in the results.
+        categories: of the network.
+        min_score: least score of a mask that is taken.
+
+    Returns:
+        The masks, and the folder that their images' file names are relative to.
+    """
+    folder = Path(os.path.commonpath([image.parent for image in images.values()]))
+    records = []
+    for image_id, image in images.items():
+        height, width = upright_size(image)
+        name = image.relative_to(folder).as_posix()
+        records.append(ImageRecord(image_id, name, width, height))
+    image_of_id = {image.image_id: image for image in records}
+    instances = [
+        Instance(
+            annotation_id=number,
+            image=image_of_id[record["image_id"]],
+            category_id=record["category_id"],
+            is_crowd=False,
+            segmentation=record["segmentation"],
+            source=path,
+            score=record["score"],
+        )
+        for number, record in enumerate(load_json(path), start=1)
+        if record["score"] >= min_score
+    ]
+    return InstanceSet(tuple(records), tuple(categories), tuple(instances)), folder

@@ -1,0 +1,1 @@
+"""Writers of masks in other tools' formats."""

@@ -1,0 +1,56 @@
+"""Masks written as COCO instance json: run lengths, which lose nothing, or polygons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.formats.writers.files import ExportOptions
+from sapnet.geometry.polygons import mask_polygons
+from sapnet.geometry.rle import decode_masks, rle_areas, rle_boxes, rle_to_json
+from sapnet.system.files import write_json_atomic
+
+
+def write_coco(
+    instances: InstanceSet, path: Path, options: ExportOptions, *, polygons: bool
+) -> None:
+    """Writes COCO instance json.
+
+    Args:
+        instances: the masks; none of them empty.
+        path: the json file.
+        options: `simplify` counts for polygons.
+        polygons: polygons along the pixel edges with seams to the holes, instead of run lengths.
+    """
+    content = {
+        "images": [
+            {"id": i.image_id, "file_name": i.file_name, "width": i.width, "height": i.height}
+            for i in instances.images
+        ],
+        "categories": [{"id": c.category_id, "name": c.name} for c in instances.categories],
+        "annotations": [
+            _annotation(instance, options.simplify if polygons else None)
+            for instance in instances.instances
+        ],
+    }
+    write_json_atomic(path, content, indent=None)
+
+
+def _annotation(instance: Instance, simplify: float | None) -> dict[str, Any]:
+    rle = instance.rle()
+    x1, y1, x2, y2 = rle_boxes([rle])[0].tolist()
+    segmentation: Any = rle_to_json(rle)
+    if simplify is not None:
+        outlines = mask_polygons(decode_masks([rle])[0], "edges", simplify)
+        segmentation = [outline.ravel().astype(int).tolist() for outline in outlines]
+    record = {
+        "id": instance.annotation_id,
+        "image_id": instance.image_id,
+        "category_id": instance.category_id,
+        "segmentation": segmentation,
+        "bbox": [x1, y1, x2 - x1, y2 - y1],
+        "area": int(rle_areas([rle])[0]),
+        "iscrowd": 0,
+    }
+    return record if instance.score is None else {**record, "score": instance.score}

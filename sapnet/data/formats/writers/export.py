@@ -1,0 +1,191 @@
+"""Masks to the formats of other tools, and what each loses, measured on the written files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.formats.assemble import AssembleOptions, assemble
+from sapnet.data.formats.image_paths import ImageFolder
+from sapnet.data.formats.marks import Findings, SourceImage
+from sapnet.data.formats.read import ReadOptions, read_any
+from sapnet.data.formats.readers.yolo import read_yolo
+from sapnet.data.formats.writers.coco import write_coco
+from sapnet.data.formats.writers.files import ExportOptions
+from sapnet.data.formats.writers.label_studio import TASKS_FILE, write_label_studio
+from sapnet.data.formats.writers.labelme import write_labelme
+from sapnet.data.formats.writers.voc import write_voc
+from sapnet.data.formats.writers.yolo import SPLIT, write_yolo
+from sapnet.geometry.rle import rle_areas, rle_iou, rle_to_json
+from sapnet.structures.clicks import Click, ClickSet
+
+MaskFormat = Literal["coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studio", "voc"]
+"""Formats of masks; the first two are one json file, the others are folders."""
+
+FILE_FORMATS = ("coco-rle", "coco-polygons")
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, and how near it is to the masks that went in.
+
+    Attributes:
+        path: the file or folder.
+        num_images: images listed.
+        num_masks: masks written.
+        mean_iou: of the masks with what the written files give back; NaN without masks.
+        worst_iou: the least of them.
+        worst_place: image and object of that one.
+    """
+
+    path: Path
+    num_images: int
+    num_masks: int
+    mean_iou: float
+    worst_iou: float
+    worst_place: str
+
+
+def export_masks(
+    instances: InstanceSet,
+    name: MaskFormat,
+    out: Path | str,
+    findings: Findings,
+    options: ExportOptions | None = None,
+) -> ExportReport:
+    """Writes masks in a format and reads them back.
+
+    Args:
+        instances: the masks; crowds and empty masks are left out.
+        name: the format.
+        out: the json file of a COCO format, else the folder.
+        findings: takes up what the format cannot hold.
+        options: images, simplification, Label Studio's words.
+
+    Returns:
+        Where it is, and the IoU of every mask with its written form. Polygons of COCO and LabelMe
+        are filled as COCO's own tools fill them, those of YOLO as ultralytics does.
+
+    Raises:
+        FileNotFoundError: if an image is missing.
+        ValueError: if the format cannot hold these images or categories.
+    """
+    out, options = Path(out), options or ExportOptions()
+    kept = replace(instances, instances=tuple(_with_pixels(instances, findings)))
+    match name:
+        case "coco-rle" | "coco-polygons":
+            write_coco(kept, out, options, polygons=name == "coco-polygons")
+        case "yolo-seg":
+            write_yolo(kept, out, options)
+        case "labelme":
+            write_labelme(kept, out, options)
+        case "label-studio":
+            write_label_studio(kept, out, options)
+        case "voc":
+            write_voc(kept, out, options, findings)
+    return _report(kept, _read_back(kept, name, out, options), out)
+
+
+def masks_of_clicks(
+    clicks: ClickSet, findings: Findings, scores: Mapping[int, float] | None = None
+) -> InstanceSet:
+    """The masks that clicks hold, ready to be exported.
+
+    Args:
+        clicks: objects; those without a mask are reported.
+        findings: takes up objects without a mask.
+        scores: by annotation id, where there are any.
+
+    Returns:
+        The same images and categories, and one instance per mask.
+    """
+    images = {image.image_id: image for image in clicks.images}
+    found = []
+    for click in clicks.clicks:
+        image = images[click.image_id]
+        if click.mask is None:
+            place = f"{image.file_name}, object {click.annotation_id}"
+            findings.skip("objects without a mask", place)
+            continue
+        instance = Instance(
+            annotation_id=click.annotation_id,
+            image=image,
+            category_id=click.category_id,
+            is_crowd=False,
+            segmentation=rle_to_json(click.mask),
+            source=Path(image.file_name),
+            score=(scores or {}).get(click.annotation_id),
+        )
+        found.append(instance)
+    return InstanceSet(clicks.images, clicks.categories, tuple(found))
+
+
+def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:
+    kept = []
+    for instance in instances.instances:
+        place = f"{instance.image.file_name}, object {instance.annotation_id}"
+        if instance.is_crowd:
+            findings.note("crowd regions, left out", place)
+        elif not rle_areas([instance.rle()])[0]:
+            findings.skip("masks without a pixel", place)
+        else:
+            kept.append(instance)
+    return kept
+
+
+def _read_back(
+    instances: InstanceSet, name: MaskFormat, out: Path, options: ExportOptions
+) -> dict[str, list[Click]]:
+    """What a reader finds in the written files, by the name of the image, in the order written."""
+    unheard = Findings()
+    match name:
+        case "coco-rle" | "coco-polygons":
+            clicks = read_any(out, unheard, ReadOptions("coco"))
+        case "yolo-seg":
+            listed = [
+                SourceImage(f"images/{SPLIT}/{i.file_name}", (i.height, i.width), i.file_name)
+                for i in instances.images
+            ]
+            source = read_yolo(out, listed, unheard)
+            folder = ImageFolder(None, [(f"images/{SPLIT}/", "")])
+            clicks = assemble(source, folder, unheard, AssembleOptions())
+        case "label-studio":
+            prefix = ((options.url_prefix, ""),)
+            reading = ReadOptions("label-studio", path_map=prefix, predictions=True)
+            clicks = read_any(out / TASKS_FILE, unheard, reading)
+        case "labelme" | "voc":
+            clicks = read_any(out, unheard, ReadOptions(name))
+    names = {image.image_id: image.file_name for image in clicks.images}
+    found: dict[str, list[Click]] = {}
+    for click in clicks.clicks:
+        found.setdefault(names[click.image_id], []).append(click)
+    return found
+
+
+def _report(instances: InstanceSet, read: dict[str, list[Click]], out: Path) -> ExportReport:
+    ious: list[float] = []
+    places: list[str] = []
+    grouped = instances.instances_by_image()
+    for image in instances.images:
+        written = grouped[image.image_id]
+        for instance, click in zip_longest(written, read.get(image.file_name, [])):
+            if instance is None:
+                raise RuntimeError(f"{out}: more objects of {image.file_name} than were written")
+            mask = None if click is None else click.mask
+            ious.append(0.0 if mask is None else float(rle_iou([instance.rle()], [mask])[0, 0]))
+            places.append(f"{image.file_name}, object {instance.annotation_id}")
+    worst = int(np.argmin(ious)) if ious else None
+    return ExportReport(
+        path=out,
+        num_images=len(instances.images),
+        num_masks=len(ious),
+        mean_iou=float(np.mean(ious)) if ious else float("nan"),
+        worst_iou=float("nan") if worst is None else ious[worst],
+        worst_place="" if worst is None else places[worst],
+    )

@@ -1,0 +1,75 @@
+"""Masks written as LabelMe json, one file per image, to be corrected by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.formats.writers.files import (
+    ExportOptions,
+    check_label_names,
+    label_name,
+    place_image,
+)
+from sapnet.geometry.polygons import mask_polygons
+from sapnet.geometry.rle import decode_masks
+from sapnet.system.files import write_json_atomic
+
+VERSION = "5.5.0"
+"""The LabelMe release whose files these are like; newer ones and X-AnyLabeling read them."""
+
+
+def write_labelme(instances: InstanceSet, folder: Path, options: ExportOptions) -> None:
+    """Writes a json and, where it is at hand, the image beside it, per image.
+
+    A part of an object is a polygon along the pixel edges, its holes joined to it by seams; the
+    parts of an object share a `group_id`.
+
+    Args:
+        instances: the masks; none of them empty.
+        folder: where the files go.
+        options: images and `simplify`.
+
+    Raises:
+        FileNotFoundError: if an image is missing.
+        ValueError: if two images would share one label file.
+    """
+    check_label_names(instances.images)
+    names = {category.category_id: category.name for category in instances.categories}
+    grouped = instances.instances_by_image()
+    for image in instances.images:
+        path = folder / label_name(image, ".json")
+        content: dict[str, Any] = {
+            "version": VERSION,
+            "flags": {},
+            "shapes": [
+                shape
+                for number, instance in enumerate(grouped[image.image_id], start=1)
+                for shape in _shapes(instance, names, number, options.simplify)
+            ],
+            "imagePath": os.path.relpath(folder / image.file_name, path.parent),
+            "imageData": None,
+            "imageHeight": image.height,
+            "imageWidth": image.width,
+        }
+        write_json_atomic(path, content)
+        place_image(image, options.images, folder)
+
+
+def _shapes(
+    instance: Instance, names: dict[int, str], number: int, simplify: float
+) -> Iterator[dict[str, Any]]:
+    outlines = mask_polygons(decode_masks([instance.rle()])[0], "edges", simplify)
+    for outline in outlines:
+        yield {
+            "label": names[instance.category_id],
+            "points": outline.tolist(),
+            "group_id": number if len(outlines) > 1 else None,
+            "description": "" if instance.score is None else f"score {instance.score:.3f}",
+            "shape_type": "polygon",
+            "flags": {},
+            "mask": None,
+        }

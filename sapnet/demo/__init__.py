@@ -1,0 +1,1 @@
+"""The demo: the whole way from clicks to a report on generated images."""

@@ -1,0 +1,1 @@
+"""Labels: one mask for each click, chosen by a trained network."""

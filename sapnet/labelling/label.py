@@ -1,0 +1,175 @@
+"""Label clicks with a trained network: the chosen proposal of each object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from sapnet.data.coco_json import frame_records, label_of_category
+from sapnet.labelling.records import label_records, top1_record, with_boxes
+from sapnet.labelling.uncertainty import ChosenLabel, chosen_labels, uncertainty
+from sapnet.labelling.vote import ask_segmenter
+from sapnet.network.model import SAPNet, evaluating
+from sapnet.system.files import write_json_atomic
+
+if TYPE_CHECKING:
+    from sapnet.store.reader import ProposalStore
+    from sapnet.structures.batch import Batch
+    from sapnet.structures.outputs import Predictions, Selection
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """What `label` wrote.
+
+    Attributes:
+        labels: the file.
+        num_images: images it lists.
+        num_objects: masks, one per clicked object.
+        num_without: clicked objects without any proposal, hence without a mask.
+    """
+
+    labels: Path
+    num_images: int
+    num_objects: int
+    num_without: int
+
+
+def label(
+    model: SAPNet,
+    images: Path | str,
+    store: ProposalStore,
+    out: Path | str,
+    *,
+    with_candidates: bool = False,
+    batch_size: int = 4,
+    workers: int = 2,
+) -> LabelSummary:
+    """A mask for each click: COCO instance json of the chosen proposals, original frame.
+
+    Each comes with an `uncertainty`, higher where it is more likely wrong.
+
+    Args:
+        model: a trained network.
+        images: folder of the clicked images.
+        store: their proposals.
+        out: the json file.
+        with_candidates: also write all candidates of each object with their selection scores.
+        batch_size: images at a time.
+        workers: processes that load images.
+
+    Raises:
+        ValueError: the store has categories that the model does not know.
+    """
+    from tqdm import tqdm
+
+    from sapnet.batches.dataset import ClickDataset, DatasetConfig
+    from sapnet.batches.loader import build_loader
+
+    with_model_labels = label_translation(model, store)
+    data_cfg = DatasetConfig(augment=model.settings.augment)
+    dataset = ClickDataset(images, store, data_cfg, train=False)
+    loader = build_loader(dataset, batch_size, workers=workers)
+    annotations: list[dict[str, Any]] = []
+    with evaluating(model), tqdm(total=store.num_images, desc="label", unit="image") as bar:
+        for batch in loader:
+            moved = with_model_labels(batch.to(model.device))
+            if moved.bags is not None:
+                labels, chosen, instances = choose_labels(model, moved, store)
+                cfg = model.settings.selection
+                doubts = uncertainty(labels, moved.bags, chosen, instances, cfg)
+                records = label_records(labels, chosen, doubts, with_candidates)
+                annotations += with_boxes(records, moved, chosen) if with_candidates else records
+            bar.update(len(batch.image_ids))
+    return _write_labels(out, store, annotations)
+
+
+@torch.no_grad()
+def choose_labels(
+    model: SAPNet, batch: Batch, store: ProposalStore
+) -> tuple[list[ChosenLabel], Selection, list[Predictions] | None]:
+    """What is chosen for the clicks of a batch, the segmenter's vote included.
+
+    Args:
+        model: a trained network.
+        batch: images with bags, labels as the network counts them.
+        store: the store the bags were made of.
+
+    Returns:
+        N labels, the selection that made them, and what the segmenter finds in each image; None
+        without a segmenter.
+
+    Raises:
+        ValueError: the batch has no bags.
+    """
+    if batch.bags is None:
+        raise ValueError("expected a batch with bags, found none")
+    if model.segmentation is None:
+        selection = model.select(batch)
+        return chosen_labels(batch.bags, selection, store), selection, None
+    selection, instances = model.select_and_segment(batch)
+    labels = chosen_labels(batch.bags, selection, store)
+    cfg = model.settings.selection
+    if cfg.consensus.enabled:
+        labels, selection = ask_segmenter(labels, batch.bags, selection, instances, cfg)
+    return labels, selection, instances
+
+
+def label_top1(
+    store: ProposalStore, out: Path | str, *, with_candidates: bool = False
+) -> LabelSummary:
+    """The proposer's own favourite for each click, in the form of `label`; no network is needed.
+
+    This is what training has to beat. The `uncertainty` is one minus the proposer's score.
+
+    Args:
+        store: the proposals.
+        out: the json file.
+        with_candidates: also write all candidates of each object with their scores.
+    """
+    objects = (stored for i in range(store.num_images) for stored in store.objects_of_image(i))
+    annotations = [
+        top1_record(stored, with_candidates) for stored in objects if len(stored.proposals)
+    ]
+    return _write_labels(out, store, annotations)
+
+
+def _write_labels(
+    out: Path | str, store: ProposalStore, annotations: list[dict[str, Any]]
+) -> LabelSummary:
+    content = {
+        **frame_records(store.images, store.categories),
+        "annotations": annotations,
+    }
+    path = write_json_atomic(Path(out), content)
+    num_clicked = int(store.num_objects_of_image.sum())
+    return LabelSummary(path, store.num_images, len(annotations), num_clicked - len(annotations))
+
+
+def label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], Batch]:
+    """A function that turns a batch's labels, which count the store's categories, into the model's.
+
+    Raises:
+        ValueError: the store has categories that the model does not know.
+    """
+    label_of_id = {category.category_id: i for i, category in enumerate(model.categories)}
+    unknown = [c for c in store.categories if c.category_id not in label_of_id]
+    if unknown:
+        names = ", ".join(f"{c.name} ({c.category_id})" for c in unknown[:5])
+        raise ValueError(
+            f"{store.path}: {len(unknown)} categories that the model was not trained on: {names}. "
+            "Label with a model trained on these clicks"
+        )
+    stored_ids = label_of_category(store.categories)  # in the order of the labels
+    labels = torch.tensor([label_of_id[i] for i in stored_ids], device=model.device)
+
+    def translate(batch: Batch) -> Batch:
+        if batch.bags is None:
+            return batch
+        return replace(batch, bags=replace(batch.bags, labels=labels[batch.bags.labels]))
+
+    return translate

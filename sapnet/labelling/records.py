@@ -1,0 +1,90 @@
+"""The annotations of label files: COCO instances with what selection knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sapnet.geometry.rle import rle_areas, rle_to_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sapnet.labelling.uncertainty import ChosenLabel
+    from sapnet.structures.batch import Batch
+    from sapnet.structures.outputs import Selection
+    from sapnet.structures.proposals import StoredObject
+
+UNCERTAINTY_DIGITS = 4
+"""Of the uncertainty in label files; finer differences order nothing."""
+
+
+def label_records(
+    labels: Sequence[ChosenLabel],
+    selection: Selection,
+    doubts: np.ndarray,
+    with_candidates: bool,
+) -> Iterator[dict[str, Any]]:
+    """One COCO annotation per label.
+
+    Args:
+        labels: N labels of a batch.
+        selection: what was chosen for them.
+        doubts: (N,) their uncertainties.
+        with_candidates: also all candidates with their scores.
+    """
+    rows = selection.scores.float().cpu().numpy()
+    for label_, row, doubt in zip(labels, rows, doubts.tolist(), strict=True):
+        scores = row[: len(label_.stored.proposals)]
+        yield _label_record(label_.stored, label_.index, scores, doubt, with_candidates)
+
+
+def with_boxes(
+    records: Iterable[dict[str, Any]], batch: Batch, selection: Selection
+) -> Iterator[dict[str, Any]]:
+    """The records with the box that selection ended with, original frame."""
+    if batch.bags is None:
+        return
+    factors = (batch.original_sizes / batch.image_sizes).flip(1)[batch.bags.image_index]
+    boxes = (selection.boxes.float() * factors.repeat(1, 2)).tolist()
+    for record, (x1, y1, x2, y2) in zip(records, boxes, strict=True):
+        yield {**record, "refined_box": [x1, y1, x2 - x1, y2 - y1]}
+
+
+def top1_record(stored: StoredObject, with_candidates: bool) -> dict[str, Any]:
+    """The annotation of the proposal with the best own score.
+
+    Args:
+        stored: an object with at least one proposal.
+        with_candidates: also all candidates with their scores.
+    """
+    scores = stored.proposals.scores
+    best = int(scores.argmax())
+    return _label_record(stored, best, scores, 1 - float(scores[best]), with_candidates)
+
+
+def _label_record(
+    stored: StoredObject, index: int, scores: np.ndarray, doubt: float, with_candidates: bool
+) -> dict[str, Any]:
+    proposals = stored.proposals
+    x1, y1, x2, y2 = proposals.boxes[index].tolist()
+    record: dict[str, Any] = {
+        "id": stored.click.annotation_id,
+        "image_id": stored.click.image_id,
+        "category_id": stored.click.category_id,
+        "segmentation": rle_to_json(proposals.rles[index]),
+        "bbox": [x1, y1, x2 - x1, y2 - y1],
+        "area": int(rle_areas([proposals.rles[index]])[0]),
+        "iscrowd": 0,
+        "score": float(scores[index]),
+        "uncertainty": round(doubt, UNCERTAINTY_DIGITS),
+        "point": list(stored.click.point),
+    }
+    if with_candidates:
+        record["candidates"] = {
+            "segmentations": [rle_to_json(rle) for rle in proposals.rles],
+            "scores": scores.tolist(),
+            "own_scores": proposals.scores.tolist(),
+            "chosen": index,
+        }
+    return record

@@ -1,0 +1,1 @@
+"""The network that is trained: backbone, pyramid, selection and segmenter; loading it."""

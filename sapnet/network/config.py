@@ -1,0 +1,80 @@
+"""Settings of the whole network; imports no heavy library.
+
+Each stage keeps its own settings beside its code; here they are put together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sapnet.backbones.config import HUB_WEIGHTS, NO_WEIGHTS, BackboneConfig
+from sapnet.batches.config import AugmentConfig
+from sapnet.segmentation.config import SOLOv2Config
+from sapnet.selection.config import SelectionConfig
+
+MAX_STRIDE = 32
+"""Input pixels per cell of the backbone's last features."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network.
+
+    Attributes:
+        backbone: name of any timm model with `features_only` support and features at the strides
+            4, 8, 16 and 32.
+        weights: where the backbone starts: "imagenet" (timm's weights of that name, from the hub
+            or its cache), "none" (random), or the path of a weight file.
+        frozen_stages: stages that are not trained, counted from the stem (1 = stem and first
+            stage, 0 = none). Unset: 1 with weights, 0 without.
+        frozen_norms: whether batch norms of the backbone keep their statistics and factors. Unset:
+            yes with weights, no without.
+        fpn_channels: channels of the feature pyramid.
+        augment: sizes of the input, and how training varies it; prediction uses the largest size
+            and leaves nothing to chance.
+        selection: how a proposal is chosen for each click.
+        segmenter: whether SOLOv2 is there and trained along with the selection. Without it a run
+            only gives labels, several times sooner: the first of two stages.
+        segmentation: SOLOv2.
+    """
+
+    backbone: str = "resnet50"
+    weights: str = HUB_WEIGHTS
+    frozen_stages: int | None = None
+    frozen_norms: bool | None = None
+    fpn_channels: int = 256
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    segmenter: bool = True
+    segmentation: SOLOv2Config = field(default_factory=SOLOv2Config)
+
+    def __post_init__(self) -> None:
+        if self.fpn_channels < 1:
+            raise ValueError(f"model.fpn_channels: expected at least 1, found {self.fpn_channels}")
+        if self.frozen_stages is not None and not 0 <= self.frozen_stages <= 4:
+            raise ValueError(f"model.frozen_stages: expected 0 to 4, found {self.frozen_stages}")
+        if self.augment.pad_divisor % MAX_STRIDE:
+            raise ValueError(
+                f"model.augment.pad_divisor: expected a multiple of {MAX_STRIDE}, the backbone's "
+                f"largest stride, found {self.augment.pad_divisor}"
+            )
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the backbone starts from trained weights."""
+        return self.weights != NO_WEIGHTS
+
+    @property
+    def num_frozen_stages(self) -> int:
+        """Frozen stages after defaults: the released recipe freezes one where weights exist."""
+        return int(self.has_weights) if self.frozen_stages is None else self.frozen_stages
+
+    @property
+    def keeps_norms(self) -> bool:
+        """Whether batch norms are frozen, after defaults."""
+        return self.has_weights if self.frozen_norms is None else self.frozen_norms
+
+    @property
+    def backbone_config(self) -> BackboneConfig:
+        """The backbone's own settings, after defaults."""
+        return BackboneConfig(self.backbone, self.weights, self.num_frozen_stages, self.keeps_norms)

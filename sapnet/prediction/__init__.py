@@ -1,0 +1,1 @@
+"""Instances of new images, from a trained network."""

@@ -1,0 +1,1 @@
+"""The region proposer: candidate masks from colour and edges, nothing learned."""

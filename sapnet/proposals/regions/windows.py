@@ -1,0 +1,344 @@
+"""Windows round a click, one per assumed size and aspect, and what is seen in their cells.
+
+A window shows its click in the middle cell and spans `WINDOW_REACH` times the assumed box, so
+an object of that size always covers the same cells, be it 20 or 600 pixels large.
+Positions are fractions of the image's width and height.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sapnet.proposals.regions.graph import geodesic_distances
+from sapnet.proposals.regions.image import ImageEvidence
+
+WINDOW_CELLS = 41
+"""Side of a window in cells; odd, so that the click has a cell of its own. G in shapes."""
+
+WINDOW_REACH = 1.7
+"""Side of a window as a multiple of the assumed box: room for a click away from the centre
+(clicks lie within a quarter of the box from its centre) and for some background."""
+
+COLOR_UNIT = 20.0
+"""Lab distance that counts as 1 in the features."""
+
+GEODESIC_UNIT = 100.0
+"""Geodesic length that counts as 1 in the features."""
+
+COMMON_LEVEL = 2
+"""Pyramid level in which common colours are counted: a quarter of the finest side."""
+
+FAR = 3.0
+"""Distances in feature units are cut off here."""
+
+MASS_FLOOR = 1e-3
+"""Added to a code's share of foreground and background before taking their ratio."""
+
+STATIC_FEATURES = (
+    "constant",
+    "radius",
+    "radius_squared",
+    "corner",
+    "color_distance",
+    "rival_side",
+    "geodesic",
+    "geodesic_rival",
+    "commonness",
+)
+"""Features of a cell that do not depend on a map of the object."""
+
+DYNAMIC_FEATURES = (
+    "color_ratio",
+    "fine_share",
+    "middle_share",
+    "coarse_share",
+    "moments",
+    "neighbours",
+    "map",
+)
+"""Features of a cell given a first map of the object."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of one image and what their cells show.
+
+    Attributes:
+        click_index: (A,) int64 the click in the middle.
+        center: (A, 2) float64 (x, y), fractions of the image's width and height.
+        reach: (A, 2) float64 half width and half height, the same fractions.
+        inside: (A, G, G) float32, 1 where the cell lies on the image.
+        codes: (A, G, G) int64 colour code.
+        segments: three (A, G, G) int64 segment labels, fine to coarse.
+        static: (9, A, G, G) float32, `STATIC_FEATURES`.
+    """
+
+    click_index: np.ndarray
+    center: np.ndarray
+    reach: np.ndarray
+    inside: np.ndarray
+    codes: np.ndarray
+    segments: tuple[np.ndarray, ...]
+    static: np.ndarray
+
+
+@dataclass(frozen=True)
+class ClickField:
+    """The clicks of an image as the evidence sees them.
+
+    Attributes:
+        points: (N, 2) float64 (x, y) fractions of the image's width and height.
+        rivals: (N, R) bool, which of the R rival points compete with each click.
+        rival_points: (R, 2) float64 fractions.
+        geodesic: (N, S) float64 geodesic distance of each fine segment from the click.
+        rival_geodesic: (N, S) float64 the same from the nearest rival; infinite without one.
+        commonness: (40,) float32 how common each colour code is away from all points.
+    """
+
+    points: np.ndarray
+    rivals: np.ndarray
+    rival_points: np.ndarray
+    geodesic: np.ndarray
+    rival_geodesic: np.ndarray
+    commonness: np.ndarray
+
+
+def place_clicks(
+    evidence: ImageEvidence, points: np.ndarray, rival_points: np.ndarray, rivals: np.ndarray
+) -> ClickField:
+    """Measures geodesic distances from clicks and rivals.
+
+    Args:
+        evidence: the image.
+        points: (N, 2) float64 fractions.
+        rival_points: (R, 2) float64 fractions.
+        rivals: (N, R) bool.
+    """
+    fine = evidence.segments[0]
+    sources = np.concatenate([points, rival_points])
+    column = _cells(sources[:, 0], fine.shape[1])
+    row = _cells(sources[:, 1], fine.shape[0])
+    distances = geodesic_distances(evidence.graph, fine[row, column])
+    own, other = distances[: len(points)], distances[len(points) :]
+    nearest = np.full_like(own, np.inf)
+    for n in range(len(points)):
+        if rivals[n].any():
+            nearest[n] = other[rivals[n]].min(axis=0)
+    common = _code_commonness(evidence, sources)
+    return ClickField(points, rivals, rival_points, own, nearest, common)
+
+
+def _code_commonness(evidence: ImageEvidence, points: np.ndarray) -> np.ndarray:
+    """(40,) log share of each code, every pixel weighted by its distance to the nearest point."""
+    codes = evidence.codes[min(COMMON_LEVEL, len(evidence.codes) - 1)]
+    height, width = codes.shape
+    x = (np.arange(width) + 0.5) / width
+    y = (np.arange(height) + 0.5) / height
+    aspect = evidence.size[1] / evidence.size[0]
+    distance = np.full(codes.shape, np.inf)
+    for px, py in points:
+        from_point = np.hypot((y[:, None] - py), (x[None] - px) * aspect)
+        distance = np.minimum(distance, from_point)
+    count = len(evidence.code_kernel)
+    share = np.bincount(codes.ravel(), distance.ravel(), count) @ evidence.code_kernel
+    share = share / max(share.sum(), 1e-9)
+    return np.asarray(np.log(share * count + MASS_FLOOR * count), dtype=np.float32)
+
+
+def _cells(fractions: np.ndarray, count: int) -> np.ndarray:
+    """Index of the pixel a fraction of the side falls into, clipped to the image."""
+    return np.asarray(np.clip(np.floor(fractions * count).astype(np.int64), 0, count - 1))
+
+
+def cut_windows(
+    evidence: ImageEvidence, field: ClickField, click_index: np.ndarray, boxes: np.ndarray
+) -> Windows:
+    """Looks at the image through windows.
+
+    Args:
+        evidence: the image.
+        field: its clicks.
+        click_index: (A,) int64.
+        boxes: (A, 2) float64 assumed width and height of the object, fractions of the image.
+    """
+    center = field.points[click_index]
+    reach = 0.5 * WINDOW_REACH * boxes
+    steps = (np.arange(WINDOW_CELLS) + 0.5) / WINDOW_CELLS * 2 - 1
+    x = center[:, 0, None] + reach[:, 0, None] * steps
+    y = center[:, 1, None] + reach[:, 1, None] * steps
+    inside = ((y >= 0) & (y < 1))[:, :, None] & ((x >= 0) & (x < 1))[:, None, :]
+    flat = _level_index(evidence, reach, x, y)
+    lab = np.concatenate([level.reshape(-1, 3) for level in evidence.levels])[flat]
+    codes = np.concatenate([level.ravel() for level in evidence.codes])[flat]
+    height, width = evidence.segments[0].shape
+    working = _cells(y, height)[:, :, None] * width + _cells(x, width)[:, None, :]
+    segments = tuple(labels.ravel()[working] for labels in evidence.segments)
+    u, v = np.meshgrid(steps * WINDOW_REACH, steps * WINDOW_REACH)
+    square = (u * u + v * v).astype(np.float32)
+    shape = inside.shape
+    middle = WINDOW_CELLS // 2
+    own = lab[:, middle - 1 : middle + 2, middle - 1 : middle + 2].mean(axis=(1, 2))
+    distance = np.linalg.norm(lab - own[:, None, None], axis=3) / COLOR_UNIT
+    geodesic, geodesic_rival = _geodesic_cells(field, click_index, segments[0])
+    static = np.stack(
+        [
+            np.ones(shape, np.float32),
+            np.broadcast_to(np.sqrt(square), shape),
+            np.broadcast_to(square, shape),
+            np.broadcast_to(np.abs(u * v).astype(np.float32), shape),
+            np.minimum(distance, FAR),
+            _rival_side(evidence, field, click_index, x, y),
+            geodesic,
+            geodesic_rival,
+            field.commonness[codes],
+        ]
+    ).astype(np.float32)
+    return Windows(click_index, center, reach, inside.astype(np.float32), codes, segments, static)
+
+
+def _level_index(
+    evidence: ImageEvidence, reach: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> np.ndarray:
+    """(A, G, G) index into the flattened pyramid, at the level whose pixels match the cells."""
+    heights = np.array([level.shape[0] for level in evidence.levels])
+    widths = np.array([level.shape[1] for level in evidence.levels])
+    starts = np.concatenate([[0], np.cumsum(heights * widths)[:-1]])
+    step = np.sqrt(reach[:, 0] * widths[0] * reach[:, 1] * heights[0]) * 2 / WINDOW_CELLS
+    level = np.floor(np.log2(np.maximum(step, 1.0)) + 0.3).astype(np.int64)
+    level = np.clip(level, 0, len(heights) - 1)
+    h, w = heights[level][:, None], widths[level][:, None]
+    row = np.clip(np.floor(y * h).astype(np.int64), 0, h - 1)
+    column = np.clip(np.floor(x * w).astype(np.int64), 0, w - 1)
+    return np.asarray(
+        (starts[level][:, None] + row * w)[:, :, None] + column[:, None, :], dtype=np.int64
+    )
+
+
+def _rival_side(
+    evidence: ImageEvidence,
+    field: ClickField,
+    click_index: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+) -> np.ndarray:
+    """(A, G, G) in [-1, 1]: 1 at the click and beyond, -1 at the nearest rival, 0 midway."""
+    aspect = evidence.size[1] / evidence.size[0]
+    result = np.ones((len(x), WINDOW_CELLS, WINDOW_CELLS), np.float32)
+    for n in np.unique(click_index):
+        chosen = np.flatnonzero(click_index == n)
+        for rival in field.rival_points[field.rivals[n]]:
+            dx, dy = (rival - field.points[n]) * (aspect, 1.0)
+            length = max(dx * dx + dy * dy, 1e-6)
+            along_x = (x[chosen] - field.points[n, 0]) * aspect * dx / length
+            along_y = (y[chosen] - field.points[n, 1]) * dy / length
+            side = 1.0 - 2.0 * (along_y[:, :, None] + along_x[:, None, :])
+            result[chosen] = np.minimum(result[chosen], side)
+    return np.maximum(result, -1.0)
+
+
+def _geodesic_cells(
+    field: ClickField, click_index: np.ndarray, fine: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Geodesic distance of each cell, and whether the click or a rival is nearer, (A, G, G)."""
+    row = click_index[:, None, None]
+    own = field.geodesic[row, fine]
+    rival = field.rival_geodesic[row, fine]
+    nearer = np.where(np.isfinite(rival), (rival - own) / GEODESIC_UNIT, 1.0)
+    return np.minimum(own / GEODESIC_UNIT, FAR), np.clip(nearer, -1.0, 1.0)
+
+
+def dynamic_features(windows: Windows, maps: np.ndarray, code_kernel: np.ndarray) -> np.ndarray:
+    """What a first map of the object says about each cell.
+
+    Args:
+        windows: A windows.
+        maps: (A, G, G) float32 in [0, 1], 0 outside the image.
+        code_kernel: (40, 40) float32 likeness of two colour codes.
+
+    Returns:
+        (7, A, G, G) float32, `DYNAMIC_FEATURES`.
+    """
+    from scipy.ndimage import uniform_filter
+
+    shares = [2 * _region_mean(maps, windows.inside, labels) - 1 for labels in windows.segments]
+    return np.stack(
+        [
+            _color_ratio(windows, maps, code_kernel),
+            *shares,
+            _moment_distance(maps),
+            2 * uniform_filter(maps, (0, 5, 5)) - 1,
+            2 * maps - 1,
+        ]
+    ).astype(np.float32)
+
+
+def _color_ratio(windows: Windows, maps: np.ndarray, code_kernel: np.ndarray) -> np.ndarray:
+    """(A, G, G) log ratio of the code's share of the foreground and of the background."""
+    a, k = len(maps), len(code_kernel)
+    slots = (windows.codes + np.arange(a)[:, None, None] * k).ravel()
+    front = np.bincount(slots, maps.ravel(), a * k).reshape(a, k)
+    whole = np.bincount(slots, windows.inside.ravel(), a * k).reshape(a, k)
+    back = np.maximum(whole - front, 0.0)
+    front, back = front @ code_kernel, back @ code_kernel
+    front = front / np.maximum(front.sum(axis=1, keepdims=True), 1e-6) + MASS_FLOOR
+    back = back / np.maximum(back.sum(axis=1, keepdims=True), 1e-6) + MASS_FLOOR
+    ratio = np.clip(np.log(front / back), -FAR, FAR)
+    return np.asarray(ratio.ravel()[slots].reshape(maps.shape))
+
+
+def _region_mean(maps: np.ndarray, inside: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(A, G, G) mean of the map over the part of the cell's segment that the window shows."""
+    a, count = len(maps), int(labels.max(initial=0)) + 1
+    slots = (labels + np.arange(a)[:, None, None] * count).ravel()
+    total = np.bincount(slots, maps.ravel(), a * count)
+    size = np.bincount(slots, inside.ravel(), a * count)
+    return np.asarray((total / np.maximum(size, 1e-6))[slots].reshape(maps.shape))
+
+
+def _moment_distance(maps: np.ndarray) -> np.ndarray:
+    """(A, G, G) squared Mahalanobis distance from the map's centroid, in units of 2, cut off."""
+    steps = (np.arange(WINDOW_CELLS) + 0.5) / WINDOW_CELLS * 2 - 1
+    mass = np.maximum(maps.sum(axis=(1, 2)), 1e-3)
+    columns, rows = maps.sum(axis=1), maps.sum(axis=2)
+    mean_x, mean_y = columns @ steps / mass, rows @ steps / mass
+    smallest = (2.0 / WINDOW_CELLS) ** 2
+    xx = columns @ steps**2 / mass - mean_x**2 + smallest
+    yy = rows @ steps**2 / mass - mean_y**2 + smallest
+    xy = np.einsum("aij,i,j->a", maps, steps, steps) / mass - mean_x * mean_y
+    scale = np.maximum(xx * yy - xy * xy, 1e-9)
+    dx = (steps - mean_x[:, None])[:, None, :]
+    dy = (steps - mean_y[:, None])[:, :, None]
+    xx, yy, xy, scale = (value[:, None, None] for value in (xx, yy, xy, scale))
+    squared = (yy * dx * dx + xx * dy * dy - 2 * xy * dx * dy) / scale
+    return np.asarray(np.minimum(0.5 * squared, 2 * FAR))
+
+
+def object_maps(
+    windows: Windows, code_kernel: np.ndarray, stages: tuple[dict[str, float], ...]
+) -> list[np.ndarray]:
+    """The object in each window, stage by stage.
+
+    Args:
+        windows: A windows.
+        code_kernel: (40, 40) float32 likeness of two colour codes.
+        stages: coefficients of a logistic model by feature name; the first stage uses the
+            static features alone, each later one also those of the map before it.
+
+    Returns:
+        One (A, G, G) float32 map in [0, 1] per stage; 0 outside the image.
+    """
+    maps: list[np.ndarray] = []
+    for number, stage in enumerate(stages):
+        logits = np.tensordot(_row(stage, STATIC_FEATURES), windows.static, axes=1)
+        if number > 0:
+            seen = dynamic_features(windows, maps[-1], code_kernel)
+            logits += np.tensordot(_row(stage, DYNAMIC_FEATURES), seen, axes=1)
+        maps.append(windows.inside / (1.0 + np.exp(-logits)))
+    return maps
+
+
+def _row(stage: dict[str, float], names: tuple[str, ...]) -> np.ndarray:
+    """The coefficients of `names`, in order, float32."""
+    return np.array([stage[name] for name in names], dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Recipes: settings as YAML files, by name or path."""

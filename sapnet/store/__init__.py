@@ -1,0 +1,1 @@
+"""The proposal store: candidate masks of all clicks on disk."""

@@ -1,0 +1,105 @@
+"""What selection must know of each proposal, computed once while its mask is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sapnet.geometry.masks import crop_masks
+from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes
+from sapnet.structures.clicks import Click
+from sapnet.structures.masks import RLE
+from sapnet.structures.proposals import GIVEN_MASK, Proposals, StoredObject
+
+CLICKED_PIXEL = "clicked pixel"
+"""Prompt name of the stand-in for an object for which only empty masks were proposed."""
+
+
+def describe_objects(
+    clicks: Sequence[Click], proposals: Sequence[Proposals], image_size: tuple[int, int]
+) -> list[StoredObject]:
+    """Joins the clicks of one image with their proposals and describes each mask.
+
+    Empty masks are dropped. An object that keeps none gets the clicked pixel as its only proposal,
+    with score 0, so that every object can be trained on.
+
+    Args:
+        clicks: all N clicks of one image, original frame.
+        proposals: N bags of proposals, same order.
+        image_size: (height, width) of the image.
+
+    Returns:
+        N stored objects: `mask_crops` as `crop_masks` gives them, and `holds_rival`, whether the
+        mask holds a point of another object of the same category in this image.
+    """
+    described = []
+    for index, (click, bag) in enumerate(zip(clicks, proposals, strict=True)):
+        kept = _drop_empty(bag, click, image_size)
+        masks = decode_masks(kept.rles)
+        rivals = _rival_points(clicks, index)
+        described.append(
+            StoredObject(
+                click=click,
+                proposals=kept,
+                mask_crops=crop_masks(masks, kept.boxes),
+                holds_rival=masks_hold_points(masks, rivals),
+            )
+        )
+    return described
+
+
+def given_proposal(mask: RLE) -> Proposals:
+    """The bag of an object whose mask is known: that mask alone, so that there is no choice."""
+    return Proposals((mask,), rle_boxes([mask]), np.ones(1, np.float32), (GIVEN_MASK,))
+
+
+def masks_hold_points(masks: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Whether each mask holds at least one of the points.
+
+    Args:
+        masks: (K, H, W) uint8 or bool.
+        points: (R, 2) float (x, y); the pixel of a point is (floor(x), floor(y)). A point on the
+            right or bottom edge belongs to the last pixel.
+
+    Returns:
+        (K,) bool; all False for R = 0.
+    """
+    height, width = masks.shape[1:]
+    columns = np.clip(np.floor(points[:, 0]).astype(np.int64), 0, width - 1)
+    rows = np.clip(np.floor(points[:, 1]).astype(np.int64), 0, height - 1)
+    return np.asarray(masks[:, rows, columns].any(axis=1))
+
+
+def _rival_points(clicks: Sequence[Click], index: int) -> np.ndarray:
+    """(R, 2) all points of the other objects that have the category of object `index`."""
+    points = [
+        point
+        for other, click in enumerate(clicks)
+        if other != index and click.category_id == clicks[index].category_id
+        for point in click.points
+    ]
+    return np.asarray(points, np.float64).reshape(-1, 2)
+
+
+def _drop_empty(bag: Proposals, click: Click, image_size: tuple[int, int]) -> Proposals:
+    """The proposals that have a pixel, or the clicked pixel alone."""
+    keep = np.flatnonzero((bag.boxes[:, 2] > bag.boxes[:, 0]) & (bag.boxes[:, 3] > bag.boxes[:, 1]))
+    if len(keep) == len(bag) > 0:
+        return bag
+    if len(keep) == 0:
+        return _clicked_pixel(click, image_size)
+    return Proposals(
+        rles=tuple(bag.rles[k] for k in keep),
+        boxes=bag.boxes[keep],
+        scores=bag.scores[keep],
+        prompts=tuple(bag.prompts[k] for k in keep),
+    )
+
+
+def _clicked_pixel(click: Click, image_size: tuple[int, int]) -> Proposals:
+    height, width = image_size
+    mask = np.zeros((1, height, width), np.uint8)
+    mask[0, min(int(click.point[1]), height - 1), min(int(click.point[0]), width - 1)] = 1
+    rles = encode_masks(mask)
+    return Proposals(rles, rle_boxes(rles), np.zeros(1, np.float32), (CLICKED_PIXEL,))

@@ -1,0 +1,174 @@
+"""What a proposal store was made of, and whether two runs may share one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sapnet import __version__
+from sapnet.proposals.proposer import JSON, Proposer
+from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.system.locations import Location, join
+
+FORMAT_VERSION = 2
+"""Raised when an older sapnet could no longer read what is written."""
+
+PLAIN_FORMAT_VERSION = 1
+"""Written where no box is an estimate, which version 2 adds: older stores can be continued."""
+
+MANIFEST_NAME = "manifest.json"
+
+_LATER_VALUES = frozenset({"mask", "box_score"})
+"""Of clicks: fields that early stores did not know."""
+
+
+class StoreError(ValueError):
+    """A proposal store that is missing, damaged, too new, or made of something else."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A store's description, its `manifest.json`.
+
+    Attributes:
+        proposer: the proposer's name.
+        settings: all that decided what was proposed.
+        data_fingerprint: of the clicks, images and categories; see `fingerprint`.
+        categories: of the data set.
+        num_images: images the finished store holds, those without clicks included.
+        num_objects: objects the finished store holds.
+        created: when the run began, ISO 8601, UTC.
+        sapnet_version: that began it.
+        format_version: of the files' layout.
+    """
+
+    proposer: str
+    settings: Mapping[str, JSON]
+    data_fingerprint: str
+    categories: tuple[Category, ...]
+    num_images: int
+    num_objects: int
+    created: str
+    sapnet_version: str = __version__
+    format_version: int = FORMAT_VERSION
+
+
+def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
+    """The manifest of a run that starts now."""
+    has_estimates = any(click.box_score is not None for click in clicks.clicks)
+    return Manifest(
+        proposer=proposer.name,
+        # Through json and back, so that it equals what a later run reads from the file.
+        settings=json.loads(json.dumps(dict(proposer.settings))),
+        data_fingerprint=fingerprint(clicks),
+        categories=clicks.categories,
+        num_images=len(clicks.images),
+        num_objects=len(clicks.clicks),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        format_version=FORMAT_VERSION if has_estimates else PLAIN_FORMAT_VERSION,
+    )
+
+
+def fingerprint(clicks: ClickSet) -> str:
+    """SHA-256 of all images, categories and clicks, in their order."""
+    digest = hashlib.sha256()
+    for part in (clicks.images, clicks.categories, clicks.clicks):
+        for entry in part:
+            digest.update(repr(_values(entry)).encode())
+    return digest.hexdigest()
+
+
+def _values(entry: ImageRecord | Category | Click) -> tuple[object, ...]:
+    """An entry's values; later ones count only where they are there, as in stores made before."""
+    return tuple(v for k, v in vars(entry).items() if k not in _LATER_VALUES or v is not None)
+
+
+def load_manifest(store: Path) -> Manifest:
+    """Reads the manifest of a store.
+
+    Raises:
+        StoreError: there is no store, the manifest is damaged, or a newer sapnet wrote it.
+    """
+    path = store / MANIFEST_NAME
+    if not path.is_file():
+        raise StoreError(
+            f"{store}: no proposal store here ({MANIFEST_NAME} is missing). Make one with "
+            f"`sapnet propose --out {store} ...`, or give the folder of an existing one."
+        )
+    return parse_manifest(path.read_bytes(), store)
+
+
+def parse_manifest(text: bytes, store: Location) -> Manifest:
+    """The manifest in a file's content; `store` is named in messages.
+
+    Raises:
+        StoreError: it is damaged, or a newer sapnet wrote it.
+    """
+    path = join(store, MANIFEST_NAME)
+    try:
+        content = json.loads(text)
+        version = int(content["format_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: damaged ({error!r}). {_start_again(store)}") from error
+    if version > FORMAT_VERSION:
+        raise StoreError(
+            f"{store}: written in format {version} by sapnet {content.get('sapnet_version')}; this "
+            f"sapnet {__version__} reads up to {FORMAT_VERSION}. Update sapnet, or propose again "
+            "into another folder."
+        )
+    try:
+        return _manifest_from_json(content)
+    except (KeyError, TypeError) as error:
+        raise StoreError(f"{path}: damaged ({error!r}). {_start_again(store)}") from error
+
+
+def manifest_text(manifest: Manifest) -> bytes:
+    """What a store's manifest file holds."""
+    return (json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def check_same_run(store: Location, found: Manifest, wanted: Manifest) -> None:
+    """Refuses to go on with a store that another proposer, other settings or other data made.
+
+    Raises:
+        StoreError: names each key that differs, with both values, and what to do.
+    """
+    same_proposer = found.proposer == wanted.proposer
+    before, now = (_comparable(manifest, same_proposer) for manifest in (found, wanted))
+    differences = [
+        f"{key}: the store has {before.get(key)!r}, this run {now.get(key)!r}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+    if differences:
+        raise StoreError(
+            f"{store} was made differently and cannot be continued: {'; '.join(differences)}. "
+            "Give another --out, delete that folder, or run with the settings it was made with."
+        )
+
+
+def _comparable(manifest: Manifest, with_settings: bool) -> dict[str, object]:
+    """What must agree; settings of two different proposers have nothing in common."""
+    settings = manifest.settings if with_settings else {}
+    return {
+        "format_version": manifest.format_version,
+        "proposer": manifest.proposer,
+        "data (images, categories, clicks)": manifest.data_fingerprint[:12],
+        **{f"settings.{key}": value for key, value in settings.items()},
+    }
+
+
+def _manifest_from_json(content: Mapping[str, Any]) -> Manifest:
+    categories = tuple(
+        Category(int(entry["category_id"]), str(entry["name"])) for entry in content["categories"]
+    )
+    return Manifest(**{**content, "categories": categories})
+
+
+def _start_again(store: Location) -> str:
+    return f"Delete {store} and run `sapnet propose` again."

@@ -1,0 +1,366 @@
+"""Reading a proposal store: memory-mapped, any image or object at random."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from sapnet.store.cache import local_store
+from sapnet.store.corrections import check_correction, correct_objects
+from sapnet.store.given import GivenCounts
+from sapnet.store.layout import (
+    BOX_LENGTH,
+    IMAGES_SUFFIX,
+    OBJECTS_SUFFIX,
+    complete_shards,
+    image_schema,
+    object_schema,
+    objects_from_rows,
+    shard_file,
+)
+from sapnet.store.manifest import Manifest, StoreError, load_manifest
+from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.structures.proposals import GIVEN_MASK, StoredObject
+from sapnet.system.locations import Location
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sapnet.data.corrections import Corrections
+
+logger = logging.getLogger(__name__)
+
+OPEN_SHARDS = 512
+"""Shards kept mapped at once, some 10 kB each: bounds a process's memory, whatever the store."""
+
+MAPPED_BYTES = 64 << 20
+"""Size of the shards kept mapped at once. Their pages belong to the system's cache, which all
+processes share, but count as resident in each; mapping a shard again takes a tenth of a
+millisecond."""
+
+
+class ProposalStore:
+    """All objects of a data set with their proposals, read from disk when asked for.
+
+    Opening reads the table of images only. Objects are read through memory maps, which all
+    processes of a machine share; a pickled store travels as its path and is opened again.
+
+    Args:
+        path: the folder `sapnet propose` wrote, or its URL, of which a local copy is made (see
+            `local_store`). Shards that were not finished are left out.
+        corrections: of a review; decided masks leave no choice, deleted objects are not there.
+
+    Raises:
+        StoreError: no store there, a damaged one, or one of a newer format.
+        ValueError: a correction is of an object or image that the store does not hold.
+    """
+
+    def __init__(self, path: Location, corrections: Corrections | None = None) -> None:
+        self.path = local_store(path)
+        self.corrections = corrections
+        self.manifest: Manifest = load_manifest(self.path)
+        self._shards = complete_shards(self.path)
+        self._table = read_image_table(self.path)
+        self._image_ids = _column(self._table, "image_id")
+        self._first_object = _column(self._table, "first_object")
+        self._num_objects = _column(self._table, "num_objects")
+        self._shard_of_image = _column(self._table, "shard")
+        self._num_kept = self._num_objects
+        self._last_corrected: tuple[int, list[StoredObject]] | None = None
+        self._mapped: OrderedDict[int, pa.RecordBatch] = OrderedDict()
+        self._mapped_bytes: dict[int, int] = {}
+        if len(np.unique(self._image_ids)) != len(self._image_ids):
+            raise StoreError(
+                f"{self.path}: an image lies in two shards. Delete the folder and run `sapnet "
+                "propose` again."
+            )
+        if not self.is_complete:
+            logger.warning(
+                "%s: holds %d of %d images. Run the same `sapnet propose` again to finish it.",
+                self.path,
+                self.num_images,
+                self.manifest.num_images,
+            )
+        if corrections is not None:
+            self._num_kept = self._count_kept(corrections)
+
+    def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path, Corrections | None]]:
+        return (ProposalStore, (self.path, self.corrections))
+
+    def __len__(self) -> int:
+        """Number of objects."""
+        return int(self._num_kept.sum())
+
+    @property
+    def num_images(self) -> int:
+        """Images in the store, those without objects included."""
+        return len(self._image_ids)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every image of the data set is there; False after a kill or skipped images."""
+        return self.num_images == self.manifest.num_images
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """Categories of the data set, in the order of the clicks file."""
+        return self.manifest.categories
+
+    @property
+    def images(self) -> Sequence[ImageRecord]:
+        """The images in the order of the store; made one by one when indexed."""
+        return StoredImages(self._table)
+
+    @property
+    def image_ids(self) -> np.ndarray:
+        """(num_images,) int64."""
+        return self._image_ids
+
+    @property
+    def num_objects_of_image(self) -> np.ndarray:
+        """(num_images,) int64, how many objects each image holds."""
+        return self._num_kept
+
+    def count_given(self) -> GivenCounts:
+        """How many objects came with a mask, and how many with a box alone; before corrections."""
+        masks = boxes = estimates = 0
+        for number in self._shards:
+            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            with_mask = _rows_with_given_mask(rows)
+            lengths = _box_lengths(rows)
+            masks += len(with_mask)
+            lengths[with_mask] = 0
+            boxes += int((lengths == BOX_LENGTH).sum())
+            estimates += int((lengths > BOX_LENGTH).sum())
+        return GivenCounts(masks, boxes, estimates)
+
+    def given_ids(self) -> frozenset[int]:
+        """Annotation ids of the objects that came with a mask."""
+        ids: set[int] = set()
+        for number in self._shards:
+            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            ids.update(rows["annotation_id"].to_numpy()[_rows_with_given_mask(rows)].tolist())
+        return frozenset(ids)
+
+    def object_columns(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Columns of all objects (see `object_schema`), a batch a shard, memory-mapped.
+
+        Objects that a correction deleted are left out; decided masks are not looked at.
+        """
+        for number in self._shards:
+            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            if self.corrections is not None and self.corrections.deleted:
+                deleted = np.array(sorted(self.corrections.deleted))
+                rows = rows.filter(~np.isin(rows["annotation_id"].to_numpy(), deleted))
+            yield rows.select(list(names))
+
+    def objects_of_image(self, index: int) -> list[StoredObject]:
+        """All objects of an image.
+
+        Args:
+            index: position of the image in `images`.
+
+        Returns:
+            Its objects in the order of the clicks; an empty list for an image without clicks.
+        """
+        first, count = int(self._first_object[index]), int(self._num_objects[index])
+        if count == 0:
+            return []
+        rows = self._objects(int(self._shard_of_image[index])).slice(first, count)
+        image = self.images[index]
+        size = (image.height, image.width)
+        objects = objects_from_rows(rows, size)
+        if self.corrections is None:
+            return objects
+        return correct_objects(objects, self.corrections, size)
+
+    def find(self, annotation_id: int) -> StoredObject:
+        """One object.
+
+        Args:
+            annotation_id: its id in the clicks file.
+
+        Raises:
+            KeyError: if the store holds no such object, or a correction deleted it.
+        """
+        image_index, row = self._place_of(annotation_id)
+        if self.corrections is not None:
+            for stored in self._corrected_objects(image_index):
+                if stored.click.annotation_id == annotation_id:
+                    return stored
+            raise KeyError(f"{self.path}: the object {annotation_id} was deleted in review")
+        rows = self._objects(int(self._shard_of_image[image_index])).slice(row, 1)
+        image = self.images[image_index]
+        return objects_from_rows(rows, (image.height, image.width))[0]
+
+    def image_index_of(self, annotation_id: int) -> int:
+        """Position in `images` of the image that an object lies on.
+
+        Raises:
+            KeyError: if the store holds no such object.
+        """
+        return self._place_of(annotation_id)[0]
+
+    def _place_of(self, annotation_id: int) -> tuple[int, int]:
+        """Index of the object's image, and its row in the objects file of that image's shard."""
+        order, sorted_ids = self._objects_by_id
+        place = int(np.searchsorted(sorted_ids, annotation_id))
+        if place == len(sorted_ids) or sorted_ids[place] != annotation_id:
+            raise KeyError(f"{self.path}: no object with annotation_id {annotation_id}")
+        position = int(order[place])
+        # Images without objects share their start with the next one, hence the last such image.
+        image_index = int(np.searchsorted(self._object_starts, position, side="right")) - 1
+        row = self._first_object[image_index] + position - self._object_starts[image_index]
+        return image_index, int(row)
+
+    def _corrected_objects(self, image_index: int) -> list[StoredObject]:
+        """Objects of an image; kept until another one is asked for, as describing them costs."""
+        if self._last_corrected is None or self._last_corrected[0] != image_index:
+            self._last_corrected = image_index, self.objects_of_image(image_index)
+        return self._last_corrected[1]
+
+    def _count_kept(self, corrections: Corrections) -> np.ndarray:
+        """(num_images,) objects left in each image; every correction is looked up on the way."""
+        kept = self._num_objects.copy()
+        for annotation_id in (*corrections.fixed, *corrections.deleted):
+            try:
+                image_index = self.image_index_of(annotation_id)
+            except KeyError as error:
+                raise ValueError(
+                    f"{corrections.source}: object {annotation_id} is not in {self.path}. Name the "
+                    "store whose labels were reviewed."
+                ) from error
+            if annotation_id in corrections.deleted:
+                kept[image_index] -= 1
+            else:
+                check_correction(corrections, annotation_id, self.images[image_index])
+        return kept
+
+    @cached_property
+    def _object_starts(self) -> np.ndarray:
+        """(num_images,) number of objects before each image, in the order of the store."""
+        starts: np.ndarray = np.cumsum(self._num_objects) - self._num_objects
+        return starts
+
+    @cached_property
+    def _objects_by_id(self) -> tuple[np.ndarray, np.ndarray]:
+        """(num_objects,) positions sorted by annotation id, and the sorted ids."""
+        columns = [
+            _read_batch(self.path, number, OBJECTS_SUFFIX)["annotation_id"].to_numpy()
+            for number in self._shards
+        ]
+        ids = np.concatenate(columns) if columns else np.zeros(0, np.int64)
+        order = np.argsort(ids, kind="stable")
+        return order, ids[order]
+
+    def _objects(self, number: int) -> pa.RecordBatch:
+        """The mapped objects of a shard; the least recently used ones make room."""
+        if number not in self._mapped:
+            path = shard_file(self.path, number, OBJECTS_SUFFIX)
+            self._mapped[number] = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            self._mapped_bytes[number] = path.stat().st_size
+        self._mapped.move_to_end(number)
+        while len(self._mapped) > 1 and (
+            len(self._mapped) > OPEN_SHARDS or sum(self._mapped_bytes.values()) > MAPPED_BYTES
+        ):
+            oldest, _ = self._mapped.popitem(last=False)
+            del self._mapped_bytes[oldest]
+        return self._mapped[number]
+
+
+class StoredImages(Sequence[ImageRecord]):
+    """The images of a store; a record is made when it is asked for.
+
+    Args:
+        table: with the columns of an images file.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @overload
+    def __getitem__(self, index: int) -> ImageRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ImageRecord, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> ImageRecord | tuple[ImageRecord, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        row = range(len(self))[index]
+        return ImageRecord(
+            **{
+                name: self._table[name][row].as_py()
+                for name in ("image_id", "file_name", "width", "height")
+            }
+        )
+
+
+def _column(table: pa.Table, name: str) -> np.ndarray:
+    values: np.ndarray = table[name].to_numpy()
+    return values
+
+
+def read_image_table(store: Path) -> pa.Table:
+    """The images of all finished shards, with a column `shard`, in memory of their own.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    import pyarrow as pa
+
+    shards = complete_shards(store)
+    batches = [_read_batch(store, number, IMAGES_SUFFIX) for number in shards]
+    table = pa.Table.from_batches(batches, schema=image_schema())
+    column = np.repeat(np.asarray(shards, np.int64), [batch.num_rows for batch in batches])
+    return table.append_column("shard", pa.array(column)).combine_chunks()
+
+
+def _rows_with_given_mask(rows: pa.RecordBatch) -> np.ndarray:
+    """Rows of an objects file whose mask came with the click."""
+    import pyarrow.compute as pc
+
+    is_given = pc.equal(pc.list_flatten(rows["prompts"]), GIVEN_MASK)
+    found: np.ndarray = pc.list_parent_indices(rows["prompts"]).filter(is_given).to_numpy()
+    return found
+
+
+def _box_lengths(rows: pa.RecordBatch) -> np.ndarray:
+    """(rows,) how many numbers each row's box is kept as; 0 without a box."""
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(rows["box"]), 0)
+    return np.array(lengths, np.int64)
+
+
+def _read_batch(store: Path, number: int, suffix: str) -> pa.RecordBatch:
+    """The one record batch of a file, memory-mapped."""
+    import pyarrow as pa
+
+    path = shard_file(store, number, suffix)
+    repair = (
+        f"Delete the two files {number:05d}.* of this shard and run the same `sapnet propose` "
+        "again; it makes only what is missing."
+    )
+    try:
+        # Arrow's own threads would not survive a fork of the process.
+        options = pa.ipc.IpcReadOptions(use_threads=False)
+        with pa.memory_map(str(path)) as source:
+            batch = pa.ipc.open_file(source, options=options).get_batch(0)
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path}: damaged ({error}). {repair}") from error
+    schema = image_schema() if suffix == IMAGES_SUFFIX else object_schema()
+    if batch.schema != schema:
+        raise StoreError(
+            f"{path}: expected the columns {schema.names}, found {batch.schema.names}. {repair}"
+        )
+    return batch

@@ -1,0 +1,85 @@
+"""Clicks and the images and categories that they belong to.
+
+Coordinates are pixels of the upright image file (the *original* frame); boxes are xyxy pixel edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sapnet.structures.masks import RLE
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category of the data set: its id in the files and its name."""
+
+    category_id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """An image of the data set; width and height are those of the upright image."""
+
+    image_id: int
+    file_name: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Click:
+    """What the annotator gave for one object, in the original frame.
+
+    Attributes:
+        annotation_id: the object's id; unique in the data set.
+        image_id: the image it lies on.
+        category_id: the id of its category in the file.
+        points: at least one (x, y) on the object; the first one is the object's point.
+        negative_points: (x, y) that do not belong to the object.
+        box: xyxy box of the object where one is known (a second prompt), else None.
+        mask: the object's mask where one is known, of its image's size, else None. It is kept as
+            the object's label.
+        box_score: in [0, 1], how sure an estimated box is; None where the box is known. An
+            estimate is a prompt and nothing else.
+    """
+
+    annotation_id: int
+    image_id: int
+    category_id: int
+    points: tuple[tuple[float, float], ...]
+    negative_points: tuple[tuple[float, float], ...] = ()
+    box: tuple[float, float, float, float] | None = None
+    mask: RLE | None = None
+    box_score: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.points:
+            raise ValueError(f"object {self.annotation_id}: expected at least one point, found 0")
+        if self.box_score is not None and (self.box is None or not 0 <= self.box_score <= 1):
+            raise ValueError(
+                f"object {self.annotation_id}: expected a box score in [0, 1] beside a box, found "
+                f"{self.box_score} beside {self.box}"
+            )
+
+    @property
+    def point(self) -> tuple[float, float]:
+        """The object's point: its first click."""
+        return self.points[0]
+
+    @property
+    def known_box(self) -> tuple[float, float, float, float] | None:
+        """The box, unless it is an estimate: what may bound the object."""
+        return self.box if self.box_score is None else None
+
+
+@dataclass(frozen=True)
+class ClickSet:
+    """A data set of clicks: images, categories and one click per object."""
+
+    images: tuple[ImageRecord, ...]
+    categories: tuple[Category, ...]
+    clicks: tuple[Click, ...]

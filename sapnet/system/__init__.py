@@ -1,0 +1,1 @@
+"""Files, processes, devices and settings: what is not about images."""

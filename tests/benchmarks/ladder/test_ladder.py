@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.ladder.__main__ import (
+    Job,
+    list_jobs,
+    mean_and_std,
+    next_job,
+    over_seeds,
+    summarise,
+    wanted_systems,
+)
+from benchmarks.ladder.changes import changes
+from benchmarks.ladder.page.file import load_ladder
+from benchmarks.ladder.scales import FIRST_SEED, ladder_scale, seed_images
+from benchmarks.ladder.systems import ladder_systems
+from benchmarks.ladder.worker import IMAGES, LadderFolder, figures_file, make_images, run_rung
+from sapnet.labelling.vote import ask_segmenter
+from sapnet.selection.config import SelectionConfig
+
+SYSTEMS = ladder_systems(SelectionConfig())
+
+
+def test_a_job_waits_for_what_it_needs() -> None:
+    jobs = list_jobs([0, 1], SYSTEMS)
+    assert next_job(jobs, set()) == Job(0, IMAGES, ())
+    waiting = [job for job in jobs if job.system == "bms"]
+    assert next_job(waiting, {(0, IMAGES)}) is None
+    assert next_job(waiting, {(0, IMAGES), (1, "pnpg")}) is None
+    ready = next_job(waiting, {(1, IMAGES), (1, "pnpg")})
+    assert ready is not None
+    assert ready.seed == 1
+
+
+def test_named_systems_bring_what_they_need() -> None:
+    assert [s.name for s in wanted_systems(SYSTEMS, ["consensus"])] == ["rivals", "consensus"]
+    assert wanted_systems(SYSTEMS, None) == SYSTEMS
+    with pytest.raises(SystemExit, match="found \\['magic'\\]"):
+        wanted_systems(SYSTEMS, ["magic"])
+
+
+def test_mean_and_spread() -> None:
+    assert mean_and_std([0.5]) == {"mean": 0.5, "std": None}
+    assert mean_and_std([1.0, 2.0, 3.0]) == {"mean": 2.0, "std": 1.0}
+    # A kind that no label of a seed is made of has no share there; a segmenter may have one seed.
+    seeds = {"0": {"label_miou": 0.5, "share_leak": 0.5, "mask_ap": 0.2}, "1": {"label_miou": 0.7}}
+    found = over_seeds(seeds)
+    assert found["share_leak"]["mean"] == 0.25
+    assert found["mask_ap"] == {"mean": 0.2, "std": None}
+
+
+def test_no_seeds_or_splits_share_images() -> None:
+    scale = ladder_scale("small", 0, "cpu")
+    sets = [seed_images(scale, seed, split) for seed in range(100) for split in FIRST_SEED]
+    assert len({s.seed for pair in sets for s in (pair.train, pair.test)}) == 4 * 100
+
+
+@pytest.mark.slow
+def test_a_tiny_ladder_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared decision, labels as masks, ground truth: one rung of each kind."""
+    scale = ladder_scale("tiny", 0, "cpu")
+    folder = LadderFolder(tmp_path, 0)
+    make_images(folder, scale, 0, "test")
+    systems = ladder_systems(scale.model.selection)
+    wanted = wanted_systems(systems, ["top1", "two_stage", "joint", "supervised"])
+    names = ["top1", "pnpg", "bms", "two_stage", "joint", "ours", "supervised"]
+    assert [s.name for s in wanted] == names
+    waiting, done = list_jobs([0], wanted), {(0, IMAGES)}
+    by_name = {system.name: system for system in wanted}
+    asked: dict[str, set[float]] = defaultdict(set)
+
+    def note(labels: Any, bags: Any, selection: Any, instances: Any, cfg: SelectionConfig) -> Any:  # noqa: ANN401
+        asked[job.system].add(cfg.consensus.segmenter_weight)
+        return ask_segmenter(labels, bags, selection, instances, cfg)
+
+    monkeypatch.setattr("sapnet.labelling.label.ask_segmenter", note)
+    while (job := next_job([j for j in waiting if (0, j.system) not in done], done)) is not None:
+        run_rung(folder, scale, by_name[job.system])
+        done.add((0, job.system))
+    args = argparse.Namespace(out=tmp_path, scale="tiny", split="test", device="cpu", seeds=[0])
+    (tmp_path / "ladder.json").write_text(json.dumps(summarise(args, wanted, 1.0)))
+    found = {system.key: system for system in load_ladder(tmp_path / "ladder.json").systems}
+    figures = {s.name: json.loads(figures_file(folder, s.name).read_text()) for s in wanted}
+    assert figures["top1"]["label_miou"] == pytest.approx(figures["top1"]["top1_miou"])
+    assert figures["two_stage"]["label_miou"] == figures["bms"]["label_miou"]
+    assert found["supervised"].labels is None
+    trained = set(names) - {"bms", "joint"}
+    assert {s.name for s in wanted if "mask_ap" in figures[s.name]} == trained
+    assert asked == {"joint": {0.0}, "ours": {1.0}}
+    found = list(changes(folder, "pnpg", "bms"))
+    gain = figures["bms"]["label_miou"] - figures["pnpg"]["label_miou"]
+    assert np.mean([change.gain for change in found]) == pytest.approx(gain)
+    assert all(change.differs for change in found if change.gain)

@@ -1,0 +1,98 @@
+"""Benchmarks of label quality start, go the whole way on a few images, and resume."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import TinySet
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = (
+    "--model.backbone test_resnet --model.fpn_channels 16 --model.augment.short_sides [64] "
+    "--model.selection.hidden_channels 32 --model.selection.negatives.num_random 20"
+).split()
+
+
+def run_script(name: str, *words: object) -> str:
+    """What a script prints, run from the clone."""
+    command = [sys.executable, "-m", f"benchmarks.quality.{name}", *map(str, words)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", ["clicks", "photographs", "full_coco"])
+def test_help(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module(f"benchmarks.quality.{name}", run_name="__main__")
+    assert stop.value.code == 0
+    assert "--json" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_clicks(tmp_path: Path) -> None:
+    words = ["--out", tmp_path / "out", "--images", 4, "--epochs", 1, "--places", "center"]
+    words += ["--proposers", "simulated", "--methods", "MIL", "--json", tmp_path / "a.json"]
+    run_script("clicks", *words, "--offsets")
+    kept = tmp_path / "out" / "simulated" / "center" / "MIL" / "figures.json"
+    first = kept.stat().st_mtime_ns
+    shown = run_script("clicks", *words, "--offsets", 400, "--plot", tmp_path / "a.png")
+    assert kept.stat().st_mtime_ns == first  # not done again
+    rows: list[dict[str, Any]] = json.loads((tmp_path / "a.json").read_text())["samples"]
+    assert [row["kind"] for row in rows] == ["center", "off 400 px"]
+    assert rows[0]["on object"] == 1
+    assert rows[1]["on object"] < 1  # in the corners of the image
+    for row in rows:
+        assert 0 < row["MIL"] <= row["oracle"]
+        assert f"| {row['MIL']:.3g} |" in shown
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_photographs(tiny_set: TinySet, tmp_path: Path) -> None:
+    coco = tmp_path / "coco"
+    (coco / "annotations").mkdir(parents=True)
+    for split in ("train2017", "val2017"):
+        (coco / split).symlink_to(tiny_set.images)
+        (coco / "annotations" / f"instances_{split}.json").symlink_to(tiny_set.truth)
+    words = ["--coco", coco, "--out", tmp_path / "out", "--json", tmp_path / "a.json"]
+    words += [
+        "--min-area",
+        0,
+        "--methods",
+        "MIL",
+        "--seeds",
+        3,
+        "--epochs",
+        1,
+        f"--options={' '.join(SMALL)}",
+    ]
+    run_script("photographs", *words)
+    figures = json.loads((tmp_path / "a.json").read_text())
+    (row,) = figures["samples"]
+    for split in ("train2017", "val2017"):  # the same images
+        scores, looks = row[split], row["choices"][split]
+        assert looks["random"] < scores["oracle_miou"]
+        assert 0 <= looks["same"] <= 1
+        assert figures["summary"][f"{split} MIL label_miou"] == scores["label_miou"]
+    assert row["train2017"]["label_miou"] == row["val2017"]["label_miou"]
+
+
+@pytest.mark.slow
+def test_full_coco(tmp_path: Path) -> None:
+    words = ["--height", 64, "--width", 96, "--objects", 2, "--tflops", 10]
+    alone, whole = "SAPNet, selection alone", "SAPNet"
+    run_script("full_coco", *words, "--only", alone, whole, "--json", tmp_path / "a.json")
+    found = json.loads((tmp_path / "a.json").read_text())["samples"]
+    assert 0 < found[alone]["tflop_per_image"] < found[whole]["tflop_per_image"]
+    assert found[whole]["before_gib"] <= found[whole]["peak_gib"]

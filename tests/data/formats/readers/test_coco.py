@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sapnet.data.clicks import load_clicks, save_clicks
+from sapnet.data.formats.marks import Findings
+from sapnet.data.formats.read import ReadOptions, read_any, read_scores
+from sapnet.data.formats.readers.coco import CrowdQuestionError, read_coco_marks
+from sapnet.geometry.rle import decode_masks
+
+SQUARE = {"size": [48, 64], "counts": [10 * 48 + 5, 4, 44, 4, 64 * 48 - 10 * 48 - 5 - 52]}
+
+
+def write(path: Path, annotations: list[dict[str, Any]], **category: object) -> Path:
+    content = {
+        "images": [{"id": 4, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "categories": [{"id": 7, "name": "dog", **category}],
+        "annotations": [
+            {"id": i, "image_id": 4, "category_id": 7, **annotation}
+            for i, annotation in enumerate(annotations, start=30)
+        ],
+    }
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_our_own_clicks_come_back_as_they_are(tmp_path: Path) -> None:
+    annotations = [
+        {"point": [3.5, 4.5], "negative_points": [[20, 20]], "bbox": [1, 2, 30, 20]},
+        {"point": [8.5, 9.5], "object_id": "x", "segmentation": SQUARE},
+        {"point": [9.5, 9.5], "object_id": "x"},
+    ]
+    path = write(tmp_path / "clicks.json", annotations)
+    findings = Findings()
+    clicks = read_any(path, findings)
+    assert clicks == load_clicks(path)
+    assert findings.entries == []
+    save_clicks(tmp_path / "again.json", clicks)
+    assert load_clicks(tmp_path / "again.json") == clicks
+
+
+def test_keypoints_visible_first_and_central_first(tmp_path: Path) -> None:
+    """COCO's keypoints: the hidden third is no click; the centre of the others comes first."""
+    keypoints = [10, 10, 2, 0, 0, 0, 12, 30, 1, 20, 12, 2, 40, 14, 2]
+    annotations = [
+        {"keypoints": keypoints, "num_keypoints": 4, "bbox": [5, 5, 50, 40]},
+        {"keypoints": [10, 11, 1], "num_keypoints": 1, "bbox": [10, 11, 0, 0]},
+        {"keypoints": [10, 10, 2, 40, 30, 2], "bbox": [10, 10, 30, 20]},
+    ]
+    findings = Findings()
+    path = write(tmp_path / "person_keypoints.json", annotations, keypoints=list("abcde"))
+    first, hidden, hull = read_any(path, findings).clicks
+    assert first.points == ((20, 12), (10, 10), (40, 14))
+    assert first.box == (5, 5, 55, 45)
+    assert hidden.points == ((10, 11),)
+    assert hidden.box is None
+    assert hull.box is None
+    assert {entry.kind for entry in findings.entries} == {"noted"}
+    assert "hidden keypoints only" in "".join(findings.lines())
+    assert "only span the keypoints" in "".join(findings.lines())
+
+
+def test_masks_give_their_middle_as_the_click(tmp_path: Path) -> None:
+    findings = Findings()
+    polygon = [[10, 10, 20, 10, 20, 20, 10, 20]]
+    path = write(tmp_path / "a.json", [{"segmentation": polygon, "bbox": [10, 10, 10, 10]}])
+    (click,) = read_any(path, findings).clicks
+    assert click.annotation_id == 30
+    assert click.mask is not None
+    assert decode_masks([click.mask])[0].sum() == 100
+    assert abs(click.point[0] - 15) < 1
+    assert abs(click.point[1] - 15) < 1
+    assert findings.lines() == [
+        "noted: 1 x objects clicked at the middle of their mask (a.json, object 30 (a.jpg))"
+    ]
+
+
+def crowd(tmp_path: Path) -> Path:
+    """As datumaro writes CVAT's masks: iscrowd 1 and run lengths as a list."""
+    annotation = {"segmentation": SQUARE, "iscrowd": 1, "area": 8, "bbox": [10, 5, 2, 4]}
+    return write(tmp_path / "instances.json", [annotation])
+
+
+def test_crowds_are_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(
+        CrowdQuestionError, match=r"1 of 1 .*CVAT.*--crowd-as-object.*--crowd-as-crowd"
+    ):
+        read_coco_marks(crowd(tmp_path), Findings())
+
+
+def test_crowds_as_objects(tmp_path: Path) -> None:
+    (click,) = read_any(crowd(tmp_path), Findings(), ReadOptions(crowds="object")).clicks
+    assert click.mask is not None
+    ys, xs = np.nonzero(decode_masks([click.mask])[0])
+    assert (xs.min(), xs.max(), ys.min(), ys.max()) == (10, 11, 5, 8)
+
+
+def test_crowds_as_crowds(tmp_path: Path) -> None:
+    findings = Findings()
+    assert read_any(crowd(tmp_path), findings, ReadOptions(crowds="crowd")).clicks == ()
+    assert findings.num_skipped == 0
+    assert "crowd regions" in findings.lines()[0]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "what"),
+    [
+        ({"point": [1]}, "points that are not two numbers"),
+        ({"point": [640, 10]}, "points outside their image"),
+        ({"keypoints": [1, 2]}, "keypoints that are not triples"),
+        ({"point": [1, 1], "bbox": "big"}, "boxes that are not four numbers"),
+        ({"point": [1, 1], "bbox": [100, 100, 5, 5]}, "boxes without area inside"),
+        ({"point": [1, 1], "segmentation": [[1, 2]]}, "masks that cannot be read"),
+        ({"point": [1, 1], "segmentation": [[90, 90, 99, 90, 99, 99]]}, "masks without a pixel"),
+        ({}, "objects without a point, box or mask"),
+    ],
+)
+def test_what_is_wrong_is_reported(annotation: dict[str, Any], what: str, tmp_path: Path) -> None:
+    findings = Findings()
+    read_any(write(tmp_path / "a.json", [annotation]), findings)
+    lines = [line for line in findings.lines() if line.startswith("skipped")]
+    assert any(what in line and "object 30" in line for line in lines)
+
+
+def test_scores_by_id(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", [{"score": 0.5}, {}])
+    assert read_scores(path, "coco") == {30: 0.5}
+    assert read_scores(path, "via") == {}

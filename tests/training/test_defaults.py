@@ -1,0 +1,213 @@
+"""What is left open is fitted, what is given stays, and a run goes on with what it began with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sapnet.network.config import ModelConfig
+from sapnet.network.loading import load_model
+from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
+from sapnet.training.config import OptimizerConfig, TrainConfig
+from sapnet.training.data import TrainingSet, open_training_set
+from sapnet.training.defaults import Fit, fit_to_data, settle_as_before
+from sapnet.training.run import TrainInputs, train
+
+if TYPE_CHECKING:
+    from tests.conftest import TinySet
+
+SHRUNK = ((1, 32), (16, 64), (32, 128), (64, 256), (128, 2048))
+"""What fits the tiny set: its objects are far below 128 px, a third of 384."""
+
+GRIDS = (8, 7, 5, 3, 2)
+"""The published ones divided by 5: the features of 64 px have 8 cells where 40 are published."""
+
+
+@pytest.fixture
+def open_model(tiny_model: ModelConfig) -> ModelConfig:
+    """The tiny network with open grids and ranges."""
+    segmentation = replace(tiny_model.segmentation, num_grids=None, scale_ranges=None)
+    return replace(tiny_model, segmentation=segmentation)
+
+
+@pytest.fixture
+def open_training(tiny_training: TrainConfig) -> TrainConfig:
+    return replace(tiny_training, optimizer=OptimizerConfig(name="adamw"))
+
+
+@pytest.fixture
+def data(tiny_set: TinySet) -> TrainingSet:
+    return open_training_set(tiny_set.images, tiny_set.store, None, TrainConfig())
+
+
+def with_segmentation(model: ModelConfig, **changes: object) -> ModelConfig:
+    return replace(model, segmentation=replace(model.segmentation, **changes))
+
+
+def test_what_is_open_is_fitted(
+    data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
+) -> None:
+    fit = fit_to_data(data, open_model, open_training)
+    assert fit.settings == with_segmentation(open_model, num_grids=GRIDS, scale_ranges=SHRUNK)
+    # 1e-4 at 16 images is usual for adamw; two epochs, the rate falls before the last.
+    settled = OptimizerConfig(name="adamw", lr=2.5e-5, lr_batch=4, steps=(1,))
+    assert fit.cfg == replace(open_training, optimizer=settled)
+    assert fit.cfg.optimizer.rate(4) == open_training.optimizer.rate(4)
+
+
+def test_each_choice_has_a_line(
+    data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
+) -> None:
+    heads = [line.split(":")[0] for line in fit_to_data(data, open_model, open_training).reasons]
+    assert heads == [
+        "data",
+        "scale ranges [[1, 32], [16, 64], [32, 128], [64, 256], [128, 2048]]",
+        "grids [8, 7, 5, 3, 2]",
+        "learning rate 2.5e-05 for batches of 4",
+        "the rate falls after epochs 1 of 2",
+        "hint",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "head"),
+    [
+        ("num_grids", (9, 8, 7, 6, 5), "grids"),
+        ("scale_ranges", PUBLISHED_RANGES, "scale ranges"),
+    ],
+)
+def test_what_is_given_stays(
+    data: TrainingSet,
+    open_model: ModelConfig,
+    open_training: TrainConfig,
+    given: str,
+    kept: tuple[object, ...],
+    head: str,
+) -> None:
+    fit = fit_to_data(data, with_segmentation(open_model, **{given: kept}), open_training)
+    fitted = {"num_grids": GRIDS, "scale_ranges": SHRUNK, given: kept}
+    assert fit.settings == with_segmentation(open_model, **fitted)
+    assert not any(line.startswith(head) for line in fit.reasons)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"lr": 0.5}, {"lr_batch": 7}, {"lr": 0.5, "lr_batch": 7, "steps": (1, 2)}, {"steps": ()}],
+)
+def test_a_rate_of_which_anything_is_given_stays(
+    data: TrainingSet, tiny_model: ModelConfig, tiny_training: TrainConfig, given: dict[str, object]
+) -> None:
+    optimizer = OptimizerConfig(**given)
+    fitted = fit_to_data(
+        data, tiny_model, replace(tiny_training, optimizer=optimizer)
+    ).cfg.optimizer
+    assert {name: getattr(fitted, name) for name in given} == given
+    assert fitted.rate(4) == optimizer.rate(4)
+    assert fitted.falls(2) == optimizer.falls(2)
+
+
+def test_given_ranges_that_miss_objects_are_told(
+    data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
+) -> None:
+    wide = with_segmentation(open_model, scale_ranges=((100.0, 200.0),) * 5)
+    lines = fit_to_data(data, wide, open_training).reasons
+    assert any("as given: 100.0% of the objects lie in none" in line for line in lines)
+
+
+def test_selection_alone_needs_no_grids(
+    data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
+) -> None:
+    alone = replace(open_model, segmenter=False)
+    assert fit_to_data(data, alone, open_training).settings == alone
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 150}, None),  # 2 steps an epoch
+        ({"epochs": 149}, "hint: 298 steps are few"),
+    ],
+)
+def test_hints(
+    data: TrainingSet,
+    open_model: ModelConfig,
+    open_training: TrainConfig,
+    changes: dict[str, object],
+    message: str | None,
+) -> None:
+    lines = fit_to_data(data, open_model, replace(open_training, **changes)).reasons
+    hints = [line for line in lines if line.startswith("hint")]
+    assert len(hints) == (message is not None)
+    assert message is None or hints[0].startswith(message)
+
+
+def test_masks_are_fitted_too(
+    tiny_set: TinySet, open_model: ModelConfig, open_training: TrainConfig
+) -> None:
+    cfg = replace(open_training, supervision="masks")
+    data = open_training_set(tiny_set.images, None, tiny_set.truth, cfg)
+    segmentation = fit_to_data(data, open_model, cfg).settings.segmentation
+    assert (segmentation.num_grids, segmentation.scale_ranges) == (GRIDS, SHRUNK)
+
+
+def test_a_resumed_run_takes_what_it_began_with(
+    open_model: ModelConfig, open_training: TrainConfig
+) -> None:
+    stored = {
+        "model": {"segmentation": {"num_grids": [7, 6], "scale_ranges": [[1, 2], [2, 3]]}},
+        "train": {"optimizer": {"lr": 0.3, "lr_batch": 5, "steps": [1]}},
+    }
+    cfg = replace(open_training, optimizer=OptimizerConfig(lr=0.2))
+    model = with_segmentation(open_model, strides=(8, 8, 16, 32, 32))
+    with pytest.raises(ValueError, match="num_grids has 2 levels"):
+        settle_as_before(model, cfg, stored)
+    stored["model"]["segmentation"] = {"num_grids": [9] * 5, "scale_ranges": [[1, 2]] * 5}
+    fit = settle_as_before(model, cfg, stored)
+    assert fit == Fit(
+        with_segmentation(model, num_grids=(9,) * 5, scale_ranges=((1, 2),) * 5),
+        replace(cfg, optimizer=OptimizerConfig(lr=0.2, lr_batch=5, steps=(1,))),
+    )
+
+
+# --- runs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(
+    tiny_set: TinySet, open_model: ModelConfig, open_training: TrainConfig, tmp_path: Path
+) -> Callable[..., object]:
+    def start(**given: object) -> object:
+        inputs = TrainInputs(tiny_set.images, tmp_path / "run", proposals=tiny_set.store)
+        return train(inputs, with_segmentation(open_model, **given), open_training)
+
+    return start
+
+
+def test_a_run_holds_what_was_chosen_and_goes_on_with_it(
+    run: Callable[..., object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO", logger="sapnet"):
+        run()
+    assert "grids [8, 7, 5, 3, 2]: no finer than the features" in caplog.text
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["model"]["segmentation"]["num_grids"] == list(GRIDS)
+    assert settings["train"]["optimizer"]["lr"] == 2.5e-5
+    model = load_model(tmp_path / "run", "cpu")
+    assert model.settings.segmentation.num_grids == GRIDS
+    assert model.settings.segmentation.scale_ranges == SHRUNK
+
+    def fit_anew(*_: object) -> Fit:
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr("sapnet.training.run.fit_to_data", fit_anew)
+    assert run().was_finished
+    with pytest.raises(ValueError, match=r"num_grids is .*another --out"):
+        run(num_grids=PUBLISHED_GRIDS)
