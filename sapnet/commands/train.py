@@ -17,6 +17,7 @@ from sapnet.commands.command import (
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
+    from sapnet.training.inputs import TrainInputs
 
 METHODS = ("sapnet+", "paper")
 """What `--method` names: our default selection, or the paper's."""
@@ -56,32 +57,26 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
-    """The values with what training would choose: all that the files given allow to know."""
+    """Fill in the settings that training would choose."""
     from sapnet.training.config import TrainConfig
+    from sapnet.training.preview import preview_settings
 
     cfg = instantiate(parser, args, TrainConfig)
+    chosen = preview_settings(_inputs(args), instantiated(parser, args).model, cfg)
     shown = args.clone()
-    for name, value in vars(cfg.optimizer.settled(cfg.batch_size, cfg.epochs)).items():
+    for name, value in vars(chosen.training.optimizer).items():
         shown.optimizer[name] = value
-    if (args.masks if cfg.supervision == "masks" else args.proposals) is not None:
-        from sapnet.training.data import open_training_set
-        from sapnet.training.defaults import fit_to_data
-
-        data = open_training_set(args.images, args.proposals, args.masks, cfg, args.corrections)
-        fitted = fit_to_data(data, instantiated(parser, args).model, cfg).settings.segmentation
-        shown.model.segmentation.num_grids = fitted.num_grids
-        shown.model.segmentation.scale_ranges = fitted.scale_ranges
+    segmentation = chosen.model.segmentation
+    shown.model.segmentation.num_grids = segmentation.num_grids
+    shown.model.segmentation.scale_ranges = segmentation.scale_ranges
     return shown
 
 
-def _run(args: Namespace, parser: ArgumentParser) -> int:
-    from sapnet.training.config import TrainConfig
-    from sapnet.training.run import TrainInputs, train
+def _inputs(args: Namespace) -> TrainInputs:
+    from sapnet.training.inputs import TrainInputs
 
-    cfg = instantiate(parser, args, TrainConfig)
-    settings = instantiated(parser, args).model
     try:
-        inputs = TrainInputs(
+        return TrainInputs(
             images=args.images,
             out=args.out,
             proposals=args.proposals,
@@ -91,10 +86,23 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
             val_images=args.val.images,
             val_truth=args.val.truth,
         )
-        inputs.check_supervision(cfg, settings)
     except ValueError as error:
         raise WrongUseError(error) from error
-    summary = train(inputs, settings, cfg)
+
+
+def _run(args: Namespace, parser: ArgumentParser) -> int:
+    from sapnet.training.config import TrainConfig
+
+    cfg = instantiate(parser, args, TrainConfig)
+    model_cfg = instantiated(parser, args).model
+    inputs = _inputs(args)
+    try:
+        inputs.check_supervision(cfg, model_cfg)
+    except ValueError as error:
+        raise WrongUseError(error) from error
+    from sapnet.training.run import train
+
+    summary = train(inputs, model_cfg, cfg)
     if not summary.is_first_rank:
         return SUCCESS
     done = "nothing to do, it has" if summary.was_finished else "trained"
