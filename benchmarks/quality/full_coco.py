@@ -51,7 +51,7 @@ class System:
 
 
 def first_stage_alone() -> SelectionConfig:
-    """PSM alone, as in `sapnet/recipes/ablations/table4_1_mil.yaml`."""
+    """PSM alone, as in `sapnet/recipes/ablations/table4/1_mil.yaml`."""
     paper = paper_selection()
     return replace(
         paper,

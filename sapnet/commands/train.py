@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,41 +20,70 @@ if TYPE_CHECKING:
 
     from sapnet.training.inputs import TrainInputs
 
-METHODS = ("sapnet+", "paper")
-"""What `--method` names: our default selection, or the paper's."""
-
 
 def _add_arguments(parser: ArgumentParser) -> None:
     from sapnet.network.config import ModelConfig
+    from sapnet.recipes.load import METHODS
     from sapnet.training.config import TrainConfig
 
     add_recipe_argument(parser)
-    parser.add_argument("--images", type=Path, required=True, help="folder of the images")
-    parser.add_argument("--proposals", type=Path | None, help="store written by sapnet propose")
+    parser.add_argument("--images", type=Path, required=True, help="folder of the training images")
+    parser.add_argument(
+        "--proposals",
+        type=str | None,
+        metavar="STORE",
+        help="store written by sapnet propose, or its URL",
+    )
     parser.add_argument(
         "--corrections",
         type=Path | None,
-        help="written by sapnet review: its masks stay as they are, deleted objects are left out",
+        help="file of sapnet review: its masks stay as they are, deleted objects are left out",
     )
     parser.add_argument(
-        "--masks", type=Path | None, help="COCO instance json, for --supervision masks"
+        "--masks",
+        type=Path | None,
+        help="COCO instance json to learn from, for --supervision masks",
     )
-    parser.add_argument("--out", type=Path, required=True, help="run folder; resumed if it exists")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="run folder; an unfinished run in it is resumed"
+    )
     parser.add_argument(
         "--truth",
         type=Path | None,
         help="COCO instance json of the training images; only to log the quality of the labels",
     )
-    parser.add_argument("--val.images", type=Path | None, help="folder of held-out images")
-    parser.add_argument("--val.truth", type=Path | None, help="their COCO instance json")
+    parser.add_argument(
+        "--val.images", type=Path | None, help="folder of held-out images, scored after each epoch"
+    )
+    parser.add_argument(
+        "--val.truth", type=Path | None, help="COCO instance json of the held-out images"
+    )
     parser.add_argument(
         "--method",
-        choices=METHODS,
-        default=METHODS[0],
-        help="defaults of model.selection: ours, or the paper as printed",
+        choices=list(METHODS),
+        default=next(iter(METHODS)),
+        help="method of selection: ours, or the one of the paper as printed. Options of "
+        "--model.selection replace its settings",
     )
     parser.add_class_arguments(TrainConfig, None)
     parser.add_class_arguments(ModelConfig, "model")
+
+
+def _recipes(args: Namespace) -> list[str]:
+    """Name the recipes below everything that is given: the method's, and one for a CPU."""
+    from sapnet.recipes.load import METHODS
+    from sapnet.training.default_recipe import default_recipe
+
+    names = [METHODS[args.method]]
+    if not args.config:
+        names.append(default_recipe(args.device, args.out))
+        if names[-1] is not None:
+            print(
+                f"no GPU and no --config: this takes the recipe {names[-1]}. `--config defaults` "
+                "takes a ResNet-50 on images of 800 px",
+                file=sys.stderr,
+            )
+    return [name for name in names if name is not None]
 
 
 def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
@@ -123,5 +153,18 @@ COMMAND = Command(
         "sapnet train --config recipe.yaml --images photos --proposals store --out run "
         "--optimizer.lr 0.01",
     ),
+    main_options=(
+        "images",
+        "proposals",
+        "out",
+        "config",
+        "epochs",
+        "batch-size",
+        "device",
+        "model.backbone",
+        "val.images",
+        "val.truth",
+    ),
     complete=_complete,
+    recipes=_recipes,
 )
