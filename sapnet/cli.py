@@ -130,8 +130,8 @@ def _overview() -> str:
     return (
         f"sapnet {__version__}: one click per object in, masks and a trained segmenter out\n\n"
         f"usage: sapnet COMMAND [options]\n\n{rows}\n\n"
-        "`sapnet COMMAND --help` shows examples and the main options of a command, `--help-all` all\n"
-        "options. No data at hand? `sapnet demo` makes its own."
+        "`sapnet COMMAND --help` shows examples and the main options of a command, `--help-all`\n"
+        "all options. No data at hand? `sapnet demo` makes its own."
     )
 
 
