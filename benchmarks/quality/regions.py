@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image
 
 from sapnet.geometry.rle import rle_iou, to_rle
-from sapnet.proposals.regions.proposer import RegionProposer, RegionsConfig
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.structures.clicks import Click
 
 

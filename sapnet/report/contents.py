@@ -161,7 +161,7 @@ class ReportInputs:
 
 
 def check_gallery_size(name: str, count: int) -> None:
-    """Refuses galleries that nobody looks through.
+    """Refuse galleries that nobody looks through.
 
     Args:
         name: of the setting, for the message.
@@ -175,10 +175,10 @@ def check_gallery_size(name: str, count: int) -> None:
 
 
 def figure(value: float | None) -> str:
-    """A figure with three decimals; n/a where there is none."""
+    """Return a figure with three decimals; n/a where there is none."""
     return MISSING if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def percent(value: float | None) -> str:
-    """A share in percent; n/a where there is none."""
+    """Return a share in percent; n/a where there is none."""
     return MISSING if value is None or not math.isfinite(value) else f"{value:.0%}"

@@ -54,7 +54,7 @@ class Tile:
 
 
 def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
-    """Writes the page.
+    """Write the page.
 
     Args:
         out_html: the file; its folder is made.
@@ -77,7 +77,7 @@ def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
 
 
 def write_ladder_report(out_html: Path | str, report: LadderReport) -> Path:
-    """Writes the page of a ladder.
+    """Write the page of a ladder.
 
     Args:
         out_html: the file; its folder is made.
@@ -95,7 +95,7 @@ def write_ladder_report(out_html: Path | str, report: LadderReport) -> Path:
 
 
 def _render(template: str, **values: object) -> str:
-    """A template of the package, filled in."""
+    """Return a template of the package, filled in."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -121,7 +121,7 @@ def draw_curves(metrics_files: tuple[Path, ...]) -> list[tuple[Curve, str]]:
 
 
 def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile]:
-    """The few figures that one looks for first: of the files, else the last that were logged."""
+    """Return the few figures that one looks for first: of the files, else the last that were logged."""
     last = {curve.name: curve.values[-1] for curve, _ in curves}
     metrics = run.metrics
     tiles = []
@@ -146,7 +146,7 @@ def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile
 def fit_pictures(
     runs: Sequence[RunReport], max_bytes: int = MAX_PICTURE_BYTES
 ) -> tuple[RunReport, ...]:
-    """The runs without the last pictures of their galleries where all would be too many.
+    """Return the runs without the last pictures of their galleries where all would be too many.
 
     Args:
         runs: in the order of the page.
@@ -169,7 +169,7 @@ def fit_pictures(
 
 
 def fit_gallery(sections: tuple[LabelSection, ...], max_bytes: int) -> tuple[LabelSection, ...]:
-    """The sections with equally many rows each, as many as there is room for.
+    """Return the sections with equally many rows each, as many as there is room for.
 
     Args:
         sections: their last rows go first.
@@ -189,7 +189,7 @@ def _count_gallery(parts: Sequence[LadderPart]) -> int:
 
 
 def _within(rows: tuple[Row, ...], share: float) -> tuple[Row, ...]:
-    """The first rows, as long as they take no more than a share of the bytes of all."""
+    """Return the first rows, as long as they take no more than a share of the bytes of all."""
     allowed = share * sum(map(_row_bytes, rows))
     kept: list[Row] = []
     for row in rows:
@@ -218,14 +218,14 @@ def _row_bytes(row: LabelRow | PredictionRow) -> int:
 
 
 def _seconds(value: float | None) -> str:
-    """A time in seconds, or in minutes from 100 s on; n/a where there is none."""
+    """Return a time in seconds, or in minutes from 100 s on; n/a where there is none."""
     if value is None:
         return MISSING
     return f"{value:.1f} s" if value < 100 else f"{value / 60:.1f} min"
 
 
 def _sides(jpeg: bytes) -> str:
-    """Attributes that keep the place of a picture until it is decoded."""
+    """Return attributes that keep the place of a picture until it is decoded."""
     with Image.open(BytesIO(jpeg)) as image:
         return f"width={image.width} height={image.height}"
 

@@ -1,6 +1,6 @@
 // Mouse, pen and touch on the canvas become changes of the store.
 
-import { HIT_RADIUS } from "./draw.js";
+import { HIT_RADIUS } from "../shared/draw.js";
 
 const DRAG_START = 3; // CSS pixels: less is a click with a trembling hand
 const TAP_RADIUS = 8; // CSS pixels: more is a pan on a touch screen

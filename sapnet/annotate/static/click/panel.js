@@ -1,7 +1,7 @@
 // The side panel: classes, objects of the image, candidate masks.
 
-import { drawMask } from "./draw.js";
-import { maskBox } from "./masks.js";
+import { drawMask } from "../shared/draw.js";
+import { maskBox } from "../shared/masks.js";
 
 const TILE = 64; // CSS pixels of a candidate's picture
 const SURROUND = 0.2; // of a mask's extent, shown around it

@@ -1,18 +1,18 @@
 // The page: puts the parts together. `app` is what other modes of the page (a review queue, say)
 // are handed: a module named like the session's mode, with a function start(app).
 
-import { loadDocument, loadSession, prepareImage, Saver } from "./api.js";
+import { loadDocument, loadSession, prepareImage, Saver } from "../shared/api.js";
 import { bindKeys } from "./bindings.js";
-import { classColor } from "./colors.js";
-import { setUpClassFinder, setUpConflict, setUpHelp, setUpTheme } from "./dialogs.js";
-import { Keys } from "./keys.js";
+import { classColor } from "../shared/colors.js";
+import { setUpClassFinder, setUpConflict, setUpHelp, setUpTheme } from "../shared/dialogs.js";
+import { Keys } from "../shared/keys.js";
 import { ImageList } from "./list.js";
-import { maskBox } from "./masks.js";
+import { maskBox } from "../shared/masks.js";
 import { Panel } from "./panel.js";
 import { Pointer } from "./pointer.js";
 import { Preview } from "./preview.js";
-import { Store } from "./state.js";
-import { View } from "./view.js";
+import { Store } from "../shared/state.js";
+import { View } from "../shared/view.js";
 
 const AHEAD = [1, 2, -1]; // images made ready while one looks at the current one
 const PREPARE_DELAY = 1200; // ms on an image before the next one is prepared for previews
@@ -304,7 +304,7 @@ async function start() {
   window.sapnet = app; // for tests and for the curious
   app.store.addEventListener("selection", () => app.updateButtons());
   if (session.mode !== "annotate") {
-    const mode = await import(`./${session.mode}.js`);
+    const mode = await import(`../${session.mode}/${session.mode}.js`);
     await mode.start(app);
     return;
   }

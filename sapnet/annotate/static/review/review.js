@@ -3,7 +3,7 @@
 // A document's objects carry a `decision` here: accepted, picked, clicked, deleted, or null while
 // nobody has decided. Deciding changes the document, so saving, undo and conflicts are the page's.
 
-import { keepDocumentsAt, request } from "./api.js";
+import { keepDocumentsAt, request } from "../shared/api.js";
 import { Queue } from "./queue.js";
 import { buildPanel, showObject } from "./review_panel.js";
 import { bindReviewKeys } from "./review_keys.js";
@@ -17,7 +17,7 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 export async function start(app) {
   keepDocumentsAt("/api/review/document");
   const style = document.createElement("link");
-  Object.assign(style, { rel: "stylesheet", href: "/static/review.css" });
+  Object.assign(style, { rel: "stylesheet", href: "/static/review/review.css" });
   document.head.append(style);
   document.body.classList.add("mode-review");
   const review = new Review(app, await request("/api/review/queue"));

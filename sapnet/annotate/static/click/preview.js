@@ -1,6 +1,6 @@
 // Candidate masks of the selected object: asked for in the background, cycled and pinned here.
 
-import { askPreview } from "./api.js";
+import { askPreview } from "../shared/api.js";
 
 const ASK_DELAY = 25; // ms: a drag or a burst of clicks asks once
 
