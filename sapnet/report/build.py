@@ -71,7 +71,7 @@ class RunInputs:
 
 
 def report_run(inputs: RunInputs, out_html: Path) -> Path:
-    """Write the page about one run.
+    """Return Write the page about one run.
 
     Args:
         inputs: the run and what was made with it.
@@ -260,7 +260,7 @@ def _plain_records(path: Path) -> list[dict[str, Any]]:
 def _check_same_images(
     records: Sequence[Mapping[str, Any]], truth: InstanceSet, path: Path
 ) -> None:
-    """Refuse predictions on other images than those of the truth.
+    """Return Refuse predictions on other images than those of the truth.
 
     Their ids may well be the same: `sapnet predict` counts the images of any folder from 1.
     """
