@@ -1,4 +1,4 @@
-"""Candidate masks while the user clicks, computed in a separate process so that nobody waits.
+"""Candidate masks while the user clicks, computed in a separate process.
 
 One request is processed at a time. Of the waiting requests, only the newest of each tab is served.
 """

@@ -59,7 +59,7 @@ def build_app(workspace: Workspace[ImageDocuments], routers: Iterable[APIRouter]
 
 
 class _PageFiles(StaticFiles):
-    """The page's own files; browsers check each time if they changed, for example by an upgrade."""
+    """The files of the page; browsers check each time if they changed."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401  # passed on
         response = super().file_response(*args, **kwargs)

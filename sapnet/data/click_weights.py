@@ -67,7 +67,7 @@ def quasi_center_weights(
 
 
 def nearest_to_center(mask: np.ndarray) -> np.ndarray:
-    """Return weights, (h, w), that are 1 at the mask's pixel nearest to the box center, else 0.
+    """Return (h, w) weights: 1 at the mask's pixel nearest to the box center, else 0.
 
     Of several equally near pixels, the first one is taken.
     """

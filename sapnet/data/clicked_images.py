@@ -56,7 +56,7 @@ def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
 
 
 def is_listed_as_stored(image: ImageRecord, header: ImageHeader, path: Path) -> bool:
-    """Return True if an image is listed with the size before an EXIF turn that swaps its sides.
+    """Return True if an image is listed with its size before an EXIF quarter turn.
 
     Args:
         image: the image as listed.

@@ -1,4 +1,4 @@
-"""COCO instance files with masks (ground truth, exported labels), checked when they are read."""
+"""COCO instance files with masks, such as ground truth, checked when they are read."""
 
 from __future__ import annotations
 

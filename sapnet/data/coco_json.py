@@ -1,4 +1,4 @@
-"""The common part of all COCO-style files: images, categories, and annotations that refer to them.
+"""The common part of all COCO-style files: images, categories and annotations.
 
 Everything is checked once, when the file is read. A message names the file, the object and its
 image, what was expected, what was found and what to do.

@@ -20,7 +20,7 @@ from sapnet.structures.clicks import Category, Click, ImageRecord
 from sapnet.system.files import write_json_atomic
 
 Action: TypeAlias = Literal["accepted", "picked", "clicked"]
-"""Kinds of decisions: the label was right; another candidate was right; a new click gave the mask."""
+"""Decisions: the label was right; another candidate was right; a new click gave the mask."""
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def _difficult_by_place(path: Path) -> dict[int, bool]:
 
 
 def _read_sbd(sources: VocSources, name: str) -> _Objects:
-    """Read the objects of an image from SBD's MATLAB file: a map of numbers, and their classes."""
+    """Read the objects of an image from SBD's MATLAB file."""
     from scipy.io import loadmat
 
     path = (sources.sbd or Path()) / "inst" / f"{name}.mat"

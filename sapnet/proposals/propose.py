@@ -122,20 +122,13 @@ def propose_dataset(
     with ProposalWriter(out, describe_run(proposer, clicks), run.shard_images, run.part) as writer:
         todo = tuple(i for i in mine if i.image_id not in writer.done_image_ids)
         part, skipped = replace(clicks, images=todo), list[SkippedImage]()
-        # For remote images, or on a cluster, checking each file here would take longer than the work.
+        # For remote images, or on a cluster, checking all files here would take too long.
         folder = source.local_folder if run.engine == "local" else None
         if folder is not None:
             part, skipped = _check_images(part, folder, run.skip_errors)
-        tasks = make_tasks(part)
-        counts = _Counts()
         describe = DescribeImage(proposer, source, run.skip_errors, is_checked=folder is not None)
-        with closing(_with_progress(tasks, describe, run)) as results:
-            for task, result in results:
-                if isinstance(result, str):
-                    skipped.append(SkippedImage(task.image.image_id, task.image.file_name, result))
-                    continue
-                writer.add(result.image, result.objects)
-                counts.add(result.objects)
+        counts, unusable = _fill(writer, make_tasks(part), describe, run)
+        skipped += unusable
     for image in skipped:
         logger.warning("skipped image %d, %s: %s", image.image_id, image.file_name, image.reason)
     return ProposeSummary(
@@ -159,6 +152,21 @@ class _Counts:
         self.num_images += 1
         self.num_objects += len(objects)
         self.num_proposals += sum(len(stored.proposals) for stored in objects)
+
+
+def _fill(
+    writer: ProposalWriter, tasks: Sequence[ImageTask], describe: DescribeImage, run: RunConfig
+) -> tuple[_Counts, list[SkippedImage]]:
+    """Propose for all tasks and write the results; return their numbers and the skipped images."""
+    counts, skipped = _Counts(), list[SkippedImage]()
+    with closing(_with_progress(tasks, describe, run)) as results:
+        for task, result in results:
+            if isinstance(result, str):
+                skipped.append(SkippedImage(task.image.image_id, task.image.file_name, result))
+                continue
+            writer.add(result.image, result.objects)
+            counts.add(result.objects)
+    return counts, skipped
 
 
 def _check_images(

@@ -1,4 +1,4 @@
-"""The proposer `sam`: any SAM-family segmenter of transformers, prompted by clicks and boxes."""
+"""The proposer `sam`: a SAM-family segmenter, prompted by clicks and boxes."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class SamProposer:
 
 
 def make_prompts(clicks: Sequence[Click], cfg: SamConfig) -> list[Prompt]:
-    """Return the prompts of an image's clicks: points, and points with box for clicks with one."""
+    """Return the prompts of clicks: points, and points with box if there is one."""
     prompts = []
     for index, click in enumerate(clicks):
         points = (*click.points, *click.negative_points)

@@ -1,4 +1,4 @@
-"""Atomic writing of files, which are written under a temporary name and renamed; reading of json."""
+"""Atomic writing of files (under a temporary name, then renamed), and reading of json."""
 
 from __future__ import annotations
 

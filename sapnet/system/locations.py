@@ -1,4 +1,4 @@
-"""Locations of files: local paths, and URLs of any scheme of fsspec (`s3://bucket/folder`)."""
+"""Locations of files: local paths, and URLs of any scheme of fsspec (`s3://...`)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_remote(place: Location) -> bool:
 
 
 def join(folder: Location, name: str) -> Location:
-    """Return the location of a name inside a folder; a name that is a URL is returned as it is."""
+    """Return the location of a name in a folder; a name that is a URL is returned unchanged."""
     if "://" in name:
         return as_location(name)
     folder = as_location(folder)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.quality.fit_regions.scenes import Scene, report, unpack
+from sapnet.proposals.regions import maps as rm
 from sapnet.proposals.regions import windows as rw
-from sapnet.proposals.regions.proposer import RegionsConfig, arrange_clicks, assumed_boxes
+from sapnet.proposals.regions.candidates import assumed_boxes
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.scene import arrange_clicks
 
 NUM_STAGES = 3
 
@@ -73,17 +76,17 @@ def fit_stages(scenes: list[Scene], cfg: RegionsConfig) -> tuple[dict[str, float
         for i, (windows, truth, kernel) in enumerate(seen):
             features = windows.static
             if number > 0:
-                dynamic = rw.dynamic_features(windows, maps[i], kernel)
+                dynamic = rm.dynamic_features(windows, maps[i], kernel)
                 features = np.concatenate([features, dynamic])
             for a in range(len(truth)):
                 inside = np.flatnonzero(windows.inside[a])
                 pick = generator.choice(inside, CELLS_PER_WINDOW)
                 cells.append(features[:, a].reshape(len(features), -1)[:, pick].T)
                 labels.append(truth[a].ravel()[pick])
-        names = rw.STATIC_FEATURES + (rw.DYNAMIC_FEATURES if number > 0 else ())
+        names = rw.STATIC_FEATURES + (rm.DYNAMIC_FEATURES if number > 0 else ())
         weights = fit_logistic(np.concatenate(cells), np.concatenate(labels))
         stages.append(dict(zip(names, weights.tolist(), strict=True)))
-        maps = [rw.object_maps(w, kernel, tuple(stages))[-1] for w, _, kernel in seen]
+        maps = [rm.object_maps(w, kernel, tuple(stages))[-1] for w, _, kernel in seen]
         ious = [cell_iou(m > 0.4, t) for m, (_, t, _) in zip(maps, seen, strict=True)]
         report(f"stage {number}: IoU in windows {np.concatenate(ious).mean():.4f}")
     return tuple(stages)

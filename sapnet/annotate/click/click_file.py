@@ -1,4 +1,4 @@
-"""The clicks file while somebody works on it: one document per image, saved at every change."""
+"""The clicks file during annotation: one document per image, saved at every change."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class KeptKeys:
 
 
 class ClickFile:
-    """The documents of a folder and the file that holds them; safe to use from several threads.
+    """The documents of a folder, and the file that holds them; thread-safe.
 
     Args:
         path: the clicks file; need not exist.

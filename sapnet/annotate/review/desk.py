@@ -1,4 +1,4 @@
-"""The labels while they are reviewed: one versioned document per image, saved at every decision.
+"""The labels under review: one versioned document per image, saved at every decision.
 
 A document holds the objects of an image with the decision on each. As in `documents`, its version
 is a digest of its content, and a change names the version it is based on.
@@ -88,7 +88,7 @@ class QueueEntry:
 
 
 class ReviewDesk:
-    """Labels, their candidates, and the decisions on them; safe to use from several threads.
+    """Labels, their candidates, and the decisions on them; thread-safe.
 
     Args:
         path: the file of the decisions; need not exist.

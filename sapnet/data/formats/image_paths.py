@@ -1,4 +1,4 @@
-"""Resolution of a foreign file's image references (paths, URLs) to files of the image folder."""
+"""Resolution of image references (paths, URLs) to files of the image folder."""
 
 from __future__ import annotations
 

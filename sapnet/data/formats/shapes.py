@@ -1,4 +1,4 @@
-"""Conversion of shapes that tools draw (rotated rectangles, ellipses, crops) to outlines and masks."""
+"""Conversion of shapes (turned rectangles, ellipses, crops) to outlines and masks."""
 
 from __future__ import annotations
 

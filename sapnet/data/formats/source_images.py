@@ -53,7 +53,7 @@ def find_images(
 def _size(
     image: SourceImage, name: str, folder: ImageFolder, findings: Findings
 ) -> tuple[int, int] | None:
-    """Return the listed size of an image, else its upright size; None if the image is unusable.
+    """Return the listed size of an image, else its upright size; None if it is unusable.
 
     A listed size must be the stored or the upright size of the image.
     """

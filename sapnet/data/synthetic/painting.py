@@ -179,14 +179,14 @@ def clip_to_image(
 def _rotate(
     x: np.ndarray, y: np.ndarray, angle: float, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert coordinates to a frame that is turned by `angle` and has units of `scale` pixels."""
+    """Convert coordinates to a frame turned by `angle`, in units of `scale` pixels."""
     cosine, sine = np.float32(np.cos(angle) / scale), np.float32(np.sin(angle) / scale)
     return cosine * x + sine * y, cosine * y - sine * x
 
 
 @lru_cache
 def _noise_tile() -> np.ndarray:
-    """Return the noise tile, (NOISE_TILE, NOISE_TILE) float32 in [-1, 1]; the same for all sets."""
+    """Return the noise tile of all sets, (NOISE_TILE, NOISE_TILE) float32 in [-1, 1]."""
     tile = np.random.default_rng(0).uniform(-1, 1, (NOISE_TILE, NOISE_TILE)).astype(np.float32)
     tile.setflags(write=False)
     return tile

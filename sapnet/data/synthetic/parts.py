@@ -78,7 +78,7 @@ def part_outline(shape: Shape) -> np.ndarray:
 
 
 def _on_circle(num_vertices: int, phase: float) -> np.ndarray:
-    """Return the (V, 2) vertices of a regular polygon on the unit circle, the first at `phase`."""
+    """Return (V, 2) vertices of a regular polygon on the unit circle, from `phase` on."""
     angles = phase + 2 * np.pi * np.arange(num_vertices) / num_vertices
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 

@@ -172,7 +172,7 @@ def _slide_to(
 def _origin_at(
     center: tuple[float, float], distance: float, direction: tuple[float, float], sprite: Sprite
 ) -> tuple[int, int]:
-    """Return (top, left) of a sprite whose center is `distance` away from `center`; all (y, x)."""
+    """Return (top, left) of a sprite at a `distance` from `center`; all are (y, x)."""
     height, width = sprite.part_map.shape
     return (
         round(center[0] + distance * direction[0] - height / 2),

@@ -72,7 +72,7 @@ def _region_mean(maps: np.ndarray, inside: np.ndarray, labels: np.ndarray) -> np
 
 
 def _moment_distance(maps: np.ndarray) -> np.ndarray:
-    """Return half the squared Mahalanobis distance from the map's centroid, (A, G, G), bounded."""
+    """Return half the squared Mahalanobis distance to the map's centroid, (A, G, G)."""
     steps = (np.arange(WINDOW_CELLS) + 0.5) / WINDOW_CELLS * 2 - 1
     mass = np.maximum(maps.sum(axis=(1, 2)), 1e-3)
     columns, rows = maps.sum(axis=1), maps.sum(axis=2)

@@ -203,7 +203,7 @@ def sample_windows(masks: WindowMasks, windows: Windows, lattice: Lattice) -> np
 def _window_index(
     at: np.ndarray, center: np.ndarray, reach: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the window cell of each lattice coordinate, (M, Q), and a mask of those inside it."""
+    """Return the window cell of each lattice coordinate, and True if inside, (M, Q)."""
     position = ((at - center[:, None]) / reach[:, None] + 1) * (0.5 * WINDOW_CELLS)
     inside = (position >= 0) & (position < WINDOW_CELLS)
     return np.clip(position.astype(np.int64), 0, WINDOW_CELLS - 1), inside

@@ -1,4 +1,4 @@
-"""The clicks of an image as the region proposer needs them: points, and which of them compete."""
+"""The clicks of an image: their points, and the pairs that compete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows around a click, one per assumed size and aspect, and the features of their cells.
+"""Windows around a click, one per assumed size and aspect, and their features.
 
 A window has its click in the middle cell and spans `WINDOW_REACH` times the assumed box. An object
 of that size therefore always covers the same cells, whether it is 20 or 600 pixels large.
@@ -120,7 +120,7 @@ def place_clicks(
 
 
 def _code_commonness(evidence: ImageEvidence, points: np.ndarray) -> np.ndarray:
-    """Return the log share of each code, (40,), with pixels weighted by distance to the points."""
+    """Return the log share of each code, (40,), weighted by distance to the points."""
     codes = evidence.codes[min(COMMON_LEVEL, len(evidence.codes) - 1)]
     height, width = codes.shape
     x = (np.arange(width) + 0.5) / width
@@ -137,7 +137,7 @@ def _code_commonness(evidence: ImageEvidence, points: np.ndarray) -> np.ndarray:
 
 
 def _cells(fractions: np.ndarray, count: int) -> np.ndarray:
-    """Return the index of the pixel that contains a fraction of the side, clipped to the image."""
+    """Return the index of the pixel at a fraction of the side, clipped to the image."""
     return np.asarray(np.clip(np.floor(fractions * count).astype(np.int64), 0, count - 1))
 
 
@@ -212,7 +212,7 @@ def _rival_side(
     x: np.ndarray,
     y: np.ndarray,
 ) -> np.ndarray:
-    """Return (A, G, G) in [-1, 1]: 1 at the click and beyond, 0 midway, -1 at the nearest rival."""
+    """Return (A, G, G) values: 1 at the click, 0 midway, -1 at the nearest rival."""
     aspect = evidence.size[1] / evidence.size[0]
     result = np.ones((len(x), WINDOW_CELLS, WINDOW_CELLS), np.float32)
     for n in np.unique(click_index):

@@ -104,7 +104,7 @@ def _under(scene: Mapping[int, TrueObject], click: Click) -> TrueObject:
 
 
 def _partner(clicked: TrueObject, scene: Mapping[int, TrueObject]) -> TrueObject | None:
-    """Return the object that joins a group mask: a touching one of the class, else the nearest."""
+    """Return the partner of a group mask: a touching one of the class, else the nearest."""
     touching = [scene[annotation_id] for annotation_id in clicked.neighbours]
     others = [other for other in scene.values() if other is not clicked]
     reach = GROUP_REACH * _longest_side(clicked)
@@ -134,7 +134,7 @@ def _crop_box(clicked: TrueObject, partner: TrueObject | None) -> tuple[int, int
 
 
 def _nearest_pixel(part_map: np.ndarray, y: float, x: float) -> tuple[int, int]:
-    """Return (row, column) of the object's pixel whose center is nearest to (y, x), crop frame."""
+    """Return (row, column) of the object's pixel nearest to (y, x), crop frame."""
     rows, columns = np.nonzero(part_map)
     nearest = int(np.argmin((rows + 0.5 - y) ** 2 + (columns + 0.5 - x) ** 2))
     return int(rows[nearest]), int(columns[nearest])

@@ -64,7 +64,7 @@ def read_label_studio(path: Path, findings: Findings, *, predictions: bool = Fal
 
 
 def _image_of(task: Json) -> str | None:
-    """Return the first text of the task's data that names an image, preferably that of `image`."""
+    """Return the first text of a task that names an image, preferably that of `image`."""
     data = task.get("data", task)
     if not isinstance(data, dict):
         return None

@@ -1,4 +1,4 @@
-"""Export of masks to the formats of other tools, with the loss measured on the written files."""
+"""Export of masks to other tools' formats, with the loss measured on the files."""
 
 from __future__ import annotations
 

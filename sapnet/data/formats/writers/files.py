@@ -1,4 +1,4 @@
-"""Common parts of the writers: options, image files beside the labels, names of label files."""
+"""Common parts of the writers: options, image files, and names of label files."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from sapnet.structures.clicks import ImageRecord
 from sapnet.system.files import write_bytes_atomic, write_text_atomic
 
 MAX_OBJECTS = 254
-"""Largest number of objects of an image: of 256 palette indices, 0 is background, 255 VOC's border."""
+"""Largest number of objects of an image: of 256 palette indices, 0 is background and 255 border."""
 
 _SPLIT = "ImageSets/Segmentation/train.txt"
 
@@ -47,7 +47,10 @@ def voc_palette() -> list[int]:
 def write_voc(
     instances: InstanceSet, folder: Path, options: ExportOptions, findings: Findings
 ) -> None:
-    """Write `Annotations`, `SegmentationObject`, `SegmentationClass`, `ImageSets`, `labels.txt`.
+    """Write a Pascal VOC data set.
+
+    It consists of `Annotations`, `SegmentationObject`, `SegmentationClass`, `ImageSets` and
+    `labels.txt`.
 
     Each pixel belongs to one object: if masks overlap, the smaller one is on top. The xml also
     contains the outlines of each object's parts as `polygon`, which supervision reads.

@@ -1,4 +1,4 @@
-"""What a run was started with, from its settings.json."""
+"""The settings of a run, read from its settings.json, for the report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sapnet.training.run import SETTINGS, SUMMARY
 
 
 def read_settings(run: Path) -> Settings:
-    """Return the settings of a run: those that are not the defaults, and all.
+    """Read the settings of a run: those that differ from the defaults, and all.
 
     Args:
         run: folder written by `sapnet train`.
@@ -29,7 +29,7 @@ def read_settings(run: Path) -> Settings:
     if summary:
         facts["finished"] = f"after {summary['epochs']} epochs"
     elif content:
-        facts["finished"] = "no; the same `sapnet train` goes on"
+        facts["finished"] = "no; the same `sapnet train` continues it"
     return Settings(
         facts=facts,
         changed={
@@ -42,10 +42,10 @@ def read_settings(run: Path) -> Settings:
 
 
 def read_run_json(run: Path, name: str) -> dict[str, Any]:
-    """Return a json file of a run folder; empty where there is none, as in a model from the hub.
+    """Read a json file of a run folder; empty if there is none, as for a model from the hub.
 
     Raises:
-        ValueError: if it is damaged.
+        ValueError: it is damaged.
     """
     path = run / name
     if not path.is_file():
@@ -60,7 +60,7 @@ def read_run_json(run: Path, name: str) -> dict[str, Any]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings by the names that they have on the command line."""
+    """Flatten nested settings to the names that they have on the command line."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -71,7 +71,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _words(value: object) -> str:
-    """Return a value as it may be written on the command line; floats without their rounding errors."""
+    """Return a value in the form of the command line; floats without rounding errors."""
     if isinstance(value, list):
         return "[" + ", ".join(map(_words, value)) + "]"
     if isinstance(value, float):

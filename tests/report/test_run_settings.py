@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sapnet.network.config import ModelConfig
-from sapnet.report.settings import flatten, read_run_json, read_settings
+from sapnet.report.run_settings import flatten, read_run_json, read_settings
 from sapnet.training.config import TrainConfig
 
 
@@ -25,7 +25,7 @@ def test_what_differs_from_the_defaults(tmp_path: Path) -> None:
     }
     assert found.facts == {
         "images": "/photos",
-        "finished": "no; the same `sapnet train` goes on",
+        "finished": "no; the same `sapnet train` continues it",
     }
     assert found.all["optimizer.momentum"] == "0.9"
     assert found.all["model.frozen_stages"] == "null"
