@@ -157,7 +157,7 @@ class _Counts:
 def _fill(
     writer: ProposalWriter, tasks: Sequence[ImageTask], describe: DescribeImage, run: RunConfig
 ) -> tuple[_Counts, list[SkippedImage]]:
-    """Propose for all tasks and write the results; return their numbers and the skipped images."""
+    """Propose for all tasks and write the results; return the counts and the skipped images."""
     counts, skipped = _Counts(), list[SkippedImage]()
     with closing(_with_progress(tasks, describe, run)) as results:
         for task, result in results:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sapnet.data.coco_json import is_number
+from sapnet.data.coco_file import is_number
 from sapnet.data.formats.assemble import AssembleOptions, assemble
 from sapnet.data.formats.detect import SourceFormat, detect_format
 from sapnet.data.formats.image_paths import ImageFolder

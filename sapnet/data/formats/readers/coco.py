@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sapnet.data.coco_entries import Record
-from sapnet.data.coco_json import CocoFile, is_number, read_coco
+from sapnet.data.coco_file import CocoFile, Record, is_number
+from sapnet.data.coco_json import read_coco
 from sapnet.data.formats.marks import Box, Findings, Mark, Point, Source, SourceImage
 from sapnet.geometry.rle import to_rle
 from sapnet.structures.masks import RLE

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sapnet.data.coco import Instance, InstanceSet
-from sapnet.data.coco_entries import Record
+from sapnet.data.coco_file import Record
 from sapnet.data.coco_json import read_coco
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.images import upright_size

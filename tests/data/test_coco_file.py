@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sapnet.data.coco_entries import Entry, read_category, read_each, section_entries
+from sapnet.data.coco_file import Entry, read_category, read_each, section_entries
 from sapnet.data.problems import RecordError
 from sapnet.structures.clicks import Category
 

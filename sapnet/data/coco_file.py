@@ -1,9 +1,10 @@
-"""Entries of the sections of a COCO-style file, checked one by one."""
+"""The content of a COCO-style file, and the checks of its single entries."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,70 @@ Record = dict[str, Any]
 SECTIONS = ("images", "categories", "annotations")
 
 Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True)
+class CocoFile:
+    """A COCO-style file whose images, categories and references are checked.
+
+    Attributes:
+        path: the file; every message names it.
+        images: the images, in file order.
+        categories: the categories by ascending id; a category's position is its label.
+        annotations: the annotations as in the file; `id`, `image_id` and `category_id` are checked.
+        image_of_id: the images by their id.
+        further: the file's other keys, not checked.
+    """
+
+    path: Path
+    images: tuple[ImageRecord, ...]
+    categories: tuple[Category, ...]
+    annotations: tuple[Record, ...]
+    image_of_id: dict[int, ImageRecord] = field(repr=False)
+    further: Record = field(default_factory=dict, repr=False)
+
+    def problem(
+        self, annotation: Record, message: str, kind: str = "malformed object"
+    ) -> RecordError:
+        """Return the error for one annotation, to be raised by the caller."""
+        return RecordError(
+            self.path,
+            message,
+            kind=kind,
+            place=f"object {annotation['id']} (image {annotation['image_id']})",
+            image_id=annotation["image_id"],
+            annotation_id=annotation["id"],
+        )
+
+
+def is_number(value: object) -> bool:
+    """Return True if a json value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def numbers(coco: CocoFile, annotation: Record, key: str, count: int) -> tuple[float, ...]:
+    """Return a list of finite numbers of an annotation.
+
+    Args:
+        coco: the file, for the message.
+        annotation: the annotation.
+        key: the list's key; it must be there.
+        count: the required number of entries.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        ValueError: the value is not such a list.
+    """
+    value = annotation[key]
+    if not (isinstance(value, list) and len(value) == count and all(map(is_number, value))):
+        raise coco.problem(
+            annotation,
+            f"expected '{key}' as {count} finite numbers, found {str(value)[:60]}. "
+            "Correct the object, or drop it.",
+        )
+    return tuple(float(entry) for entry in value)
 
 
 @dataclass(frozen=True)
