@@ -19,7 +19,7 @@ MOSTLY = 0.5
 
 
 def examine_store(path: Path, clicks: Path | None) -> Examination:
-    """Looks at a proposal store.
+    """Look at a proposal store.
 
     Args:
         path: its folder.
@@ -53,7 +53,7 @@ def _check_complete(store: ProposalStore) -> Iterator[Finding]:
 
 
 def _check_objects(store: ProposalStore) -> Iterator[Finding]:
-    """Objects for which nothing but the clicked pixel, or a single mask, was proposed."""
+    """Return objects for which nothing but the clicked pixel, or a single mask, was proposed."""
     from sapnet.store.describe import CLICKED_PIXEL
 
     alone = 0
@@ -96,7 +96,7 @@ def _check_same_clicks(
 
 
 def examine_run(path: Path, store: Path | None) -> Examination:
-    """Looks at a training run.
+    """Look at a training run.
 
     Args:
         path: its folder.
@@ -115,7 +115,7 @@ def examine_run(path: Path, store: Path | None) -> Examination:
 
 
 def _check_progress(path: Path, facts: list[Fact]) -> Iterator[Finding]:
-    """Whether the run has a network, is finished, and learned with finite losses."""
+    """Return True if the run has a network, is finished, and learned with finite losses."""
     if not (path / "model.safetensors").is_file():
         message = "no network yet: the first epoch is not finished. Run the same `sapnet train` "
         yield Finding("error", "no network", message + "again.", place=str(path))
@@ -135,7 +135,7 @@ def _check_progress(path: Path, facts: list[Fact]) -> Iterator[Finding]:
 
 
 def _check_sources(path: Path) -> Iterator[Finding]:
-    """Whether the files that the run was started with are still there."""
+    """Return True if the files that the run was started with are still there."""
     settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
     for name, source in settings["files"].items():
         if not Path(source).exists():

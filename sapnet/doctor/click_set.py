@@ -39,12 +39,12 @@ class ExaminedClicks:
 
 
 def examine_clicks(path: Path, images_dir: Path | None, decode: bool = True) -> ExaminedClicks:
-    """Looks at a click file and its images.
+    """Look at a click file and its images.
 
     Args:
         path: the click file.
         images_dir: folder of its images; without it they are not looked at.
-        decode: whether the pixels of the images are read, too.
+        decode: True if the pixels of the images are read, too.
     """
     errors: list[RecordError] = []
     try:
@@ -83,7 +83,7 @@ def examine_clicks(path: Path, images_dir: Path | None, decode: bool = True) -> 
 def check_images_used(
     images: Sequence[ImageRecord], used: set[int], what: str
 ) -> Iterator[Finding]:
-    """Findings on images without objects, and on files without images.
+    """Return findings on images without objects, and on files without images.
 
     Args:
         images: as listed.
@@ -114,7 +114,7 @@ def check_images_used(
 
 
 def count_words(coco: CocoFile, num_objects: Counter[int]) -> str:
-    """The categories and their numbers of objects, in words."""
+    """Return the categories and their numbers of objects, in words."""
     names = [f"{c.name} ({num_objects[c.category_id]})" for c in coco.categories]
     return f"{len(names)}: " + ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
 

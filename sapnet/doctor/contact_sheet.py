@@ -63,7 +63,7 @@ class SheetInputs:
 
 
 def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
-    """Draws random images with their objects.
+    """Draw random images with their objects.
 
     Images with objects come first; files that cannot be read are left out. Points outside their
     image are drawn as red crosses at its border.
@@ -87,7 +87,7 @@ def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
 
 
 def _order(inputs: SheetInputs) -> list[ImageRecord]:
-    """All images at random, those with objects first."""
+    """Return all images at random, those with objects first."""
     shuffled = np.random.default_rng(inputs.seed).permutation(len(inputs.images))
     images = [inputs.images[index] for index in shuffled]
     return sorted(images, key=lambda image: not _num_objects(inputs, image))
@@ -98,7 +98,7 @@ def _num_objects(inputs: SheetInputs, image: ImageRecord) -> int:
 
 
 def _tile(inputs: SheetInputs, record: ImageRecord, pixels: np.ndarray) -> Image.Image:
-    """One picture with its caption."""
+    """Return one picture with its caption."""
     height, width = pixels.shape[:2]
     scale = inputs.side / max(height, width)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
@@ -174,7 +174,7 @@ def _join(tiles: Sequence[Image.Image], inputs: SheetInputs) -> Image.Image:
 
 
 def _key(categories: Sequence[Category], width: int) -> list[list[tuple[int, int, str]]]:
-    """Lines of the key of colours: where in its line each of the first categories begins."""
+    """Return lines of the key of colours: where in its line each of the first categories begins."""
     lines: list[list[tuple[int, int, str]]] = []
     x = width
     for label, category in enumerate(categories[:_MAX_KEYS]):
@@ -197,7 +197,7 @@ def _font() -> ImageFont.FreeTypeFont:
 
 
 def _fit(text: str, width: int) -> str:
-    """The end of a text that is too long for a width in pixels; names differ at their ends."""
+    """Return the end of a text that is too long for a width in pixels; names differ at their ends."""
     font = _font()
     if font.getlength(text) <= width:
         return text

@@ -36,7 +36,7 @@ class DoctorInputs:
         out: where all findings as json and the pictures are written: a folder, or a json file
             beside which the pictures go; nothing is written if None.
         seed: of the choice of pictures.
-        decode: whether the pixels of all images are read, too.
+        decode: True if the pixels of all images are read, too.
     """
 
     images: Path | None = None
@@ -59,7 +59,7 @@ class DoctorResult:
 
 
 def examine(inputs: DoctorInputs) -> DoctorResult:
-    """Examines the machine and everything that is named.
+    """Examine the machine and everything that is named.
 
     Args:
         inputs: what there is.
@@ -96,7 +96,7 @@ def examine(inputs: DoctorInputs) -> DoctorResult:
 
 
 def _paths(out: Path) -> tuple[Path, Path]:
-    """The json file and the sheet of pictures."""
+    """Return the json file and the sheet of pictures."""
     if out.suffix.lower() == ".json":
         return out, out.with_suffix(".png")
     return out / REPORT_NAME, out / SHEET_NAME
@@ -143,7 +143,7 @@ def _masks_to_draw(found: ExaminedInstances, inputs: DoctorInputs) -> SheetInput
 
 
 def _upright(images: Sequence[ImageRecord], files: Sequence[ImageFile]) -> list[ImageRecord]:
-    """The images with the sides of the upright frame where they are listed as stored."""
+    """Return the images with the sides of the upright frame where they are listed as stored."""
     turned: Mapping[int, bool] = {file.record.image_id: file.is_stored for file in files}
     return [
         ImageRecord(image.image_id, image.file_name, image.height, image.width)

@@ -82,11 +82,11 @@ class Diagnosis:
 
     @property
     def has_errors(self) -> bool:
-        """Whether anything is wrong."""
+        """True if anything is wrong."""
         return self.count("error") > 0
 
     def to_json(self) -> dict[str, Any]:
-        """Counts by severity, facts by part, and all findings."""
+        """Return counts by severity, facts by part, and all findings."""
         return {
             "counts": {severity: self.count(severity) for severity in SEVERITIES},
             "facts": {
@@ -98,7 +98,7 @@ class Diagnosis:
 
 
 def findings_from(errors: Iterable[RecordError]) -> list[Finding]:
-    """Broken rules of a data file as findings."""
+    """Return broken rules of a data file as findings."""
     return [
         Finding(
             "error",

@@ -49,7 +49,7 @@ class ImageFile:
     Attributes:
         record: as listed.
         header: of the file, None where it cannot be read.
-        is_stored: whether it is listed with the size before its EXIF turn.
+        is_stored: True if it is listed with the size before its EXIF turn.
         digest: of the file's bytes; empty where it cannot be read.
         findings: on this file.
     """
@@ -64,12 +64,12 @@ class ImageFile:
 def examine_images(
     images: Sequence[ImageRecord], root: Path, decode: bool = True
 ) -> tuple[ImageFile, ...]:
-    """Opens every listed image.
+    """Open every listed image.
 
     Args:
         images: as listed.
         root: the folder that names are relative to.
-        decode: whether pixels are read, too; else truncated files are not found.
+        decode: True if pixels are read, too; else truncated files are not found.
 
     Returns:
         One entry per image, in order.
@@ -94,7 +94,7 @@ def examine_images(
 
 
 def check_same_content(files: Sequence[ImageFile]) -> Iterator[Finding]:
-    """Findings on files of different names with the very same bytes."""
+    """Return findings on files of different names with the very same bytes."""
     by_digest: dict[bytes, list[ImageRecord]] = defaultdict(list)
     for file in files:
         if file.digest:
@@ -143,7 +143,7 @@ def _examine(record: ImageRecord, folder: Folder, decode: bool) -> ImageFile:
 
 
 def _swapped_size(record: ImageRecord, header: ImageHeader | None) -> str:
-    """A word on width and height that are listed the wrong way round."""
+    """Return a word on width and height that are listed the wrong way round."""
     if header is not None and (record.width, record.height) == header.upright_size:
         return "width and height are swapped. "
     return ""
@@ -218,7 +218,7 @@ def _is_sixteen_bit(path: Path) -> bool:
 
 
 def median_side(images: Sequence[ImageRecord]) -> str:
-    """The middle size of the images, in words."""
+    """Return the middle size of the images, in words."""
     if not images:
         return "none"
     sides = np.array([(image.width, image.height) for image in images])

@@ -55,12 +55,12 @@ class ExaminedInstances:
 def examine_instances(
     path: Path, images_dir: Path | None, decode: bool = True
 ) -> ExaminedInstances:
-    """Looks at a COCO instance file and its images.
+    """Look at a COCO instance file and its images.
 
     Args:
         path: the instance file.
         images_dir: folder of its images; without it they are not looked at.
-        decode: whether the pixels of the images are read, too.
+        decode: True if the pixels of the images are read, too.
     """
     errors: list[RecordError] = []
     try:
@@ -92,7 +92,7 @@ def examine_instances(
 
 
 def check_masks(instances: InstanceSet) -> Iterator[Finding]:
-    """Findings on single masks, and on masks of an image that are nearly equal."""
+    """Return findings on single masks, and on masks of an image that are nearly equal."""
     for members in instances.instances_by_image().values():
         masks: list[tuple[Instance, RLE]] = []
         for instance in members:

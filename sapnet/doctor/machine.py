@@ -31,7 +31,7 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 
 def examine_machine(out: Path | None = None) -> Examination:
-    """Cores, memory, disk and devices, and which device and precision training would take.
+    """Return cores, memory, disk and devices, and which device and precision training would take.
 
     Args:
         out: where files will be written; the current folder if None.
@@ -82,7 +82,7 @@ def _too_little(name: str, found: int, least: int, advice: str) -> Finding | Non
 
 
 def memory_bytes() -> tuple[int | None, int | None]:
-    """Main memory that this process may use, and how much of it is free; None where unknown."""
+    """Return main memory that this process may use, and how much of it is free; None where unknown."""
     if not _MEMORY_TABLE.is_file():  # not Linux
         if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
             return None, None
@@ -136,7 +136,7 @@ def _cuda(build: str | None) -> Iterator[tuple[Fact | None, Finding | None]]:
 
 
 def _driver_lines() -> list[str]:
-    """Name and driver of each GPU as the driver's own tool shows them; nothing without it."""
+    """Return name and driver of each GPU as the driver's own tool shows them; nothing without it."""
     if shutil.which("nvidia-smi") is None:
         return []
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
@@ -150,7 +150,7 @@ def _driver_lines() -> list[str]:
 
 
 def _check_device(name: str) -> Finding | None:
-    """Runs a convolution and torchvision's compiled operator on the device."""
+    """Run a convolution and torchvision's compiled operator on the device."""
     import torch
     import torchvision
 

@@ -18,7 +18,7 @@ FEW_OBJECTS = 10
 def check_categories(
     categories: Sequence[Category], num_objects: Counter[int]
 ) -> Iterator[Finding]:
-    """Findings on categories.
+    """Return findings on categories.
 
     Args:
         categories: of the data set.
@@ -52,7 +52,7 @@ def _check_count(category: Category, count: int) -> Iterator[Finding]:
 
 
 def check_file_names(images: Sequence[ImageRecord]) -> Iterator[Finding]:
-    """Findings on listed file names that are doubled, or will fail on another machine."""
+    """Return findings on listed file names that are doubled, or will fail on another machine."""
     by_name: dict[str, list[ImageRecord]] = defaultdict(list)
     for image in images:
         by_name[unicodedata.normalize("NFC", image.file_name).casefold()].append(image)
@@ -107,7 +107,7 @@ class Folder:
             self._by_last.setdefault(_key(name).rsplit("/", 1)[-1], name)
 
     def unlisted(self, images: Sequence[ImageRecord]) -> list[str]:
-        """Images that are there but not listed."""
+        """Return images that are there but not listed."""
         listed = {(self.root / image.file_name).as_posix() for image in images}
         return [
             name
@@ -117,7 +117,7 @@ class Folder:
         ]
 
     def missing(self, image: ImageRecord) -> Finding:
-        """The finding on a listed image that is not there, with what may be meant."""
+        """Return the finding on a listed image that is not there, with what may be meant."""
         key = _key(image.file_name)
         near = self._by_key.get(key)
         elsewhere = self._by_last.get(key.rsplit("/", 1)[-1])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sapnet.data.coco_json import CocoFile, Record, is_number
+from sapnet.data.coco_entries import Record
+from sapnet.data.coco_json import CocoFile, is_number
 from sapnet.doctor.finding import Finding
 from sapnet.structures.clicks import Click, ImageRecord
 
@@ -45,7 +46,7 @@ class PointTable:
 
 
 def click_table(coco: CocoFile) -> PointTable:
-    """The `point` of every object that has two finite numbers there."""
+    """Return the `point` of every object that has two finite numbers there."""
     rows = [
         (annotation["id"], annotation["point"], coco.image_of_id[annotation["image_id"]])
         for annotation in coco.annotations
@@ -55,7 +56,7 @@ def click_table(coco: CocoFile) -> PointTable:
 
 
 def polygon_table(coco: CocoFile) -> PointTable:
-    """The first vertex of every well-formed polygon."""
+    """Return the first vertex of every well-formed polygon."""
     rows = []
     for annotation in coco.annotations:
         for polygon in _polygons(annotation):
@@ -65,7 +66,7 @@ def polygon_table(coco: CocoFile) -> PointTable:
 
 
 def check_frame(table: PointTable) -> Iterator[Finding]:
-    """Findings on coordinates that are, as a whole, of another frame or unit.
+    """Return findings on coordinates that are, as a whole, of another frame or unit.
 
     Args:
         table: all points of a file.
@@ -99,7 +100,7 @@ def check_frame(table: PointTable) -> Iterator[Finding]:
 
 
 def check_corners(table: PointTable) -> Iterator[Finding]:
-    """Findings on points at exactly (0, 0), which mostly stand for a missing value."""
+    """Return findings on points at exactly (0, 0), which mostly stand for a missing value."""
     for annotation_id, point in zip(table.annotation_ids, table.xy, strict=True):
         if not point.any():
             yield Finding(
@@ -113,7 +114,7 @@ def check_corners(table: PointTable) -> Iterator[Finding]:
 
 
 def check_near_clicks(clicks: Sequence[Click], images: dict[int, ImageRecord]) -> Iterator[Finding]:
-    """Findings on objects of one image whose points are at nearly one place.
+    """Return findings on objects of one image whose points are at nearly one place.
 
     Args:
         clicks: of the whole data set.
@@ -158,7 +159,7 @@ def _near_finding(one: Click, other: Click, image: ImageRecord) -> Finding:
 
 
 def _log_chance(sizes: np.ndarray, limit: float) -> float:
-    """Log of the probability that clicks all over the images all fall into a corner."""
+    """Return log of the probability that clicks all over the images all fall into a corner."""
     shares = np.minimum(limit / sizes, 1).prod(axis=1)
     return float(np.log(shares).sum())
 

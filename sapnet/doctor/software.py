@@ -21,7 +21,7 @@ _TORCH_TO_VISION = 15
 
 
 def examine_software() -> Examination:
-    """Versions of Python and of everything that sapnet needs, and whether they fit."""
+    """Return versions of Python and of everything that sapnet needs, and whether they fit."""
     requirements = _requirements()
     facts = [
         Fact("sapnet", __version__),
@@ -42,7 +42,7 @@ def _requirements() -> list[Requirement]:
 
 
 def _version_facts(requirements: Sequence[Requirement]) -> Iterator[Fact]:
-    """Version and bound of what is needed, and of the extras that are there."""
+    """Return version and bound of what is needed, and of the extras that are there."""
     if not requirements:
         yield Fact(
             "requirements", "not known: sapnet runs from its sources without being installed"
@@ -57,7 +57,7 @@ def _version_facts(requirements: Sequence[Requirement]) -> Iterator[Fact]:
 
 
 def check_bounds(requirements: Sequence[Requirement]) -> Iterator[Finding]:
-    """Findings on packages that are missing, or older than sapnet needs.
+    """Return findings on packages that are missing, or older than sapnet needs.
 
     Args:
         requirements: needed ones, and those of extras, which count only if they are installed.
@@ -84,7 +84,7 @@ def check_bounds(requirements: Sequence[Requirement]) -> Iterator[Finding]:
 
 
 def fitting_torchvision(torch_version: str) -> str | None:
-    """The torchvision release series that was built for a torch, such as "0.19" for "2.4.1".
+    """Return the torchvision release series that was built for a torch, such as "0.19" for "2.4.1".
 
     Args:
         torch_version: as torch names it, local part (`+cu130`) included.
@@ -97,7 +97,7 @@ def fitting_torchvision(torch_version: str) -> str | None:
 
 
 def _is_needed(requirement: Requirement) -> bool:
-    """Whether it is a requirement of sapnet itself, not of an extra, on this machine."""
+    """Return True if it is a requirement of sapnet itself, not of an extra, on this machine."""
     return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 
@@ -113,7 +113,7 @@ def _installed(name: str) -> str | None:
 
 
 def _check_pair() -> Iterator[Finding]:
-    """Whether torch and torchvision are of releases that belong together."""
+    """Return True if torch and torchvision are of releases that belong together."""
     torch_version, vision_version = _installed("torch"), _installed("torchvision")
     if torch_version is None or vision_version is None:
         return
@@ -137,7 +137,7 @@ def _check_pair() -> Iterator[Finding]:
 
 
 def _check_operators() -> Iterator[Finding]:
-    """Whether the heavy libraries can be imported, and torchvision's compiled operators run."""
+    """Return True if the heavy libraries can be imported, and torchvision's compiled operators run."""
     for name in ("torch", "torchvision", "timm", "transformers", "lightning", "cv2"):
         try:
             importlib.import_module(name)

@@ -15,12 +15,12 @@ _INDENT = "    "
 
 
 def format_diagnosis(diagnosis: Diagnosis, width: int = 100, *, color: bool = False) -> str:
-    """Facts, then findings by severity and kind, then their count.
+    """Return facts, then findings by severity and kind, then their count.
 
     Args:
         diagnosis: what was found.
         width: of the terminal, in characters.
-        color: whether severities are coloured with ANSI sequences.
+        color: True if severities are coloured with ANSI sequences.
     """
     width = max(width, 40)
     blocks = [_facts(part, width) for part in diagnosis.examinations if part.facts]
@@ -53,7 +53,7 @@ def _fact(fact: Fact, longest: int, width: int) -> str:
 
 
 def _group(head: str, findings: Sequence[Finding], width: int) -> str:
-    """Findings of one kind; what they all say is said once."""
+    """Return findings of one kind; what they all say is said once."""
     count = f" ({len(findings)})" if len(findings) > 1 else ""
     shown = findings[:MAX_SHOWN]
     if len(shown) > 1 and len({finding.message for finding in findings}) == 1:

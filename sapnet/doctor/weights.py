@@ -31,7 +31,7 @@ class Weights:
 
 
 def examine_weights() -> Examination:
-    """The default backbone's ImageNet weights, and the default checkpoint of the proposer `sam`."""
+    """Return the default backbone's ImageNet weights, and the default checkpoint of the proposer `sam`."""
     facts, findings = [], []
     hub = _Hub()
     for weights in _default_weights():
@@ -100,7 +100,7 @@ class _Hub:
         self.problem = ""
 
     def has(self, repository: str) -> bool:
-        """Whether the hub says that it has a repository."""
+        """Return True if the hub says that it has a repository."""
         from huggingface_hub import HfApi
 
         if self.problem:

@@ -16,8 +16,8 @@ from sapnet.data.images import list_images, load_image
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
 from sapnet.network.model import SAPNet
 from sapnet.prediction.detections import to_detections
-from sapnet.system.ahead import map_ahead
 from sapnet.system.files import write_json_atomic
+from sapnet.system.parallel import map_ahead
 
 if TYPE_CHECKING:
     import supervision as sv

@@ -58,7 +58,7 @@ def draw_row_bars(
     axis: str,
     references: Sequence[Reference] = (),
 ) -> str:
-    """Rows with one bar each, its value to the right. The series share the rows out among them.
+    """Return rows with one bar each, its value to the right. The series share the rows out among them.
 
     Args:
         rows: N names, from the top.
@@ -96,7 +96,7 @@ def draw_row_bars(
 
 
 def draw_grouped_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) -> str:
-    """Rows with a bar of every series, the first on top.
+    """Return rows with a bar of every series, the first on top.
 
     Args:
         rows: N names, from the top.
@@ -121,7 +121,7 @@ def draw_grouped_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) ->
 
 
 def draw_stacked_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) -> str:
-    """Rows with the bars of all series end to end; no error bars.
+    """Return rows with the bars of all series end to end; no error bars.
 
     Args:
         rows: N names, from the top.
@@ -163,7 +163,7 @@ def _errors(bars: Bars) -> np.ndarray:
 
 
 def _draw_errors(axes: Axes, y: np.ndarray, bars: Bars) -> None:
-    """Error bars of the rows that have one, in the colour of the text."""
+    """Return error bars of the rows that have one, in the colour of the text."""
     errors = _errors(bars)
     known = np.isfinite(errors) & np.isfinite(bars.values)
     if known.any():
@@ -179,12 +179,12 @@ def _draw_errors(axes: Axes, y: np.ndarray, bars: Bars) -> None:
 
 
 def _write_value(axes: Axes, y: float, value: float) -> None:
-    """A value at the right end of its row."""
+    """Return a value at the right end of its row."""
     axes.text(1, y, f"{value:.3f}", ha="right", va="center", transform=axes.get_yaxis_transform())
 
 
 def _finish(axes: Axes, rows: Sequence[str], axis: str) -> None:
-    """Names of the rows, the first on top, and of the axis; the key below."""
+    """Return names of the rows, the first on top, and of the axis; the key below."""
     axes.set_yticks(np.arange(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -198,5 +198,5 @@ def _in_key(reference: Reference) -> str:
 
 
 def _size(rows_height: float, keys: Sequence[str]) -> tuple[float, float]:
-    """(width, height) of a plot in inches."""
+    """Return (width, height) of a plot in inches."""
     return NARROW, rows_height + FRAME_HEIGHT + key_height(keys)

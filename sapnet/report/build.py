@@ -71,7 +71,7 @@ class RunInputs:
 
 
 def report_run(inputs: RunInputs, out_html: Path) -> Path:
-    """Writes the page about one run.
+    """Return Write the page about one run.
 
     Args:
         inputs: the run and what was made with it.
@@ -98,7 +98,7 @@ def build_run_report(
     metrics: Mapping[str, float] | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> RunReport:
-    """Everything that the page shows of one run.
+    """Return everything that the page shows of one run.
 
     Args:
         inputs: the run and what was made with it.
@@ -120,12 +120,12 @@ def build_run_report(
 
 
 def find_logs(run: Path) -> tuple[Path, ...]:
-    """The log of each start of a run, oldest first."""
+    """Return the log of each start of a run, oldest first."""
     return tuple(sorted(run.glob("logs/version_*/metrics.csv"), key=lambda p: p.stat().st_mtime))
 
 
 def _with_sources_of_the_run(inputs: RunInputs) -> RunInputs:
-    """Images and proposals that the run was trained on, where they are still there."""
+    """Return images and proposals that the run was trained on, where they are still there."""
     sources = read_run_json(inputs.run, SETTINGS).get("files", {})
     found = {key: Path(sources[key]) for key in ("images", "proposals") if key in sources}
     images, proposals = found.get("images"), found.get("proposals")
@@ -260,7 +260,7 @@ def _plain_records(path: Path) -> list[dict[str, Any]]:
 def _check_same_images(
     records: Sequence[Mapping[str, Any]], truth: InstanceSet, path: Path
 ) -> None:
-    """Refuses predictions on other images than those of the truth.
+    """Return Refuse predictions on other images than those of the truth.
 
     Their ids may well be the same: `sapnet predict` counts the images of any folder from 1.
     """
@@ -275,7 +275,7 @@ def _check_same_images(
 
 
 def _categories(run: Path, records: Sequence[Mapping[str, Any]]) -> tuple[Category, ...]:
-    """Categories of the network; unknown ones of the records are named by their ids."""
+    """Return categories of the network; unknown ones of the records are named by their ids."""
     known = {
         entry["category_id"]: Category(entry["category_id"], entry["name"])
         for entry in read_run_json(run, "config.json").get("categories", [])

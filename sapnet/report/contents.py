@@ -110,42 +110,6 @@ class RunReport:
 
 
 @dataclass(frozen=True)
-class LadderPart:
-    """A part of a ladder's page; what is empty is left out.
-
-    Attributes:
-        title: heading.
-        intro: a sentence below it.
-        missing: what is not shown, and why, a sentence each.
-        tables: as wide as the page.
-        plots: beside each other.
-        gallery: labels, each with one candidate, by system.
-    """
-
-    title: str
-    intro: str = ""
-    missing: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    plots: tuple[Plot, ...] = ()
-    gallery: tuple[LabelSection, ...] = ()
-
-
-@dataclass(frozen=True)
-class LadderReport:
-    """A ladder's page.
-
-    Attributes:
-        title: heading of the page.
-        facts: how it was measured, name to value.
-        parts: in the order of the page.
-    """
-
-    title: str
-    facts: Mapping[str, str]
-    parts: tuple[LadderPart, ...]
-
-
-@dataclass(frozen=True)
 class ReportInputs:
     """Everything on the page.
 
@@ -161,7 +125,7 @@ class ReportInputs:
 
 
 def check_gallery_size(name: str, count: int) -> None:
-    """Refuses galleries that nobody looks through.
+    """Return Refuse galleries that nobody looks through.
 
     Args:
         name: of the setting, for the message.
@@ -175,10 +139,10 @@ def check_gallery_size(name: str, count: int) -> None:
 
 
 def figure(value: float | None) -> str:
-    """A figure with three decimals; n/a where there is none."""
+    """Return a figure with three decimals; n/a where there is none."""
     return MISSING if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def percent(value: float | None) -> str:
-    """A share in percent; n/a where there is none."""
+    """Return a share in percent; n/a where there is none."""
     return MISSING if value is None or not math.isfinite(value) else f"{value:.0%}"

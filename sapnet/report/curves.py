@@ -42,7 +42,7 @@ class Curve:
 
 
 def load_curves(*paths: Path | str) -> tuple[Curve, ...]:
-    """All values that a run logged, in the files of Lightning's CSV logger.
+    """Return all values that a run logged, in the files of Lightning's CSV logger.
 
     A resumed run has a file for each start; steps that were done again count as done last.
     Where a value was logged both per step and per epoch, the steps are kept.
@@ -75,7 +75,7 @@ def load_curves(*paths: Path | str) -> tuple[Curve, ...]:
 
 
 def _read_rows(path: Path | str) -> list[tuple[float, str, float]]:
-    """Step, name and value of everything in one file."""
+    """Return step, name and value of everything in one file."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if "step" not in (reader.fieldnames or ["step"]):
@@ -92,7 +92,7 @@ def _read_rows(path: Path | str) -> list[tuple[float, str, float]]:
 
 
 def draw_curve(curve: Curve) -> str:
-    """A small plot in the colours of the page: CSS `--accent` and the text's.
+    """Return a small plot in the colours of the page: CSS `--accent` and the text's.
 
     Args:
         curve: what to draw, any length.
@@ -119,7 +119,7 @@ def _to_curve(name: str, points: Sequence[tuple[float, float]]) -> Curve:
 
 
 def _group(curve: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, means, smallest and largest values of at most `MAX_POINTS` neighbouring groups."""
+    """Return steps, means, smallest and largest values of at most `MAX_POINTS` neighbouring groups."""
     num_groups = min(MAX_POINTS, len(curve.values))
     if num_groups == 0:
         nothing = np.zeros(0)

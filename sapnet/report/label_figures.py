@@ -203,12 +203,12 @@ def _label_cells(labels: Sequence[Label]) -> tuple[str, ...]:
 
 
 def _sides(labels: Sequence[Label]) -> np.ndarray:
-    """(N,) root of the area of each label, pixels."""
+    """Return (N,) root of the area of each label, pixels."""
     return np.asarray(rle_areas([label.rle for label in labels]) ** 0.5)
 
 
 def _series(objects: Sequence[ObjectQuality]) -> list[tuple[str, np.ndarray, str, bool]]:
-    """Name, (N,) IoUs, colour and dashing of what is compared."""
+    """Return name, (N,) IoUs, colour and dashing of what is compared."""
     series = [("labels", np.array([entry.label_iou for entry in objects]), "accent", False)]
     if objects[0].top1_iou is not None:
         top1 = np.array([entry.top1_iou for entry in objects], float)
@@ -221,7 +221,7 @@ def _series(objects: Sequence[ObjectQuality]) -> list[tuple[str, np.ndarray, str
 def _by_side(
     objects: Sequence[ObjectQuality], series: Sequence[tuple[str, np.ndarray, str, bool]]
 ) -> list[Line]:
-    """Means over groups of objects of similar size."""
+    """Return means over groups of objects of similar size."""
     sides = np.sqrt([entry.area for entry in objects])
     num_groups = min(max(len(objects) // LEAST_IN_GROUP, 1), MAX_SIZE_GROUPS)
     groups = np.array_split(np.argsort(sides, kind="stable"), num_groups)

@@ -94,7 +94,7 @@ class _Object:
 
 
 def build_label_gallery(inputs: LabelGalleryInputs) -> tuple[LabelSection, ...]:
-    """The best, the worst, the most unsure and some random labels.
+    """Return the best, the worst, the most unsure and some random labels.
 
     Best and worst need the truth, the most unsure need labels with an `uncertainty`.
 
@@ -114,7 +114,7 @@ def build_label_gallery(inputs: LabelGalleryInputs) -> tuple[LabelSection, ...]:
 
 
 def draw_worst_labels(inputs: LabelGalleryInputs) -> tuple[LabelRow, ...]:
-    """The labels with the lowest IoU, of equal ones those with the lowest ids.
+    """Return the labels with the lowest IoU, of equal ones those with the lowest ids.
 
     Args:
         inputs: labels, images and truth; at most `num_objects` are drawn.
@@ -130,7 +130,7 @@ def draw_worst_labels(inputs: LabelGalleryInputs) -> tuple[LabelRow, ...]:
 
 
 def _with_truth(inputs: LabelGalleryInputs) -> tuple[list[int], dict[int, RLE]]:
-    """Ids of the labels that can be shown, and the truth of each; no truth where none is given."""
+    """Return ids of the labels that can be shown, and the truth of each; no truth where none is given."""
     ids = _with_images(inputs)
     if inputs.truth is None:
         return ids, {}
@@ -160,7 +160,7 @@ def _draw_labels(
 
 
 def _with_images(inputs: LabelGalleryInputs) -> list[int]:
-    """Ids of the labels whose image is there."""
+    """Return ids of the labels whose image is there."""
     absent = {
         image.image_id
         for image in inputs.labels.images
@@ -175,7 +175,7 @@ def _with_images(inputs: LabelGalleryInputs) -> list[int]:
 def _sort_into_sections(
     inputs: LabelGalleryInputs, ids: Sequence[int], gt_rles: dict[int, RLE]
 ) -> dict[str, list[int]]:
-    """The ids of each section's objects, in the order in which they are shown."""
+    """Return the ids of each section's objects, in the order in which they are shown."""
     labels = inputs.labels.labels
     rest = list(ids)
     sections: dict[str, list[int]] = {}
@@ -238,7 +238,7 @@ def _draw_label(inputs: LabelGalleryInputs, shown: _Object) -> LabelRow:
 
 
 def _chosen_index(label: Label, found: Candidates) -> int:
-    """The candidate that is the label; of equal ones that with the best score, -1 if none is."""
+    """Return the candidate that is the label; of equal ones that with the best score, -1 if none is."""
     equal = [index for index, rle in enumerate(found.rles) if rle == label.rle]
     return max(equal, key=lambda index: found.scores[index], default=-1)
 

@@ -111,7 +111,7 @@ def draw_svg(draw: Callable[[Axes], None], size: tuple[float, float], salt: str)
 
 
 def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
-    """Lines with a key, which lies below them where they are many.
+    """Return lines with a key, which lies below them where they are many.
 
     Args:
         lines: at least one.
@@ -142,7 +142,7 @@ def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
 
 
 def put_key_below(axes: Axes) -> None:
-    """The key of everything on the axes of a plot, `NARROW` or wider, under their names."""
+    """Return the key of everything on the axes of a plot, `NARROW` or wider, under their names."""
     handles, names = axes.get_legend_handles_labels()
     axes.figure.legend(
         handles,
@@ -155,7 +155,7 @@ def put_key_below(axes: Axes) -> None:
 
 
 def key_height(names: Sequence[str]) -> float:
-    """Inches that `put_key_below` takes for these names."""
+    """Return inches that `put_key_below` takes for these names."""
     return _KEY_ROW * ceil(len(names) / _key_columns(names))
 
 
@@ -164,7 +164,7 @@ def _key_columns(names: Sequence[str]) -> int:
 
 
 def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str:
-    """A histogram: the first line as bars, the others as steps.
+    """Return a histogram: the first line as bars, the others as steps.
 
     Args:
         edges: (T + 1,) borders of the bars.

@@ -63,7 +63,7 @@ def figure_tables(figures: Mapping[str, float]) -> tuple[Table, ...]:
 def _table(
     figures: Mapping[str, float], title: str, columns: Mapping[str, str], note: str
 ) -> Table:
-    """Figures of masks and boxes."""
+    """Return figures of masks and boxes."""
     rows = tuple(
         TableRow(kind, tuple(figure(figures.get(f"{kind}_{key}")) for key in columns), is_main)
         for kind, is_main in (("mask", True), ("box", False))
@@ -72,7 +72,7 @@ def _table(
 
 
 def category_table(curves: PrecisionCurves, truth: InstanceSet) -> Table | None:
-    """AP of every category that has ground truth."""
+    """Return AP of every category that has ground truth."""
     names = {category.category_id: category.name for category in truth.categories}
     counts = Counter(i.category_id for i in truth.instances if not i.is_crowd)
     rows = tuple(
@@ -92,7 +92,7 @@ def category_table(curves: PrecisionCurves, truth: InstanceSet) -> Table | None:
 
 
 def precision_plot(curves: PrecisionCurves) -> Plot | None:
-    """Precision over recall, mean over the categories."""
+    """Return precision over recall, mean over the categories."""
     lines = [
         Line(f"IoU {iou}", curves.recalls, curves.mean_curve(iou), color, is_dashed)
         for iou, color, is_dashed in _CURVES

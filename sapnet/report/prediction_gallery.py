@@ -73,7 +73,7 @@ class _Shown:
 
 
 def build_prediction_gallery(inputs: PredictionGalleryInputs) -> tuple[PredictionRow, ...]:
-    """Predictions on some images.
+    """Return predictions on some images.
 
     Args:
         inputs: records, images and how much to show.
@@ -89,7 +89,7 @@ def build_prediction_gallery(inputs: PredictionGalleryInputs) -> tuple[Predictio
 
 
 def _from_truth(inputs: PredictionGalleryInputs, truth: InstanceSet) -> list[_Shown]:
-    """All images of the ground truth, those without predictions included."""
+    """Return all images of the ground truth, those without predictions included."""
     records: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for record in inputs.records:
         records[record["image_id"]].append(record)
@@ -105,7 +105,7 @@ def _from_truth(inputs: PredictionGalleryInputs, truth: InstanceSet) -> list[_Sh
 
 
 def _from_records(inputs: PredictionGalleryInputs) -> list[_Shown]:
-    """The images that have predictions, by the names that `sapnet predict` writes."""
+    """Return the images that have predictions, by the names that `sapnet predict` writes."""
     records: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for record in inputs.records:
         if "file_name" in record:
@@ -144,7 +144,7 @@ def _to_detections(
     categories: Sequence[Category],
     size: tuple[int, int],
 ) -> sv.Detections:
-    """COCO results of one image of (height, width) `original_size`, at (width, height) `size`."""
+    """Return COCO results of one image of (height, width) `original_size`, at (width, height) `size`."""
     import supervision as sv
 
     height, width = original_size

@@ -15,7 +15,7 @@ from sapnet.training.run import SETTINGS, SUMMARY
 
 
 def read_settings(run: Path) -> Settings:
-    """The settings of a run: those that are not the defaults, and all.
+    """Return the settings of a run: those that are not the defaults, and all.
 
     Args:
         run: folder written by `sapnet train`.
@@ -42,7 +42,7 @@ def read_settings(run: Path) -> Settings:
 
 
 def read_run_json(run: Path, name: str) -> dict[str, Any]:
-    """A json file of a run folder; empty where there is none, as in a model from the hub.
+    """Return a json file of a run folder; empty where there is none, as in a model from the hub.
 
     Raises:
         ValueError: if it is damaged.
@@ -60,7 +60,7 @@ def read_run_json(run: Path, name: str) -> dict[str, Any]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by the names that they have on the command line."""
+    """Return nested settings by the names that they have on the command line."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -71,7 +71,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _words(value: object) -> str:
-    """A value as it may be written on the command line; floats without their rounding errors."""
+    """Return a value as it may be written on the command line; floats without their rounding errors."""
     if isinstance(value, list):
         return "[" + ", ".join(map(_words, value)) + "]"
     if isinstance(value, float):

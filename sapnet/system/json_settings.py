@@ -29,7 +29,7 @@ def differences(found: Any, wanted: Any, name: str = "") -> list[str]:  # noqa: 
 
 
 def settings_from_json(values: dict[str, Any], kind: type[Kind]) -> Kind:
-    """A checked settings dataclass from the json of one.
+    """Return a checked settings dataclass from the json of one.
 
     Args:
         values: nested dictionaries, as `dataclasses.asdict` and json gave them.
