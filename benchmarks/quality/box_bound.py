@@ -27,7 +27,7 @@ from sapnet.evaluation.proposals import proposal_ious
 from sapnet.geometry.boxes import broadcast_iou
 from sapnet.labelling.label import label_translation
 from sapnet.network.loading import load_model
-from sapnet.network.model import SAPNet, evaluating
+from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Batch
 
@@ -51,7 +51,7 @@ def with_boxes(
 
 @torch.no_grad()
 def label_miou(
-    model: SAPNet, args: argparse.Namespace, store: ProposalStore, slack: float
+    model: Network, args: argparse.Namespace, store: ProposalStore, slack: float
 ) -> list[float]:
     """Mean IoU of the labels for each limit."""
     boxes = {e.annotation_id: np.array(e.box) for e in load_instances(args.truth).instances}

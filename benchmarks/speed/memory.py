@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from sapnet.network.config import ModelConfig
-from sapnet.network.model import SAPNet
+from sapnet.network.model import Network
 from sapnet.structures.batch import Bags, Batch
 from sapnet.structures.clicks import Category
 from sapnet.structures.masks import CROP_SIZE, MASK_STRIDE
@@ -61,7 +61,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     """One training step: forward, backward and the optimiser's step."""
     torch.manual_seed(0)
     settings = ModelConfig(backbone=args.backbone, weights="none")
-    model = SAPNet(settings, tuple(Category(i + 1, str(i)) for i in range(NUM_CLASSES))).train()
+    model = Network(settings, tuple(Category(i + 1, str(i)) for i in range(NUM_CLASSES))).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
     batch = random_batch(args)
     before = peak_gib()
