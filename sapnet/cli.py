@@ -23,7 +23,7 @@ from sapnet.commands.command import (
     WrongUseError,
 )
 from sapnet.recipes.load import load_recipe
-from sapnet.system.version import __version__
+from sapnet.version import __version__
 
 if TYPE_CHECKING:
     from argparse import Action

@@ -13,7 +13,7 @@ from typing import Any
 from sapnet.proposals.proposer import JSON, Proposer
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.system.locations import Location, join
-from sapnet.system.version import __version__
+from sapnet.version import __version__
 
 FORMAT_VERSION = 2
 """Raised when an older sapnet could no longer read what is written."""
