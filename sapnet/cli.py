@@ -13,7 +13,6 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from sapnet import __version__
 from sapnet.commands import COMMANDS
 from sapnet.commands.command import (
     FAILURE,
@@ -24,6 +23,7 @@ from sapnet.commands.command import (
     WrongUseError,
 )
 from sapnet.recipes.load import load_recipe
+from sapnet.version import __version__
 
 if TYPE_CHECKING:
     from argparse import Action

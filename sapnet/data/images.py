@@ -61,8 +61,23 @@ def load_image(path: Path | str) -> np.ndarray:
     with _opened(path) as image:
         if (pixels := _decode_plain_jpeg(image, path)) is not None:
             return pixels
-        upright = ImageOps.exif_transpose(image)
-        return np.array(_to_rgb(upright, path))
+        return image_pixels(image, path)
+
+
+def image_pixels(image: Image.Image, place: Path | str = "image") -> np.ndarray:
+    """Convert an open image of any mode to upright 8-bit RGB, as `load_image` does.
+
+    Args:
+        image: an image of Pillow.
+        place: name of the image in error messages.
+
+    Returns:
+        (H, W, 3) uint8 RGB, C-contiguous and writable.
+
+    Raises:
+        ValueError: the image has floating point values.
+    """
+    return np.array(_to_rgb(ImageOps.exif_transpose(image), place))
 
 
 def read_header(path: Path | str) -> ImageHeader:

@@ -11,8 +11,8 @@ from importlib import metadata
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from sapnet import __version__
 from sapnet.doctor.finding import Examination, Fact, Finding
+from sapnet.version import __version__
 
 PACKAGE = "sapnet"
 

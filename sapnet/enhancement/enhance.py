@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from sapnet import __version__
 from sapnet.batches.loader import EpochSampler
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks, save_clicks
@@ -17,6 +16,7 @@ from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
 from sapnet.selection.sampling import clip_boxes
 from sapnet.structures.clicks import Click, ClickSet
+from sapnet.version import __version__
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from sapnet.backbones.backbone import load_weights
+from sapnet.backbones.weights import load_weights
 from sapnet.batches.loader import EpochSampler
 from sapnet.enhancement.batch import ClickBatch, ClickImages, click_loader
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig

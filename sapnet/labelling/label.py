@@ -13,7 +13,7 @@ from sapnet.data.coco_json import frame_records, label_of_category
 from sapnet.labelling.records import label_records, top1_record, with_boxes
 from sapnet.labelling.uncertainty import ChosenLabel, chosen_labels, uncertainty
 from sapnet.labelling.vote import ask_segmenter
-from sapnet.network.model import SAPNet, evaluating
+from sapnet.network.model import Network, evaluating
 from sapnet.system.files import write_json_atomic
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class LabelSummary:
 
 
 def label(
-    model: SAPNet,
+    model: Network,
     images: Path | str,
     store: ProposalStore,
     out: Path | str,
@@ -90,7 +90,7 @@ def label(
 
 @torch.no_grad()
 def choose_labels(
-    model: SAPNet, batch: Batch, store: ProposalStore
+    model: Network, batch: Batch, store: ProposalStore
 ) -> tuple[list[ChosenLabel], Selection, list[Predictions] | None]:
     """What is chosen for the clicks of a batch, the segmenter's vote included.
 
@@ -150,7 +150,7 @@ def _write_labels(
     return LabelSummary(path, store.num_images, len(annotations), num_clicked - len(annotations))
 
 
-def label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], Batch]:
+def label_translation(model: Network, store: ProposalStore) -> Callable[[Batch], Batch]:
     """A function that turns a batch's labels, which count the store's categories, into the model's.
 
     Raises:

@@ -78,14 +78,14 @@ def _load(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     base = content.pop(BASE_KEY, None)
     if base is None:
         return content
-    return _merged(_load(path.parent / str(base), (*above, path)), content)
+    return merge_settings(_load(path.parent / str(base), (*above, path)), content)
 
 
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the changes; groups of settings are merged key by key."""
+def merge_settings(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with the changes; groups of settings are merged key by key."""
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
         both_groups = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _merged(old, value) if both_groups else value  # type: ignore[arg-type]
+        merged[key] = merge_settings(old, value) if both_groups else value  # type: ignore[arg-type]
     return merged

@@ -23,7 +23,7 @@ from sapnet.data.coco import load_instances
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.network.compiling import compile_network
 from sapnet.network.config import ModelConfig
-from sapnet.network.model import SAPNet, build_model
+from sapnet.network.model import Network, build_model
 from sapnet.system.device import choose_device, describe_device
 from sapnet.system.files import write_json_atomic
 from sapnet.system.json_settings import differences
@@ -276,7 +276,9 @@ def _description(inputs: TrainInputs, settings: ModelConfig, cfg: TrainConfig) -
     return {"files": files, "model": asdict(settings), "train": train_settings}
 
 
-def _announce(model: SAPNet, data: TrainingData, cfg: TrainConfig, checkpoint: Path | None) -> None:
+def _announce(
+    model: Network, data: TrainingData, cfg: TrainConfig, checkpoint: Path | None
+) -> None:
     if getattr(rank_zero_only, "rank", 0):
         return
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)

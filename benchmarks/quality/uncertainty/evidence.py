@@ -16,7 +16,7 @@ from sapnet.data.coco import load_instances
 from sapnet.geometry.rle import encode_masks, rle_iou
 from sapnet.labelling.label import choose_labels, label_translation
 from sapnet.labelling.uncertainty import uncertainty
-from sapnet.network.model import SAPNet, evaluating
+from sapnet.network.model import Network, evaluating
 from sapnet.selection.consensus import pairwise_iou
 from sapnet.selection.scoring import bag_members
 from sapnet.store.reader import ProposalStore
@@ -80,7 +80,7 @@ def normalized(values: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def collect(model: SAPNet, images: Path, store: ProposalStore, truth: Path) -> list[Evidence]:
+def collect(model: Network, images: Path, store: ProposalStore, truth: Path) -> list[Evidence]:
     """Return the evidence on every label whose mask was not given."""
     gt_rles = {entry.annotation_id: entry.rle() for entry in load_instances(truth).instances}
     dataset = ClickDataset(
@@ -96,7 +96,7 @@ def collect(model: SAPNet, images: Path, store: ProposalStore, truth: Path) -> l
 
 
 def _evidence_of_batch(
-    model: SAPNet, batch: Batch, store: ProposalStore, gt_rles: Mapping[int, RLE]
+    model: Network, batch: Batch, store: ProposalStore, gt_rles: Mapping[int, RLE]
 ) -> list[Evidence]:
     if batch.bags is None:
         return []
