@@ -195,7 +195,7 @@ class SAPNet(
 
     @torch.no_grad()
     def select_and_segment(self, batch: Batch) -> tuple[Selection, list[Predictions]]:
-        """Both at once: what `select` chooses, and what `segment` finds without the clicks.
+        """Choose a proposal for each click, and segment the clicked categories of each image.
 
         Args:
             batch: images with bags.
@@ -207,9 +207,10 @@ class SAPNet(
             raise ValueError("expected a batch with bags, found none")
         features = self.features(batch.images)
         outputs = self.segmenter(features)
+        clicked = [batch.bags.labels[batch.bags.image_index == i] for i in range(len(batch.images))]
         return (
             self.selection(features, batch.bags, batch.image_sizes),
-            self.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes),
+            self.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes, clicked),
         )
 
     @torch.no_grad()
