@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sapnet import __version__
 from sapnet.commands import (
     annotate,
     convert,
@@ -37,6 +36,7 @@ from sapnet.commands.command import (
     WrongUseError,
 )
 from sapnet.commands.parser import build_parser, parse
+from sapnet.version import __version__
 
 COMMANDS = {
     "annotate": annotate.COMMAND,

@@ -345,7 +345,7 @@ def _plain(output: Output, out: Path, *words: str) -> tuple[dict[str, Any], str]
 @pytest.mark.usefixtures("without_gpu")
 def test_without_a_gpu_a_small_recipe_is_taken_and_said(capsys: Output, tmp_path: Path) -> None:
     settings, said = _plain(capsys, tmp_path, "--model.fpn-channels", "48", "--epochs", "3")
-    assert said.startswith("no GPU and no --config: this takes the recipe small_images_cpu")
+    assert said.startswith("no GPU and no recipe given: this takes the recipe small_images_cpu")
     assert said.count("\n") == 1
     assert settings["model"]["backbone"] == "resnet18"
     assert settings["model"]["selection"]["negatives"]["num_random"] == 32

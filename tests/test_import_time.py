@@ -59,7 +59,7 @@ def test_quick_start(words: list[str]) -> None:
 
 def test_the_model_is_there_when_asked_for() -> None:
     import sapnet
-    from sapnet.network.model import SAPNet
+    from sapnet.prediction.sapnet import SAPNet
 
     assert sapnet.SAPNet is SAPNet
 

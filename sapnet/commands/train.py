@@ -72,17 +72,13 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _recipes(args: Namespace) -> list[str]:
     """Name the recipes below everything that is given: the method's, and one for a CPU."""
     from sapnet.recipes.load import METHODS
-    from sapnet.training.default_recipe import default_recipe
+    from sapnet.training.default_recipe import NOTE, default_recipe
 
     names = [METHODS[args.method]]
     if not args.config:
         names.append(default_recipe(args.device, args.out))
         if names[-1] is not None:
-            print(
-                f"no GPU and no --config: this takes the recipe {names[-1]}. `--config defaults` "
-                "takes a ResNet-50 on images of 800 px",
-                file=sys.stderr,
-            )
+            print(NOTE, file=sys.stderr)
     return [name for name in names if name is not None]
 
 

@@ -1,8 +1,8 @@
-"""Corrections of labels: what a person decided in review, kept in a file of its own.
+"""Corrections of labels: the decisions of a review, kept in a file of their own.
 
-The file is a clicks file whose objects all have a mask, with two more keys: `correction` of an
-annotation says how its mask was decided, and `deleted` lists the ids of objects that are none.
-Objects nobody has looked at are not in it.
+The file is a clicks file whose objects all have a mask, with two more keys. The `correction` of an
+annotation says how its mask was decided, and `deleted` lists the ids of annotations that are not
+objects. Objects that were not reviewed are not in the file.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from sapnet.data.clicks import click_annotations, clicks_of
-from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
+from sapnet.data.click_annotations import click_annotations
+from sapnet.data.clicks import clicks_of
+from sapnet.data.coco_file import CocoFile, Record
+from sapnet.data.coco_json import frame_records, read_coco
 from sapnet.structures.clicks import Category, Click, ImageRecord
 from sapnet.system.files import write_json_atomic
 
 Action: TypeAlias = Literal["accepted", "picked", "clicked"]
-"""How a mask was decided: the label was right; another candidate was; a new click gave it."""
+"""Decisions: the label was right; another candidate was right; a new click gave the mask."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ class Corrections:
     """All decisions of a review.
 
     Attributes:
-        images: of the reviewed data set.
-        categories: of the reviewed data set.
+        images: images of the reviewed data set.
+        categories: categories of the reviewed data set.
         fixed: objects whose mask is decided, by annotation id.
-        deleted: annotation ids of what is no object.
+        deleted: annotation ids that are not objects.
         source: the file, for messages.
     """
 
@@ -75,7 +77,7 @@ class Corrections:
 
 
 def load_corrections(path: Path | str) -> Corrections:
-    """Reads and checks a file of corrections.
+    """Read and check a file of corrections.
 
     Args:
         path: a file that `sapnet review` wrote.
@@ -84,8 +86,8 @@ def load_corrections(path: Path | str) -> Corrections:
         The corrections, masks in the frame of the upright images.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if anything in it is missing or malformed; the message names the object.
+        FileNotFoundError: there is no such file.
+        ValueError: anything in it is missing or malformed; the message names the object.
     """
     coco = read_coco(path)
     actions = {record["id"]: record.get("correction") for record in coco.annotations}
@@ -108,12 +110,12 @@ def load_corrections(path: Path | str) -> Corrections:
 def save_corrections(
     path: Path | str, corrections: Corrections, info: dict[str, Any] | None = None
 ) -> Path:
-    """Writes a file that `load_corrections` reads; the file is complete or not there.
+    """Write a file that `load_corrections` reads, atomically.
 
     Args:
         path: the json file.
-        corrections: what to write.
-        info: what the corrections were made of, kept under the key `info`.
+        corrections: the corrections to write.
+        info: the origin of the corrections, kept under the key `info`.
 
     Returns:
         `path`.

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from sapnet import __version__
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco_json import label_of_category
@@ -16,6 +15,7 @@ from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
 from sapnet.selection.sampling import clip_boxes
 from sapnet.structures.clicks import Click, ClickSet
+from sapnet.version import __version__
 
 
 @dataclass(frozen=True)

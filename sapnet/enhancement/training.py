@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import lightning
 import torch
 
-from sapnet.backbones.backbone import load_weights
+from sapnet.backbones.weights import load_weights
 from sapnet.enhancement.batch import ClickImages
 from sapnet.enhancement.config import EnhancerConfig
 from sapnet.enhancement.enhancer import Enhancer

@@ -83,7 +83,7 @@ def with_method(settings: dict[str, Any], method: str | None = None) -> dict[str
     if recipe is None:
         return own
     below = {key: value for key, value in load_recipe(recipe).items() if key != METHOD_KEY}
-    return _merged(below, own)
+    return merge_settings(below, own)
 
 
 def _load(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _load(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     base = content.pop(BASE_KEY, None)
     if base is None:
         return content
-    return _merged(_load(_base_file(path, str(base)), (*above, path)), content)
+    return merge_settings(_load(_base_file(path, str(base)), (*above, path)), content)
 
 
 def _base_file(recipe: Path, base: str) -> Path:
@@ -118,11 +118,11 @@ def _base_file(recipe: Path, base: str) -> Path:
     return beside
 
 
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def merge_settings(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return `base` with the changes; groups of settings are merged key by key."""
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
         both_groups = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _merged(old, value) if both_groups else value  # type: ignore[arg-type]
+        merged[key] = merge_settings(old, value) if both_groups else value  # type: ignore[arg-type]
     return merged

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sapnet import __version__
 from sapnet.proposals.proposer import JSON, Proposer
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.system.differences import differences
 from sapnet.system.locations import Location, join
+from sapnet.version import __version__
 
 FORMAT_VERSION = 2
 """Raised when an older sapnet could no longer read what is written."""

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 CPU_RECIPE = "small_images_cpu"
 """Recipe of a training on the CPU."""
 
+NOTE = (
+    f"no GPU and no recipe given: this takes the recipe {CPU_RECIPE}. The recipe `defaults` is a "
+    "ResNet-50 on images of 800 px"
+)
+"""Line for the user, where that recipe is taken."""
+
 
 def default_recipe(device: str, run: Path) -> str | None:
     """Choose the recipe of a training for which none is named.

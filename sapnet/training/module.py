@@ -8,6 +8,7 @@ import lightning
 import torch
 from torch import Tensor, distributed
 
+from sapnet.prediction.segment import segment_batch
 from sapnet.system.ranks import num_ranks
 from sapnet.training.place import place_of
 from sapnet.training.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
-    from sapnet.network.model import SAPNet
+    from sapnet.network.model import Network
     from sapnet.structures.batch import Batch
     from sapnet.structures.outputs import Selection
     from sapnet.training.config import TrainConfig
@@ -46,7 +47,7 @@ class TrainingModule(lightning.LightningModule):
 
     def __init__(
         self,
-        model: SAPNet,
+        model: Network,
         cfg: TrainConfig,
         steps_per_epoch: int,
         quality: LabelQuality | None = None,
@@ -87,7 +88,7 @@ class TrainingModule(lightning.LightningModule):
         del batch_idx
         if self._validation is None:
             return
-        predictions = self.model.segment(batch.images, batch.image_sizes, batch.original_sizes)
+        predictions = segment_batch(self.model, batch)
         self._results += self._validation.encode(predictions, batch.image_ids.tolist())
 
     def on_validation_epoch_end(self) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Request
 
     from sapnet.annotate.preview import PreviewWorker
-    from sapnet.annotate.server import Workspace
+    from sapnet.annotate.workspace import Workspace
 
 NEEDS_UI = "the page needs the extra `ui`"
 CLASSES = ("person", "car", "dog")
@@ -56,8 +56,8 @@ def _open_folder(
 ) -> Workspace:
     """A workspace on a folder; clicks go beside it."""
     pytest.importorskip("fastapi", reason=NEEDS_UI)
-    from sapnet.annotate.documents import open_click_file
-    from sapnet.annotate.server import Workspace
+    from sapnet.annotate.click.opening import open_click_file
+    from sapnet.annotate.workspace import Workspace
 
     listing, file = open_click_file(images, images.parent / "clicks.json", classes)
     return Workspace(listing, file, preview)
@@ -67,10 +67,10 @@ def _open_folder(
 def _serving(workspace: Workspace, port: int = 0) -> Iterator[str]:
     """Serves a workspace from a thread; gives the page's address."""
     from sapnet.annotate.serve import build_server, listen, page_address
-    from sapnet.annotate.server import build_app
+    from tests.annotate.pages import app_of
 
     bound = listen("127.0.0.1", port)
-    server = build_server(build_app(workspace))
+    server = build_server(app_of(workspace))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""Clicks in a table: csv with a header row, read as marks."""
+"""Reader of clicks in a table: csv with a header row."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "image_width": ("image_width", "img_width", "width"),
     "image_height": ("image_height", "img_height", "height"),
 }
-"""The columns, and the headers that are understood for each, upper and lower case alike."""
+"""The columns, and the headers that are accepted for each, in any case."""
 
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
 _BOX = ("xmin", "ymin", "xmax", "ymax")
-_SNIFFED = 4096  # characters that the separator is guessed from
+_SNIFFED = 4096  # characters from which the separator is guessed
 
 
 def known_columns(header: list[str]) -> dict[str, str]:
-    """Our names of a header's columns, each with the header's own word for it."""
+    """Return the known columns of a header, each with its name in the header."""
     words = {word.strip().lower().replace(" ", "_"): word for word in header}
     found = {}
     for column, spellings in COLUMNS.items():
@@ -42,20 +42,20 @@ def known_columns(header: list[str]) -> dict[str, str]:
 
 
 def read_header_row(path: Path) -> list[str]:
-    """The first row of a csv file."""
+    """Return the first row of a csv file."""
     return list(_reader(path).fieldnames or [])
 
 
 def read_table(path: Path, findings: Findings) -> Source:
-    """Reads clicks, and boxes where there are such columns, from a csv file with a header.
+    """Read clicks, and boxes if there are such columns, from a csv file with a header.
 
     Args:
-        path: the file; comma, semicolon or tab between the columns.
-        findings: takes up rows that cannot be read.
+        path: the file, with comma, semicolon or tab between the columns.
+        findings: collects rows that cannot be read.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if a column is missing.
+        FileNotFoundError: there is no such file.
+        ValueError: a column is missing.
     """
     reader = _reader(path)
     header = list(reader.fieldnames or [])

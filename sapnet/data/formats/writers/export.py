@@ -1,4 +1,4 @@
-"""Masks to the formats of other tools, and what each loses, measured on the written files."""
+"""Export of masks to other tools' formats, with the loss measured on the files."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ FILE_FORMATS = ("coco-rle", "coco-polygons")
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written, and how near it is to the masks that went in.
+    """Summary of an export, with the IoUs of the masks and their written forms.
 
     Attributes:
         path: the file or folder.
-        num_images: images listed.
-        num_masks: masks written.
-        mean_iou: of the masks with what the written files give back; NaN without masks.
-        worst_iou: the least of them.
-        worst_place: image and object of that one.
+        num_images: number of images listed.
+        num_masks: number of masks written.
+        mean_iou: mean IoU of the masks with the masks read back from the files; NaN without masks.
+        worst_iou: the smallest of these IoUs.
+        worst_place: image and object of the smallest IoU.
     """
 
     path: Path
@@ -59,22 +59,22 @@ def export_masks(
     findings: Findings,
     options: ExportOptions | None = None,
 ) -> ExportReport:
-    """Writes masks in a format and reads them back.
+    """Write masks in a format, and read them back to measure the loss.
 
     Args:
         instances: the masks; crowds and empty masks are left out.
         name: the format.
         out: the json file of a COCO format, else the folder.
-        findings: takes up what the format cannot hold.
-        options: images, simplification, Label Studio's words.
+        findings: collects what the format cannot hold.
+        options: images, simplification, names for Label Studio.
 
     Returns:
-        Where it is, and the IoU of every mask with its written form. Polygons of COCO and LabelMe
+        A summary, with the IoUs of the masks and their written forms. Polygons of COCO and LabelMe
         are filled as COCO's own tools fill them, those of YOLO as ultralytics does.
 
     Raises:
-        FileNotFoundError: if an image is missing.
-        ValueError: if the format cannot hold these images or categories.
+        FileNotFoundError: an image is missing.
+        ValueError: the format cannot hold these images or categories.
     """
     out, options = Path(out), options or ExportOptions()
     kept = replace(instances, instances=tuple(_with_pixels(instances, findings)))
@@ -95,12 +95,12 @@ def export_masks(
 def masks_of_clicks(
     clicks: ClickSet, findings: Findings, scores: Mapping[int, float] | None = None
 ) -> InstanceSet:
-    """The masks that clicks hold, ready to be exported.
+    """Convert the masks of clicks to instances, for an export.
 
     Args:
-        clicks: objects; those without a mask are reported.
-        findings: takes up objects without a mask.
-        scores: by annotation id, where there are any.
+        clicks: the objects; those without a mask are reported.
+        findings: collects objects without a mask.
+        scores: scores by annotation id, if there are any.
 
     Returns:
         The same images and categories, and one instance per mask.
@@ -142,7 +142,7 @@ def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:
 def _read_back(
     instances: InstanceSet, name: MaskFormat, out: Path, options: ExportOptions
 ) -> dict[str, list[Click]]:
-    """What a reader finds in the written files, by the name of the image, in the order written."""
+    """Read the written files; return the objects by image name, in the order of writing."""
     unheard = Findings()
     match name:
         case "coco-rle" | "coco-polygons":
