@@ -103,7 +103,7 @@ def _devices() -> Iterator[tuple[Fact | None, Finding | None]]:
 
         from sapnet.system.device import choose_device, describe_device
         from sapnet.training.config import TrainConfig
-        from sapnet.training.precision import choose_precision
+        from sapnet.training.loop.precision import choose_precision
     except (ImportError, OSError, RuntimeError):  # reported by the examination of the software
         return
     yield from ((Fact("gpu driver", line), None) for line in _driver_lines())

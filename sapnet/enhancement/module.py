@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from sapnet.enhancement.batch import click_loader
-from sapnet.training.place import resume_sampler
-from sapnet.training.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
+from sapnet.training.loop.place import resume_sampler
+from sapnet.training.loop.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,9 +19,9 @@ from sapnet.store.manifest import fingerprint
 from sapnet.structures.clicks import Category, ClickSet
 from sapnet.system.device import choose_device
 from sapnet.system.from_json import dataclass_from_json
-from sapnet.training.announce import announce, start_line
-from sapnet.training.launch import single_process
-from sapnet.training.loop import LoopConfig, fit
+from sapnet.training.loop.announce import announce, start_line
+from sapnet.training.loop.fit import LoopConfig, fit
+from sapnet.training.loop.launch import single_process
 from sapnet.training.run_folder import FREE_TO_CHANGE, RunFolder
 
 if TYPE_CHECKING:

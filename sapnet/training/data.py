@@ -10,7 +10,7 @@ import lightning
 from sapnet.batches.dataset import ClickDataset, DatasetConfig, ImageDataset, MaskDataset
 from sapnet.batches.loader import build_loader
 from sapnet.store.reader import ProposalStore
-from sapnet.training.place import resume_sampler
+from sapnet.training.loop.place import resume_sampler
 
 if TYPE_CHECKING:
     import torch

@@ -10,8 +10,8 @@ from torch import Tensor, distributed
 
 from sapnet.prediction.segment import segment_batch
 from sapnet.system.ranks import num_ranks
-from sapnet.training.place import place_of
-from sapnet.training.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
+from sapnet.training.loop.place import place_of
+from sapnet.training.loop.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
 
 if TYPE_CHECKING:
     from pathlib import Path

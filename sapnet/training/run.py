@@ -11,13 +11,13 @@ from sapnet.evaluation.proposals import proposal_ious
 from sapnet.network.compiling import compile_network
 from sapnet.network.model import build_model
 from sapnet.system.device import choose_device
-from sapnet.training.announce import announce, start_line, store_lines
 from sapnet.training.data import TrainingData
 from sapnet.training.defaults import ChosenSettings, choose_settings, settings_as_before
 from sapnet.training.inputs import TrainInputs, TrainSummary, describe_run
 from sapnet.training.label_quality import LabelQuality
-from sapnet.training.launch import cluster_plugins, detect_launch, match_launch
-from sapnet.training.loop import LoopConfig, fit
+from sapnet.training.loop.announce import announce, start_line, store_lines
+from sapnet.training.loop.fit import LoopConfig, fit
+from sapnet.training.loop.launch import cluster_plugins, detect_launch, match_launch
 from sapnet.training.module import TrainingModule
 from sapnet.training.run_folder import RunFolder
 from sapnet.training.training_set import TrainingSet, open_held_out, open_training_set

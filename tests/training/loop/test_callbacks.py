@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from sapnet.training.callbacks import ProgressLines
+from sapnet.training.loop.callbacks import ProgressLines
 
 
 def _trainer(step: int) -> Any:  # noqa: ANN401  # what the callback asks of a trainer

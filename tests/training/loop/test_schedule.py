@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from sapnet.training.config import OptimizerConfig
-from sapnet.training.schedule import build_optimizer, rate_factor
+from sapnet.training.loop.schedule import build_optimizer, rate_factor
 
 
 def _model() -> nn.Module:

@@ -18,8 +18,8 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from sapnet.system.device import choose_device
-from sapnet.training.callbacks import ProgressLines, SaveRun
-from sapnet.training.precision import choose_precision
+from sapnet.training.loop.callbacks import ProgressLines, SaveRun
+from sapnet.training.loop.precision import choose_precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

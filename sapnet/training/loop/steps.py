@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sapnet.training.schedule import build_optimizer, rate_factor
+from sapnet.training.loop.schedule import build_optimizer, rate_factor
 
 if TYPE_CHECKING:
     import lightning

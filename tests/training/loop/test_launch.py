@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sapnet.training.config import TrainConfig
-from sapnet.training.launch import Launch, cluster_plugins, detect_launch, match_launch
+from sapnet.training.loop.launch import Launch, cluster_plugins, detect_launch, match_launch
 
 TORCHRUN = {
     "TORCHELASTIC_RUN_ID": "none",

@@ -1,0 +1,1 @@
+"""The training loop, for every kind of network that sapnet trains."""
