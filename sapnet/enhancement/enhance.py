@@ -10,8 +10,8 @@ import torch
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco_json import label_of_category
-from sapnet.enhancement.batch import ClickImages, click_loader
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
+from sapnet.enhancement.data import ClickImages, click_loader
 from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
 from sapnet.selection.sampling import clip_boxes
 from sapnet.structures.clicks import Click, ClickSet

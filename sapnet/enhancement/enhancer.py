@@ -32,7 +32,7 @@ from sapnet.selection.scoring import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sapnet.enhancement.batch import ClickBatch
+    from sapnet.enhancement.click_batch import ClickBatch
     from sapnet.enhancement.config import EnhancerConfig
     from sapnet.selection.heads import MilLogits
 

@@ -1,16 +1,14 @@
-"""The training step and the data of the enhancer, for Lightning."""
+"""The training step of the enhancer, for Lightning."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import lightning
 import torch
 from torch import nn
 
-from sapnet.enhancement.batch import click_loader
-from sapnet.training.loop.place import resume_sampler
 from sapnet.training.loop.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
 
 if TYPE_CHECKING:
@@ -19,10 +17,8 @@ if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
     from torch import Tensor
     from torch.optim import Optimizer
-    from torch.utils.data import DataLoader
 
-    from sapnet.batches.loader import EpochSampler
-    from sapnet.enhancement.batch import ClickBatch, ClickImages, ClickSample
+    from sapnet.enhancement.click_batch import ClickBatch
     from sapnet.enhancement.config import EnhanceConfig
     from sapnet.enhancement.enhancer import Enhancer
 
@@ -74,39 +70,3 @@ class EnhancerModule(lightning.LightningModule):
         """Write the weights of the network to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         torch.save({"model": self.model.state_dict()}, folder / NETWORK)
-
-
-class EnhancerData(lightning.LightningDataModule):
-    """The loader of the clicked images.
-
-    Args:
-        dataset: the clicked images.
-        cfg: settings of the training.
-    """
-
-    def __init__(self, dataset: ClickImages, cfg: EnhanceConfig) -> None:
-        super().__init__()
-        self.dataset = dataset
-        self._cfg = cfg
-
-    def steps_per_epoch(self) -> int:
-        """Count the batches of one pass over the images."""
-        return math.ceil(len(self.dataset) / self._cfg.batch_size)
-
-    def train_dataloader(self) -> DataLoader[ClickSample]:
-        """Return a loader of `ClickBatch`, shuffled."""
-        cfg = self._cfg
-        loader = click_loader(
-            self.dataset, cfg.batch_size, workers=cfg.workers, shuffle=True, seed=cfg.seed
-        )
-        if self.trainer is not None:
-            sampler = cast("EpochSampler", loader.sampler)
-            resume_sampler(sampler, self.trainer, cfg.batch_size)
-        return loader
-
-    def transfer_batch_to_device(
-        self, batch: ClickBatch, device: torch.device, dataloader_idx: int
-    ) -> ClickBatch:
-        """Move the batch to the device; Lightning cannot move our dataclasses itself."""
-        del dataloader_idx
-        return batch.to(device)

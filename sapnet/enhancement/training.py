@@ -10,10 +10,10 @@ import lightning
 import torch
 
 from sapnet.backbones.weights import load_weights
-from sapnet.enhancement.batch import ClickImages
 from sapnet.enhancement.config import EnhancerConfig
+from sapnet.enhancement.data import ClickImages, EnhancerData
 from sapnet.enhancement.enhancer import Enhancer
-from sapnet.enhancement.module import NETWORK, EnhancerData, EnhancerModule
+from sapnet.enhancement.module import NETWORK, EnhancerModule
 from sapnet.enhancement.old_checkpoint import convert_old_checkpoint
 from sapnet.store.manifest import fingerprint
 from sapnet.structures.clicks import Category, ClickSet

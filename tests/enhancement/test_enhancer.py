@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sapnet.enhancement.bags import anchor_boxes, jittered_boxes
-from sapnet.enhancement.batch import ClickBatch
+from sapnet.enhancement.click_batch import ClickBatch
 from sapnet.enhancement.enhancer import Enhancer
 
 if TYPE_CHECKING:

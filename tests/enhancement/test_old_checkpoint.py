@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from sapnet.enhancement.batch import ClickBatch
+    from sapnet.enhancement.click_batch import ClickBatch
     from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
     from tests.conftest import TinySet
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from sapnet.enhancement.batch import ClickBatch
+    from sapnet.enhancement.click_batch import ClickBatch
     from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
     from sapnet.selection.scoring import BagScores
     from tests.conftest import TinySet

@@ -1,12 +1,14 @@
-"""Images with clicks, one per index or joined to batches: all that the enhancer learns from."""
+"""The training data of the enhancer: images with clicks, their loader, and its Lightning form."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, cast
 
+import lightning
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,34 +21,12 @@ from sapnet.batches.dataset import Sample, SharedEpoch
 from sapnet.batches.loader import EpochSampler
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
+from sapnet.enhancement.click_batch import ClickBatch
 from sapnet.structures.clicks import Click, ClickSet
+from sapnet.training.loop.place import resume_sampler
 
-
-@dataclass(frozen=True)
-class ClickBatch:
-    """Images of a batch with their N clicks, input frame.
-
-    Attributes:
-        images: (B, 3, H, W) uint8 RGB, padded with zeros on the right and bottom.
-        image_sizes: (B, 2) int64 (height, width) of each image's content.
-        original_sizes: (B, 2) int64 (height, width) of the upright files.
-        points: (N, 2) float32 x, y.
-        labels: (N,) int64 class index.
-        image_index: (N,) int64 non-decreasing, index of the click's image.
-        annotation_ids: (N,) int64, the click's id in the data set.
-    """
-
-    images: Tensor
-    image_sizes: Tensor
-    original_sizes: Tensor
-    points: Tensor
-    labels: Tensor
-    image_index: Tensor
-    annotation_ids: Tensor
-
-    def to(self, device: torch.device) -> Self:
-        """The same values on `device`."""
-        return type(self)(*(value.to(device) for value in vars(self).values()))
+if TYPE_CHECKING:
+    from sapnet.enhancement.config import EnhanceConfig
 
 
 @dataclass(frozen=True)
@@ -54,7 +34,7 @@ class ClickSample:
     """One image with its n clicks.
 
     Attributes:
-        sample: the image and its view.
+        sample: the image and its view, without objects.
         points: (n, 2) float32 x, y, input frame.
         labels: (n,) int64 class index.
         annotation_ids: (n,) int64.
@@ -71,9 +51,9 @@ class ClickImages(Dataset[ClickSample]):
 
     Args:
         images_dir: the folder that the file names are relative to.
-        clicks: of upright images, as `check_images` gives them.
-        augment: sizes, flips and colours.
-        seed: of the views; None leaves nothing to chance.
+        clicks: clicks on upright images, as `check_images` returns them.
+        augment: sizes of the input, flips and colors.
+        seed: seed of the random views; None for views without variation.
     """
 
     def __init__(
@@ -95,7 +75,7 @@ class ClickImages(Dataset[ClickSample]):
         return len(self._entries)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the views of this epoch, 0 being the first."""
+        """Set the epoch that the views depend on; 0 is the first."""
         self._epoch.set(epoch)
 
     def __getitem__(self, index: int) -> ClickSample:
@@ -118,7 +98,7 @@ class ClickImages(Dataset[ClickSample]):
 
 
 def join_samples(samples: Sequence[ClickSample]) -> ClickBatch:
-    """One batch of several clicked images; see `sapnet.batches.collate.collate` for the padding."""
+    """Join clicked images to a batch, padded as `sapnet.batches.collate.collate` does it."""
     images = collate([sample.sample for sample in samples])
     counts = torch.tensor([len(sample.labels) for sample in samples])
     return ClickBatch(
@@ -153,3 +133,39 @@ def click_loader(
         pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
     )
+
+
+class EnhancerData(lightning.LightningDataModule):
+    """The loader of the clicked images.
+
+    Args:
+        dataset: the clicked images.
+        cfg: settings of the training.
+    """
+
+    def __init__(self, dataset: ClickImages, cfg: EnhanceConfig) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self._cfg = cfg
+
+    def steps_per_epoch(self) -> int:
+        """Count the batches of one pass over the images."""
+        return math.ceil(len(self.dataset) / self._cfg.batch_size)
+
+    def train_dataloader(self) -> DataLoader[ClickSample]:
+        """Return a loader of `ClickBatch`, shuffled."""
+        cfg = self._cfg
+        loader = click_loader(
+            self.dataset, cfg.batch_size, workers=cfg.workers, shuffle=True, seed=cfg.seed
+        )
+        if self.trainer is not None:
+            sampler = cast("EpochSampler", loader.sampler)
+            resume_sampler(sampler, self.trainer, cfg.batch_size)
+        return loader
+
+    def transfer_batch_to_device(
+        self, batch: ClickBatch, device: torch.device, dataloader_idx: int
+    ) -> ClickBatch:
+        """Move the batch to the device; Lightning cannot move our dataclasses itself."""
+        del dataloader_idx
+        return batch.to(device)
