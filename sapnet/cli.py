@@ -1,4 +1,4 @@
-"""The command line: parse, build the settings, call one library function, say what was written.
+"""The command line: find the command, parse its options, run it, report errors.
 
 Exit status: 0 success, 1 failure, 2 wrong use, 3 something was skipped on request.
 """

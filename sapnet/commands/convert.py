@@ -59,7 +59,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _add_reading_arguments(parser: ArgumentParser) -> None:
-    """What some formats leave open."""
+    """Add the options for what some formats leave open."""
     parser.add_argument(
         "--path-map",
         type=str,
@@ -162,7 +162,7 @@ def _read_options(args: Namespace) -> ReadOptions:
 def _read_asking(
     source: Path, options: ReadOptions, findings: Findings
 ) -> tuple[ClickSet, Findings]:
-    """Reads the source; asks on a terminal what its crowds are."""
+    """Read the source; ask on a terminal if its crowds are objects."""
     from sapnet.data.formats.marks import Findings
     from sapnet.data.formats.read import read_any
     from sapnet.data.formats.readers.coco import CrowdQuestionError

@@ -1,4 +1,4 @@
-"""`sapnet demo`: the whole way on synthetic images."""
+"""`sapnet demo`: all steps on synthetic images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
 
 
 COMMAND = Command(
-    "the whole way on a synthetic set, with a report, in minutes and without weights",
+    "run all steps on a synthetic set, with a report, in minutes and without weights",
     _add_arguments,
     _run,
     ("sapnet demo", "sapnet demo --out runs/mine --seed 1"),

@@ -1,4 +1,4 @@
-"""`sapnet doctor`: what is installed, what will be used, and what is wrong with a data set."""
+"""`sapnet doctor`: examine the installation and a data set."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="folder (or json file) for all findings and for pictures of 16 random images with "
         "their clicks",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of pictures")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of pictures")
     parser.add_argument(
         "--headers-only",
         action="store_true",
-        help="do not read the pixels of the images: quick, but finds no truncated files",
+        help="read only the headers of the images: faster, but does not find truncated files",
     )
 
 

@@ -23,9 +23,12 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--predictions", type=Path | None, help="COCO results json")
     parser.add_argument(
-        "--min-area", type=float, default=0.0, help="least true area of an object that counts, px"
+        "--min-area",
+        type=float,
+        default=0.0,
+        help="smallest true area of a counted object, px",
     )
-    parser.add_argument("--out", type=Path | None, help="json file for the figures")
+    parser.add_argument("--out", type=Path | None, help="json file to write the metrics to")
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:

@@ -1,4 +1,4 @@
-"""What the commands that write masks in other tools' formats share."""
+"""Options and messages of the commands that write masks in other formats."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MASK_FORMATS = ("coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studi
 
 
 def add_format_argument(parser: ArgumentParser) -> None:
-    """The choice of further formats, for commands that write COCO json anyway."""
+    """Add the choice of further formats, for commands that write COCO json anyway."""
     parser.add_argument(
         "--format",
         type=str,
@@ -33,23 +33,23 @@ def add_format_argument(parser: ArgumentParser) -> None:
 
 
 def add_export_arguments(parser: ArgumentParser) -> None:
-    """How masks are written in other formats."""
+    """Add the options for masks in other formats."""
     parser.add_argument(
         "--simplify",
         type=float,
         default=0.0,
-        help="pixels by which polygons may leave the outline; 0 keeps every corner",
+        help="largest distance of polygons from the outline, px; 0 keeps every corner",
     )
     parser.add_argument(
         "--url-prefix",
         type=str,
         default="/data/local-files/?d=",
-        help="where Label Studio finds the images",
+        help="prefix of the image URLs in Label Studio",
     )
 
 
 def export_options(args: Namespace, images: Path | None) -> ExportOptions:
-    """The parsed options.
+    """Build the export options from the parsed values.
 
     Raises:
         WrongUseError: one makes no sense.
@@ -63,7 +63,7 @@ def export_options(args: Namespace, images: Path | None) -> ExportOptions:
 
 
 def export_formats(instances: InstanceSet, args: Namespace, images: Path, stem: Path) -> Findings:
-    """Writes every format asked for to `stem-FORMAT`, and says where and what was lost.
+    """Write every chosen format to `stem-FORMAT`, and print where and what was lost.
 
     Returns:
         What the formats could not hold.
@@ -83,13 +83,13 @@ def print_exports(exports: Exports) -> None:
 
 
 def print_findings(findings: Findings) -> None:
-    """What did not come along as it was, one line per sort of thing."""
+    """Print what was changed or lost, one line per kind."""
     for line in findings.lines():
         print(line)
 
 
 def print_export(report: ExportReport) -> None:
-    """Where an export is and what it lost."""
+    """Print where an export was written and what it lost."""
     print(f"{report.num_masks} masks on {report.num_images} images: {report.path}")
     if report.num_masks:
         print(

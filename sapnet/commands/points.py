@@ -28,10 +28,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--offset",
         type=float,
         default=0.0,
-        help="px by which each click then misses, in a random direction: it may leave its object, "
-        "but not the image",
+        help="distance by which each click is moved in a random direction, px: it may leave its "
+        "object, but not the image",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the drawn points")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the drawn points")
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:

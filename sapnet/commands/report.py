@@ -37,11 +37,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--metrics",
         type=Path | None,
-        help="figures written by sapnet evaluate --out; saves measuring them once more",
+        help="metrics written by sapnet evaluate --out; without them they are computed again",
     )
-    parser.add_argument("--num-objects", type=int, default=6, help="labels per gallery")
-    parser.add_argument("--num-images", type=int, default=8, help="images of predictions")
-    parser.add_argument("--seed", type=int, default=0, help="of the random gallery")
+    parser.add_argument("--num-objects", type=int, default=6, help="number of labels per gallery")
+    parser.add_argument("--num-images", type=int, default=8, help="images with predictions")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random gallery")
     parser.add_argument(
         "--out",
         type=Path | None,

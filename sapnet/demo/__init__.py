@@ -1,1 +1,1 @@
-"""The demo: the whole way from clicks to a report on generated images."""
+"""The demo: all steps from clicks to a report, on synthetic images."""

@@ -1,4 +1,4 @@
-"""Settings of the demo; imports no heavy library."""
+"""Settings of the demo. Imports no heavy library."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """The whole way on synthetic images, once per proposer.
+    """Settings of the demo, which runs all steps on synthetic images for two proposers.
 
-    The defaults are measured to end within 15 minutes on two cores without a GPU.
+    The defaults take at most 15 minutes on two cores without a GPU.
 
     Attributes:
-        out: folder of everything the demo writes.
-        seed: of the images, clicks, proposals and of the training.
+        out: folder for everything that the demo writes.
+        seed: seed of the images, the clicks, the proposals and the training.
         train_images: images with clicks for the simulated proposer.
-        region_images: how many of them the regions proposer gets.
-        test_images: held-out images.
+        region_images: number of these images that the regions proposer gets.
+        test_images: number of held-out images.
         size: side of the images, pixels.
-        epochs: passes over the clicked images of the simulated proposer.
-        region_epochs: the same for the regions proposer.
+        epochs: training epochs with the simulated proposer.
+        region_epochs: training epochs with the regions proposer.
         batch_size: images per training step.
         workers: processes that draw, propose and load images.
         device: "auto", "cpu", "cuda" or "mps".

@@ -1,4 +1,4 @@
-"""The demo: synthetic images in, labels, a trained segmenter, figures and a report out."""
+"""The demo: labels, a trained segmenter, figures and a report from synthetic images."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Stopwatch:
-    """Seconds per stage, in the order of the stages."""
+    """Stopwatch: seconds per stage, in the order of the stages."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class _Stopwatch:
 
 @dataclass(frozen=True)
 class _Sets:
-    """The clicked and the held-out images."""
+    """Clicked and held-out images."""
 
     train: SyntheticPaths
     test: SyntheticPaths
@@ -63,10 +63,10 @@ class _Sets:
 
 
 def demo_model(size: int) -> ModelConfig:
-    """A network small enough for a CPU: half a million backbone parameters, from scratch.
+    """Return a network small enough for a CPU: half a million backbone parameters.
 
-    Grids and scale ranges are those of SOLOv2 for images of 800 px brought to `size`, rather than
-    fitted to the data, so that all runs of the demo compare.
+    It starts from random weights. Grids and scale ranges are those of SOLOv2 for images of 800 px,
+    scaled to `size`. They are not fitted to the data, so that all runs of the demo compare.
 
     Args:
         size: side of the images, pixels.
@@ -209,13 +209,13 @@ def _run_proposer(
 
 
 def _region_clicks(cfg: DemoConfig, sets: _Sets, folder: Path) -> Path:
-    """The clicks of the images that the regions proposer gets."""
+    """Write the clicks of the images that the regions proposer gets."""
     path = folder / "clicks.json"
     return save_clicks(path, _first_images(load_clicks(sets.clicks), cfg.region_images))
 
 
 def demo_training(cfg: DemoConfig, epochs: int) -> TrainConfig:
-    """How `demo_model` is trained.
+    """Return the settings that train `demo_model`.
 
     Args:
         cfg: batch size, workers, seed and device.
@@ -234,14 +234,14 @@ def demo_training(cfg: DemoConfig, epochs: int) -> TrainConfig:
 
 
 def _first_images(clicks: ClickSet, count: int) -> ClickSet:
-    """The first images of a data set and their clicks."""
+    """Return the first images of a data set with their clicks."""
     images = clicks.images[:count]
     ids = {image.image_id for image in images}
     return ClickSet(images, clicks.categories, tuple(c for c in clicks.clicks if c.image_id in ids))
 
 
 def _table(metrics: dict[str, dict[str, Any]]) -> str:
-    """The figures as text, a row a proposer."""
+    """Format the figures as text, one row per proposer."""
     heads: dict[str, Callable[[dict[str, Any]], str]] = {
         "label mIoU: top-1": lambda m: f"{m['top1_miou']:.3f}",
         "SAPNet": lambda m: f"{m['label_miou']:.3f}",

@@ -1,1 +1,1 @@
-"""Clicks -> a box per click: the second prompt of the proposer, learned from the clicks alone."""
+"""Boxes from clicks: a network, trained on the clicks alone, estimates one box per click."""

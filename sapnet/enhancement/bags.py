@@ -1,4 +1,4 @@
-"""The boxes that the enhancer chooses among: round a click at first, then round a box."""
+"""Candidate boxes of the enhancer: around a click first, then around a box."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def anchor_boxes(points: Tensor, sizes: Tensor, cfg: AnchorsConfig) -> Tensor:
-    """Boxes of every size and shape round each click, clipped to its image.
+    """Return boxes of every size and shape around each click, clipped to its image.
 
     Args:
         points: (N, 2) x, y, input frame.
@@ -35,12 +35,14 @@ def anchor_boxes(points: Tensor, sizes: Tensor, cfg: AnchorsConfig) -> Tensor:
 
 
 def jittered_boxes(boxes: Tensor, sizes: Tensor, cfg: JitterConfig) -> Tensor:
-    """Boxes round a box: all pairs of side factors, at its centre and beside it; clipped.
+    """Return boxes around each box: all pairs of side factors, at and beside its center.
+
+    The boxes are clipped to their image.
 
     Args:
         boxes: (N, 4) xyxy.
         sizes: (N, 2) height and width of each box's image.
-        cfg: factors of the sides and the shift of the centre.
+        cfg: factors of the sides, and the shift of the center.
 
     Returns:
         (N, J, 4) xyxy, J = number of factors squared, times 5, or times 1 without a shift.
@@ -58,7 +60,9 @@ def jittered_boxes(boxes: Tensor, sizes: Tensor, cfg: JitterConfig) -> Tensor:
 
 
 def rival_holders(boxes: Tensor, points: Tensor, labels: Tensor, image_index: Tensor) -> Tensor:
-    """Whether boxes hold a click of another object of the same category in the same image.
+    """Find boxes that hold a click of another object of the same category.
+
+    Only clicks of the same image count.
 
     Args:
         boxes: (N, K, 4) xyxy.

@@ -1,4 +1,4 @@
-"""Settings of `sapnet enhance`; imports no heavy library.
+"""Settings of `sapnet enhance`. Imports no heavy library.
 
 Sources: [P2B] Point-to-Box Network (Chen et al., ECCV 2022) and its released configuration, which
 the paper names as its point annotation enhancer.
@@ -23,7 +23,7 @@ def _require_positive(name: str, values: tuple[float, ...]) -> None:
 
 @dataclass(frozen=True)
 class AnchorsConfig:
-    """The first bag of each click: boxes of several sizes and shapes with the click in the middle.
+    """First bag of each click: boxes of several sizes and shapes around it.
 
     Attributes:
         sides: root of each box's area as a share of the image's short side; 0.04 to 1.28 are the
@@ -44,12 +44,12 @@ class AnchorsConfig:
 
 @dataclass(frozen=True)
 class JitterConfig:
-    """The second bag of each click: boxes round the one that the first bag led to.
+    """Second bag of each click: boxes around the one that the first bag led to.
 
     Attributes:
-        factors: of width and height, in all pairs; 0.7 to 1.3 [P2B].
-        shift: the centre also moves by this share of the box to each of the four sides; 0.1
-            [P2B], and 0 keeps it.
+        factors: factors of width and height, in all pairs; 0.7 to 1.3 [P2B].
+        shift: the boxes are also moved by this share of their size to each of the four sides; 0.1
+            [P2B]. 0 does not move them.
     """
 
     factors: tuple[float, ...] = (0.7, 0.8, 1.0, 1.2, 1.3)
@@ -67,25 +67,25 @@ class EnhancerConfig:
 
     Attributes:
         backbone: name of a timm model, as in `sapnet train`.
-        weights: where the backbone starts: "imagenet", "none" (random), or a file's path.
+        weights: initial weights of the backbone: "imagenet", "none" (random), or a file.
         fpn_channels: channels of the feature pyramid.
-        augment: sizes of the input, and how training varies it.
+        augment: sizes of the input, and its random variation in training.
         anchors: the first bag.
         jitter: the second bag.
         negatives: boxes that every category must reject in the second stage. Parts of the coarse
             box are not in [P2B]; `num_parts` 0 leaves them out.
         top_k: boxes of a bag that are merged into one, weighted by their scores; 7 [P2B].
-        choice: how the boxes of a bag are told apart once training is over. "extent" takes class
-            score times a power of the box's size, "p2bnet" class times instance score [P2B], which
-            leads to the most telling part of an object.
-        extent_power: of the root of a box's area beside its class score, for "extent". 0.6 to 2.4
-            were nearly as good as 1 on 200 synthetic images kept for tuning.
-        coarse_weight: of the first stage's loss; 0.25 [P2B].
+        choice: rule that chooses among the boxes of a bag after training. "extent" takes the class
+            score times a power of the size of the box; "p2bnet" takes class score times instance
+            score [P2B], which finds the most distinctive part of an object.
+        extent_power: power of the root of the area of a box, for "extent". 0.6 to 2.4 were nearly
+            as good as 1 on 200 synthetic images kept for tuning.
+        coarse_weight: weight of the loss of the first stage; 0.25 [P2B].
         alpha: share of the positives in the second stage's loss, the negatives have the rest; 0.25
             [P2B].
         hidden_channels: width of the two layers that encode a box; 1024 [P2B].
         sampling_ratio: RoIAlign samples per side of a bin; 0 takes as many as the bin has cells.
-        boxes_per_chunk: boxes pooled at once; bounds the memory.
+        boxes_per_chunk: number of boxes pooled at once; limits the memory.
     """
 
     backbone: str = "resnet50"
@@ -118,7 +118,7 @@ class EnhancerConfig:
             raise ValueError(f"alpha: expected a number in [0, 1], found {self.alpha}")
 
     def network(self) -> ModelConfig:
-        """Backbone and pyramid as the rest of sapnet names them."""
+        """Return the settings of backbone and pyramid as a `ModelConfig`."""
         return ModelConfig(
             backbone=self.backbone,
             weights=self.weights,
@@ -127,7 +127,7 @@ class EnhancerConfig:
         )
 
     def encoding(self) -> SelectionConfig:
-        """How boxes become vectors."""
+        """Return the settings that encode boxes to vectors."""
         return SelectionConfig(
             mask_crops=False,
             hidden_channels=self.hidden_channels,
@@ -138,17 +138,17 @@ class EnhancerConfig:
 
 @dataclass(frozen=True)
 class EnhanceConfig:
-    """How long the enhancer is trained, and on what.
+    """Settings of the training of the enhancer.
 
     Attributes:
         epochs: passes over the clicked images.
         batch_size: images per step.
         workers: processes that load images.
-        seed: of weights, order, views and random negatives.
-        device: "auto" takes a GPU where there is one; "cpu", "cuda" or "mps" insist.
-        checkpoint_minutes: most minutes between two checkpoints; each epoch ends with one anyway,
-            and 0 writes no others.
-        optimizer: optimiser and schedule.
+        seed: seed of the weights, the order of the images, the views and the random negatives.
+        device: "auto" takes a GPU if there is one; "cpu", "cuda", "cuda:N" or "mps" name one.
+        checkpoint_minutes: most minutes between two checkpoints. Each epoch ends with a checkpoint
+            anyway; 0 writes no others.
+        optimizer: optimizer and learning-rate schedule.
     """
 
     epochs: int = 12

@@ -1,4 +1,4 @@
-"""The training data of the enhancer: images with clicks, their loader, and its Lightning form."""
+"""The training data of the enhancer: images with clicks, and their loader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From clicks to clicks with a box each: what `sapnet enhance` runs."""
+"""Enhance clicks: train on them, and write them again with a box each."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class EnhanceInputs:
         images: folder of the clicked images.
         clicks: clicks file.
         out: clicks file to write.
-        run: folder of the training; `enhancer_run` beside `out` where not given.
-        trained: folder of a training whose network is applied as it is; None trains one.
+        run: folder of the training; `OUT_enhancer` beside `out` if not given.
+        trained: folder of a finished training whose network is used; None trains one.
     """
 
     images: Path
@@ -49,19 +49,19 @@ class EnhanceInputs:
 
     @property
     def run_folder(self) -> Path:
-        """Where the training goes."""
+        """The folder of the training."""
         return self.run or self.out.with_name(f"{self.out.stem}_enhancer")
 
 
 @dataclass(frozen=True)
 class EnhanceSummary:
-    """What was done.
+    """Result of an enhancement.
 
     Attributes:
         out: the clicks file written.
         run: the folder of the network.
-        num_estimated: clicks that got a box.
-        num_known: clicks that kept theirs, or whose mask is known.
+        num_estimated: clicks with an estimated box.
+        num_known: clicks with a known box or mask.
     """
 
     out: Path
@@ -72,7 +72,7 @@ class EnhanceSummary:
 
 @dataclass(frozen=True)
 class EstimatedBox:
-    """A box that the enhancer gives.
+    """A box that the enhancer estimates.
 
     Attributes:
         box: xyxy, original frame, inside the image; holds the click.
@@ -83,8 +83,8 @@ class EstimatedBox:
     score: float
 
 
-def enhance(inputs: EnhanceInputs, settings: EnhancerConfig, cfg: EnhanceConfig) -> EnhanceSummary:
-    """Trains on the clicks, and writes them again with a box each; see `sapnet enhance`.
+def enhance(inputs: EnhanceInputs, model_cfg: EnhancerConfig, cfg: EnhanceConfig) -> EnhanceSummary:
+    """Train on the clicks, and write them again with a box each, as `sapnet enhance`.
 
     Clicks with a known box or mask take part in training and keep what they have. Boxes that an
     earlier run estimated are replaced.
@@ -96,7 +96,7 @@ def enhance(inputs: EnhanceInputs, settings: EnhancerConfig, cfg: EnhanceConfig)
     clicks = check_images(load_clicks(inputs.clicks), inputs.images)
     if inputs.trained is None:
         run = inputs.run_folder
-        trained = train_enhancer(inputs.images, without_estimates(clicks), run, settings, cfg)
+        trained = train_enhancer(inputs.images, without_estimates(clicks), run, model_cfg, cfg)
     else:
         run, trained = inputs.trained, load_enhancer(inputs.trained, cfg.device)
     boxes = estimate_boxes(trained, inputs.images, clicks, cfg.batch_size, cfg.workers)
@@ -111,7 +111,7 @@ def enhance(inputs: EnhanceInputs, settings: EnhancerConfig, cfg: EnhanceConfig)
 def estimate_boxes(
     trained: TrainedEnhancer, images_dir: Path, clicks: ClickSet, batch_size: int, workers: int
 ) -> dict[int, EstimatedBox]:
-    """A box for every click.
+    """Estimate a box for every click.
 
     Args:
         trained: the enhancer.
@@ -152,12 +152,12 @@ def estimate_boxes(
 
 
 def without_estimates(clicks: ClickSet) -> ClickSet:
-    """The clicks without boxes that were estimated before: those say nothing of the clicks."""
+    """Remove boxes that were estimated before."""
     return replace(clicks, clicks=tuple(_without_estimate(click) for click in clicks.clicks))
 
 
 def with_estimates(clicks: ClickSet, boxes: dict[int, EstimatedBox]) -> ClickSet:
-    """The clicks with estimated boxes; known boxes and masks stay alone.
+    """Add estimated boxes to the clicks that have no known box or mask.
 
     Args:
         clicks: the clicks.

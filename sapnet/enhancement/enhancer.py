@@ -1,7 +1,7 @@
 """The enhancer's network: a backbone, a pyramid and two MIL stages over boxes (P2BNet).
 
-Coarse stage: anchors round the click -> the best ones merged. Refinement: boxes jittered round that
-one -> the best ones merged. Both learn from the clicks' categories alone.
+The coarse stage scores anchors around the click and merges the best ones. The refinement scores
+boxes around that one and merges the best ones. Both learn from the categories of the clicks alone.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Enhancement:
-    """A box for each click of a batch.
+    """Estimated boxes for the clicks of a batch.
 
     Attributes:
         boxes: (N, 4) xyxy, input frame; each holds its click.
-        scores: (N,) in [0, 1], how surely the box shows the click's category.
+        scores: (N,) in [0, 1], confidence that the box shows the category of the click.
     """
 
     boxes: Tensor
@@ -51,7 +51,7 @@ class Enhancement:
 
 
 class Enhancer(nn.Module):
-    """Clicks in, boxes out.
+    """The enhancer network: boxes from clicks.
 
     Args:
         num_classes: C, without background.
@@ -72,7 +72,7 @@ class Enhancer(nn.Module):
     def forward(
         self, batch: ClickBatch, generator: torch.Generator | None = None
     ) -> dict[str, Tensor]:
-        """Losses of one batch.
+        """Compute the losses of one batch.
 
         Args:
             batch: images with N clicks; N = 0 is fine.
@@ -97,7 +97,7 @@ class Enhancer(nn.Module):
 
     @torch.no_grad()
     def estimate(self, batch: ClickBatch) -> Enhancement:
-        """A box for each click.
+        """Estimate a box for each click.
 
         Args:
             batch: images with N clicks; N = 0 is fine.
@@ -120,14 +120,14 @@ class Enhancer(nn.Module):
         return Enhancement(boxes, self._class_scores(hidden, batch.labels)[:, 0])
 
     def _features(self, batch: ClickBatch) -> list[Tensor]:
-        """Pyramid levels of the images, P2 first."""
+        """Compute the pyramid levels of the images, P2 first."""
         named = {str(i): f for i, f in enumerate(self.backbone(batch.images))}
         return [level.float() for level in self.fpn(named).values()]
 
     def _coarse_boxes(
         self, anchors: Tensor, hidden: Tensor, batch: ClickBatch
     ) -> tuple[Tensor, BagScores]:
-        """(N, 4) what the first stage leads to, and its scores."""
+        """Return the (N, 4) boxes of the first stage, and its scores."""
         members = self._members(anchors, batch, without_rivals=self.cfg.anchors.exclude_rivals)
         logits: MilLogits = self.coarse(hidden)
         scores = score_bags(*logits, members, "softmax")
@@ -136,13 +136,13 @@ class Enhancer(nn.Module):
     def _refined_scores(
         self, features: Sequence[Tensor], boxes: Tensor, batch: ClickBatch
     ) -> BagScores:
-        """Scores of the second stage."""
+        """Compute the scores of the second stage."""
         members = self._members(boxes, batch, without_rivals=False)
         logits: MilLogits = self.refinement(self._encode(features, boxes, batch.image_index))
         return score_bags(*logits, members, "sigmoid")
 
     def _widest(self, boxes: Tensor, hidden: Tensor, batch: ClickBatch) -> Tensor:
-        """(N, 4) the boxes that are large and still show the category, merged."""
+        """Merge the boxes that are large and still show the category to (N, 4)."""
         members = self._members(boxes, batch, without_rivals=self.cfg.anchors.exclude_rivals)
         areas = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)
         short_sides = batch.image_sizes.amin(1)[batch.image_index]
@@ -151,11 +151,11 @@ class Enhancer(nn.Module):
         return choose_boxes(boxes, scores, members, self.cfg.top_k)[1]
 
     def _class_scores(self, hidden: Tensor, labels: Tensor) -> Tensor:
-        """(N, K) in [0, 1]: the second stage's class scores at each bag's label."""
+        """Return the class scores of the second stage at each bag's label: (N, K) in [0, 1]."""
         return selection_scores(self.refinement.classes(hidden).sigmoid(), labels)
 
     def _members(self, boxes: Tensor, batch: ClickBatch, *, without_rivals: bool) -> Tensor:
-        """(N, K) bool: the boxes of each bag that may be chosen; they hold their click."""
+        """Return the boxes of each bag that may be chosen: (N, K) bool. They hold their click."""
         members = (boxes[..., :2] < boxes[..., 2:]).all(-1)
         members = narrow_bags(members, [~points_in_boxes(batch.points[:, None], boxes)])
         if not without_rivals:
@@ -172,7 +172,7 @@ class Enhancer(nn.Module):
         return hidden.view(*boxes.shape[:2], hidden.shape[1])
 
     def _merge(self, boxes: Tensor, scores: BagScores, members: Tensor, labels: Tensor) -> Tensor:
-        """(N, 4) the best boxes of each bag at its label as one; no gradient."""
+        """Merge the best boxes of each bag at its label to (N, 4); no gradient."""
         chosen_by = selection_scores(scores.proposals, labels).detach()
         return choose_boxes(boxes, chosen_by, members, self.cfg.top_k)[1]
 
@@ -195,7 +195,7 @@ class Enhancer(nn.Module):
         coarse_boxes: Tensor,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor]:
-        """(M, 4) background and part boxes, and their (M,) images."""
+        """Draw (M, 4) background and part boxes, and return their (M,) images."""
         cfg, device = self.cfg.negatives, bags.device
         sizes, image_index = batch.image_sizes, batch.image_index
         shape = (len(sizes), cfg.num_random, 4)

@@ -1,4 +1,4 @@
-"""Settings of the training; imports no heavy library."""
+"""Settings of the training. Imports no heavy library."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ Supervision = Literal["clicks", "top1", "masks"]
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Optimiser and schedule (defaults: the paper's 1x schedule).
+    """Optimizer and learning-rate schedule; the defaults are the paper's 1x schedule.
 
     Attributes:
-        name: sgd (momentum 0.9) or adamw.
-        lr: learning rate at `lr_batch` images per step; scaled linearly with the batch. Unset:
-            0.015 for sgd, 1e-4 for adamw.
-        lr_batch: images per step for which `lr` is meant. Unset: 32 for sgd as in the paper, 16
-            for adamw.
-        momentum: of sgd.
-        weight_decay: unset: 1e-4 for sgd, 0.05 for adamw.
+        name: the optimizer, sgd or adamw.
+        lr: learning rate for batches of `lr_batch` images; it is scaled linearly with the batch
+            size. Unset: 0.015 for sgd, 1e-4 for adamw.
+        lr_batch: batch size that `lr` is meant for. Unset: 32 for sgd, as in the paper, and 16 for
+            adamw.
+        momentum: momentum of sgd.
+        weight_decay: weight decay. Unset: 1e-4 for sgd, 0.05 for adamw.
         schedule: "step" divides the rate by 10 at the start of each epoch in `steps`; "cosine"
             lowers it to 0 along half a cosine.
-        steps: epochs of the step schedule. Unset: at two thirds and five sixths of the training,
-            as the paper's 8 and 10 of 12; the released recipe has 8 and 11.
-        warmup_iterations: steps over which the rate rises linearly; at most a tenth of the
-            training.
-        warmup_factor: where that rise starts, as a share of the rate.
+        steps: epochs at whose start the step schedule lowers the rate. Unset: two thirds and five
+            sixths of the training, as the paper's 8 and 10 of 12; the released recipe has 8 and
+            11.
+        warmup_iterations: steps of the linear warm-up; at most a tenth of the training.
+        warmup_factor: rate at the start of the warm-up, as a share of the learning rate.
         clip_norm: largest gradient norm; 0 switches clipping off.
     """
 
@@ -53,30 +53,30 @@ class OptimizerConfig:
                 raise ValueError(f"optimizer.{name}: expected 0 or more, found {value}")
 
     def rate(self, batch_size: int) -> float:
-        """Learning rate at this many images per step, over all devices."""
+        """Return the learning rate for this batch size, over all devices."""
         return (self.lr or self.usual_lr) * batch_size / (self.lr_batch or self.usual_lr_batch)
 
     @property
     def usual_lr(self) -> float:
-        """Learning rate at `usual_lr_batch` where none is given."""
+        """Learning rate for `usual_lr_batch` images, if none is given."""
         return 0.015 if self.name == "sgd" else 1e-4
 
     @property
     def usual_lr_batch(self) -> int:
-        """Images per step that a rate is meant for where nothing is said."""
+        """Batch size that the rate is meant for, if none is given."""
         return 32 if self.name == "sgd" else 16
 
     def falls(self, epochs: int) -> tuple[int, ...]:
-        """Epochs, counted from 0, at whose start the step schedule lowers the rate."""
+        """Return the epochs at whose start the step schedule lowers the rate; 0 is the first."""
         if self.steps is not None:
             return self.steps
         wanted = {round(epochs * 2 / 3), round(epochs * 5 / 6)}
         return tuple(sorted(epoch for epoch in wanted if 0 < epoch < epochs))
 
     def settled(self, batch_size: int, epochs: int) -> OptimizerConfig:
-        """The same settings with the numbers that a training of this batch and length leads to.
+        """Fill in the settings that depend on batch size and length of the training.
 
-        A rate of which anything was given stays as it was given.
+        If `lr` or `lr_batch` was given, neither is changed.
         """
         settled = replace(self, steps=self.falls(epochs))
         if self.lr is None and self.lr_batch is None:
@@ -93,27 +93,29 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How long, on what and with which inputs to train.
+    """Settings of a training: supervision, length, devices, optimizer.
 
     Attributes:
-        supervision: where masks come from: "clicks" selects them end to end among the proposals,
-            "top1" takes the proposal with the best own score, "masks" reads them from a file.
-        epochs: passes over the images.
+        supervision: source of the training masks: "clicks" selects them end to end among the
+            proposals, "top1" takes the proposal with the best own score, "masks" reads them from a
+            file.
+        epochs: passes over the training images.
         batch_size: images per step, over all devices.
         workers: processes that load images, per device.
-        seed: of weights, order, views and random negatives.
-        device: "auto" takes a GPU where there is one; "cpu", "cuda" or "mps" insist.
-        devices: how many of them on each machine; torchrun and srun say it by themselves.
-        num_nodes: machines; likewise.
-        precision: "auto" is bf16 on a GPU that has it and 32 bit elsewhere.
-        compile: whether torch compiles the network: the first steps take minutes, the others less
-            than without. Needs a C++ compiler, on a GPU also triton.
+        seed: seed of the weights, the order of the images, the views and the random negatives.
+        device: "auto" takes a GPU if there is one; "cpu", "cuda", "cuda:N" or "mps" name one.
+        devices: number of devices on each machine; torchrun and srun set it themselves.
+        num_nodes: number of machines; torchrun and srun set it themselves.
+        precision: numerical precision; "auto" is bf16 on a GPU that supports it, else 32 bit.
+        compile: compile the network with torch: the first steps take minutes, the others are
+            faster. Needs a C++ compiler, and on a GPU also triton.
         keep_empty: also train on images without objects.
-        max_objects: most objects of an image in one step, a random subset; bounds memory.
-        log_every: steps between two lines of the log.
-        checkpoint_minutes: most minutes between two checkpoints; each epoch ends with one anyway,
-            and 0 writes no others. A stopped run goes on from the last one exactly.
-        optimizer: optimiser and schedule.
+        max_objects: largest number of objects of an image in one step, a random subset; limits the
+            memory. Unset: all.
+        log_every: steps between two lines of the log files.
+        checkpoint_minutes: most minutes between two checkpoints. Each epoch ends with a checkpoint
+            anyway; 0 writes no others. A stopped run continues exactly from the last one.
+        optimizer: optimizer and learning-rate schedule.
     """
 
     supervision: Supervision = "clicks"

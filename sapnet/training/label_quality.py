@@ -1,4 +1,4 @@
-"""How good the masks chosen in training are, where ground truth is known: logged, never learned."""
+"""Quality of the masks that training chooses, for the log; training never learns from it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class LabelQuality:
-    """The IoU of every proposal with its object's ground truth, as one table to look choices up.
+    """Table of the IoU of every proposal with the ground truth of its object.
 
-    The table stays on the CPU; looking a step's choices up costs microseconds.
+    The table stays on the CPU; a look-up for one step takes microseconds.
 
     Args:
         ious: (K,) IoU of each proposal by object id, as `proposal_ious` gives; other objects are
@@ -32,7 +32,7 @@ class LabelQuality:
         self._ious = torch.from_numpy(table)
 
     def ious(self, annotation_ids: Tensor, chosen: Tensor) -> Tensor:
-        """IoU of each chosen proposal with the truth.
+        """Return the IoU of each chosen proposal with the truth.
 
         Args:
             annotation_ids: (N,) int64.

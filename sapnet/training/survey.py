@@ -1,4 +1,4 @@
-"""What the objects of a training set look like to the network: sizes and places, in bulk."""
+"""Survey a training set: sizes and positions of its objects in the network's input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet
 
 COLUMNS = ("image_id", "points", "box", "boxes", "scores")
-"""What is read of a store."""
+"""Columns that are read from a store."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Images:
 
 
 def survey(source: ProposalStore | InstanceSet, augment: AugmentConfig) -> ObjectLayout:
-    """The objects of a training set at the largest input size.
+    """Return the objects of a training set at the largest input size.
 
     Args:
         source: proposals, or instances, of which crowds are left out.
@@ -68,7 +68,7 @@ def _stored_objects(store: ProposalStore) -> _Objects:
 
 
 def _objects_of(rows: pa.RecordBatch) -> _Objects:
-    """The objects of one shard that have proposals."""
+    """Return the objects of one shard that have proposals."""
     import pyarrow.compute as pc
 
     counts = pc.list_value_length(rows["scores"]).to_numpy()
@@ -103,7 +103,7 @@ def _listed_images(instances: InstanceSet) -> _Images:
 
 
 def _layout(objects: _Objects, images: _Images, augment: AugmentConfig) -> ObjectLayout:
-    """The objects in the input frame."""
+    """Convert the objects to the input frame."""
     short_side = max(augment.short_sides)
     factors = resize_factor(images.heights, images.widths, short_side, augment.max_long_side)
     sides = np.stack([images.widths, images.heights], axis=1) * factors[:, None]
@@ -122,14 +122,14 @@ def _layout(objects: _Objects, images: _Images, augment: AugmentConfig) -> Objec
 
 
 def box_sizes(boxes: np.ndarray) -> np.ndarray:
-    """What SOLOv2 goes by: (N,) square roots of the areas of (N, 4) xyxy boxes."""
+    """Return the sizes by which SOLOv2 sorts objects: roots of the areas of (N, 4) boxes."""
     sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)
     sizes: np.ndarray = np.sqrt(sides.prod(axis=1))
     return sizes
 
 
 def middle_of_groups(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The median of each group of consecutive values, the lower of two middle ones.
+    """Return the median of each group of consecutive values, the lower of two middle ones.
 
     Args:
         values: all groups, one after the other.

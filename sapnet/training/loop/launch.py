@@ -1,4 +1,4 @@
-"""Who starts the processes of a distributed run: torchrun, SLURM's srun, or Lightning itself."""
+"""Launchers of a distributed run: torchrun, SLURM's srun, or Lightning itself."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from sapnet.training.config import TrainConfig
 
 INTERACTIVE_JOBS = ("bash", "interactive")
-"""Names of SLURM jobs that Lightning takes for a shell in which one starts things by hand."""
+"""Names of SLURM jobs that Lightning treats as interactive shells."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """Processes that something else has started, this one among them.
+    """Processes of a run that a launcher has started.
 
     Attributes:
-        launcher: the command that a user knows it by.
+        launcher: the command that the user ran.
         devices: processes on each machine.
         num_nodes: machines.
     """
@@ -31,18 +31,18 @@ class Launch:
 
 
 def detect_launch(environment: Mapping[str, str]) -> Launch | None:
-    """What torchrun or srun has started, read from the variables that they set.
+    """Detect the processes that torchrun or srun has started, from environment variables.
 
     Args:
-        environment: variables of this process.
+        environment: environment variables of this process.
 
     Returns:
-        The launch; None where this process is alone and may start others itself.
+        The launch; None if this process is alone and may start others itself.
 
     Raises:
         ValueError: the tasks of a SLURM job are not the same number on each machine.
     """
-    # torchrun inside a SLURM job is the one that counts: each of its processes is a device's.
+    # Inside a SLURM job torchrun decides: it starts one process per device.
     if "TORCHELASTIC_RUN_ID" in environment:
         devices = int(environment["LOCAL_WORLD_SIZE"])
         return Launch("torchrun", devices, int(environment["WORLD_SIZE"]) // devices)
@@ -64,14 +64,14 @@ def detect_launch(environment: Mapping[str, str]) -> Launch | None:
 
 
 def match_launch(cfg: TrainConfig, launch: Launch | None) -> TrainConfig:
-    """The settings with the launcher's numbers of devices and machines.
+    """Set the numbers of devices and machines to those of the launcher.
 
     Args:
-        cfg: how to train; one device on one machine stands for "not said".
-        launch: what was started.
+        cfg: settings of the training; one device on one machine means "not given".
+        launch: the launch, if any.
 
     Raises:
-        ValueError: other numbers were asked for, or the batch cannot be shared out evenly.
+        ValueError: the settings have other numbers, or the batch cannot be shared evenly.
     """
     if launch is None:
         return cfg
@@ -79,7 +79,7 @@ def match_launch(cfg: TrainConfig, launch: Launch | None) -> TrainConfig:
     if asked not in ((1, 1), started):
         raise ValueError(
             f"{launch.launcher} started {launch.devices} processes on each of {launch.num_nodes} "
-            f"machines, but --devices {cfg.devices} --num_nodes {cfg.num_nodes} asks for others. "
+            f"machines, but --devices {cfg.devices} --num-nodes {cfg.num_nodes} asks for others. "
             f"Leave both out under {launch.launcher}, or make them agree"
         )
     return replace(cfg, devices=launch.devices, num_nodes=launch.num_nodes)
@@ -88,7 +88,7 @@ def match_launch(cfg: TrainConfig, launch: Launch | None) -> TrainConfig:
 def cluster_plugins(
     environment: Mapping[str, str], launch: Launch | None
 ) -> list[ClusterEnvironment]:
-    """What Lightning must be told about the launcher, beyond what it finds out itself.
+    """Return the plugins that tell Lightning about the launcher.
 
     SLURM's signal to requeue is left to SLURM: Lightning would answer it with a checkpoint in a
     file of its own that later runs prefer to newer ones. Where a SLURM job runs `sapnet` once,

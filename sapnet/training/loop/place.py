@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import lightning
 
-    from sapnet.batches.loader import EpochSampler
+
+class Resumable(Protocol):
+    """A sampler that can start inside an epoch, such as `EpochSampler`."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch; 0 is the first."""
+
+    def leave_out(self, epoch: int, done: int) -> None:
+        """Skip the first indices of one epoch."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ def place_of(trainer: lightning.Trainer) -> Place:
     return Place(int(epochs.processed), batches)
 
 
-def resume_sampler(sampler: EpochSampler, trainer: lightning.Trainer, batch_size: int) -> None:
+def resume_sampler(sampler: Resumable, trainer: lightning.Trainer, batch_size: int) -> None:
     """Let a sampler start at the position of the trainer.
 
     Lightning makes the first iterator, and the loader's processes begin to load, before it sets
