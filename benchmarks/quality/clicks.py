@@ -23,9 +23,9 @@ import numpy as np
 from benchmarks.common import given_options, parse_arguments, setting, table, write_json
 from benchmarks.plots import draw_scores
 from benchmarks.quality.trial import METHODS, ClickedSet, changed_settings, label_quality, sapnet
+from sapnet.data.choices import ClickMode
 from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import load_instances
-from sapnet.data.sampling import ClickMode
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import SyntheticPaths, write_synthetic
 from sapnet.demo.config import DemoConfig

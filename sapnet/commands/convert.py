@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
 from sapnet.commands.exporting import (
@@ -15,17 +15,18 @@ from sapnet.commands.exporting import (
     print_export,
     print_findings,
 )
+from sapnet.data.choices import SourceFormat
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
+    from sapnet.data.choices import MaskFormat
     from sapnet.data.formats.marks import Findings
     from sapnet.data.formats.read import ReadOptions
     from sapnet.data.formats.readers.coco import Crowds
-    from sapnet.data.formats.writers.export import MaskFormat
     from sapnet.structures.clicks import ClickSet
 
-SOURCES = ("coco", "results", "label-studio", "cvat", "labelme", "via", "csv", "yolo", "voc")
+SOURCES = get_args(SourceFormat)
 TARGETS = ("clicks", *MASK_FORMATS)
 
 
@@ -60,6 +61,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _add_reading_arguments(parser: ArgumentParser) -> None:
     """Add the options for what some formats leave open."""
+    from sapnet.prediction.config import PredictionConfig
+
     parser.add_argument(
         "--path-map",
         type=str,
@@ -104,7 +107,10 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
         help="json that names the categories of a results file, such as the clicks",
     )
     parser.add_argument(
-        "--min-score", type=float, default=0.3, help="least score of a result that is taken"
+        "--min-score",
+        type=float,
+        default=PredictionConfig.draw_threshold,
+        help="least score of a result that is taken",
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from sapnet.commands.command import WrongUseError
+from sapnet.data.choices import MaskFormat
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sapnet.data.formats.writers.files import ExportOptions
     from sapnet.data.formats.writers.several import Exports
 
-MASK_FORMATS = ("coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studio", "voc")
+MASK_FORMATS = get_args(MaskFormat)
 
 
 def add_format_argument(parser: ArgumentParser) -> None:

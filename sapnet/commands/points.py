@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from sapnet.commands.command import SUCCESS, Command, WrongUseError
+from sapnet.data.choices import ClickMode
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
-
-MODES = ("quasi-center", "uniform", "center", "border")
-"""`sapnet.data.sampling.ClickMode`, without its imports."""
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -20,7 +18,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="clicks file to write")
     parser.add_argument(
         "--mode",
-        choices=MODES,
+        choices=get_args(ClickMode),
         default="quasi-center",
         help="where in its mask an object is clicked; quasi-center is the paper's setting",
     )

@@ -10,11 +10,12 @@ object, like the click of an annotator who misses.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from tqdm import tqdm
 
+from sapnet.data.choices import ClickMode
 from sapnet.data.click_weights import (
     PIXEL_CENTER,
     border_weights,
@@ -26,8 +27,6 @@ from sapnet.data.click_weights import (
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.geometry.rle import decode_masks, rle_boxes
 from sapnet.structures.clicks import Click, ClickSet
-
-ClickMode = Literal["quasi-center", "uniform", "center", "border"]
 
 MIN_SIDE = 2
 """Smallest side, in pixels, of an object with a central region; else any pixel is drawn."""

@@ -115,7 +115,7 @@ def judge_proposals(
     Raises:
         ValueError: if an object of the store is not in the ground truth.
     """
-    proposal_store = ProposalStore(Path(store)) if isinstance(store, Path | str) else store
+    proposal_store = ProposalStore(store) if isinstance(store, Path | str) else store
     gt = open_truth(truth)
     known = {instance.annotation_id for instance in gt.instances}
     objects = objects_by_id(gt, min_area)

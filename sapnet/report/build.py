@@ -14,6 +14,7 @@ from sapnet.evaluation.label_file import LabelSet, load_labels
 from sapnet.evaluation.objects import judge_objects
 from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
+from sapnet.prediction.config import PredictionConfig
 from sapnet.report import label_figures, prediction_figures
 from sapnet.report.contents import Plot, ReportInputs, RunReport, Table, check_gallery_size
 from sapnet.report.label_gallery import LabelGalleryInputs, LabelSection, build_label_gallery
@@ -28,7 +29,7 @@ from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
 from sapnet.training.run_folder import SETTINGS
 
-MIN_SCORE = 0.3
+MIN_SCORE = PredictionConfig.draw_threshold
 """Least score of predictions that are drawn, as in `sapnet predict`."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks, rle_boxes, to_rle
+from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.drawing import draw_outlines, draw_predictions
 from sapnet.report.pictures import encode_jpeg, resize_image, resize_masks, scaled_size
 
@@ -46,7 +47,7 @@ class PredictionGalleryInputs:
     categories: Sequence[Category]
     truth: InstanceSet | None = None
     num_images: int = 8
-    min_score: float = 0.3
+    min_score: float = PredictionConfig.draw_threshold
     side: int = 400
 
 

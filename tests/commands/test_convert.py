@@ -8,11 +8,7 @@ from pathlib import Path
 import pytest
 
 from sapnet.cli import main
-from sapnet.commands.convert import SOURCES
-from sapnet.commands.exporting import MASK_FORMATS
 from sapnet.data.clicks import load_clicks
-from sapnet.data.formats.detect import SourceFormat
-from sapnet.data.formats.writers.export import MaskFormat
 
 Output = pytest.CaptureFixture[str]
 
@@ -41,11 +37,6 @@ def crowd(tmp_path: Path) -> Path:
     path = tmp_path / "instances.json"
     path.write_text(json.dumps(content))
     return path
-
-
-def test_choices_are_those_of_the_library() -> None:
-    assert SOURCES == SourceFormat.__args__  # type: ignore[attr-defined]
-    assert MASK_FORMATS == MaskFormat.__args__  # type: ignore[attr-defined]
 
 
 def test_what_was_detected_and_skipped_is_said(table: Path, tmp_path: Path, capsys: Output) -> None:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from sapnet.cli import main
-from sapnet.commands.points import MODES
 from sapnet.data.clicks import load_clicks
-from sapnet.data.sampling import ClickMode
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
-
-
-def test_modes_are_those_of_the_library() -> None:
-    assert get_args(ClickMode) == MODES
 
 
 def drawn(tiny_set: TinySet, out: Path, *words: str) -> np.ndarray:

@@ -4,9 +4,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from sapnet.data.choices import ClickMode
 from sapnet.data.click_weights import BORDER_REACH
 from sapnet.data.coco import Instance, InstanceSet
-from sapnet.data.sampling import ClickMode, QuasiCenterConfig, sample_clicks
+from sapnet.data.sampling import QuasiCenterConfig, sample_clicks
 from sapnet.geometry.rle import encode_masks
 from sapnet.structures.clicks import Category, ImageRecord
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+from sapnet.data.choices import SourceFormat
 from sapnet.data.formats.readers.labelme import is_labelme
 from sapnet.data.formats.readers.table import known_columns, read_header_row
 from sapnet.data.formats.readers.via import is_via
@@ -13,10 +14,6 @@ from sapnet.data.formats.readers.voc import voc_files
 from sapnet.data.formats.readers.yolo import yolo_root
 from sapnet.data.formats.xml_values import parse_xml
 from sapnet.system.files import read_json
-
-SourceFormat = Literal[
-    "coco", "results", "label-studio", "cvat", "labelme", "via", "csv", "yolo", "voc"
-]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sapnet.data.choices import SourceFormat
 from sapnet.data.coco_file import is_number
 from sapnet.data.formats.assemble import AssembleOptions, assemble
-from sapnet.data.formats.detect import SourceFormat, detect_format
+from sapnet.data.formats.detect import detect_format
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Source
 from sapnet.data.formats.readers.coco import Crowds, read_coco_marks

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from sapnet.data.choices import MaskFormat
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.formats.assemble import AssembleOptions, assemble
 from sapnet.data.formats.image_paths import ImageFolder
@@ -25,7 +25,6 @@ from sapnet.data.formats.writers.yolo import SPLIT, write_yolo
 from sapnet.geometry.rle import rle_areas, rle_iou, rle_to_json
 from sapnet.structures.clicks import Click, ClickSet
 
-MaskFormat = Literal["coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studio", "voc"]
 """Formats of masks; the first two are one json file, the others are folders."""
 
 FILE_FORMATS = ("coco-rle", "coco-polygons")

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from sapnet.data.choices import MaskFormat
 from sapnet.data.formats.marks import Findings
-from sapnet.data.formats.writers.export import FILE_FORMATS, ExportReport, MaskFormat, export_masks
+from sapnet.data.formats.writers.export import FILE_FORMATS, ExportReport, export_masks
 
 if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet

@@ -1,0 +1,16 @@
+"""Names that users choose from: formats of files, and ways to place clicks. Imports nothing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ClickMode = Literal["quasi-center", "uniform", "center", "border"]
+"""Positions of a click drawn from a mask."""
+
+SourceFormat = Literal[
+    "coco", "results", "label-studio", "cvat", "labelme", "via", "csv", "yolo", "voc"
+]
+"""Formats that annotations are read from."""
+
+MaskFormat = Literal["coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studio", "voc"]
+"""Formats that masks are written in."""
