@@ -122,6 +122,11 @@ def test_options_named_in_the_text_exist() -> None:
             assert unknown <= NOT_OPTIONS, f"{page.name}: {span}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_are_written_with_dashes(page: Path) -> None:
+    assert re.findall(r"(?<![\w-])--[a-z][a-z0-9.]*_\w*", page.read_text(encoding="utf-8")) == []
+
+
 def test_a_wrong_option_does_not_parse(capsys: pytest.CaptureFixture[str]) -> None:
     parser = build_parser("points", COMMANDS["points"])
     with pytest.raises(SystemExit):

@@ -187,6 +187,6 @@ def _room(gpus_per_worker: float) -> int:
         raise ValueError(
             f"the Ray cluster has {resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} "
             f"GPUs; an actor needs 1 CPU and {gpus_per_worker:g} GPUs. Start more nodes, lower "
-            "--gpus_per_worker, or give --workers to wait for nodes that are to come."
+            "--gpus-per-worker, or give --workers to wait for nodes that are to come."
         )
     return room
