@@ -1,4 +1,4 @@
-"""What is written is read by other people's programs, and by us: supervision, pycocotools."""
+"""Written files are read by supervision, by pycocotools and by sapnet."""
 
 import json
 from dataclasses import replace
