@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sapnet.data.coco_json import frame_records, label_of_category
+from sapnet.labelling.choice import ChosenLabel, chosen_labels, stored_objects, with_overlaps
 from sapnet.labelling.records import label_records, top1_record, with_boxes
-from sapnet.labelling.uncertainty import ChosenLabel, chosen_labels, uncertainty
-from sapnet.labelling.vote import ask_segmenter
+from sapnet.labelling.uncertainty import uncertainty
+from sapnet.labelling.vote import add_segmenter_vote
 from sapnet.network.model import Network, evaluating
 from sapnet.system.files import write_json_atomic
 
 if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
     from sapnet.structures.batch import Batch
-    from sapnet.structures.outputs import Predictions, Selection
+    from sapnet.structures.outputs import Selection
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,8 @@ def label(
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
-                labels, chosen, instances = choose_labels(model, moved, store)
-                cfg = model.settings.selection
-                doubts = uncertainty(labels, moved.bags, chosen, instances, cfg)
+                labels, chosen = choose_labels(model, moved, store)
+                doubts = uncertainty(labels, moved.bags, chosen)
                 records = label_records(labels, chosen, doubts, with_candidates)
                 annotations += with_boxes(records, moved, chosen) if with_candidates else records
             bar.update(len(batch.image_ids))
@@ -91,8 +91,8 @@ def label(
 @torch.no_grad()
 def choose_labels(
     model: Network, batch: Batch, store: ProposalStore
-) -> tuple[list[ChosenLabel], Selection, list[Predictions] | None]:
-    """What is chosen for the clicks of a batch, the segmenter's vote included.
+) -> tuple[list[ChosenLabel], Selection]:
+    """Choose a label for each click of a batch, the segmenter's vote included.
 
     Args:
         model: a trained network.
@@ -100,23 +100,26 @@ def choose_labels(
         store: the store the bags were made of.
 
     Returns:
-        N labels, the selection that made them, and what the segmenter finds in each image; None
-        without a segmenter.
+        N labels and the selection that made them. With a segmenter, the labels have overlaps.
 
     Raises:
         ValueError: the batch has no bags.
     """
     if batch.bags is None:
         raise ValueError("expected a batch with bags, found none")
+    objects = stored_objects(batch, store)
     if model.segmentation is None:
         selection = model.select(batch)
-        return chosen_labels(batch.bags, selection, store), selection, None
+        return chosen_labels(batch.bags, selection.index, objects), selection
     selection, instances = model.select_and_segment(batch)
-    labels = chosen_labels(batch.bags, selection, store)
-    cfg = model.settings.selection
-    if cfg.consensus.enabled:
-        labels, selection = ask_segmenter(labels, batch.bags, selection, instances, cfg)
-    return labels, selection, instances
+    chosen = chosen_labels(batch.bags, selection.index, objects)
+    labels = with_overlaps(chosen, instances)
+    cfg = model.settings.selection.consensus
+    return (
+        add_segmenter_vote(labels, batch.bags, selection, cfg)
+        if cfg.enabled
+        else (labels, selection)
+    )
 
 
 def label_top1(

@@ -215,7 +215,7 @@ class Network(
 
     @torch.no_grad()
     def select_and_segment(self, batch: Batch) -> tuple[Selection, list[Predictions]]:
-        """Run `select` and `segment` on the same features.
+        """Choose a proposal for each click, and segment the clicked categories of each image.
 
         Args:
             batch: images with bags.
@@ -227,9 +227,10 @@ class Network(
             raise ValueError("expected a batch with bags, found none")
         features = self.features(batch.images)
         outputs = self.segmenter(features)
+        clicked = [batch.bags.labels[batch.bags.image_index == i] for i in range(len(batch.images))]
         return (
             self.selection(features, batch.bags, batch.image_sizes),
-            self.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes),
+            self.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes, clicked),
         )
 
     @torch.no_grad()

@@ -199,6 +199,18 @@ class ProposalStore:
         image = self.images[image_index]
         return objects_from_rows(rows, (image.height, image.width))[0]
 
+    def position_of(self, image_id: int) -> int:
+        """Return the position of an image in `images`.
+
+        Raises:
+            KeyError: if the store holds no such image.
+        """
+        order = self._images_by_id
+        place = int(np.searchsorted(self._image_ids, image_id, sorter=order))
+        if place == len(order) or self._image_ids[order[place]] != image_id:
+            raise KeyError(f"{self.path}: no image with image_id {image_id}")
+        return int(order[place])
+
     def image_index_of(self, annotation_id: int) -> int:
         """Position in `images` of the image that an object lies on.
 
@@ -241,6 +253,12 @@ class ProposalStore:
             else:
                 check_correction(corrections, annotation_id, self.images[image_index])
         return kept
+
+    @cached_property
+    def _images_by_id(self) -> np.ndarray:
+        """(num_images,) positions of the images, ordered by image id."""
+        order: np.ndarray = np.argsort(self._image_ids, kind="stable")
+        return order
 
     @cached_property
     def _object_starts(self) -> np.ndarray:

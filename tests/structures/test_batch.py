@@ -120,9 +120,9 @@ def test_a_batch_moves_with_all_it_holds() -> None:
 def test_a_selection_moves_its_tensors_and_keeps_its_losses() -> None:
     losses = {"loss_selection": torch.tensor(1.0)}
     scores = torch.zeros(1, 2)
-    selection = Selection(torch.zeros(1), torch.zeros(1, 4), scores, scores[None], losses).to(
-        "meta"
-    )
+    selection = Selection(
+        torch.zeros(1), torch.zeros(1, 4), scores, scores[None], scores > 0, losses
+    ).to("meta")
     assert selection.scores.device.type == "meta"
     assert selection.losses is losses
 
