@@ -14,8 +14,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from sapnet.data.click_annotations import click_annotations
 from sapnet.data.clicks import clicks_of
-from sapnet.data.coco_file import CocoFile, Record
-from sapnet.data.coco_json import frame_records, read_coco
+from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
 from sapnet.structures.clicks import Category, Click, ImageRecord
 from sapnet.system.files import write_json_atomic
 

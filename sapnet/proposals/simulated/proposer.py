@@ -16,7 +16,8 @@ import numpy as np
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.simulated.masks import draw_masks
-from sapnet.proposals.simulated.parts import PartsFile, TrueObject
+from sapnet.proposals.simulated.parts import PartsFile
+from sapnet.proposals.simulated.true_object import TrueObject
 from sapnet.proposals.simulated.view import ObjectView
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals

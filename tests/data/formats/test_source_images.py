@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sapnet.data.formats.assemble import AssembleOptions, assemble
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Source, SourceImage
+from sapnet.data.formats.source_images import find_images
 from tests.data.formats.conftest import MakeImages
 from tests.data.formats.test_assemble import mark, run
 
@@ -50,4 +50,4 @@ def test_two_references_to_one_file(make_images: MakeImages) -> None:
     folder = make_images({"a.jpg": (64, 48)})
     images = tuple(SourceImage(name, (48, 64), "list") for name in ("x/a.jpg", "y/a.jpg"))
     with pytest.raises(ValueError, match=r"both lead to a.jpg. Tell them apart"):
-        assemble(Source(images, (), ()), ImageFolder(folder), Findings(), AssembleOptions())
+        find_images(Source(images, (), ()), ImageFolder(folder), Findings())
