@@ -25,7 +25,8 @@ from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
 from sapnet.store.reader import ProposalStore
 from sapnet.system.files import write_json_atomic
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 IMAGES = "images"
 """Name of the job that makes the images."""

@@ -30,7 +30,8 @@ from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 BATCH = 4
 """Images per step."""

@@ -61,7 +61,7 @@ class System:
 
 
 def first_stage_alone() -> SelectionConfig:
-    """Return the settings of PSM alone, as in the recipe `ablations/table4_1_mil`."""
+    """Return the settings of PSM alone, as in the recipe `ablations/table4/1_mil`."""
     paper = paper_selection()
     return replace(
         paper,

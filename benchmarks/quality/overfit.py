@@ -38,7 +38,8 @@ from sapnet.segmentation.fitting import scaled_grids, scaled_ranges
 from sapnet.selection.config import ConsensusConfig, NegativesConfig, SelectionConfig
 from sapnet.store.reader import ProposalStore
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 SIZE = 160
 """Side of the images, px."""

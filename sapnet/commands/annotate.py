@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 def _add_arguments(parser: ArgumentParser) -> None:
     from sapnet.annotate.config import AnnotateConfig
 
-    parser.usage = "sapnet annotate IMAGES [options]"
     parser.add_argument("images", type=Path, help="folder of the images")
     parser.add_argument(
         "--classes",

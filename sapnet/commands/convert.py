@@ -218,4 +218,16 @@ COMMAND = Command(
         "sapnet convert annotations.xml --out clicks.json --points-only",
         "sapnet convert labels.json --to yolo-seg --images photos --out yolo",
     ),
+    main_options=(
+        "source",
+        "out",
+        "from",
+        "to",
+        "images",
+        "points-only",
+        "drop-empty",
+        "path-map",
+        "min-score",
+        "report",
+    ),
 )

@@ -51,4 +51,16 @@ COMMAND = Command(
         "sapnet review --run run --images photos --proposals store --labels labels.json "
         "--out corrections.json",
     ),
+    main_options=(
+        "images",
+        "proposals",
+        "labels",
+        "out",
+        "run",
+        "proposer",
+        "checkpoint",
+        "device",
+        "port",
+        "no-browser",
+    ),
 )

@@ -103,14 +103,14 @@ def _devices() -> Iterator[tuple[Fact | None, Finding | None]]:
 
         from sapnet.system.device import choose_device, describe_device
         from sapnet.training.config import TrainConfig
-        from sapnet.training.run import choose_precision
+        from sapnet.training.precision import choose_precision
     except (ImportError, OSError, RuntimeError):  # reported by the examination of the software
         return
     yield from ((Fact("gpu driver", line), None) for line in _driver_lines())
     yield from _cuda(torch.version.cuda)
     device = choose_device("auto")
     yield Fact("device", f"{describe_device(device)} (what --device auto takes)"), None
-    precision = choose_precision(TrainConfig())
+    precision = choose_precision(TrainConfig.precision, TrainConfig.device)
     yield Fact("precision", f"{precision} (what --precision auto takes)"), None
     yield None, _check_device(str(device))
 

@@ -133,13 +133,21 @@ def join_samples(samples: Sequence[ClickSample]) -> ClickBatch:
 
 
 def click_loader(
-    dataset: ClickImages, batch_size: int, workers: int, sampler: EpochSampler
+    dataset: ClickImages, batch_size: int, *, workers: int, shuffle: bool, seed: int = 0
 ) -> DataLoader[ClickSample]:
-    """A loader of `ClickBatch`."""
+    """Return a loader of `ClickBatch`.
+
+    Args:
+        dataset: the clicked images.
+        batch_size: images per batch; the last batch may be smaller.
+        workers: processes that load images; 0 loads in this one.
+        shuffle: True for a random order, another one in each epoch.
+        seed: seed of the order.
+    """
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=sampler,
+        sampler=EpochSampler(dataset, shuffle=shuffle, seed=seed),
         num_workers=workers,
         collate_fn=join_samples,
         pin_memory=torch.cuda.is_available(),

@@ -24,7 +24,7 @@ from sapnet.selection.targets import instance_targets
 from sapnet.structures.batch import Batch
 from sapnet.structures.clicks import Category
 from sapnet.structures.outputs import Predictions, Selection
-from sapnet.system.json_settings import settings_from_json
+from sapnet.system.from_json import dataclass_from_json
 
 MODEL_CARD = """---
 {{ card_data }}
@@ -92,7 +92,7 @@ class Network(
     ) -> None:
         super().__init__()
         if isinstance(settings, dict):
-            settings = settings_from_json(settings, ModelConfig)
+            settings = dataclass_from_json(settings, ModelConfig)
         self.settings = settings
         self.categories = tuple(c if isinstance(c, Category) else Category(**c) for c in categories)
         if not self.categories:

@@ -26,7 +26,7 @@ from sapnet.report.prediction_gallery import (
 from sapnet.report.run_settings import read_run_json, read_settings
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
-from sapnet.training.run import SETTINGS
+from sapnet.training.run_folder import SETTINGS
 
 MIN_SCORE = 0.3
 """Least score of predictions that are drawn, as in `sapnet predict`."""

@@ -11,7 +11,7 @@ from typing import Any
 from sapnet.network.config import ModelConfig
 from sapnet.report.contents import Settings
 from sapnet.training.config import TrainConfig
-from sapnet.training.run import SETTINGS, SUMMARY
+from sapnet.training.run_folder import SETTINGS, SUMMARY
 
 
 def read_settings(run: Path) -> Settings:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sapnet.proposals.proposer import JSON, Proposer
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.system.differences import differences
 from sapnet.system.locations import Location, join
 from sapnet.version import __version__
 
@@ -132,6 +133,9 @@ def manifest_text(manifest: Manifest) -> bytes:
     return (json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n").encode()
 
 
+_DIFFERENCE = "{name}: the store has {found!r}, this run {wanted!r}"
+
+
 def check_same_run(store: Location, found: Manifest, wanted: Manifest) -> None:
     """Refuses to go on with a store that another proposer, other settings or other data made.
 
@@ -140,14 +144,9 @@ def check_same_run(store: Location, found: Manifest, wanted: Manifest) -> None:
     """
     same_proposer = found.proposer == wanted.proposer
     before, now = (_comparable(manifest, same_proposer) for manifest in (found, wanted))
-    differences = [
-        f"{key}: the store has {before.get(key)!r}, this run {now.get(key)!r}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-    if differences:
+    if lines := differences(before, now, line=_DIFFERENCE):
         raise StoreError(
-            f"{store} was made differently and cannot be continued: {'; '.join(differences)}. "
+            f"{store} was made differently and cannot be continued: {'; '.join(lines)}. "
             "Give another --out, delete that folder, or run with the settings it was made with."
         )
 

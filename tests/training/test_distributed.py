@@ -28,9 +28,10 @@ from sapnet.selection.config import NegativesConfig
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Bags
 from sapnet.structures.clicks import Category
-from sapnet.training.callbacks import CHECKPOINT
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
+from sapnet.training.run_folder import CHECKPOINT
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
