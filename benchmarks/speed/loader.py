@@ -39,11 +39,12 @@ from benchmarks.common import (
 )
 from benchmarks.plots import draw_costs
 from benchmarks.speed.scenes import CATEGORIES, draw_pool, stored_objects, write_photographs
-from sapnet.batches.augment import View, evaluation_view, view_content, view_masks
+from sapnet.batches.augment import evaluation_view, view_content, view_masks
 from sapnet.batches.collate import collate
 from sapnet.batches.config import AugmentConfig
 from sapnet.batches.dataset import ClickDataset, DatasetConfig
 from sapnet.batches.loader import build_loader
+from sapnet.batches.sample import View
 from sapnet.batches.supervision import make_bags
 from sapnet.data.images import load_image
 from sapnet.store.manifest import Manifest

@@ -23,7 +23,7 @@ from sapnet.structures.proposals import Proposals
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sapnet.proposals.proposer import JSON
+    from sapnet.system.version import JSON
 
 KIND_ORDER = ("part", "whole", "union", "leak", "group", "union", "eroded", "leak")
 """What a bag holds, as far as it has room: the first kinds are in every bag that can have them."""

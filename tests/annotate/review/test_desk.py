@@ -17,9 +17,10 @@ from sapnet.annotate.documents import FileChangedError
 from sapnet.annotate.review.desk import ReviewConflictError, ReviewDesk, ReviewedObject, open_desk
 from sapnet.annotate.review.serve import open_review
 from sapnet.annotate.server import build_app
-from sapnet.data.corrections import Correction, load_corrections
+from sapnet.data.corrections import load_corrections
 from sapnet.geometry.rle import rle_to_json
 from sapnet.store.reader import ProposalStore
+from sapnet.structures.corrections import Correction
 from tests.annotate.review_set import (
     ReviewSet,
     click_of,
