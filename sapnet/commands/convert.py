@@ -205,7 +205,8 @@ def _save_clicks(clicks: ClickSet, args: Namespace) -> None:
 
 def _export(clicks: ClickSet, args: Namespace, options: ReadOptions, findings: Findings) -> None:
     from sapnet.data.formats.read import read_scores
-    from sapnet.data.formats.writers.export import export_masks, masks_of_clicks
+    from sapnet.data.formats.writers.export import export_masks
+    from sapnet.data.formats.writers.instances import masks_of_clicks
 
     exporting = export_options(args, args.images)
     scores = read_scores(args.source, options.source_format)

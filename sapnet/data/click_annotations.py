@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sapnet.data.coco_file import CocoFile, Record, is_number, numbers
+from sapnet.data.coco_json import CocoFile, Record, is_number, numbers
 from sapnet.data.problems import Report, attempt
 from sapnet.geometry.rle import decode_masks, rle_to_json, to_rle
 from sapnet.structures.clicks import Click, ImageRecord

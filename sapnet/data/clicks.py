@@ -11,8 +11,7 @@ from sapnet.data.click_annotations import (
     object_key,
     read_click,
 )
-from sapnet.data.coco_file import CocoFile, Record
-from sapnet.data.coco_json import frame_records, read_coco
+from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
 from sapnet.data.problems import Report, attempt, raise_first
 from sapnet.structures.clicks import Click, ClickSet
 from sapnet.system.files import write_json_atomic

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sapnet.data.coco_file import CocoFile, Record, is_number, numbers
-from sapnet.data.coco_json import read_coco
+from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.geometry.rle import rle_areas, rle_boxes, to_rle
 from sapnet.structures.clicks import Category, ImageRecord

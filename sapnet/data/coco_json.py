@@ -6,26 +6,101 @@ image, what was expected, what was found and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sapnet.data.coco_file import (
-    SECTIONS,
-    CocoFile,
-    Record,
-    read_annotation,
-    read_category,
-    read_each,
-    read_image,
-    read_object,
-    section_entries,
-)
-from sapnet.data.problems import RecordError, Report, raise_first
+from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.system.files import read_json
+
+Record = dict[str, Any]
+"""One entry of the json, with values that are not checked yet."""
+
+SECTIONS = ("images", "categories", "annotations")
 
 Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True)
+class CocoFile:
+    """A COCO-style file whose images, categories and references are checked.
+
+    Attributes:
+        path: the file; every message names it.
+        images: the images, in file order.
+        categories: the categories by ascending id; a category's position is its label.
+        annotations: the annotations as in the file; `id`, `image_id` and `category_id` are checked.
+        image_of_id: the images by their id.
+        further: the file's other keys, not checked.
+    """
+
+    path: Path
+    images: tuple[ImageRecord, ...]
+    categories: tuple[Category, ...]
+    annotations: tuple[Record, ...]
+    image_of_id: dict[int, ImageRecord] = field(repr=False)
+    further: Record = field(default_factory=dict, repr=False)
+
+    def problem(
+        self, annotation: Record, message: str, kind: str = "malformed object"
+    ) -> RecordError:
+        """Return the error for one annotation, to be raised by the caller."""
+        return RecordError(
+            self.path,
+            message,
+            kind=kind,
+            place=f"object {annotation['id']} (image {annotation['image_id']})",
+            image_id=annotation["image_id"],
+            annotation_id=annotation["id"],
+        )
+
+
+def is_number(value: object) -> bool:
+    """Return True if a json value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def numbers(coco: CocoFile, annotation: Record, key: str, count: int) -> tuple[float, ...]:
+    """Return a list of finite numbers of an annotation.
+
+    Args:
+        coco: the file, for the message.
+        annotation: the annotation.
+        key: the list's key; it must be there.
+        count: the required number of entries.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        ValueError: the value is not such a list.
+    """
+    value = annotation[key]
+    if not (isinstance(value, list) and len(value) == count and all(map(is_number, value))):
+        raise coco.problem(
+            annotation,
+            f"expected '{key}' as {count} finite numbers, found {str(value)[:60]}. "
+            "Correct the object, or drop it.",
+        )
+    return tuple(float(entry) for entry in value)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record of a section; `number` counts from 1."""
+
+    path: Path
+    section: str
+    number: int
+    record: Record
+
+    def problem(self, message: str, kind: str) -> RecordError:
+        """Return the error for this entry, to be raised by the caller."""
+        place = f"entry {self.number} of {self.section}"
+        return RecordError(self.path, message, kind=kind, place=place)
 
 
 def read_coco(path: Path | str, report: Report = raise_first) -> CocoFile:
@@ -137,3 +212,100 @@ def _has_references(
                 )
             )
     return is_known
+
+
+def read_object(path: Path) -> Record:
+    """Return the content of a json file, which must be an object.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not json, or not an object.
+    """
+    content = read_json(path, "Name a COCO-style json file.")
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"{path}: expected an object with the keys 'images', 'categories' and 'annotations', "
+            f"found a {type(content).__name__}. Export the file in COCO format."
+        )
+    return content
+
+
+def section_entries(path: Path, content: Record, section: str, report: Report) -> list[Entry]:
+    """Return the records of a section, which must be a list of objects."""
+    records = attempt(report, _section, path, content, section) or []
+    return [Entry(path, section, number, record) for number, record in enumerate(records, 1)]
+
+
+def _section(path: Path, content: Record, key: str) -> list[Record]:
+    section = content.get(key)
+    if not isinstance(section, list) or not all(isinstance(record, dict) for record in section):
+        found = "no such key" if key not in content else f"{str(section)[:60]}"
+        raise RecordError(
+            path,
+            f"expected '{key}' as a list of objects, found {found}. "
+            "Export the file in COCO format.",
+            kind="missing section",
+        )
+    return section
+
+
+def read_each(
+    entries: Sequence[Entry], read: Callable[[Entry], tuple[int, Thing]], report: Report
+) -> list[tuple[int, Thing]]:
+    """Return the id and content of every entry that can be read."""
+    found = (attempt(report, read, entry) for entry in entries)
+    return [pair for pair in found if pair is not None]
+
+
+def _value(entry: Entry, key: str) -> Any:  # noqa: ANN401  # json
+    if key not in entry.record:
+        raise entry.problem(
+            f"expected the key '{key}' in every entry, but {str(entry.record)[:80]} has none. "
+            "Add it.",
+            "missing key",
+        )
+    return entry.record[key]
+
+
+def _integer(entry: Entry, key: str) -> int:
+    value = _value(entry, key)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise entry.problem(
+            f"expected '{key}' as an integer, found {value!r} in {str(entry.record)[:80]}. "
+            "Write ids and sizes as integers.",
+            "not an integer",
+        )
+    return value
+
+
+def read_image(entry: Entry) -> tuple[int, ImageRecord]:
+    """Return the id and content of an entry of `images`."""
+    image = ImageRecord(
+        image_id=_integer(entry, "id"),
+        file_name=str(_value(entry, "file_name")),
+        width=_integer(entry, "width"),
+        height=_integer(entry, "height"),
+    )
+    if image.width < 1 or image.height < 1:
+        raise RecordError(
+            entry.path,
+            f"expected a width and height of at least 1 px, found "
+            f"{image.width} x {image.height}. Write the size of the upright image.",
+            kind="image without pixels",
+            place=f"image {image.image_id}",
+            image_id=image.image_id,
+        )
+    return image.image_id, image
+
+
+def read_category(entry: Entry) -> tuple[int, Category]:
+    """Return the id and content of an entry of `categories`."""
+    category = Category(_integer(entry, "id"), str(_value(entry, "name")))
+    return category.category_id, category
+
+
+def read_annotation(entry: Entry) -> tuple[int, Record]:
+    """Return the id and content of an entry of `annotations`, whose ids must be integers."""
+    for key in ("image_id", "category_id"):
+        _integer(entry, key)
+    return _integer(entry, "id"), entry.record

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from sapnet.data.clicked_images import turn_click
 from sapnet.data.clicks import clicks_of
-from sapnet.data.coco_file import CocoFile
-from sapnet.data.coco_json import read_coco
+from sapnet.data.coco_json import CocoFile, read_coco
 from sapnet.data.problems import RecordError
 from sapnet.doctor.finding import Examination, Fact, Finding, findings_from
 from sapnet.doctor.image_files import ImageFile, check_same_content, examine_images, median_side

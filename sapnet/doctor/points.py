@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sapnet.data.coco_file import CocoFile, Record, is_number
+from sapnet.data.coco_json import CocoFile, Record, is_number
 from sapnet.doctor.finding import Finding
 from sapnet.structures.clicks import Click, ImageRecord
 

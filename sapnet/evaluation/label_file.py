@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.data.coco_file import CocoFile, Record, is_number, numbers
-from sapnet.data.coco_json import read_coco
+from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
 from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import to_rle
 

@@ -162,7 +162,7 @@ def _export(out: Path, images: dict[int, Path], network: Network, cfg: Predictio
     """Write the masks of the results file in the other formats of the settings."""
     if not cfg.format:
         return Exports()
-    from sapnet.data.formats.readers.results import instances_of_results
+    from sapnet.data.formats.writers.instances import instances_of_results
 
     instances, folder = instances_of_results(
         out / RESULTS, images, network.categories, cfg.draw_threshold

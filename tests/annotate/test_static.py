@@ -1,4 +1,4 @@
-"""What can be said of the page's files without a browser."""
+"""Checks of the page's files that need no browser."""
 
 import re
 

@@ -16,7 +16,7 @@ from benchmarks.ladder.page.figures import (
     SegmenterFigures,
     System,
 )
-from sapnet.data.coco_file import is_number
+from sapnet.data.coco_json import is_number
 from sapnet.report.run_settings import read_run_json
 
 FILE_NAME = "ladder.json"

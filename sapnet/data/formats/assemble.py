@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sapnet.data.click_weights import nearest_to_center
-from sapnet.data.formats.image_paths import ImageFolder
-from sapnet.data.formats.marks import Box, Findings, Mark, Point, Source
-from sapnet.data.formats.source_images import find_images
+from sapnet.data.formats.marks import Findings, Mark, Source
+from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import decode_masks, merge_rles, rle_areas, rle_boxes, to_rle
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.structures.masks import RLE
@@ -42,7 +41,10 @@ class AssembleOptions:
 
 
 def assemble(
-    source: Source, folder: ImageFolder, findings: Findings, options: AssembleOptions
+    source: Source,
+    images: Mapping[str, ImageRecord],
+    findings: Findings,
+    options: AssembleOptions,
 ) -> ClickSet:
     """Convert the marks of a file to clicks.
 
@@ -52,20 +54,14 @@ def assemble(
 
     Args:
         source: the images and marks that a reader found.
-        folder: the folder of the images.
+        images: the images that were found, by their reference; see `find_images`.
         findings: collects what is lost or changed.
         options: what to leave out.
 
     Returns:
         Images in file order and categories, with the ids of the source or from 1, and clicks with
         the ids of the source if every object has one, else from 1.
-
-    Raises:
-        ValueError: the size of an image is neither in the file nor available from the folder, or
-            two references lead to one file.
     """
-    marked = {mark.reference for mark in source.marks}
-    images = find_images(source.images, folder, findings, marked)
     negative = options.negative_category
     names = [mark.category for mark in source.marks if mark.category != negative]
     categories = _all_categories(source.categories, names, negative)

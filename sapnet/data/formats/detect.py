@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sapnet.data.choices import SourceFormat
-from sapnet.data.formats.readers.labelme import is_labelme
-from sapnet.data.formats.readers.table import known_columns, read_header_row
-from sapnet.data.formats.readers.via import is_via
-from sapnet.data.formats.readers.voc import voc_files
-from sapnet.data.formats.readers.yolo import yolo_root
+from sapnet.data.formats.signs import (
+    is_labelme,
+    is_via,
+    known_columns,
+    read_header_row,
+    voc_files,
+    yolo_root,
+)
 from sapnet.data.formats.xml_values import parse_xml
 from sapnet.system.files import read_json
 

@@ -6,11 +6,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sapnet.data.formats.points import Box, Point
 from sapnet.structures.clicks import Category
 from sapnet.structures.masks import RLE
-
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]
 
 _NUM_PLACES_NAMED = 3  # places that a summary names for each kind
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sapnet.data.choices import SourceFormat
-from sapnet.data.coco_file import is_number
+from sapnet.data.coco_json import is_number
 from sapnet.data.formats.assemble import AssembleOptions, assemble
 from sapnet.data.formats.detect import detect_format
 from sapnet.data.formats.image_paths import ImageFolder
@@ -20,7 +20,9 @@ from sapnet.data.formats.readers.results import read_results
 from sapnet.data.formats.readers.table import read_table
 from sapnet.data.formats.readers.via import read_via
 from sapnet.data.formats.readers.voc import read_voc
-from sapnet.data.formats.readers.yolo import listed_images, read_yolo, yolo_root
+from sapnet.data.formats.readers.yolo import listed_images, read_yolo
+from sapnet.data.formats.signs import yolo_root
+from sapnet.data.formats.source_images import find_images
 from sapnet.structures.clicks import ClickSet
 from sapnet.system.files import read_json
 
@@ -74,7 +76,8 @@ def read_any(path: Path | str, findings: Findings, options: ReadOptions | None =
     source = _read(path, name, folder, findings, options)
     if name == "yolo" and folder.folder is None:
         folder = ImageFolder(yolo_root(path), options.path_map)
-    return assemble(source, folder, findings, options.assembling)
+    images = find_images(source, folder, findings)
+    return assemble(source, images, findings, options.assembling)
 
 
 def _read(

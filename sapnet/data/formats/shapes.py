@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sapnet.data.formats.marks import Box, Point
+from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import encode_masks
 from sapnet.structures.masks import RLE
 

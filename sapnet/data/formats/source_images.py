@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sapnet.data.formats.image_paths import ImageFolder
-from sapnet.data.formats.marks import Findings, SourceImage
+from sapnet.data.formats.marks import Findings, Source, SourceImage
 from sapnet.structures.clicks import ImageRecord
 
 
-def find_images(
-    listed: Iterable[SourceImage], folder: ImageFolder, findings: Findings, marked: set[str]
-) -> dict[str, ImageRecord]:
+def find_images(source: Source, folder: ImageFolder, findings: Findings) -> dict[str, ImageRecord]:
     """Find the images of a source in the image folder.
 
     Args:
-        listed: the images as the source lists them.
+        source: the images and marks that a reader found.
         folder: the folder of the images.
         findings: collects the images that are left out.
-        marked: references of the images that have marks; they must have a size.
 
     Returns:
         The images by reference.
@@ -26,9 +21,10 @@ def find_images(
     Raises:
         ValueError: a marked image has no size, or two references lead to one file.
     """
+    marked = {mark.reference for mark in source.marks}
     found: dict[str, ImageRecord] = {}
     reference_of_name: dict[str, str] = {}
-    for image in listed:
+    for image in source.images:
         name = folder.file_name(image.reference)
         if name is None:
             findings.skip(f"images that are not in {folder.folder}", image.reference)

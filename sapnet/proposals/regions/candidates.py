@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.evidence import ImageEvidence, Windows
 from sapnet.proposals.regions.features import CandidateView, quality_features
-from sapnet.proposals.regions.image import ImageEvidence
 from sapnet.proposals.regions.maps import object_maps
 from sapnet.proposals.regions.pool import (
     Lattice,
@@ -23,7 +23,7 @@ from sapnet.proposals.regions.pool import (
 )
 from sapnet.proposals.regions.prior import CUTS, MAP_STAGES
 from sapnet.proposals.regions.scene import ClickScene
-from sapnet.proposals.regions.windows import ClickField, Windows, cut_windows
+from sapnet.proposals.regions.windows import ClickField, cut_windows
 
 PROPOSAL_COLOR_LEVEL = 1
 """Pyramid level whose colors judge the candidates: the working frame of larger images."""

@@ -7,10 +7,11 @@ computes shortest paths, and builds the tree of regions by merging the most simi
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+
+from sapnet.proposals.regions.evidence import SegmentGraph
 
 GEODESIC_STEP = 2.0
 """Lab units added to every step between two segments, so that spatial distance counts too."""
@@ -23,30 +24,6 @@ SIZE_WEIGHT = 0.6
 
 FILL_WEIGHT = 0.6
 """Weight of the empty part of a pair's joint box; compact pairs merge first."""
-
-
-@dataclass(frozen=True)
-class SegmentGraph:
-    """The finest segments of an image (S of them) and their neighbours (E pairs).
-
-    Attributes:
-        colors: (S, 3) float64 mean Lab colour.
-        areas: (S,) float64 pixels of the working frame.
-        boxes: (S, 4) float64 x1, y1, x2, y2, pixel edges of the working frame.
-        pairs: (E, 2) int64 neighbouring segments, first < second.
-        contrasts: (E,) float64 mean Lab distance across the common border.
-    """
-
-    colors: np.ndarray
-    areas: np.ndarray
-    boxes: np.ndarray
-    pairs: np.ndarray
-    contrasts: np.ndarray
-
-    @property
-    def num_segments(self) -> int:
-        """The number of segments, S."""
-        return int(self.areas.shape[0])
 
 
 def build_graph(lab: np.ndarray, labels: np.ndarray) -> SegmentGraph:

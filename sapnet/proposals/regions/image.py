@@ -6,12 +6,11 @@ coarse, and the graph and merging tree of the fine segmentation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from PIL import Image
 
-from sapnet.proposals.regions.graph import SegmentGraph, build_graph, merge_segments
+from sapnet.proposals.regions.evidence import ImageEvidence
+from sapnet.proposals.regions.graph import build_graph, merge_segments
 
 NUM_CODES = 40
 """Colors of the code book; histograms of this length separate an object from its surround."""
@@ -36,29 +35,6 @@ COARSE_SCALES = ((60.0, 20), (200.0, 60))
 
 SMALLEST_LEVEL = 24
 """The pyramid ends at the level whose long side is below this many pixels."""
-
-
-@dataclass(frozen=True)
-class ImageEvidence:
-    """Measurements of one image; positions are fractions of its width and height.
-
-    Attributes:
-        size: (height, width) of the original image.
-        levels: L Lab images (h_l, w_l, 3) float32, finest first.
-        codes: L code images (h_l, w_l) int64.
-        code_kernel: (40, 40) float32 likeness of two codes, rows sum to 1.
-        segments: three (h, w) int64 label maps of the working frame, fine to coarse.
-        graph: the fine segments.
-        parents: (T,) int64 merging tree over the fine segments.
-    """
-
-    size: tuple[int, int]
-    levels: tuple[np.ndarray, ...]
-    codes: tuple[np.ndarray, ...]
-    code_kernel: np.ndarray
-    segments: tuple[np.ndarray, ...]
-    graph: SegmentGraph
-    parents: np.ndarray
 
 
 def measure_image(image: np.ndarray, working_side: int) -> ImageEvidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from sapnet.proposals.regions.windows import (
+from sapnet.proposals.regions.evidence import (
     FAR,
     MASS_FLOOR,
     STATIC_FEATURES,

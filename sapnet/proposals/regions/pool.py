@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from sapnet.proposals.regions.image import ImageEvidence
-from sapnet.proposals.regions.windows import WINDOW_CELLS, Windows
+from sapnet.proposals.regions.evidence import WINDOW_CELLS, ImageEvidence, Windows
 
 LATTICE_HALF = 24
 """Number of lattice cells from the click to each side of the image; Q = 48 in shapes."""

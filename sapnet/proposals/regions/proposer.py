@@ -18,7 +18,8 @@ import numpy as np
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.regions.candidates import CandidatePool, collect_pool, draw_candidate
 from sapnet.proposals.regions.config import RegionsConfig
-from sapnet.proposals.regions.image import ImageEvidence, measure_image
+from sapnet.proposals.regions.evidence import ImageEvidence
+from sapnet.proposals.regions.image import measure_image
 from sapnet.proposals.regions.prior import QUALITY
 from sapnet.proposals.regions.scene import arrange_clicks
 from sapnet.proposals.regions.scoring import choose_candidates, predict_quality

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sapnet.proposals.regions.evidence import (
+    FAR,
+    MASS_FLOOR,
+    WINDOW_CELLS,
+    ImageEvidence,
+    Windows,
+)
 from sapnet.proposals.regions.graph import geodesic_distances
-from sapnet.proposals.regions.image import ImageEvidence
-
-WINDOW_CELLS = 41
-"""Side of a window in cells, G in shapes; odd, so that the click has its own cell."""
 
 WINDOW_REACH = 1.7
 """Side of a window as a multiple of the assumed box: room for a click away from the center
@@ -29,48 +32,6 @@ GEODESIC_UNIT = 100.0
 
 COMMON_LEVEL = 2
 """Pyramid level in which common colors are counted: a quarter of the finest side."""
-
-FAR = 3.0
-"""Upper bound of distances, in feature units."""
-
-MASS_FLOOR = 1e-3
-"""Added to a code's share of the pixels before taking a logarithm."""
-
-STATIC_FEATURES = (
-    "constant",
-    "radius",
-    "radius_squared",
-    "corner",
-    "color_distance",
-    "rival_side",
-    "geodesic",
-    "geodesic_rival",
-    "commonness",
-)
-"""Features of a cell that do not depend on a map of the object."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Windows of one image and the features of their cells.
-
-    Attributes:
-        click_index: (A,) int64 index of the click in the middle.
-        center: (A, 2) float64 (x, y), fractions of the image's width and height.
-        reach: (A, 2) float64 half width and half height, likewise fractions.
-        inside: (A, G, G) float32, 1 if the cell lies on the image, else 0.
-        codes: (A, G, G) int64 color code.
-        segments: three (A, G, G) int64 segment labels, fine to coarse.
-        static: (9, A, G, G) float32, `STATIC_FEATURES`.
-    """
-
-    click_index: np.ndarray
-    center: np.ndarray
-    reach: np.ndarray
-    inside: np.ndarray
-    codes: np.ndarray
-    segments: tuple[np.ndarray, ...]
-    static: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -4,36 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sapnet.geometry.rle import decode_masks, to_rle
+from sapnet.proposals.simulated.true_object import TrueObject
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@dataclass(frozen=True)
-class TrueObject:
-    """An object of the synthetic set.
-
-    Attributes:
-        annotation_id: id of the object.
-        image_id: id of its image.
-        box: (top, left, bottom, right) of its visible pixels, pixel edges.
-        part_map: (H, W) uint8, 1 + index of the visible part at the pixel, 0 elsewhere.
-        num_parts: number of visible parts.
-        neighbours: annotation ids of touching objects of its class.
-    """
-
-    annotation_id: int
-    image_id: int
-    box: tuple[int, int, int, int]
-    part_map: np.ndarray
-    num_parts: int
-    neighbours: tuple[int, ...]
 
 
 class PartsFile:

@@ -16,7 +16,8 @@ import numpy as np
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.simulated.masks import draw_masks
-from sapnet.proposals.simulated.parts import PartsFile, TrueObject
+from sapnet.proposals.simulated.parts import PartsFile
+from sapnet.proposals.simulated.true_object import TrueObject
 from sapnet.proposals.simulated.view import ObjectView
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
@@ -24,7 +25,7 @@ from sapnet.structures.proposals import Proposals
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sapnet.proposals.proposer import JSON
+    from sapnet.system.from_json import JSON
 
 KIND_ORDER = ("part", "whole", "union", "leak", "group", "union", "eroded", "leak")
 """Kinds of the masks of a bag, in order of priority: every bag holds the first kinds it can."""

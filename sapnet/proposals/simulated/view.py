@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sapnet.data.synthetic.contact import touching_pairs
-from sapnet.proposals.simulated.parts import TrueObject
+from sapnet.proposals.simulated.true_object import TrueObject
 from sapnet.structures.clicks import Click
 
 GROUP_REACH = 0.5

@@ -2,31 +2,12 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sapnet.annotate.click.click_file import ClickFile
-from sapnet.annotate.click.opening import open_click_file
 from sapnet.annotate.documents import Document
 from sapnet.data.clicks import load_clicks
-from sapnet.structures.clicks import Click
-from sapnet.structures.masks import RLE
-
-
-def click(
-    x: float, y: float, category: int = 1, annotation_id: int = 0, mask: RLE | None = None
-) -> Click:
-    return Click(annotation_id, 0, category, ((x, y),), mask=mask)
-
-
-def open_file(folder: Path, classes: tuple[str, ...] = ("person", "car")) -> ClickFile:
-    return open_click_file(folder, folder.parent / "clicks.json", classes)[1]
-
-
-def read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+from tests.annotate.click.test_click_file import click, open_file, read
 
 
 def test_keys_that_sapnet_does_not_know_are_kept(folder: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 from sapnet.data.formats.assemble import AssembleOptions, assemble
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.source_images import find_images
 from sapnet.structures.clicks import Category, ClickSet
 
 SQUARE = ((10.0, 10.0), (20.0, 10.0), (20.0, 20.0), (10.0, 20.0))
@@ -22,7 +23,8 @@ def run(
     findings = Findings()
     source = Source((SourceImage("a.jpg", size, "list"),), categories, marks)
     options = options or AssembleOptions()
-    return assemble(source, ImageFolder(folder), findings, options), findings
+    images = find_images(source, ImageFolder(folder), findings)
+    return assemble(source, images, findings, options), findings
 
 
 def test_points_on_the_border_are_moved_in_and_others_are_lost() -> None:

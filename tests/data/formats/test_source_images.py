@@ -3,30 +3,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sapnet.data.formats.assemble import AssembleOptions, assemble
 from sapnet.data.formats.image_paths import ImageFolder
-from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
-from sapnet.structures.clicks import Category, ClickSet
+from sapnet.data.formats.marks import Findings, Source, SourceImage
+from sapnet.data.formats.source_images import find_images
 from tests.data.formats.conftest import MakeImages
-
-SQUARE = ((10.0, 10.0), (20.0, 10.0), (20.0, 20.0), (10.0, 20.0))
-
-
-def mark(category: str = "cat", **fields: object) -> Mark:
-    return Mark(place="here", reference="a.jpg", category=category, **fields)  # type: ignore[arg-type]
-
-
-def run(
-    *marks: Mark,
-    folder: Path | None = None,
-    size: tuple[int, int] | None = (48, 64),
-    options: AssembleOptions | None = None,
-    categories: tuple[Category, ...] = (),
-) -> tuple[ClickSet, Findings]:
-    findings = Findings()
-    source = Source((SourceImage("a.jpg", size, "list"),), categories, marks)
-    options = options or AssembleOptions()
-    return assemble(source, ImageFolder(folder), findings, options), findings
+from tests.data.formats.test_assemble import mark, run
 
 
 def test_sizes_come_from_the_images(make_images: MakeImages) -> None:
@@ -69,4 +50,4 @@ def test_two_references_to_one_file(make_images: MakeImages) -> None:
     folder = make_images({"a.jpg": (64, 48)})
     images = tuple(SourceImage(name, (48, 64), "list") for name in ("x/a.jpg", "y/a.jpg"))
     with pytest.raises(ValueError, match=r"both lead to a.jpg. Tell them apart"):
-        assemble(Source(images, (), ()), ImageFolder(folder), Findings(), AssembleOptions())
+        find_images(Source(images, (), ()), ImageFolder(folder), Findings())

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from sapnet.proposals.regions.evidence import WINDOW_CELLS
 from sapnet.proposals.regions.maps import DYNAMIC_FEATURES, dynamic_features, object_maps
 from sapnet.proposals.regions.prior import MAP_STAGES
-from sapnet.proposals.regions.windows import WINDOW_CELLS
 from tests.proposals.regions.test_windows import MIDDLE, feature, windows_of_square
 
 

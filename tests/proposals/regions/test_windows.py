@@ -2,14 +2,9 @@
 
 import numpy as np
 
+from sapnet.proposals.regions.evidence import STATIC_FEATURES, WINDOW_CELLS, Windows
 from sapnet.proposals.regions.image import measure_image
-from sapnet.proposals.regions.windows import (
-    STATIC_FEATURES,
-    WINDOW_CELLS,
-    Windows,
-    cut_windows,
-    place_clicks,
-)
+from sapnet.proposals.regions.windows import cut_windows, place_clicks
 
 MIDDLE = WINDOW_CELLS // 2
 

@@ -1,5 +1,5 @@
-// The page: puts the parts together. `app` is what other modes of the page (a review queue, say)
-// are handed: a module named like the session's mode, with a function start(app).
+// The page: it assembles the parts. Other modes of the page (such as a review queue) receive `app`:
+// the module named after the session's mode has a function start(app).
 
 import { loadDocument, loadSession, prepareImage, Saver } from "../shared/api.js";
 import { bindKeys } from "./bindings.js";
@@ -14,7 +14,7 @@ import { Preview } from "./preview.js";
 import { Store } from "../shared/state.js";
 import { View } from "../shared/view.js";
 
-const AHEAD = [1, 2, -1]; // images made ready while one looks at the current one
+const AHEAD = [1, 2, -1]; // images that are prepared while the current one is shown
 const PREPARE_DELAY = 1200; // ms on an image before the next one is prepared for previews
 const TOAST_TIME = 2600; // ms
 const element = (id) => document.getElementById(id);
@@ -22,7 +22,7 @@ const element = (id) => document.getElementById(id);
 class App {
   constructor(session) {
     this.session = session;
-    this.mode = null; // another mode's way to step, place, move, remove, undo and redo
+    this.mode = null; // functions of another mode: step, place, move, remove, undo and redo
     this.store = new Store(session);
     this.places = new Map(session.categories.map(({ id }, place) => [id, place]));
     this.view = new View(element("canvas"), this.store, (id) => this.colorOf(id));
@@ -73,12 +73,12 @@ class App {
     for (const button of element("tools").querySelectorAll("[data-tool]")) {
       button.addEventListener("click", () => this.setTool(button.dataset.tool));
     }
-    // After a button was used by mouse, keys go on working on the image.
+    // After a button was used with the mouse, keys still act on the image.
     document.addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (event.detail && button && !button.closest("dialog")) this.focusCanvas();
     });
-    // A tab that comes back shows what was saved elsewhere meanwhile.
+    // A tab that becomes visible again shows changes that were saved elsewhere.
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.refresh();
     });
@@ -132,7 +132,7 @@ class App {
     this.ahead = setTimeout(() => this.lookAhead(store.place), 150);
   }
 
-  // The current image is prepared for previews; then its neighbours' pixels, documents, previews.
+  // Prepares the current image for previews, then loads pixels, documents and previews of its neighbors.
   async lookAhead(place) {
     const neighbours = AHEAD.map((step) => {
       const sign = Math.sign(step);
@@ -148,7 +148,7 @@ class App {
     await this.prepare(this.store.image, place);
     if (place !== this.store.place) return;
     this.view.tiles.prefetchSharp(this.store.image);
-    // A preparation cannot be stopped: the next image's waits until nobody is in a hurry here.
+    // A preparation cannot be stopped, so that of the next image waits until this one is not needed.
     this.ahead = setTimeout(() => this.prepare(neighbours[0], place), PREPARE_DELAY);
   }
 
@@ -187,7 +187,7 @@ class App {
 
   // --- objects ---
 
-  // Places a point; says whether it did. `kind` is new, add or negative.
+  // Places a point; returns true on success. `kind` is new, add or negative.
   place(kind, point) {
     if (this.mode) return this.mode.place(kind, point);
     const { store } = this;
@@ -301,7 +301,7 @@ async function start() {
   const showHelp = setUpHelp(app.keys);
   setUpConflict(app);
   bindKeys(app, { findClass, showHelp });
-  window.sapnet = app; // for tests and for the curious
+  window.sapnet = app; // for tests and for debugging
   app.store.addEventListener("selection", () => app.updateButtons());
   if (session.mode !== "annotate") {
     const mode = await import(`../${session.mode}/${session.mode}.js`);

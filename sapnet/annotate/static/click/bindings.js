@@ -1,4 +1,4 @@
-// Which key does what while annotating.
+// Key bindings of the annotation page.
 
 const CROSSHAIR_STEP = 10; // CSS pixels, growing while a key is held
 const CROSSHAIR_FASTEST = 60;
@@ -23,7 +23,7 @@ export function bindKeys(app, { findClass, showHelp }) {
   ]);
   for (const [digit, id] of digits) {
     keys.add("", [[String(digit), "", () => store.setCategory(id)], [`shift+${digit}`, "", () => app.relabel(id)]]);
-    keys.groups.pop(); // explained by one row below
+    keys.groups.pop(); // a single row below explains it
   }
   const range = names.length > 1 ? `1–${names.length}` : "1";
   keys.add("Classes", [
@@ -85,7 +85,7 @@ export function bindKeys(app, { findClass, showHelp }) {
   keys.add("Help", [["?", "This list", showHelp]]);
 }
 
-// Where the keyboard zooms: at the crosshair where there is one.
+// Position at which the keyboard zooms: the crosshair if there is one.
 function focus(view) {
   return view.crosshair ? view.toScreen(view.crosshair) : undefined;
 }

@@ -1,8 +1,10 @@
-// The list of images: only the rows in sight exist, so that a hundred thousand scroll as ten do.
+// The list of images. Only visible rows exist, so that a hundred thousand images scroll smoothly.
+
+import { showRow } from "../shared/rows.js";
 
 const ROW_HEIGHT = 60; // CSS pixels, as in panels.css
-const AHEAD = 4; // rows kept ready above and below
-const SETTLE = 90; // ms of calm before thumbnails are asked for
+const AHEAD = 4; // extra rows above and below the visible ones
+const SETTLE = 90; // ms without scrolling before thumbnails are requested
 
 export class ImageList {
   constructor(app) {
@@ -15,7 +17,7 @@ export class ImageList {
     this.box.addEventListener("scroll", () => this.render(), { passive: true });
     this.filter.addEventListener("change", () => {
       this.refilter();
-      if (!this.filter.matches(":focus-visible")) app.focusCanvas(); // chosen by mouse
+      if (!this.filter.matches(":focus-visible")) app.focusCanvas(); // chosen with the mouse
     });
     this.find.addEventListener("input", () => this.refilter());
     new ResizeObserver(() => this.render()).observe(this.box);
@@ -46,8 +48,8 @@ export class ImageList {
     this.follow();
   }
 
-  // The image that comes `step` after the shown one in the filtered list; -1 at its end.
-  // An image that no longer matches keeps its place, so that the next one is not jumped over.
+  // Returns the image that is `step` after the shown one in the filtered list; -1 at its end.
+  // An image that no longer matches keeps its place, so that the next one is not skipped.
   neighbour(step, place = this.store.place) {
     if (step > 0) return this.shown.find((other) => other > place) ?? -1;
     return this.shown.findLast((other) => other < place) ?? -1;
@@ -64,16 +66,11 @@ export class ImageList {
 
   follow() {
     const at = this.shown.indexOf(this.store.place);
-    if (at >= 0) {
-      const top = at * ROW_HEIGHT;
-      const { scrollTop, clientHeight } = this.box;
-      if (top < scrollTop) this.box.scrollTop = top;
-      else if (top + ROW_HEIGHT > scrollTop + clientHeight) this.box.scrollTop = top + ROW_HEIGHT - clientHeight;
-    }
+    if (at >= 0) showRow(this.box, at, ROW_HEIGHT);
     this.render();
   }
 
-  // The summaries changed: progress, and the marks of the rows in sight.
+  // Updates the progress and the marks of the visible rows after the summaries changed.
   update() {
     const { images } = this.store;
     let [annotated, readable, objects] = [0, 0, 0];

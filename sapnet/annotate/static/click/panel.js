@@ -4,8 +4,8 @@ import { drawMask } from "../shared/draw.js";
 import { maskBox } from "../shared/masks.js";
 
 const TILE = 64; // CSS pixels of a candidate's picture
-const SURROUND = 0.2; // of a mask's extent, shown around it
-const LEAST_SHARE = 0.3; // of the largest candidate's extent: sizes can be told apart
+const SURROUND = 0.2; // margin around a mask, as a share of its extent
+const LEAST_SHARE = 0.3; // least extent relative to the largest candidate, so that sizes are comparable
 
 const element = (id) => document.getElementById(id);
 
@@ -37,7 +37,7 @@ export class Panel {
     element("pin").addEventListener("click", () => app.pin());
   }
 
-  // After the canvas: a click's point is drawn first, the lists follow.
+  // Runs after the canvas, so that a new point is drawn before the lists.
   later() {
     if (this.isScheduled) return;
     this.isScheduled = true;
@@ -157,7 +157,7 @@ export class Panel {
     return tile;
   }
 
-  // A square that holds a candidate and the click: [x, y, side] in image pixels.
+  // Returns a square around a candidate and the click: [x, y, side] in image pixels.
   extent(candidate, object, { width, height }) {
     const [px, py] = object.points[0];
     const pixels = ({ mask }) => {

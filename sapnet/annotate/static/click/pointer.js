@@ -1,17 +1,17 @@
-// Mouse, pen and touch on the canvas become changes of the store.
+// Conversion of mouse, pen and touch on the canvas to changes of the store.
 
 import { HIT_RADIUS } from "../shared/draw.js";
 
-const DRAG_START = 3; // CSS pixels: less is a click with a trembling hand
-const TAP_RADIUS = 8; // CSS pixels: more is a pan on a touch screen
-const WHEEL_SPEED = 0.0016; // of the logarithm of the zoom per wheel pixel
-const PINCH_SPEED = 0.01; // the same for a touchpad's pinch, which browsers send as ctrl-wheel
-const LINE_HEIGHT = 16; // pixels of a wheel that counts lines
+const DRAG_START = 3; // CSS pixels; a shorter movement still counts as a click
+const TAP_RADIUS = 8; // CSS pixels; a longer movement is a pan on a touch screen
+const WHEEL_SPEED = 0.0016; // change of the logarithm of the zoom per wheel pixel
+const PINCH_SPEED = 0.01; // likewise for a pinch on a touchpad, which browsers send as ctrl-wheel
+const LINE_HEIGHT = 16; // pixels per line for wheels that count lines
 
 export class Pointer {
   constructor(view, store, actions) {
     Object.assign(this, { view, store, actions });
-    this.tool = "new"; // what a plain click does: new, add or negative
+    this.tool = "new"; // action of a plain click: new, add or negative
     this.isSpaceDown = false;
     this.gesture = null;
     this.touches = new Map(); // pointer id -> screen position
@@ -55,7 +55,7 @@ export class Pointer {
     }
   }
 
-  // Grabs the point under the position, or places one that can be dragged on at once.
+  // Grabs the point under the position, or places a new point that can be dragged at once.
   press(position, kind, radius) {
     const found = radius ? this.view.hit(position, radius) : null;
     const start = { position, isMerged: !found, hasMoved: false };

@@ -1,17 +1,17 @@
-// Candidate masks of the selected object: asked for in the background, cycled and pinned here.
+// Candidate masks of the selected object: requested in the background, cycled and pinned.
 
 import { askPreview } from "../shared/api.js";
 
-const ASK_DELAY = 25; // ms: a drag or a burst of clicks asks once
+const ASK_DELAY = 25; // ms; a drag or a burst of clicks sends one request
 
-// Emits "candidates" when there is something else to show.
+// Emits "candidates" when the candidates to show change.
 export class Preview extends EventTarget {
   constructor(store, view) {
     super();
     this.store = store;
     this.view = view;
     this.isOn = Boolean(store.session.proposer);
-    this.source = null; // another mode's candidates: takes the selected object, says whether it has any
+    this.source = null; // function of another mode that shows candidates of the selected object; returns true if it has any
     this.clear();
     store.addEventListener("image", () => this.clear());
     store.addEventListener("objects", () => this.update());
@@ -25,7 +25,7 @@ export class Preview extends EventTarget {
     this.show();
   }
 
-  // What the answer depends on, as text; the same question is not asked twice.
+  // Returns everything that the candidates depend on, as text; equal requests are sent once.
   questionOf(object) {
     const prompts = this.store.objects.map((entry) => [
       entry.points, entry.negative_points, entry.category_id, entry.key === object.key,
@@ -56,7 +56,7 @@ export class Preview extends EventTarget {
     const place = objects.findIndex((object) => object.key === this.key);
     if (place < 0) return;
     this.pending = new AbortController();
-    const wire = held.wire().map(({ mask, ...object }) => object); // masks are not asked about
+    const wire = held.wire().map(({ mask, ...object }) => object); // masks do not matter for candidates
     try {
       const answer = await askPreview(image.name, wire, place, this.pending.signal);
       if (question !== this.question || answer.stale) return;
@@ -64,7 +64,7 @@ export class Preview extends EventTarget {
     } catch (error) {
       if (error.name === "AbortError" || question !== this.question) return;
       this.message = error.status ? error.message : "no answer from the server";
-      this.question = ""; // the next click asks again
+      this.question = ""; // the next click sends the request again
       this.show();
     }
   }
@@ -108,7 +108,7 @@ export class Preview extends EventTarget {
     this.choose(this.chosen < 0 ? (step > 0 ? 0 : count - 1) : (this.chosen + step + count) % count);
   }
 
-  // Keeps the shown candidate as the object's mask, or lets go of a kept one. Says what it did.
+  // Pins the shown candidate as the object's mask, or removes a pin. Returns a message.
   pin() {
     const object = this.store.selectedObject;
     if (!object) return "Select an object first";

@@ -1,7 +1,9 @@
-// The queue of a review: labels by uncertainty. Only the rows in sight exist.
+// The queue of a review: labels by uncertainty. Only visible rows exist.
+
+import { showRow } from "../shared/rows.js";
 
 const ROW_HEIGHT = 44; // CSS pixels, as in review.css
-const AHEAD = 4; // rows kept ready above and below
+const AHEAD = 4; // extra rows above and below the visible ones
 const MARKS = { accepted: "✓", picked: "✓", clicked: "✓", deleted: "×" };
 export const WORDS = {
   accepted: "kept", picked: "another mask", clicked: "clicked again", deleted: "deleted",
@@ -61,7 +63,7 @@ export class Queue {
       box.append(option);
     }
     box.addEventListener("change", () => {
-      box.blur(); // keys decide again
+      box.blur(); // so that keys act on labels again
       this.refilter();
     });
     return box;
@@ -73,14 +75,14 @@ export class Queue {
     return byState && (!this.category.value || String(entry.category_id) === this.category.value);
   }
 
-  // The entry `step` places on among those that match; the current one keeps its place.
+  // Returns the matching entry `step` places further; the current one keeps its place.
   neighbour(step, from = this.current) {
     const at = from ? this.entries.indexOf(from) : -1;
     if (step > 0) return this.entries.find((entry, place) => place > at && this.matches(entry));
     return this.entries.findLast((entry, place) => place < at && this.matches(entry));
   }
 
-  // The next entry nobody has decided, from the current one on and then from the start.
+  // Returns the next entry without a decision, after the current one, else from the start.
   nextOpen() {
     const isOpen = (entry) => !entry.decision
       && (!this.category.value || String(entry.category_id) === this.category.value);
@@ -103,7 +105,7 @@ export class Queue {
     this.follow();
   }
 
-  // Decisions changed.
+  // Updates the queue after decisions changed.
   update() {
     if (this.state.value === "all") {
       this.rows.forEach((row) => row.remove());
@@ -123,12 +125,7 @@ export class Queue {
 
   follow() {
     const at = this.shown.indexOf(this.current);
-    if (at >= 0) {
-      const top = at * ROW_HEIGHT;
-      const { scrollTop, clientHeight } = this.box;
-      if (top < scrollTop) this.box.scrollTop = top;
-      else if (top + ROW_HEIGHT > scrollTop + clientHeight) this.box.scrollTop = top + ROW_HEIGHT - clientHeight;
-    }
+    if (at >= 0) showRow(this.box, at, ROW_HEIGHT);
     this.render();
   }
 

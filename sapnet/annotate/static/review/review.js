@@ -1,15 +1,15 @@
-// Review: one label after another, the most uncertain first. Enter keeps the mask that is shown.
+// Review of one label after another, the most uncertain first. Enter keeps the shown mask.
 //
-// A document's objects carry a `decision` here: accepted, picked, clicked, deleted, or null while
-// nobody has decided. Deciding changes the document, so saving, undo and conflicts are the page's.
+// The objects of a document have a `decision`: accepted, picked, clicked, deleted, or null if there
+// is none. A decision changes the document, so the page's saving, undo and conflicts apply.
 
 import { keepDocumentsAt, request } from "../shared/api.js";
 import { Queue } from "./queue.js";
 import { buildPanel, showObject } from "./review_panel.js";
 import { bindReviewKeys } from "./review_keys.js";
 
-const CLOSE_UP = 4; // how much of the surroundings is seen: sides of the view per side of the mask
-const LEAST_CLOSE_UP = 1.3; // below this gain the whole image is shown
+const CLOSE_UP = 4; // side of the view relative to the side of the mask
+const LEAST_CLOSE_UP = 1.3; // for a smaller zoom, the whole image is shown
 const LARGEST_CLOSE_UP = 8; // CSS pixels per image pixel
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -30,7 +30,7 @@ export async function start(app) {
 export class Review {
   constructor(app, entries) {
     Object.assign(this, { app, store: app.store, trail: [], showsOthers: false });
-    [this.answers, this.asked] = [new Map(), new Map()]; // by object id: what it was chosen from
+    [this.answers, this.asked] = [new Map(), new Map()]; // candidates by object id
     this.places = new Map(entries.map((entry) => [entry.id, entry]));
     this.queue = new Queue(app, entries, (entry) => this.open(entry));
     app.preview.source = (object) => this.offer(object);
@@ -39,7 +39,7 @@ export class Review {
     this.store.addEventListener("image", () => this.sync());
     this.store.addEventListener("selection", () => this.follow());
     app.preview.addEventListener("candidates", () => showObject(this));
-    // The candidates' pictures were drawn of what was there of the image.
+    // Redraws the candidates' pictures, which were drawn before the image was complete.
     app.view.tiles.addEventListener("loaded", () => {
       app.panel.drawnCandidates = null;
       app.panel.later();
@@ -90,7 +90,7 @@ export class Review {
     this.load(next);
   }
 
-  // The selection is the current object, whoever made it.
+  // Makes the selected object the current one.
   follow() {
     const { entry, queue } = this;
     if (entry) {
@@ -103,7 +103,7 @@ export class Review {
     showObject(this);
   }
 
-  // The documents' decisions become the queue's; one that is not shown may have been loaded anew.
+  // Copies the decisions of the documents to the queue; some may have been loaded again.
   sync() {
     let isChanged = false;
     for (const held of this.store.documents.values()) {
@@ -118,7 +118,7 @@ export class Review {
     showObject(this);
   }
 
-  // Brings the mask so near that its outline can be judged.
+  // Zooms to the mask so that its outline can be judged.
   closeUp() {
     const { view } = this.app;
     const box = this.object && this.object.mask && this.app.maskBox(this.object.mask);
@@ -159,7 +159,7 @@ export class Review {
       && same(object.negative_points, answer.negative_points));
   }
 
-  // What the label was chosen from; a new click is answered by the proposer instead.
+  // Shows the candidates of the label; for a new click, the proposer's instead.
   offer(object) {
     const { preview } = this.app;
     const id = this.idOf(object);
@@ -194,7 +194,7 @@ export class Review {
     this.next();
   }
 
-  // Keeps the mask that is shown as the object's label.
+  // Keeps the shown mask as the object's label.
   keep() {
     const { object, answer } = this;
     const { preview } = this.app;
@@ -214,7 +214,7 @@ export class Review {
     if (this.object) this.decide({ decision: "deleted" });
   }
 
-  // Back to the label as it was, undecided.
+  // Restores the original label, without a decision.
   reopen() {
     const { object, answer } = this;
     if (!object || !answer) return;
@@ -223,7 +223,7 @@ export class Review {
     this.apply({ ...object, points, negative_points, mask, decision: null }, { ...this.store.selected, kind: "points", index: 0 });
   }
 
-  // A click says anew where the object is; its mask has to be chosen again.
+  // Replaces the click of the object; its mask must be chosen again.
   place(kind, point) {
     const { object } = this;
     if (!object || !this.answer) return false;

@@ -1,4 +1,4 @@
-// Which key does what in a review; the keys for annotating are taken off.
+// Key bindings of a review, which replace those for annotating.
 
 const ZOOM_STEP = 1.4;
 

@@ -1,4 +1,4 @@
-// The side panel of a review: what is looked at, how sure its label is, and what to do.
+// The side panel of a review: the object, the uncertainty of its label, and the actions.
 
 import { WORDS } from "./queue.js";
 
@@ -27,7 +27,7 @@ export function buildPanel(review) {
       app.view.canvas.focus({ preventScroll: true });
     });
   }
-  // Enter then keeps the mask instead of pressing the picture again.
+  // Then Enter keeps the mask instead of pressing the picture again.
   element("candidates").addEventListener("click", () => app.view.canvas.focus({ preventScroll: true }));
   element("toggle-list").setAttribute("aria-label", "Queue of labels");
   const [tool] = element("tools").querySelectorAll("[data-tool=new]");
@@ -35,7 +35,7 @@ export function buildPanel(review) {
   tool.querySelector("span").textContent = "Re-click";
 }
 
-// Shows the current object; called whenever it, its candidates or its decision changed.
+// Shows the current object; called when it, its candidates or its decision changed.
 export function showObject(review) {
   if (!element("review-title")) return;
   const { app, object, entry, answer } = review;

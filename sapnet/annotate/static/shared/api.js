@@ -1,9 +1,9 @@
-// Talking to the server: requests that fail in words, and saving that never loses a change.
+// Communication with the server: requests with readable errors, and saving without losses.
 
 const client = crypto.randomUUID ? crypto.randomUUID() : `tab-${Math.random().toString(36).slice(2)}`;
-const SAVE_DELAY = 120; // ms: a burst of clicks becomes one request
-const KEEPALIVE_LIMIT = 60000; // characters: browsers take 64 kB from a page that is going away
-const RETRY_DELAYS = [1000, 2000, 5000, 10000]; // ms, the last one again and again
+const SAVE_DELAY = 120; // ms; a burst of clicks becomes one request
+const KEEPALIVE_LIMIT = 60000; // characters; browsers send at most 64 kB for a page that is closing
+const RETRY_DELAYS = [1000, 2000, 5000, 10000]; // ms; the last one repeats
 
 export class ServerError extends Error {
   constructor(status, message, body) {
@@ -34,7 +34,7 @@ export async function request(path, { method = "GET", query = {}, body, signal, 
 export const loadSession = () => request("/api/session");
 export const loadDocument = (image) => request(documentPath, { query: { image } });
 
-// Other modes keep documents of their own; they are loaded and saved alike.
+// Other modes have their own documents, which are loaded and saved in the same way.
 let documentPath = "/api/document";
 export function keepDocumentsAt(path) { documentPath = path; }
 
@@ -48,7 +48,7 @@ export function askPreview(image, objects, selected, signal) {
   });
 }
 
-// Saves documents in the background: per image one request at a time, the newest state last.
+// Saves documents in the background: one request per image at a time, the newest state last.
 // Emits "state" with saved | saving | failed, and "conflict" with the image and the current document.
 export class Saver extends EventTarget {
   constructor(store) {
@@ -60,7 +60,7 @@ export class Saver extends EventTarget {
     this.state = "saved";
     window.addEventListener("pagehide", () => this.flush());
     window.addEventListener("beforeunload", (event) => {
-      if (!this.flush()) event.preventDefault(); // the browser asks whether to leave
+      if (!this.flush()) event.preventDefault(); // the browser then asks before it leaves the page
     });
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "hidden") this.flush();
@@ -73,7 +73,7 @@ export class Saver extends EventTarget {
     if (this.state !== "failed") this.report("saving");
   }
 
-  // Sends what waits at once, as the page may be going away; false if something could be lost.
+  // Sends waiting changes at once, because the page may close; false if a change could be lost.
   flush() {
     let isSafe = this.state !== "failed";
     for (const [name, timer] of this.waiting) {

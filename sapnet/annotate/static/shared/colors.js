@@ -1,4 +1,4 @@
-// One colour per class, strong on photographs; beyond the list, hues as far apart as they can be.
+// One color per class, visible on photographs; beyond the list, hues that differ as much as possible.
 
 const NAMED = [
   "#ff4d6d", "#2ec4ff", "#ffb400", "#3ddc84", "#b388ff", "#ff7a1a",

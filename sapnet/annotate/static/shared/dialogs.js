@@ -1,7 +1,7 @@
-// Help, finding a class among many, and two people on one image.
+// Dialogs: help, search for a class, and conflicting changes of an image.
 
 const element = (id) => document.getElementById(id);
-const MATCHES = 12; // classes listed at a time
+const MATCHES = 12; // largest number of listed classes
 
 export function setUpHelp(keys) {
   const dialog = element("help-dialog");
@@ -69,7 +69,7 @@ export function setUpClassFinder(app) {
   return show;
 }
 
-// Asks what to do when an image was changed elsewhere: load that version, or put ours over it.
+// Asks what to do if an image was changed elsewhere: load that version, or overwrite it.
 export function setUpConflict(app) {
   const dialog = element("conflict-dialog");
   let conflict = null;
@@ -82,7 +82,7 @@ export function setUpConflict(app) {
       + `else. Saved there: ${count(theirs)}. Here, not saved yet: ${count(mine)}.`;
     if (!dialog.open) dialog.showModal();
   });
-  dialog.addEventListener("cancel", (event) => event.preventDefault()); // a choice must be made
+  dialog.addEventListener("cancel", (event) => event.preventDefault()); // the user must choose
   element("conflict-reload").addEventListener("click", () => {
     app.store.reload(conflict.name, conflict.error.body.document);
     app.saver.report("saved");

@@ -1,4 +1,4 @@
-// Marks on the image. A light ring inside a dark one is seen on any photograph.
+// Marks on the image. A light ring inside a dark one is visible on any photograph.
 
 import { maskLayer } from "./masks.js";
 

@@ -1,4 +1,4 @@
-// Keys: one table, from which the help is made too. Other modes add their own rows.
+// The table of key bindings, which also gives the help. Other modes add their own rows.
 
 const isMac = /Mac|iPhone|iPad/.test(navigator.userAgent);
 
@@ -10,9 +10,9 @@ function isButton(target) {
   return target.closest && target.closest("button, a, [role=radio]");
 }
 
-// A key's name as the table writes it: "shift+c", "ctrl+z", "ArrowLeft", "?".
+// Returns the name of a key in the table: "shift+c", "ctrl+z", "ArrowLeft", "?".
 export function keyName(event) {
-  // A digit stays a digit with shift, whatever the layout prints on the key.
+  // A digit with shift stays a digit in every keyboard layout.
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
   const key = digit ? digit[1] : event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const isPlainSign = event.key.length === 1 && !/[a-z0-9 ]/i.test(event.key) && !digit;
@@ -35,7 +35,7 @@ export class Keys {
     window.addEventListener("blur", () => pointer.setSpace(false));
   }
 
-  // rows: [keys, label, run]; keys separated by blanks; a row without `run` is only explained.
+  // rows: [keys, label, run]; keys separated by blanks; a row without `run` only appears in the help.
   add(title, rows, { first = false } = {}) {
     const group = { title, rows };
     if (first) this.groups.unshift(group);

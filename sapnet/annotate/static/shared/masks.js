@@ -1,11 +1,11 @@
-// Masks from run lengths to something a canvas can draw, small enough whatever the image's size.
+// Conversion of run lengths to masks that a canvas can draw, at a bounded size.
 
-const LAYER_SIDE = 1024; // pixels: larger masks are drawn from every second, third... pixel
+const LAYER_SIDE = 1024; // pixels; larger masks are drawn from every second, third, ... pixel
 const FILL = 88; // opacity of the inside, of 255
 const boxes = new WeakMap(); // mask -> box or null
 const layers = new WeakMap(); // mask -> { color, layer }
 
-// Lengths of alternating runs, background first, down the columns (COCO's compressed form).
+// Decodes COCO's compressed run lengths: alternating runs down the columns, background first.
 export function decodeCounts(text) {
   const runs = [];
   let place = 0;
@@ -18,7 +18,7 @@ export function decodeCounts(text) {
       value |= (code & 31) << shift;
       shift += 5;
     } while (code & 32);
-    if (code & 16) value |= -1 << shift; // negative: runs are stored as differences
+    if (code & 16) value |= -1 << shift; // a negative value, because runs are stored as differences
     if (runs.length > 2) value += runs[runs.length - 2];
     runs.push(value);
   }
@@ -61,7 +61,7 @@ function sample(runs, height, [x1, y1, x2, y2], step) {
   return { columns, rows, values };
 }
 
-// Tight box [x1, y1, x2, y2] in shares of the image's sides, or null for an empty mask.
+// Returns the tight box [x1, y1, x2, y2] as shares of the image's sides, null for an empty mask.
 export function maskBox(mask) {
   if (!boxes.has(mask)) {
     const [height, width] = mask.size;
@@ -71,7 +71,7 @@ export function maskBox(mask) {
   return boxes.get(mask);
 }
 
-// The mask as a picture: { canvas, box }, its box as that of `maskBox`; null for an empty mask.
+// Returns the mask as a picture: { canvas, box }, its box as that of `maskBox`; null for an empty mask.
 export function maskLayer(mask, color) {
   const known = layers.get(mask);
   if (known && known.color === color) return known.layer;

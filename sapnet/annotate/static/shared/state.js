@@ -1,7 +1,7 @@
-// What is known of the images: one held document per image, with undo, and the selection.
+// The state of the page: one held document per image, with undo, and the selection.
 //
 // Objects are never changed in place: { key, category_id, points, negative_points, box, mask }.
-// A key names an object on this page; the id that the server gives it is kept beside.
+// A key identifies an object on this page; the server's id is stored separately.
 
 let nextKey = 1;
 
@@ -18,7 +18,7 @@ export class HeldDocument {
     this.load(answer);
   }
 
-  // Takes the server's version; what was undone refers to another one, so it is forgotten.
+  // Takes the server's version; the history of undo refers to another version and is dropped.
   load(answer) {
     this.version = answer.version;
     this.objects = answer.objects.map(fromServer);
@@ -76,7 +76,7 @@ export class Store extends EventTarget {
     return this.selected ? this.objects.find((object) => object.key === this.selected.key) : undefined;
   }
 
-  // Keeps the server's answer unless the document is held already, perhaps changed.
+  // Keeps the server's response unless the document is held already, possibly changed.
   hold(name, answer) {
     if (!this.documents.has(name)) this.documents.set(name, new HeldDocument(answer));
   }
@@ -111,7 +111,7 @@ export class Store extends EventTarget {
     this.emit("selection");
   }
 
-  // Puts new objects in place of the shown ones; one step of undo. `merge` joins the step before.
+  // Replaces the shown objects, as one step of undo. `merge` joins it to the previous step.
   apply(objects, selected, { merge = false } = {}) {
     const { held } = this;
     if (!merge) held.history.push({ objects: held.objects, selected: this.selected, done: held.done });
@@ -197,7 +197,7 @@ export class Store extends EventTarget {
     this.apply(objects, selected, options);
   }
 
-  // Removes the selected point; with its last positive point the object goes.
+  // Removes the selected point; the object is removed with its last positive point.
   deletePoint() {
     const object = this.selectedObject;
     if (!object) return;

@@ -1,4 +1,4 @@
-// Tiles of the image pyramid: asked for when they are seen, decoded off the main thread, bounded.
+// Tiles of the image pyramid: loaded when visible, decoded off the main thread, bounded in number.
 
 const TILES_KEPT = 72; // about 4 MB each when decoded
 
@@ -17,13 +17,13 @@ export class Tiles extends EventTarget {
   get(address) {
     const tile = this.tiles.get(address);
     if (!tile) return null;
-    this.tiles.delete(address); // and last again: the first is the one unused for longest
+    this.tiles.delete(address); // and insert it again last, so that the first entry is the least recently used
     this.tiles.set(address, tile);
     return tile.bitmap || null;
   }
 
   load(address, image) {
-    if (image.problem) return Promise.resolve(); // asked once, refused once
+    if (image.problem) return Promise.resolve(); // no further requests for an unreadable image
     const known = this.tiles.get(address);
     if (known) return known.promise;
     const promise = this.fetch(address, image);
@@ -57,7 +57,7 @@ export class Tiles extends EventTarget {
     }
   }
 
-  // The smallest level whose pixels are not larger than the screen's.
+  // Returns the smallest level whose pixels are not larger than those of the screen.
   level(image, devicePixelsPerPixel) {
     const wanted = Math.floor(Math.log2(1 / devicePixelsPerPixel) + 0.01);
     return Math.min(Math.max(wanted, 0), image.levels - 1);
@@ -76,12 +76,12 @@ export class Tiles extends EventTarget {
     }
   }
 
-  // What an image needs to be shown whole; for the next images, ahead of time.
+  // Loads the tiles that show an image whole; used in advance for the next images.
   prefetch(image) {
     this.load(this.address(image, image.levels - 1, 0, 0), image);
   }
 
-  // Has the server decode all of a large image before somebody zooms into it.
+  // Makes the server decode a large image fully before the user zooms in.
   prefetchSharp(image) {
     if (image.levels > 1) this.load(this.address(image, 0, 0, 0), image);
   }
@@ -91,7 +91,7 @@ export class Tiles extends EventTarget {
     const wanted = this.level(image, devicePixelsPerPixel);
     const isComplete = this.drawLevel(context, image, box, wanted, true);
     if (isComplete) return;
-    // Coarser levels below what is still missing, then what is there on top.
+    // Draws coarser levels below missing tiles, then the loaded tiles on top.
     for (let level = image.levels - 1; level >= wanted; level--) {
       this.drawLevel(context, image, box, level, level === image.levels - 1);
     }

@@ -1,15 +1,15 @@
-// The canvas: which part of the image is seen, and drawing it. Screen positions are CSS pixels of
+// The canvas: the visible part of the image, and its drawing. Screen positions are CSS pixels of
 // the canvas, image positions are pixels of the upright image.
 
 import { Tiles } from "./tiles.js";
 import { drawBox, drawCrosshair, drawMask, drawPoint, HIT_RADIUS } from "./draw.js";
 
-const MARGIN = 20; // CSS pixels round an image that is fitted
-const TOOLS_HEIGHT = 60; // CSS pixels below it that the tools cover
+const MARGIN = 20; // CSS pixels around a fitted image
+const TOOLS_HEIGHT = 60; // CSS pixels below the image that the tools cover
 const ZOOM_RANGE = [0.02, 60]; // CSS pixels per image pixel
-const LARGEST_FIT = 8; // a tiny image is not blown up beyond this
-const SHARP_ZOOM = 3; // from here on pixels are shown as squares
-const DIGITS = 100; // positions are kept to a hundredth of a pixel
+const LARGEST_FIT = 8; // largest zoom of a fitted tiny image
+const SHARP_ZOOM = 3; // zoom from which pixels are shown as squares
+const DIGITS = 100; // positions are rounded to a hundredth of a pixel
 
 export class View extends EventTarget {
   constructor(canvas, store, colorOf) {
@@ -20,13 +20,13 @@ export class View extends EventTarget {
     this.colorOf = colorOf;
     this.tiles = new Tiles(store.session.tile_side);
     this.tiles.addEventListener("loaded", () => this.invalidate());
-    [this.zoom, this.x, this.y] = [1, 0, 0]; // zoom, and where the image's corner is on the screen
+    [this.zoom, this.x, this.y] = [1, 0, 0]; // zoom, and the screen position of the image's corner
     this.isFitted = true;
-    this.crosshair = null; // image position, while the keyboard is used
+    this.crosshair = null; // image position while the keyboard is used
     this.moving = null; // { selected, point } while a point is dragged
-    this.hidesMarks = false; // to see what is under the points
-    this.candidate = null; // { key, mask } previewed for an object
-    this.hasMask = () => true; // whether an object's mask is drawn; other modes choose
+    this.hidesMarks = false; // to show what is under the points
+    this.candidate = null; // { key, mask } shown as a preview of an object
+    this.hasMask = () => true; // returns true if an object's mask is drawn; other modes replace it
     this.layers = []; // further drawing, for other modes: functions of (context, view)
     new ResizeObserver(() => this.resize()).observe(canvas);
     window.addEventListener("resize", () => this.resize()); // another screen, other device pixels
@@ -41,7 +41,7 @@ export class View extends EventTarget {
     this.canvas.height = Math.round(height * ratio);
     [this.width, this.height] = [width, height];
     if (this.isFitted) this.fit();
-    this.draw(); // at once: a resized canvas is empty
+    this.draw(); // at once, because a resized canvas is empty
   }
 
   get image() { return this.store.image; }
@@ -64,7 +64,7 @@ export class View extends EventTarget {
     this.dispatchEvent(new CustomEvent("zoom"));
   }
 
-  // Zooms so that the image position under a screen position stays there.
+  // Zooms while the image position under a screen position stays fixed.
   zoomAt(zoom, [x, y] = [this.width / 2, this.height / 2]) {
     const before = this.toImage([x, y]);
     this.setZoom(zoom);
@@ -83,7 +83,7 @@ export class View extends EventTarget {
     this.invalidate();
   }
 
-  // The image cannot be lost: a strip of it always stays on the screen.
+  // Keeps a strip of the image on the screen.
   keepInSight() {
     if (!this.image) return;
     const [width, height] = [this.image.width * this.zoom, this.image.height * this.zoom];
@@ -92,7 +92,7 @@ export class View extends EventTarget {
     this.y = Math.min(Math.max(this.y, stripY - height), this.height - stripY);
   }
 
-  // Moves the view only as far as needed to bring an image position into sight.
+  // Moves the view just enough to make an image position visible.
   reveal(point) {
     const [x, y] = this.toScreen(point);
     const margin = 60;
@@ -113,13 +113,13 @@ export class View extends EventTarget {
     return Boolean(this.image) && x >= 0 && y >= 0 && x < this.image.width && y < this.image.height;
   }
 
-  // An image position as it is kept: inside the image, to a hundredth of a pixel.
+  // Returns an image position inside the image, rounded to a hundredth of a pixel.
   round([x, y]) {
     const limit = (value, size) => Math.min(Math.max(Math.round(value * DIGITS) / DIGITS, 0), size - 1 / DIGITS);
     return [limit(x, this.image.width), limit(y, this.image.height)];
   }
 
-  // The point under a screen position: { key, kind, index }, the selected object's first.
+  // Returns the point under a screen position: { key, kind, index }, preferably of the selected object.
   hit([x, y], radius = HIT_RADIUS) {
     let best = null;
     let least = radius;
@@ -148,13 +148,13 @@ export class View extends EventTarget {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     if (!image || !image.width || !this.width) return;
-    // Not the device pixel ratio itself: the canvas has a whole number of pixels.
+    // Not exactly the device pixel ratio, because the canvas has a whole number of pixels.
     const [sx, sy] = [canvas.width / this.width, canvas.height / this.height];
     context.setTransform(sx * this.zoom, 0, 0, sy * this.zoom, sx * this.x, sy * this.y);
     context.save();
     context.beginPath();
     context.rect(0, 0, image.width, image.height);
-    context.clip(); // the last pixel of a smaller level may reach beyond the image
+    context.clip(); // the last pixel of a smaller level may exceed the image
     context.imageSmoothingEnabled = this.zoom < SHARP_ZOOM;
     context.imageSmoothingQuality = "high";
     const [x1, y1] = this.toImage([0, 0]);

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sapnet.data.coco_file import CocoFile, Record, is_number
-from sapnet.data.coco_json import read_coco
-from sapnet.data.formats.marks import Box, Findings, Mark, Point, Source, SourceImage
+from sapnet.data.coco_json import CocoFile, Record, is_number, read_coco
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import to_rle
 from sapnet.structures.masks import RLE
 

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from sapnet.data.formats.marks import Findings, Mark, Point, Source, SourceImage
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.points import Point
 from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask, rotated_rectangle
 from sapnet.data.formats.xml_values import parse_xml
 from sapnet.structures.clicks import Category

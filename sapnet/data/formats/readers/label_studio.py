@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.coco_file import is_number
+from sapnet.data.coco_json import is_number
 from sapnet.data.formats.brush_rle import decode_brush
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.shapes import bounding_box, ellipse, rotated_rectangle

@@ -13,17 +13,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sapnet.data.formats.marks import Findings, Mark, Point, Source, SourceImage
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.points import Point
 from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask
+from sapnet.data.formats.signs import is_labelme
 from sapnet.structures.masks import RLE
 from sapnet.system.files import read_json
 
 Json = Any
-
-
-def is_labelme(content: Json) -> bool:
-    """Return True if a json value is a LabelMe or X-AnyLabeling file."""
-    return isinstance(content, dict) and "shapes" in content and "imagePath" in content
 
 
 def read_labelme(path: Path, findings: Findings) -> Source:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sapnet.data.coco import Instance, InstanceSet
-from sapnet.data.coco_file import Record
-from sapnet.data.coco_json import read_coco
+from sapnet.data.coco_json import Record, read_coco
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
-from sapnet.data.images import upright_size
 from sapnet.geometry.rle import to_rle
-from sapnet.structures.clicks import Category, ImageRecord
 from sapnet.system.files import read_json
 
 _KEYS = ("image_id", "file_name", "category_id", "segmentation", "score")
@@ -70,40 +64,3 @@ def _check(record: Record, names: dict[int, str], path: Path, number: int) -> No
             f"{path}, record {number}: category {record['category_id']} is not in the file given "
             "with --categories. Name the clicks that the run was trained on."
         )
-
-
-def instances_of_results(
-    path: Path, images: Mapping[int, Path], categories: Sequence[Category], min_score: float
-) -> tuple[InstanceSet, Path]:
-    """Read the masks of a results file, with the images that they were predicted on.
-
-    Args:
-        path: the results.
-        images: every predicted image, by its id in the results.
-        categories: categories of the network.
-        min_score: least score of masks to keep.
-
-    Returns:
-        The masks, and the folder that the file names of their images are relative to.
-    """
-    folder = Path(os.path.commonpath([image.parent for image in images.values()]))
-    records = []
-    for image_id, image in images.items():
-        height, width = upright_size(image)
-        name = image.relative_to(folder).as_posix()
-        records.append(ImageRecord(image_id, name, width, height))
-    image_of_id = {image.image_id: image for image in records}
-    instances = [
-        Instance(
-            annotation_id=number,
-            image=image_of_id[record["image_id"]],
-            category_id=record["category_id"],
-            is_crowd=False,
-            segmentation=record["segmentation"],
-            source=path,
-            score=record["score"],
-        )
-        for number, record in enumerate(read_json(path), start=1)
-        if record["score"] >= min_score
-    ]
-    return InstanceSet(tuple(records), tuple(categories), tuple(instances)), folder

@@ -9,16 +9,11 @@ from typing import Any
 
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.shapes import ellipse
+from sapnet.data.formats.signs import VIA_METADATA, is_via
 from sapnet.system.files import read_json
 
 Json = Any
-_METADATA = "_via_img_metadata"
 _USUAL_KEYS = ("class", "category", "label", "name", "type", "object")
-
-
-def is_via(content: Json) -> bool:
-    """Return True if a json value is a VIA 2 project or annotation export."""
-    return isinstance(content, dict) and (_METADATA in content or _is_export(content))
 
 
 def read_via(path: Path, findings: Findings, label_key: str | None = None) -> Source:
@@ -36,7 +31,7 @@ def read_via(path: Path, findings: Findings, label_key: str | None = None) -> So
     content = read_json(path)
     if not is_via(content):
         raise ValueError(f"{path}: expected a VIA 2 project or annotation export, found neither.")
-    entries = content.get(_METADATA, content)
+    entries = content.get(VIA_METADATA, content)
     options = _option_names(content)
     files = [entry for entry in entries.values() if isinstance(entry, dict)]
     key = label_key or _find_label_key(path, files)
@@ -60,13 +55,6 @@ def read_via(path: Path, findings: Findings, label_key: str | None = None) -> So
                 continue
             marks.append(Mark(where, str(entry["filename"]), name, **geometry))
     return Source(tuple(images), (), tuple(marks))
-
-
-def _is_export(content: Json) -> bool:
-    entries = list(content.values())
-    return bool(entries) and all(
-        isinstance(e, dict) and "filename" in e and "regions" in e for e in entries
-    )
 
 
 def _regions(entry: Json) -> list[Json]:

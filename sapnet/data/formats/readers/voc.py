@@ -8,19 +8,12 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from sapnet.data.formats.marks import Box, Findings, Mark, Source, SourceImage
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.points import Box
+from sapnet.data.formats.signs import voc_files
 from sapnet.data.formats.xml_values import parse_xml
 from sapnet.geometry.rle import encode_masks
 from sapnet.structures.masks import RLE
-
-
-def voc_files(path: Path) -> list[Path]:
-    """List the annotation files of a path: the file itself, or those of a folder, sorted."""
-    if path.is_file():
-        return [path]
-    return sorted(
-        (path / "Annotations" if (path / "Annotations").is_dir() else path).rglob("*.xml")
-    )
 
 
 def read_voc(path: Path, findings: Findings) -> Source:

@@ -12,6 +12,7 @@ import yaml
 
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.signs import CLASSES_FILE, DATA_FILE, yolo_root
 from sapnet.data.images import list_images, upright_size
 from sapnet.geometry.rle import encode_masks
 from sapnet.structures.clicks import Category
@@ -19,15 +20,6 @@ from sapnet.structures.masks import RLE
 
 _BOX_VALUES = 4
 _MIN_POLYGON_VALUES = 6
-_DATA_FILE, _CLASSES_FILE = "data.yaml", "classes.txt"
-
-
-def yolo_root(path: Path) -> Path | None:
-    """Return the folder of a YOLO data set, given it or its `data.yaml`; else None."""
-    if path.is_file():
-        return path.parent if path.suffix in (".yaml", ".yml") else None
-    has_names = (path / _DATA_FILE).is_file() or (path / _CLASSES_FILE).is_file()
-    return path if has_names else None
 
 
 def listed_images(path: Path, folder: ImageFolder) -> list[SourceImage]:
@@ -56,7 +48,7 @@ def read_yolo(path: Path, images: Sequence[SourceImage], findings: Findings) -> 
     """
     root = yolo_root(path)
     if root is None:
-        raise FileNotFoundError(f"{path}: expected {_DATA_FILE} or {_CLASSES_FILE} there.")
+        raise FileNotFoundError(f"{path}: expected {DATA_FILE} or {CLASSES_FILE} there.")
     names, keypoints = _names(path, root)
     labels = {
         file.relative_to(root).with_suffix("").as_posix(): file for file in _label_files(root)
@@ -89,9 +81,9 @@ def _names(path: Path, root: Path) -> tuple[dict[int, str], tuple[int, int]]:
 
     The shape is (number of keypoints, values per keypoint), (0, 0) for none.
     """
-    file = path if path.is_file() else root / _DATA_FILE
+    file = path if path.is_file() else root / DATA_FILE
     if not file.is_file():
-        words = (root / _CLASSES_FILE).read_text(encoding="utf-8-sig").splitlines()
+        words = (root / CLASSES_FILE).read_text(encoding="utf-8-sig").splitlines()
         return {i: word.strip() for i, word in enumerate(words) if word.strip()}, (0, 0)
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -108,7 +100,7 @@ def _names(path: Path, root: Path) -> tuple[dict[int, str], tuple[int, int]]:
 def _label_files(root: Path) -> list[Path]:
     """Return the text files under `labels`, else all text files."""
     under_labels = sorted(f for f in root.rglob("*.txt") if "labels" in f.relative_to(root).parts)
-    every = (f for f in sorted(root.rglob("*.txt")) if f.name != _CLASSES_FILE)
+    every = (f for f in sorted(root.rglob("*.txt")) if f.name != CLASSES_FILE)
     return under_labels or list(every)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -16,14 +15,15 @@ from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, SourceImage
 from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.data.formats.readers.yolo import read_yolo
+from sapnet.data.formats.source_images import find_images
 from sapnet.data.formats.writers.coco import write_coco
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.label_studio import TASKS_FILE, write_label_studio
 from sapnet.data.formats.writers.labelme import write_labelme
 from sapnet.data.formats.writers.voc import write_voc
 from sapnet.data.formats.writers.yolo import SPLIT, write_yolo
-from sapnet.geometry.rle import rle_areas, rle_iou, rle_to_json
-from sapnet.structures.clicks import Click, ClickSet
+from sapnet.geometry.rle import rle_areas, rle_iou
+from sapnet.structures.clicks import Click
 
 """Formats of masks; the first two are one json file, the others are folders."""
 
@@ -91,40 +91,6 @@ def export_masks(
     return _report(kept, _read_back(kept, name, out, options), out)
 
 
-def masks_of_clicks(
-    clicks: ClickSet, findings: Findings, scores: Mapping[int, float] | None = None
-) -> InstanceSet:
-    """Convert the masks of clicks to instances, for an export.
-
-    Args:
-        clicks: the objects; those without a mask are reported.
-        findings: collects objects without a mask.
-        scores: scores by annotation id, if there are any.
-
-    Returns:
-        The same images and categories, and one instance per mask.
-    """
-    images = {image.image_id: image for image in clicks.images}
-    found = []
-    for click in clicks.clicks:
-        image = images[click.image_id]
-        if click.mask is None:
-            place = f"{image.file_name}, object {click.annotation_id}"
-            findings.skip("objects without a mask", place)
-            continue
-        instance = Instance(
-            annotation_id=click.annotation_id,
-            image=image,
-            category_id=click.category_id,
-            is_crowd=False,
-            segmentation=rle_to_json(click.mask),
-            source=Path(image.file_name),
-            score=(scores or {}).get(click.annotation_id),
-        )
-        found.append(instance)
-    return InstanceSet(clicks.images, clicks.categories, tuple(found))
-
-
 def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:
     kept = []
     for instance in instances.instances:
@@ -153,7 +119,8 @@ def _read_back(
             ]
             source = read_yolo(out, listed, unheard)
             folder = ImageFolder(None, [(f"images/{SPLIT}/", "")])
-            clicks = assemble(source, folder, unheard, AssembleOptions())
+            images = find_images(source, folder, unheard)
+            clicks = assemble(source, images, unheard, AssembleOptions())
         case "label-studio":
             prefix = ((options.url_prefix, ""),)
             reading = ReadOptions("label-studio", path_map=prefix, predictions=True)
