@@ -34,7 +34,7 @@ INTRODUCTION = """# Configuration
 Every setting of the commands whose options are made from dataclasses, with its default. The tables
 are generated from the code (`make docs`). On the command line a setting stands after two dashes, in
 a recipe it is a key (`model.backbone` is `backbone` under `model`); lists are written as YAML.
-`sapnet train --print_config` shows what a run would use. The options of the other commands are in
+`sapnet train --print-config` shows what a run would use. The options of the other commands are in
 `sapnet COMMAND --help`.
 """
 
