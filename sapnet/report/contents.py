@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 MISSING = "n/a"
 
+MAX_CATEGORIES = 100
+"""Largest number of rows of a table by category; the categories with the most objects are shown."""
+
 MAX_OBJECTS = 100
 """Largest number of pictures of a gallery."""
 
