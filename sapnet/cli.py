@@ -36,7 +36,7 @@ from sapnet.commands.command import (
     WrongUseError,
 )
 from sapnet.commands.parser import build_parser, parse
-from sapnet.version import __version__
+from sapnet.system.version import __version__
 
 COMMANDS = {
     "annotate": annotate.COMMAND,

@@ -7,72 +7,14 @@ objects. Objects that were not reviewed are not in the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Any, cast, get_args
 
 from sapnet.data.click_annotations import click_annotations
 from sapnet.data.clicks import clicks_of
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
-from sapnet.structures.clicks import Category, Click, ImageRecord
+from sapnet.structures.corrections import Action, Correction, Corrections
 from sapnet.system.files import write_json_atomic
-
-Action: TypeAlias = Literal["accepted", "picked", "clicked"]
-"""Decisions: the label was right; another candidate was right; a new click gave the mask."""
-
-
-@dataclass(frozen=True)
-class Correction:
-    """One object whose mask a person decided.
-
-    Attributes:
-        click: its click with the mask, original frame.
-        action: how the mask was decided.
-    """
-
-    click: Click
-    action: Action
-
-    def __post_init__(self) -> None:
-        if self.click.mask is None:
-            raise ValueError(f"object {self.click.annotation_id}: expected a mask, found none")
-
-
-@dataclass(frozen=True)
-class Corrections:
-    """All decisions of a review.
-
-    Attributes:
-        images: images of the reviewed data set.
-        categories: categories of the reviewed data set.
-        fixed: objects whose mask is decided, by annotation id.
-        deleted: annotation ids that are not objects.
-        source: the file, for messages.
-    """
-
-    images: tuple[ImageRecord, ...]
-    categories: tuple[Category, ...]
-    fixed: Mapping[int, Correction] = field(default_factory=dict)
-    deleted: frozenset[int] = frozenset()
-    source: Path | None = None
-
-    def __post_init__(self) -> None:
-        both = sorted(self.fixed.keys() & self.deleted)
-        if both:
-            raise ValueError(
-                f"{self.source or 'corrections'}: object {both[0]} is both deleted and in "
-                "'annotations'. Drop one of the two."
-            )
-
-    def __len__(self) -> int:
-        return len(self.fixed) + len(self.deleted)
-
-    def __str__(self) -> str:
-        return (
-            f"{_count(len(self), 'correction')}: {_count(len(self.fixed), 'mask')} fixed, "
-            f"{_count(len(self.deleted), 'object')} left out"
-        )
 
 
 def load_corrections(path: Path | str) -> Corrections:
@@ -134,10 +76,6 @@ def save_corrections(
         "deleted": sorted(corrections.deleted),
     }
     return write_json_atomic(path, content, indent=None)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _deleted(coco: CocoFile) -> frozenset[int]:

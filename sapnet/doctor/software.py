@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from sapnet.doctor.finding import Examination, Fact, Finding
-from sapnet.version import __version__
+from sapnet.system.version import __version__
 
 PACKAGE = "sapnet"
 

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from sapnet.batches.augment import View, evaluation_view, sample_view, view_content, view_points
+from sapnet.batches.augment import evaluation_view, sample_view, view_content, view_points
 from sapnet.batches.collate import collate
 from sapnet.batches.config import AugmentConfig
-from sapnet.batches.dataset import Sample, SharedEpoch
+from sapnet.batches.dataset import SharedEpoch
 from sapnet.batches.loader import EpochSampler
+from sapnet.batches.sample import Sample, View
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
 from sapnet.structures.clicks import Click, ClickSet

@@ -15,7 +15,7 @@ from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
 from sapnet.selection.sampling import clip_boxes
 from sapnet.structures.clicks import Click, ClickSet
-from sapnet.version import __version__
+from sapnet.system.version import __version__
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Label clicks with a trained network: the chosen proposal of each object."""
+"""Labelling of clicks with a trained network: the chosen proposal of each object."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from sapnet.labelling.records import label_records, top1_record, with_boxes
 from sapnet.labelling.uncertainty import uncertainty
 from sapnet.labelling.vote import add_segmenter_vote
 from sapnet.network.model import Network, evaluating
+from sapnet.store.reader import ProposalStore, open_store
 from sapnet.system.files import write_json_atomic
 
 if TYPE_CHECKING:
-    from sapnet.store.reader import ProposalStore
     from sapnet.structures.batch import Batch
     from sapnet.structures.outputs import Selection
+    from sapnet.system.locations import Location
 
 
 @dataclass(frozen=True)
 class LabelSummary:
-    """What `label` wrote.
+    """The summary of `label`.
 
     Attributes:
-        labels: the file.
+        labels: the file that was written.
         num_images: images it lists.
         num_objects: masks, one per clicked object.
         num_without: clicked objects without any proposal, hence without a mask.
@@ -43,22 +44,22 @@ class LabelSummary:
 def label(
     model: Network,
     images: Path | str,
-    store: ProposalStore,
+    store: ProposalStore | Location,
     out: Path | str,
     *,
     with_candidates: bool = False,
     batch_size: int = 4,
     workers: int = 2,
 ) -> LabelSummary:
-    """A mask for each click: COCO instance json of the chosen proposals, original frame.
+    """Write a mask for each click: COCO instance json of the chosen proposals, original frame.
 
-    Each comes with an `uncertainty`, higher where it is more likely wrong.
+    Each mask has an `uncertainty`, higher where it is more likely wrong.
 
     Args:
         model: a trained network.
         images: folder of the clicked images.
-        store: their proposals.
-        out: the json file.
+        store: their proposals, or the folder or URL of the store.
+        out: the json file to write.
         with_candidates: also write all candidates of each object with their selection scores.
         batch_size: images at a time.
         workers: processes that load images.
@@ -71,6 +72,7 @@ def label(
     from sapnet.batches.dataset import ClickDataset, DatasetConfig
     from sapnet.batches.loader import build_loader
 
+    store = open_store(store)
     with_model_labels = label_translation(model, store)
     data_cfg = DatasetConfig(augment=model.settings.augment)
     dataset = ClickDataset(images, store, data_cfg, train=False)
@@ -123,17 +125,19 @@ def choose_labels(
 
 
 def label_top1(
-    store: ProposalStore, out: Path | str, *, with_candidates: bool = False
+    store: ProposalStore | Location, out: Path | str, *, with_candidates: bool = False
 ) -> LabelSummary:
-    """The proposer's own favourite for each click, in the form of `label`; no network is needed.
+    """Write the proposer's best-scored mask for each click, in the form of `label`.
 
-    This is what training has to beat. The `uncertainty` is one minus the proposer's score.
+    No network is needed. This is the baseline of training. The `uncertainty` is one minus the
+    proposer's score.
 
     Args:
-        store: the proposals.
-        out: the json file.
+        store: the proposals, or the folder or URL of the store.
+        out: the json file to write.
         with_candidates: also write all candidates of each object with their scores.
     """
+    store = open_store(store)
     objects = (stored for i in range(store.num_images) for stored in store.objects_of_image(i))
     annotations = [
         top1_record(stored, with_candidates) for stored in objects if len(stored.proposals)
@@ -154,7 +158,7 @@ def _write_labels(
 
 
 def label_translation(model: Network, store: ProposalStore) -> Callable[[Batch], Batch]:
-    """A function that turns a batch's labels, which count the store's categories, into the model's.
+    """Return a function that converts a batch's labels from the store's categories to the model's.
 
     Raises:
         ValueError: the store has categories that the model does not know.

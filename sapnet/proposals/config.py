@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from sapnet.store.part import Part, parse_part
+from sapnet.store.part import SHARD_IMAGES, Part, parse_part
 from sapnet.system.locations import Location
 
 ProposerName = Literal["regions", "sam", "simulated", "file"]
@@ -78,7 +78,7 @@ class RunConfig:
     """
 
     workers: int | None = None
-    shard_images: int = 100
+    shard_images: int = SHARD_IMAGES
     skip_errors: bool = False
     engine: Engine = "local"
     part: Part = field(default_factory=Part)

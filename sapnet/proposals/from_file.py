@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from sapnet.geometry.rle import rle_boxes, to_rle
-from sapnet.proposals.proposer import JSON
 from sapnet.structures.clicks import Click, ClickSet
 from sapnet.structures.proposals import Proposals
+from sapnet.system.from_json import JSON
 
 UNSCORED = 1.0
 """Score of proposals without scores: all are equal, so the first one ranks first."""

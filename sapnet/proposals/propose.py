@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sapnet.proposals.build import build_proposer
@@ -21,7 +23,12 @@ from sapnet.proposals.image_task import (
 from sapnet.proposals.proposer import Proposer
 from sapnet.proposals.sources import open_images
 from sapnet.store.given import GivenCounts, count_given
-from sapnet.store.manifest import describe_run
+from sapnet.store.manifest import (
+    FORMAT_VERSION,
+    PLAIN_FORMAT_VERSION,
+    Manifest,
+    fingerprint,
+)
 from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import ClickSet
 from sapnet.structures.proposals import StoredObject
@@ -78,6 +85,22 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
     with local_file(cfg.clicks) as path:
         clicks = load_clicks(path)
     return propose_dataset(cfg.images, clicks, cfg.out, build_proposer(cfg, clicks), run)
+
+
+def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
+    """Return the manifest of a run that starts now."""
+    has_estimates = any(click.box_score is not None for click in clicks.clicks)
+    return Manifest(
+        proposer=proposer.name,
+        # Through json and back, so that it equals what a later run reads from the file.
+        settings=json.loads(json.dumps(dict(proposer.settings))),
+        data_fingerprint=fingerprint(clicks),
+        categories=clicks.categories,
+        num_images=len(clicks.images),
+        num_objects=len(clicks.clicks),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        format_version=FORMAT_VERSION if has_estimates else PLAIN_FORMAT_VERSION,
+    )
 
 
 def default_workers(proposer: ProposerName) -> int:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sapnet.structures.clicks import Click
     from sapnet.structures.proposals import Proposals
-
-JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
-"""Any value that json keeps unchanged (except that tuples come back as lists)."""
+    from sapnet.system.from_json import JSON
 
 
 class Proposer(Protocol):

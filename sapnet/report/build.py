@@ -11,7 +11,7 @@ from typing import Any
 from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.evaluation.label_file import LabelSet, load_labels
-from sapnet.evaluation.objects import judge_objects
+from sapnet.evaluation.per_object import judge_objects
 from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
 from sapnet.report import label_figures, prediction_figures

@@ -11,9 +11,9 @@ import numpy as np
 
 from sapnet.data.coco import InstanceSet
 from sapnet.data.images import load_image
+from sapnet.evaluation.ground_truth import objects_by_id
 from sapnet.evaluation.label_file import Candidates, Label, LabelSet
 from sapnet.evaluation.labels import label_iou
-from sapnet.evaluation.truth import objects_by_id
 from sapnet.geometry.rle import decode_masks, rle_iou
 from sapnet.prediction.drawing import draw_candidates
 from sapnet.report.pictures import encode_jpeg

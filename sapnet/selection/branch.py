@@ -1,9 +1,10 @@
 """The selection branch: from the bags of a batch to one proposal per object, and the losses.
 
-`SelectionBranch.forward` reads as the paper's figure: selection scores (PSM, with guidance) -> best box -> positives
-(PPG) and negatives (NPG) -> refinement scores (PRM) -> best box -> box mining (BMS) -> nearest
-proposal. With consensus, the scores of both stages weigh the proposals and the one that agrees most
-with them is chosen instead. Everything is computed for all objects of the batch at once.
+`SelectionBranch.forward` reads as the paper's figure: selection scores (PSM, with guidance) ->
+best box -> positives (PPG) and negatives (NPG) -> refinement scores (PRM) -> best box -> box mining
+(BMS) -> nearest proposal. With consensus, the scores of both stages weigh the proposals, and the
+proposal that agrees most with them is chosen instead. Everything is computed for all objects of the
+batch at once.
 """
 
 from __future__ import annotations

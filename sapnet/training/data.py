@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
     from sapnet.batches.config import AugmentConfig
-    from sapnet.batches.dataset import Sample
     from sapnet.batches.loader import EpochSampler
+    from sapnet.batches.sample import Sample
     from sapnet.structures.batch import Batch
     from sapnet.training.config import TrainConfig
     from sapnet.training.training_set import HeldOut, TrainingSet

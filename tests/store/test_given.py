@@ -17,7 +17,7 @@ from sapnet.proposals.propose import propose_dataset
 from sapnet.proposals.regions.config import RegionsConfig
 from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.store.given import GivenCounts, count_given
-from sapnet.store.manifest import StoreError
+from sapnet.store.layout import StoreError
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.structures.proposals import GIVEN_MASK, Proposals

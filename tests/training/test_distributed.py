@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 from torch import distributed, multiprocessing
 
 from sapnet.batches.collate import collate
-from sapnet.batches.dataset import ClickDataset, DatasetConfig, Sample
+from sapnet.batches.dataset import ClickDataset, DatasetConfig
+from sapnet.batches.sample import Sample
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
 from sapnet.selection import enrichment

@@ -20,16 +20,11 @@ from sapnet.annotate.documents import (
     click_content,
     content_digest,
 )
-from sapnet.data.corrections import (
-    Action,
-    Correction,
-    Corrections,
-    load_corrections,
-    save_corrections,
-)
+from sapnet.data.corrections import load_corrections, save_corrections
 from sapnet.evaluation.label_file import Label, LabelSet, load_labels
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.structures.corrections import Action, Correction, Corrections
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import Click

@@ -25,7 +25,7 @@ from sapnet.structures.proposals import Proposals
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sapnet.proposals.proposer import JSON
+    from sapnet.system.from_json import JSON
 
 KIND_ORDER = ("part", "whole", "union", "leak", "group", "union", "eroded", "leak")
 """Kinds of the masks of a bag, in order of priority: every bag holds the first kinds it can."""

@@ -16,9 +16,10 @@ from fastapi.testclient import TestClient
 from sapnet.annotate.documents import FileChangedError, VersionConflictError
 from sapnet.annotate.review.desk import ReviewDesk, ReviewedObject, open_desk
 from sapnet.annotate.review.serve import open_review
-from sapnet.data.corrections import Correction, load_corrections
+from sapnet.data.corrections import load_corrections
 from sapnet.geometry.rle import rle_to_json
 from sapnet.store.reader import ProposalStore
+from sapnet.structures.corrections import Correction
 from tests.annotate.pages import app_of
 from tests.annotate.review_set import (
     ReviewSet,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sapnet.evaluation.ground_truth import objects_by_id
 from sapnet.evaluation.labels import check_labels_known, label_iou
 from sapnet.evaluation.proposals import judge_proposals
-from sapnet.evaluation.truth import objects_by_id
 
 if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet

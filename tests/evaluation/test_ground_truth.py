@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from sapnet.data.coco import load_instances
-from sapnet.evaluation.truth import check_known, objects_by_id, open_truth
+from sapnet.evaluation.ground_truth import check_known, objects_by_id, open_truth
 
 
 def test_crowds_and_small_objects_do_not_count(truth_path: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sapnet.evaluation.quality import ious_with_truth, mean_iou_by_size
+from sapnet.evaluation.mean_iou import ious_with_truth, mean_iou_by_size
 from sapnet.geometry.rle import encode_masks
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from sapnet.data.coco import InstanceSet
+from sapnet.evaluation.ground_truth import open_truth
 from sapnet.evaluation.label_file import LabelSet, load_labels
 from sapnet.evaluation.labels import check_labels_known, label_iou
+from sapnet.evaluation.mean_iou import mean_iou_by_size
 from sapnet.evaluation.proposals import JudgedObject, judge_proposals
-from sapnet.evaluation.quality import mean_iou_by_size
-from sapnet.evaluation.truth import open_truth
 from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
     from sapnet.structures.masks import RLE
     from sapnet.structures.proposals import Proposals
+    from sapnet.system.locations import Location
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class _Choice:
 
 def evaluate_choices(
     labels: LabelSet | Path | str,
-    store: ProposalStore | Path | str,
+    store: ProposalStore | Location,
     truth: InstanceSet | Path | str,
     min_area: float = 0,
 ) -> dict[str, float]:
@@ -53,7 +54,7 @@ def evaluate_choices(
 
     Args:
         labels: a file written by `sapnet label`.
-        store: the store the labels were chosen from; read image by image.
+        store: the store the labels were chosen from, or its folder or URL; read image by image.
         truth: COCO instance json with the masks of the same objects.
         min_area: smaller objects are left out, pixels of the ground truth.
 

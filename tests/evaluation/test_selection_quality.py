@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sapnet.evaluation.choices import evaluate_choices, fill_gap, mask_fill
+from sapnet.evaluation.selection_quality import evaluate_choices, fill_gap, mask_fill
 from sapnet.geometry.rle import encode_masks
 from sapnet.store.reader import ProposalStore
 

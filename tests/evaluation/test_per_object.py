@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from sapnet.data.coco import load_instances
-from sapnet.evaluation.choices import evaluate_choices
 from sapnet.evaluation.label_file import load_labels
-from sapnet.evaluation.objects import judge_objects
+from sapnet.evaluation.per_object import judge_objects
+from sapnet.evaluation.selection_quality import evaluate_choices
 from sapnet.store.reader import ProposalStore
 
 BOXES = {11: (10, 10, 30, 30), 12: (40, 10, 60, 60), 13: (0, 0, 50, 50)}
