@@ -15,6 +15,7 @@ from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks, rle_boxes, to_rle
 from sapnet.prediction.drawing import draw_outlines, draw_predictions
+from sapnet.report.contents import PredictionRow
 from sapnet.report.pictures import encode_jpeg, resize_image, resize_masks, scaled_size
 
 if TYPE_CHECKING:
@@ -48,19 +49,6 @@ class PredictionGalleryInputs:
     num_images: int = 8
     min_score: float = 0.3
     side: int = 400
-
-
-@dataclass(frozen=True)
-class PredictionRow:
-    """One image: JPEG of the original, with the ground truth (or None), with the predictions."""
-
-    file_name: str
-    num_truth: int | None
-    num_predictions: int
-    min_score: float
-    original: bytes
-    truth: bytes | None
-    predictions: bytes
 
 
 @dataclass(frozen=True)
