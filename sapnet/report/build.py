@@ -16,14 +16,18 @@ from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
 from sapnet.prediction.config import PredictionConfig
 from sapnet.report import label_figures, prediction_figures
-from sapnet.report.contents import Plot, ReportInputs, RunReport, Table, check_gallery_size
-from sapnet.report.label_gallery import LabelGalleryInputs, LabelSection, build_label_gallery
-from sapnet.report.page import write_report
-from sapnet.report.prediction_gallery import (
-    PredictionGalleryInputs,
+from sapnet.report.contents import (
+    LabelSection,
+    Plot,
     PredictionRow,
-    build_prediction_gallery,
+    ReportInputs,
+    RunReport,
+    Table,
+    check_gallery_size,
 )
+from sapnet.report.label_gallery import LabelGalleryInputs, build_label_gallery
+from sapnet.report.page import write_report
+from sapnet.report.prediction_gallery import PredictionGalleryInputs, build_prediction_gallery
 from sapnet.report.run_settings import read_run_json, read_settings
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category

@@ -6,13 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sapnet.report.label_gallery import LabelSection
-    from sapnet.report.prediction_gallery import PredictionRow
 
 MISSING = "n/a"
+
+MAX_CATEGORIES = 100
+"""Largest number of rows of a table by category; the categories with the most objects are shown."""
 
 MAX_OBJECTS = 100
 """Largest number of pictures of a gallery."""
@@ -76,6 +74,58 @@ class Settings:
     facts: Mapping[str, str] = field(default_factory=dict)
     changed: Mapping[str, str] = field(default_factory=dict)
     all: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CandidatePicture:
+    """One candidate: JPEG, and its IoU with the ground truth and its scores if known."""
+
+    jpeg: bytes
+    iou: float | None
+    own_score: float | None
+    selection_score: float | None
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One labelled object; all pictures are JPEG, None if there is nothing to show.
+
+    `kind` is the kind of the chosen proposal (part, whole, ...), None if unknown.
+    """
+
+    annotation_id: int
+    category: str
+    file_name: str
+    iou: float | None
+    uncertainty: float | None
+    click: bytes
+    candidates: tuple[CandidatePicture, ...]
+    num_hidden: int
+    refined: bytes | None
+    truth: bytes | None
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelSection:
+    """Some labels under a heading."""
+
+    title: str
+    rows: tuple[LabelRow, ...]
+
+
+@dataclass(frozen=True)
+class PredictionRow:
+    """One image: JPEG of the original, with the ground truth (or None), with the predictions."""
+
+    file_name: str
+    num_truth: int | None
+    num_predictions: int
+    min_score: float
+    original: bytes
+    truth: bytes | None
+    predictions: bytes
 
 
 @dataclass(frozen=True)

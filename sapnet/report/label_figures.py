@@ -11,17 +11,13 @@ from sapnet.evaluation.label_file import Label, LabelSet
 from sapnet.evaluation.mean_iou import LARGE_AREA, SMALL_AREA
 from sapnet.evaluation.per_object import ObjectQuality
 from sapnet.geometry.rle import rle_areas
-from sapnet.report.contents import Plot, Table, TableRow, figure, percent
-from sapnet.report.plots import AxisNames, Line, draw_bars, draw_lines
+from sapnet.report.contents import MAX_CATEGORIES, Plot, Table, TableRow, figure, percent
+from sapnet.report.plots import NUM_BARS, AxisNames, Line, draw_bars, draw_lines
 from sapnet.structures.clicks import Category
-
-MAX_CATEGORIES = 100
-"""Largest number of rows of a table by category; the categories with the most objects are shown."""
 
 BAD_IOU = 0.5
 """IoU below which a label does more harm than good; the share of such labels is shown."""
 
-NUM_BARS = 20
 MAX_SIZE_GROUPS, LEAST_IN_GROUP = 10, 20
 
 SIZE_NOTE = (

@@ -16,6 +16,7 @@ from sapnet.evaluation.label_file import Candidates, Label, LabelSet
 from sapnet.evaluation.labels import label_iou
 from sapnet.geometry.rle import decode_masks, rle_iou
 from sapnet.prediction.drawing import draw_candidates
+from sapnet.report.contents import CandidatePicture, LabelRow, LabelSection
 from sapnet.report.pictures import encode_jpeg
 from sapnet.structures.clicks import ImageRecord
 from sapnet.structures.masks import RLE
@@ -42,45 +43,6 @@ class LabelGalleryInputs:
     num_objects: int = 6
     max_candidates: int = 10
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class CandidatePicture:
-    """One candidate: JPEG, and its IoU with the ground truth and its scores if known."""
-
-    jpeg: bytes
-    iou: float | None
-    own_score: float | None
-    selection_score: float | None
-    is_chosen: bool
-
-
-@dataclass(frozen=True)
-class LabelRow:
-    """One labelled object; all pictures are JPEG, None if there is nothing to show.
-
-    `kind` is the kind of the chosen proposal (part, whole, ...), None if unknown.
-    """
-
-    annotation_id: int
-    category: str
-    file_name: str
-    iou: float | None
-    uncertainty: float | None
-    click: bytes
-    candidates: tuple[CandidatePicture, ...]
-    num_hidden: int
-    refined: bytes | None
-    truth: bytes | None
-    kind: str | None = None
-
-
-@dataclass(frozen=True)
-class LabelSection:
-    """Some labels under a heading."""
-
-    title: str
-    rows: tuple[LabelRow, ...]
 
 
 @dataclass(frozen=True)

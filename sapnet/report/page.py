@@ -11,15 +11,8 @@ from typing import TypeVar
 
 from PIL import Image
 
-from sapnet.report.contents import (
-    MISSING,
-    ReportInputs,
-    RunReport,
-    figure,
-)
+from sapnet.report.contents import MISSING, LabelRow, PredictionRow, ReportInputs, RunReport, figure
 from sapnet.report.curves import Curve, draw_curve, load_curves
-from sapnet.report.label_gallery import LabelRow
-from sapnet.report.prediction_gallery import PredictionRow
 from sapnet.system.files import write_text_atomic
 
 SUMMARY_GROUPS = {

@@ -37,6 +37,9 @@ SMALL, LARGE = (2.9, 1.6), (4.4, 2.7)
 NARROW = 3.8
 """Width in inches of plots with much text, so that it is readable on a phone."""
 
+NUM_BARS = 20
+"""Number of bars of a histogram."""
+
 MAX_LINES_INSIDE = 4
 """Largest number of lines whose key is drawn inside of the axes."""
 

@@ -10,9 +10,8 @@ import numpy as np
 
 from sapnet.data.coco import InstanceSet
 from sapnet.evaluation.precision import PrecisionCurves
-from sapnet.report.contents import Plot, Table, TableRow, figure
-from sapnet.report.label_figures import MAX_CATEGORIES, NUM_BARS
-from sapnet.report.plots import AxisNames, Line, draw_bars, draw_lines
+from sapnet.report.contents import MAX_CATEGORIES, Plot, Table, TableRow, figure
+from sapnet.report.plots import NUM_BARS, AxisNames, Line, draw_bars, draw_lines
 from sapnet.structures.clicks import Category
 
 _PRECISION = {

@@ -16,6 +16,7 @@ from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks, rle_boxes, to_rle
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.drawing import draw_outlines, draw_predictions
+from sapnet.report.contents import PredictionRow
 from sapnet.report.pictures import encode_jpeg, resize_image, resize_masks, scaled_size
 
 if TYPE_CHECKING:
@@ -49,19 +50,6 @@ class PredictionGalleryInputs:
     num_images: int = 8
     min_score: float = PredictionConfig.draw_threshold
     side: int = 400
-
-
-@dataclass(frozen=True)
-class PredictionRow:
-    """One image: JPEG of the original, with the ground truth (or None), with the predictions."""
-
-    file_name: str
-    num_truth: int | None
-    num_predictions: int
-    min_score: float
-    original: bytes
-    truth: bytes | None
-    predictions: bytes
 
 
 @dataclass(frozen=True)

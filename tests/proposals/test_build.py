@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sapnet.proposals.build import build_proposer, find_parts
-from sapnet.proposals.config import ProposeConfig
+from sapnet.proposals.build import build_proposer, build_staged_proposer, find_parts
+from sapnet.proposals.config import ProposeConfig, SamConfig, StagedConfig
+from sapnet.proposals.regions.config import RegionsConfig
 from sapnet.structures.clicks import Click, ClickSet
 
 CLICKS = ClickSet((), (), (Click(1, 1, 1, ((0.5, 0.5),)),))
@@ -57,3 +58,14 @@ def test_parts_in_the_images_folder_or_beside_it(tmp_path: Path) -> None:
     assert find_parts(images) == tmp_path / "parts.json"
     (images / "parts.json").write_text("{}")
     assert find_parts(images) == images / "parts.json"
+
+
+def test_staged_proposers(sam_checkpoint: Path) -> None:
+    regions = build_staged_proposer(StagedConfig("regions", num_proposals=3))
+    assert regions.settings["num_proposals"] == 3
+    default = build_staged_proposer(StagedConfig("regions"))
+    assert default.settings["num_proposals"] == RegionsConfig.num_proposals
+    sam = build_staged_proposer(
+        StagedConfig("sam", sam=SamConfig(checkpoint=str(sam_checkpoint), device="cpu"))
+    )
+    assert sam.settings["checkpoint"] == str(sam_checkpoint)

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 
 from sapnet.report.contents import (
+    CandidatePicture,
+    LabelRow,
+    LabelSection,
     Plot,
+    PredictionRow,
     ReportInputs,
     RunReport,
     Settings,
     Table,
     TableRow,
 )
-from sapnet.report.label_gallery import CandidatePicture, LabelRow, LabelSection
 from sapnet.report.page import fit_pictures, write_report
 from sapnet.report.pictures import encode_jpeg
-from sapnet.report.prediction_gallery import PredictionRow
 
 
 class _Page(HTMLParser):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sapnet.report.contents import Plot, Table
-from sapnet.report.label_gallery import LabelSection
+from sapnet.report.contents import LabelSection, Plot, Table
 
 
 @dataclass(frozen=True)

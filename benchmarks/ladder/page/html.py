@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ladder.page.contents import LadderPart, LadderReport
-from sapnet.report.label_gallery import LabelSection
+from sapnet.report.contents import LabelSection
 from sapnet.report.page import MAX_PICTURE_BYTES, render_page, row_bytes
 from sapnet.system.files import write_text_atomic
 

@@ -17,8 +17,7 @@ from sapnet.data.coco import load_instances
 from sapnet.evaluation.label_file import load_labels
 from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
-from sapnet.report.contents import check_gallery_size
-from sapnet.report.label_gallery import LabelSection
+from sapnet.report.contents import LabelSection, check_gallery_size
 from sapnet.store.reader import ProposalStore
 
 _WORST = "Worst labels"

@@ -7,8 +7,7 @@ import pytest
 
 from benchmarks.ladder.page.contents import LadderPart, LadderReport
 from benchmarks.ladder.page.html import fit_gallery, write_ladder_report
-from sapnet.report.contents import Table, TableRow
-from sapnet.report.label_gallery import CandidatePicture, LabelRow, LabelSection
+from sapnet.report.contents import CandidatePicture, LabelRow, LabelSection, Table, TableRow
 from sapnet.report.pictures import encode_jpeg
 
 
