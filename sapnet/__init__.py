@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sapnet.version import __version__
+from sapnet.system.version import __version__
 
 if TYPE_CHECKING:
     from sapnet.api.evaluate import evaluate

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sapnet.commands import COMMANDS
+from sapnet.cli import COMMANDS
 
 SECONDS = 5.0
 """The promise is 1 s; a busy machine with two cores gets a margin."""
@@ -76,7 +76,7 @@ def test_every_command_shows_its_examples(command: str, capsys: pytest.CaptureFi
     from sapnet.cli import main
 
     assert main([command, "--help"]) == 0
-    shown = capsys.readouterr().out
+    shown = capsys.readouterr().out.replace(" \\\n     ", "")
     for example in COMMANDS[command].examples:
         assert f"  {example}\n" in shown
     assert "<class" not in shown

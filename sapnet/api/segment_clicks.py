@@ -147,7 +147,7 @@ def _choose(
     """Choose the candidates with a network, the segmenter's vote included."""
     from sapnet.batches.augment import evaluation_view, view_content
     from sapnet.batches.collate import collate
-    from sapnet.batches.dataset import Sample
+    from sapnet.batches.sample import Sample
     from sapnet.batches.supervision import make_bags
     from sapnet.labelling.label import choose_labels
     from sapnet.network.model import evaluating

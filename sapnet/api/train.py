@@ -15,7 +15,7 @@ from sapnet.system.locations import Location, as_location
 from sapnet.training.config import OptimizerConfig, TrainConfig
 
 if TYPE_CHECKING:
-    from sapnet.training.run import TrainSummary
+    from sapnet.training.inputs import TrainSummary
 
 FILES = ("proposals", "corrections", "masks", "truth", "val_images", "val_truth")
 """Options that name files."""
@@ -75,7 +75,7 @@ def train(
         TypeError: an option is unknown.
         ValueError: files or settings do not fit together, or the run folder holds another run.
     """
-    from sapnet.training.run import TrainInputs
+    from sapnet.training.inputs import TrainInputs
     from sapnet.training.run import train as train_run
 
     check_names("train", options, TrainOptions.__optional_keys__)

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from sapnet.batches.augment import View, evaluation_view, sample_view, view_content
+from sapnet.batches.augment import evaluation_view, sample_view, view_content
 from sapnet.batches.config import AugmentConfig
+from sapnet.batches.sample import Sample, View
 from sapnet.batches.supervision import make_bags, make_targets, top_proposals
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_areas
-from sapnet.structures.batch import Bags, InstanceTargets
 from sapnet.structures.clicks import ImageRecord
 
 if TYPE_CHECKING:
@@ -61,25 +60,6 @@ class DatasetConfig:
                 "DatasetConfig: expected a seed of 0 or more and max_objects of 1 or more, found "
                 f"{self.seed} and {self.max_objects}"
             )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One image on its way into a batch.
-
-    Attributes:
-        image: (3, *view.input_size) uint8 RGB; the padding comes with the batch.
-        view: how it came from the file.
-        image_id: its id in the data set.
-        bags: its objects' proposals, image index 0; None without.
-        targets: its objects' masks, image index 0; None without.
-    """
-
-    image: Tensor
-    view: View
-    image_id: int
-    bags: Bags | None = None
-    targets: InstanceTargets | None = None
 
 
 class SharedEpoch:

@@ -83,4 +83,16 @@ COMMAND = Command(
         "sapnet predict --run run --images new_photos --out predictions",
         "sapnet predict --run run --images a.jpg b.jpg --out predictions",
     ),
+    main_options=(
+        "run",
+        "images",
+        "out",
+        "device",
+        "score-threshold",
+        "draw-threshold",
+        "format",
+        "no-pictures",
+        "compile",
+        "workers",
+    ),
 )

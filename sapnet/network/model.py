@@ -24,7 +24,7 @@ from sapnet.selection.targets import instance_targets
 from sapnet.structures.batch import Batch
 from sapnet.structures.clicks import Category
 from sapnet.structures.outputs import Predictions, Selection
-from sapnet.system.json_settings import settings_from_json
+from sapnet.system.from_json import dataclass_from_json
 
 MODEL_CARD = """---
 {{ card_data }}
@@ -92,7 +92,7 @@ class Network(
     ) -> None:
         super().__init__()
         if isinstance(settings, dict):
-            settings = settings_from_json(settings, ModelConfig)
+            settings = dataclass_from_json(settings, ModelConfig)
         self.settings = settings
         self.categories = tuple(c if isinstance(c, Category) else Category(**c) for c in categories)
         if not self.categories:
@@ -215,7 +215,7 @@ class Network(
 
     @torch.no_grad()
     def select_and_segment(self, batch: Batch) -> tuple[Selection, list[Predictions]]:
-        """Run `select` and `segment` on the same features.
+        """Choose a proposal for each click, and segment the clicked categories of each image.
 
         Args:
             batch: images with bags.
@@ -227,9 +227,10 @@ class Network(
             raise ValueError("expected a batch with bags, found none")
         features = self.features(batch.images)
         outputs = self.segmenter(features)
+        clicked = [batch.bags.labels[batch.bags.image_index == i] for i in range(len(batch.images))]
         return (
             self.selection(features, batch.bags, batch.image_sizes),
-            self.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes),
+            self.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes, clicked),
         )
 
     @torch.no_grad()

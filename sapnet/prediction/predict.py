@@ -17,8 +17,8 @@ from sapnet.network.compiling import compile_network
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.records import result_records
 from sapnet.prediction.segment import plan_batches, segment_images
-from sapnet.system.ahead import map_ahead
 from sapnet.system.files import write_json_atomic
+from sapnet.system.parallel import map_ahead
 
 if TYPE_CHECKING:
     from sapnet.network.model import Network
@@ -162,7 +162,7 @@ def _export(out: Path, images: dict[int, Path], network: Network, cfg: Predictio
     """Write the masks of the results file in the other formats of the settings."""
     if not cfg.format:
         return Exports()
-    from sapnet.data.formats.readers.results import instances_of_results
+    from sapnet.data.formats.writers.instances import instances_of_results
 
     instances, folder = instances_of_results(
         out / RESULTS, images, network.categories, cfg.draw_threshold

@@ -16,7 +16,7 @@ from sapnet.api.label import LabelOptions
 from sapnet.api.predict import PredictOptions
 from sapnet.api.propose import ProposeOptions
 from sapnet.api.train import TrainOptions
-from sapnet.commands import COMMANDS
+from sapnet.cli import COMMANDS
 from sapnet.labelling.config import LabelConfig
 from sapnet.prediction.config import PredictionConfig
 from sapnet.proposals.config import ProposeConfig

@@ -12,17 +12,19 @@ import torch
 from sapnet.cli import main
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco import load_instances
-from sapnet.data.corrections import Correction, Corrections
-from sapnet.evaluation.choices import evaluate_choices
+from sapnet.evaluation.evaluate import evaluate
 from sapnet.evaluation.label_file import load_labels
+from sapnet.evaluation.selection_quality import evaluate_choices
 from sapnet.geometry.rle import decode_masks, rle_to_json
 from sapnet.labelling.label import label, label_top1
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
+from sapnet.store.cache import CACHE_VARIABLE
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
+from sapnet.structures.corrections import Correction, Corrections
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
@@ -216,3 +218,30 @@ def test_labels_need_a_run_or_top1(tiny_set: TinySet, tmp_path: Path) -> None:
     assert main([*words, "--out", str(out), "--top1", "--run", "x"]) == 2
     assert main([*words, "--out", str(out), "--top1"]) == 0
     assert load_labels(out).labels
+
+
+def test_stores_at_a_url(
+    model: Network, tiny_set: TinySet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels and figures are those of the folder."""
+    import fsspec
+
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    url = "memory://labelling/store"
+    system = fsspec.filesystem("memory")
+    system.put(str(tiny_set.store), url, recursive=True)
+    try:
+        found = [
+            label(model, tiny_set.images, store, tmp_path / f"{name}.json", workers=0).labels
+            for name, store in (("local", tiny_set.store), ("remote", url))
+        ]
+        assert found[0].read_bytes() == found[1].read_bytes()
+        top1 = label_top1(url, tmp_path / "top1.json")
+        assert top1.num_objects == len(ProposalStore(tiny_set.store))
+        figures = [
+            evaluate(tiny_set.truth, labels=found[0], proposals=store)
+            for store in (tiny_set.store, url)
+        ]
+        assert figures[0] == pytest.approx(figures[1], nan_ok=True)
+    finally:
+        system.rm("/labelling", recursive=True)

@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 from torch import distributed, multiprocessing
 
 from sapnet.batches.collate import collate
-from sapnet.batches.dataset import ClickDataset, DatasetConfig, Sample
+from sapnet.batches.dataset import ClickDataset, DatasetConfig
+from sapnet.batches.sample import Sample
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
 from sapnet.selection import enrichment
@@ -28,9 +29,10 @@ from sapnet.selection.config import NegativesConfig
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Bags
 from sapnet.structures.clicks import Category
-from sapnet.training.callbacks import CHECKPOINT
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
+from sapnet.training.run_folder import CHECKPOINT
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
