@@ -1,4 +1,4 @@
-"""sapnet: one click per object in, masks of the clicked category and a trained segmenter out."""
+"""sapnet: one click per object in, masks and a trained instance segmenter out."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from sapnet.api.network import open_network
 from sapnet.api.options import fill
-from sapnet.api.predict import open_network
 from sapnet.data.corrections import load_corrections
 from sapnet.data.formats.writers.several import Exports, check_formats
 from sapnet.labelling.config import LabelConfig

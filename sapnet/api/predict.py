@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from sapnet.api.network import open_network
 from sapnet.api.options import check_names, fill
 from sapnet.prediction.config import PredictionConfig
 
@@ -58,18 +59,3 @@ def predict(
     device = values.pop("device", None)
     cfg = fill("predict", PredictionConfig, values)
     return predict_files(open_network(run, device), images, out, cfg)
-
-
-def open_network(run: Path | str | Network, device: str | None) -> Network:
-    """Load the network of a run; a loaded one is returned as it is.
-
-    Args:
-        run: run folder, USER/NAME on the hub, or a loaded network.
-        device: as for `load_model`; None for its default.
-    """
-    from sapnet.network.loading import load_model
-    from sapnet.network.model import Network
-
-    if isinstance(run, Network):
-        return run
-    return load_model(run) if device is None else load_model(run, device)

@@ -1,4 +1,4 @@
-"""`sapnet.segment_clicks`: masks for clicks on one image, without training and without files."""
+"""`sapnet.segment_clicks`: masks for clicks on one image, without training."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import supervision as sv
 
 from sapnet.api.clicks import Classes, Labels, Points, find_labels, parse_labels, parse_points
+from sapnet.api.network import open_network
 from sapnet.api.options import check_names, fill
-from sapnet.api.predict import open_network
 from sapnet.api.propose import ProposerOptions
 from sapnet.geometry.rle import decode_masks
 from sapnet.prediction.detections import Detections

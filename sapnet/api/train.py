@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from sapnet.api.options import check_names, fill, plain_values
 from sapnet.network.config import ModelConfig
-from sapnet.recipes.load import load_recipe, merge_settings
-from sapnet.selection.config import paper_selection
+from sapnet.recipes.load import METHODS, load_recipe, merge_settings
 from sapnet.system.locations import Location, as_location
 from sapnet.training.config import OptimizerConfig, TrainConfig
+from sapnet.training.default_recipe import NOTE, default_recipe
 
 if TYPE_CHECKING:
     from sapnet.training.inputs import TrainSummary
+
+logger = logging.getLogger(__name__)
 
 FILES = ("proposals", "corrections", "masks", "truth", "val_images", "val_truth")
 """Options that name files."""
@@ -79,8 +82,8 @@ def train(
     from sapnet.training.run import train as train_run
 
     check_names("train", options, TrainOptions.__optional_keys__)
-    values = _with_recipe(config, plain_values(options))
-    model = fill("train: model", ModelConfig, _model_values(values))
+    values = _with_recipes(config, out, plain_values(options))
+    model = fill("train: model", ModelConfig, values.get("model", {}))
     own = {field.name for field in fields(TrainConfig)}
     cfg = fill("train", TrainConfig, {k: v for k, v in values.items() if k in own})
     files: dict[str, Any] = {
@@ -90,24 +93,34 @@ def train(
     return train_run(inputs, model, cfg)
 
 
-def _with_recipe(config: Path | str | None, values: dict[str, Any]) -> dict[str, Any]:
-    """Join a recipe with the options, which win; its `val` becomes `val_images`, `val_truth`."""
+def _with_recipes(
+    config: Path | str | None, out: Path | str, values: dict[str, Any]
+) -> dict[str, Any]:
+    """Lay the options on the recipe, and both on the recipe of the method, as the command does.
+
+    Without a recipe and a GPU, the one for a CPU is taken, with a line in the log.
+    """
+    given = values if config is None else merge_settings(_recipe(config), values)
+    method = given.get("method", next(iter(METHODS)))
+    if method not in METHODS:
+        known = " or ".join(map(repr, METHODS))
+        raise ValueError(f"train: method: expected {known}, found {method!r}")
+    names = [METHODS[method]]
     if config is None:
-        return values
-    recipe = load_recipe(config)
-    for name, value in recipe.pop("val", {}).items():
-        recipe[f"val_{name}"] = value
-    given = {name: recipe[name] for name in recipe if name not in ("images", "out")}
-    check_names(f"train: recipe {config}", given, TrainOptions.__optional_keys__)
-    return merge_settings(given, values)
+        names.append(default_recipe(given.get("device", TrainConfig.device), Path(out)))
+        if names[-1] is not None:
+            logger.info(NOTE)
+    below: dict[str, Any] = {}
+    for name in names:
+        below = below if name is None else merge_settings(below, _recipe(name))
+    return merge_settings(below, given)
 
 
-def _model_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of the model, on top of the defaults that the method chooses."""
-    method, model = values.get("method", "sapnet+"), values.get("model", {})
-    match method:
-        case "sapnet+":
-            return dict(model)
-        case "paper":
-            return merge_settings({"selection": plain_values(asdict(paper_selection()))}, model)
-    raise ValueError(f"train: method: expected 'sapnet+' or 'paper', found {method!r}")
+def _recipe(name: Path | str) -> dict[str, Any]:
+    """Load a recipe; its `val` becomes `val_images` and `val_truth`."""
+    recipe = load_recipe(name)
+    for key, value in recipe.pop("val", {}).items():
+        recipe[f"val_{key}"] = value
+    given = {key: recipe[key] for key in recipe if key not in ("images", "out")}
+    check_names(f"train: recipe {name}", given, TrainOptions.__optional_keys__)
+    return given

@@ -72,7 +72,7 @@ def _check_hub(body: nn.Module) -> None:
 
 
 def _check_file(body: nn.Module, cfg: BackboneConfig) -> None:
-    """Raise an error if a file is missing or of another model; timm would skip missing weights."""
+    """Raise an error if a file is missing or of another model; timm would go on."""
     from timm.models import load_state_dict
 
     expected = f"a .safetensors or .pth file of timm's {cfg.name}"

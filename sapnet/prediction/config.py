@@ -41,6 +41,3 @@ class PredictionConfig:
         for name in ("workers", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
-        for name in ("score_threshold", "draw_threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: expected 0..1, found {getattr(self, name)}")

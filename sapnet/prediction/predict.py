@@ -172,7 +172,7 @@ def _export(out: Path, images: dict[int, Path], network: Network, cfg: Predictio
 
 
 def image_ids(paths: Sequence[Path]) -> list[int]:
-    """Return the ids of images in results: the numbers in their names, else their places from 1.
+    """Return the ids of images: the numbers in their names, else their places from 1.
 
     Args:
         paths: all images, in the order in which they are predicted.

@@ -1,4 +1,4 @@
-"""Segmentation of batches: the one road of prediction and of validation during training."""
+"""Segmentation of batches, for prediction and for validation during training."""
 
 from __future__ import annotations
 

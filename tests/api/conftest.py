@@ -24,6 +24,7 @@ def tiny_run(
     summary = train(
         tiny_set.images,
         tmp_path_factory.mktemp("api") / "run",
+        config="defaults",
         proposals=tiny_set.store,
         truth=str(tiny_set.truth),
         epochs=1,

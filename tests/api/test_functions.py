@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sapnet import ProposalStore, SAPNet, evaluate, label, predict, propose, train
-from sapnet.api.train import _model_values, _with_recipe
+from sapnet.api.train import _with_recipes
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
 from sapnet.selection.config import paper_selection
@@ -41,6 +41,7 @@ def test_train_resumes_a_finished_run(
     again = train(
         tiny_set.images,
         tiny_run,
+        config="defaults",
         proposals=tiny_set.store,
         truth=tiny_set.truth,
         epochs=1,
@@ -73,7 +74,9 @@ def test_a_recipe_is_below_the_options(tmp_path: Path) -> None:
         "epochs: 7\nbatch_size: 2\nval: {images: held_out}\n"
         "model: {backbone: resnet18, augment: {max_long_side: 128}}\n"
     )
-    values = _with_recipe(recipe, {"epochs": 3, "model": {"augment": {"flip_probability": 0.0}}})
+    values = _with_recipes(
+        recipe, tmp_path, {"epochs": 3, "model": {"augment": {"flip_probability": 0.0}}}
+    )
     assert values["epochs"] == 3
     assert values["batch_size"] == 2
     assert values["val_images"] == "held_out"
@@ -81,20 +84,24 @@ def test_a_recipe_is_below_the_options(tmp_path: Path) -> None:
         "backbone": "resnet18",
         "augment": {"max_long_side": 128, "flip_probability": 0.0},
     }
-    assert _with_recipe("small_images_cpu", {})["model"]
+    assert _with_recipes("small_images_cpu", tmp_path, {})["model"]
     recipe.write_text("epoch: 7\n")
     with pytest.raises(TypeError, match=r"recipe .* has no option 'epoch'; did you mean 'epochs'"):
-        _with_recipe(recipe, {})
+        _with_recipes(recipe, tmp_path, {})
 
 
-def test_the_method_chooses_the_selection() -> None:
+def _model(tmp_path: Path, **values: object) -> ModelConfig:
     from sapnet.api.options import fill
 
-    paper = fill("train: model", ModelConfig, _model_values({"method": "paper"}))
-    assert paper.selection == paper_selection()
-    changed = {"method": "paper", "model": {"selection": {"top_k": 5}}}
-    assert fill("train: model", ModelConfig, _model_values(changed)).selection.top_k == 5
-    assert fill("train: model", ModelConfig, _model_values({})) == ModelConfig()
+    model = _with_recipes("defaults", tmp_path, dict(values)).get("model", {})
+    return fill("train: model", ModelConfig, model)
+
+
+def test_the_method_chooses_the_selection(tmp_path: Path) -> None:
+    assert _model(tmp_path, method="paper").selection == paper_selection()
+    changed = _model(tmp_path, method="paper", model={"selection": {"top_k": 5}})
+    assert changed.selection.top_k == 5
+    assert _model(tmp_path) == ModelConfig()
 
 
 def test_label(tiny_set: TinySet, tiny_run: Path, tmp_path: Path) -> None:
