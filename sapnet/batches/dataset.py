@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    """What the data sets of training give.
+    """Content of the data sets of training.
 
     Attributes:
         supervision: of a `ClickDataset`: "clicks" gives bags of proposals, "top1" the mask of
@@ -76,7 +76,7 @@ class SharedEpoch:
         return int(self._value)
 
     def set(self, epoch: int) -> None:
-        """Sets the number, for all processes."""
+        """Set the number, for all processes."""
         self._value.fill_(epoch)
 
 
@@ -106,7 +106,7 @@ class ClickDataset(Dataset[Sample]):
         return len(self._indices)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the views of this epoch, 0 being the first."""
+        """Choose the views of this epoch, 0 being the first."""
         self._epoch.set(epoch)
 
     def __getitem__(self, index: int) -> Sample:
@@ -156,7 +156,7 @@ class MaskDataset(Dataset[Sample]):
         return len(self._records)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the views of this epoch, 0 being the first."""
+        """Choose the views of this epoch, 0 being the first."""
         self._epoch.set(epoch)
 
     def __getitem__(self, index: int) -> Sample:
@@ -232,7 +232,7 @@ def _load(images_dir: Path, record: ImageRecord) -> np.ndarray:
 
 
 def _subset(count: int, limit: int | None, rng: np.random.Generator) -> list[int]:
-    """Indices of a random subset of at most `limit`, in order."""
+    """Draw the indices of a random subset of at most `limit`, in order."""
     if limit is None or count <= limit:
         return list(range(count))
     return sorted(rng.choice(count, size=limit, replace=False).tolist())

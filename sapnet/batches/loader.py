@@ -20,7 +20,7 @@ class HasEpoch(Protocol):
     """A data set whose samples differ from epoch to epoch."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch, 0 being the first."""
+        """Choose the epoch, 0 being the first."""
 
 
 class EpochSampler(Sampler[int]):
@@ -61,7 +61,7 @@ class EpochSampler(Sampler[int]):
         return iter(even[self._rank :: self._num_ranks][start:].tolist())
 
     def leave_out(self, epoch: int, done: int) -> None:
-        """Skips the first indices of this rank in one epoch: a stopped run has seen them.
+        """Skip the first indices of this rank in one epoch: a stopped run has seen them.
 
         The length stays that of a whole epoch, which is what progress is counted in.
 
@@ -72,7 +72,7 @@ class EpochSampler(Sampler[int]):
         self._done = (epoch, done)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the order of this epoch, 0 being the first."""
+        """Choose the order of this epoch, 0 being the first."""
         self.epoch = epoch
         if isinstance(self.dataset, HasEpoch):
             self.dataset.set_epoch(epoch)
@@ -87,7 +87,7 @@ def build_loader(
     seed: int = 0,
     share: tuple[int, int] = (0, 1),
 ) -> DataLoader[Sample]:
-    """A loader of batches.
+    """Build a loader of batches.
 
     Args:
         dataset: of known length, as the data sets of this package.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class View:
-    """How one image enters the network.
+    """The way of one image into the network: resized, perhaps mirrored, padded.
 
     Attributes:
         original_size: (height, width) of the upright file.

@@ -83,7 +83,7 @@ class LabelSet:
 
 
 def load_labels(path: Path | str) -> LabelSet:
-    """Labels of a COCO instance json.
+    """Load the labels of a COCO instance json.
 
     Args:
         path: a file written by `sapnet label`.

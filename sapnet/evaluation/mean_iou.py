@@ -20,7 +20,7 @@ LARGE_AREA = 96**2
 
 
 def ious_with_truth(rles: Sequence[RLE], gt_rle: RLE, name: str) -> np.ndarray:
-    """IoU of several masks with one ground-truth mask.
+    """Compute the IoU of several masks with one ground-truth mask.
 
     Args:
         rles: K masks.
@@ -43,7 +43,7 @@ def ious_with_truth(rles: Sequence[RLE], gt_rle: RLE, name: str) -> np.ndarray:
 
 
 def mean_iou_by_size(ious: np.ndarray, areas: np.ndarray, name: str) -> dict[str, float]:
-    """Mean over all objects and over each size group.
+    """Compute the mean over all objects and over each size group.
 
     Args:
         ious: (N,) in [0, 1].

@@ -40,7 +40,7 @@ class ObjectQuality:
 def judge_objects(
     labels: LabelSet, truth: InstanceSet, store: ProposalStore | None = None
 ) -> Iterator[ObjectQuality]:
-    """The objects that `sapnet evaluate` counts: no crowds; on labelled images, or in the store.
+    """Yield the objects that `sapnet evaluate` counts: in the store, or on labelled images.
 
     Args:
         labels: written by `sapnet label`.

@@ -104,7 +104,7 @@ def mask_fill(rles: Sequence[RLE]) -> np.ndarray:
 
 
 def fill_gap(gt_fill: np.ndarray, label_fill: np.ndarray, largest_fill: np.ndarray) -> float:
-    """The paper's gap statistic, Eq. (10): how far choices are from objects that fill their box.
+    """Compute the paper's gap statistic, Eq. (10), on objects that fill their box.
 
     Args:
         gt_fill: (N,) R of the ground truth.
@@ -139,7 +139,7 @@ def _judge_choice(labels: LabelSet, entry: JudgedObject) -> _Choice:
 
 
 def kind_of(rle: RLE, proposals: Proposals) -> str:
-    """What made the proposal that is a label; "other" if the label is none of them.
+    """Name the prompt of the proposal that is the label; "other" if it is none of them.
 
     Args:
         rle: the label's mask.

@@ -158,7 +158,7 @@ def _write_labels(
 
 
 def label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], Batch]:
-    """Return a function that converts a batch's labels from the store's categories to the model's.
+    """Return a function that converts labels from the store's categories to the model's.
 
     Raises:
         ValueError: the store has categories that the model does not know.

@@ -73,7 +73,7 @@ class ObjectLayout:
 
 
 def fit_ranges(layout: ObjectLayout) -> tuple[tuple[float, float], ...]:
-    """The published ranges times one factor, at most 1, so that the largest objects reach the last.
+    """Scale the published ranges so that the largest objects reach the last one.
 
     They are never enlarged: what a level's features can tell depends on their stride, which stays.
 
@@ -97,7 +97,7 @@ def fit_ranges(layout: ObjectLayout) -> tuple[tuple[float, float], ...]:
 
 
 def fit_grids(layout: ObjectLayout, cfg: SOLOv2Config) -> tuple[int, ...]:
-    """The published grids times one factor: the coarsest on which few objects share their cells.
+    """Scale the published grids: the coarsest on which few objects share their cells.
 
     They are coarser than published where the finest grid would have more cells than the features
     it reads, finer where objects are crowded.
@@ -120,12 +120,12 @@ def fit_grids(layout: ObjectLayout, cfg: SOLOv2Config) -> tuple[int, ...]:
 
 
 def scaled_grids(factor: float) -> tuple[int, ...]:
-    """The published grids times a factor, at least one cell each."""
+    """Multiply the published grids by a factor, at least one cell each."""
     return tuple(max(1, round(side * factor)) for side in PUBLISHED_GRIDS)
 
 
 def scaled_ranges(factor: float) -> tuple[tuple[float, float], ...]:
-    """The published ranges times a factor, as for the same scenes at another input size."""
+    """Multiply the published ranges by a factor, as for another input size."""
     return tuple((low * factor, high * factor) for low, high in PUBLISHED_RANGES)
 
 

@@ -119,7 +119,7 @@ def rank_proposals(
 
 
 def runners_up(scores: Tensor, members: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-    """The best, middle and worst scored proposals other than the chosen one (MPS).
+    """Find the best, middle and worst scored proposals besides the chosen one (MPS).
 
     Args:
         scores: (N, K) >= 0 final selection scores.

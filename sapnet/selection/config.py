@@ -127,7 +127,7 @@ class NegativesConfig:
 
 @dataclass(frozen=True)
 class MiningConfig:
-    """Box mining (BMS, Algorithm 2): the selected box grows into larger ones that agree with it.
+    """Box mining (BMS, Algorithm 2): the selected box grows into larger ones that agree.
 
     Attributes:
         enabled: without it the selected box stays as it is.
@@ -265,7 +265,7 @@ class SelectionConfig:
 
 
 def paper_selection(base: SelectionConfig | None = None) -> SelectionConfig:
-    """The paper as printed: no mask crops, rival clicks only through guidance, box IoU alone.
+    """Return the paper's method: no mask crops, rivals only by guidance, box IoU alone.
 
     Args:
         base: settings whose sizes and constants are kept; the defaults without it.

@@ -70,7 +70,7 @@ def iterate_rivals(labels: Tensor, image_index: Tensor, objects_per_chunk: int) 
 
 
 def holds_point(points: Tensor, boxes: Tensor, pairs: Tensor) -> Tensor:
-    """Whether each box of an object holds its rival's point (the released code's overlap).
+    """Test if each box of an object holds its rival's point (overlap of the released code).
 
     Args:
         points: (N, 2) x, y.
@@ -85,7 +85,7 @@ def holds_point(points: Tensor, boxes: Tensor, pairs: Tensor) -> Tensor:
 
 
 def reaches_bag(boxes: Tensor, valid: Tensor, pairs: Tensor) -> Tensor:
-    """Whether each box of an object overlaps any proposal of its rival (the paper's overlap).
+    """Test if each box of an object overlaps any proposal of its rival (paper's overlap).
 
     Args:
         boxes: (N, K, 4) xyxy.
@@ -112,7 +112,7 @@ def reaches_bag(boxes: Tensor, valid: Tensor, pairs: Tensor) -> Tensor:
 def distance_penalty(
     points: Tensor, pairs: Tensor, overlaps: Tensor, num_objects: int, power: float = 1.0
 ) -> Tensor:
-    """W of Eq. 2: the summed distances to the rivals that a box reaches.
+    """Sum the distances to the rivals that a box reaches (W of Eq. 2).
 
     Distances are norms of differences: `torch.cdist` loses up to 0.7 px on pixel coordinates.
 

@@ -23,7 +23,7 @@ LOG_EPSILON = 1e-6
 
 
 def global_mean_count(count: Tensor) -> Tensor:
-    """What a sum of losses is divided by: the mean count of all ranks, 1 where there is nothing.
+    """Return the divisor of a sum of losses: the mean count of all ranks, 1 instead of 0.
 
     Args:
         count: () number of objects or negatives on this rank, >= 0.
@@ -77,7 +77,7 @@ def positive_loss(
 def negative_loss(
     class_logits: Tensor, mean_weight: Tensor | float, normaliser: Tensor | float
 ) -> Tensor:
-    """Every class rejects every negative (Eqs. 6 and 7).
+    """Compute the loss of negatives, which every class must reject (Eqs. 6 and 7).
 
     Args:
         class_logits: (M, C) class branch of the negatives that count.

@@ -32,7 +32,7 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Click:
-    """What the annotator gave for one object, in the original frame.
+    """The annotator's input for one object, in the original frame.
 
     Attributes:
         annotation_id: the object's id; unique in the data set.

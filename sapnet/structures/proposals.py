@@ -74,5 +74,5 @@ class StoredObject:
 
     @property
     def has_given_mask(self) -> bool:
-        """Whether the object's mask came with its click."""
+        """True if the object's mask came with its click."""
         return self.proposals.prompts == (GIVEN_MASK,)
