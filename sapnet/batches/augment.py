@@ -1,4 +1,4 @@
-"""Geometric augmentation: one view moves image, boxes, points, masks and mask crops together.
+"""Geometric augmentation: one view moves image, boxes, points, masks and crops together.
 
 A view says how an image enters the network: resized with its aspect kept, perhaps mirrored,
 padded on the right and bottom. It is drawn once per image; everything else here is a pure function
@@ -77,7 +77,7 @@ def sample_view(
 
     Args:
         original_size: (height, width) of the upright file.
-        cfg: what may vary.
+        cfg: range of the variation.
         rng: source of randomness; the same state gives the same view.
 
     Returns:
@@ -98,7 +98,7 @@ def view_image(image: np.ndarray, view: View) -> Tensor:
 
     Args:
         image: (H0, W0, 3) uint8 RGB, original frame.
-        view: what happens to it.
+        view: the view to apply.
 
     Returns:
         (3, H, W) uint8, padded with zeros on the right and bottom.
@@ -117,7 +117,7 @@ def view_content(image: np.ndarray, view: View) -> Tensor:
 
     Args:
         image: (H0, W0, 3) uint8 RGB, original frame.
-        view: what happens to it.
+        view: the view to apply.
 
     Returns:
         (3, *view.input_size) uint8, usually with the channels last in memory.
@@ -148,7 +148,7 @@ def view_boxes(boxes: Tensor, view: View) -> Tensor:
 
     Args:
         boxes: (..., 4) xyxy, original frame.
-        view: what happens to them.
+        view: the view to apply.
 
     Returns:
         (..., 4) xyxy, input frame.
@@ -162,7 +162,7 @@ def view_points(points: Tensor, view: View) -> Tensor:
 
     Args:
         points: (..., 2) x, y, original frame.
-        view: what happens to them.
+        view: the view to apply.
 
     Returns:
         (..., 2) x, y, input frame.
@@ -179,7 +179,7 @@ def view_masks(rles: Sequence[RLE], view: View) -> Tensor:
 
     Args:
         rles: K run lengths, original frame.
-        view: what happens to them.
+        view: the view to apply.
 
     Returns:
         (K, h, w) uint8 0/1; padding is 0.
@@ -192,7 +192,7 @@ def view_crops(mask_crops: Tensor, view: View) -> Tensor:
 
     Args:
         mask_crops: (..., 7, 7) the mask inside its box.
-        view: what happens to them.
+        view: the view to apply.
 
     Returns:
         (..., 7, 7).

@@ -1,4 +1,4 @@
-"""Samples of single images joined to one batch."""
+"""Collation: samples of single images joined to one batch."""
 
 from __future__ import annotations
 

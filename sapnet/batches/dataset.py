@@ -38,7 +38,7 @@ class DatasetConfig:
         supervision: of a `ClickDataset`: "clicks" gives bags of proposals, "top1" the mask of
             each object's proposal with the best own score.
         seed: of views and random subsets.
-        keep_empty: whether images without objects are part of the data set.
+        keep_empty: keep images without objects in the data set.
         max_objects: most objects of an image in training, a random subset beyond; None for all.
         augment: sizes, flips and colours.
     """
@@ -86,8 +86,8 @@ class ClickDataset(Dataset[Sample]):
     Args:
         images_dir: the folder that the store's file names are relative to.
         store: the proposals. Objects without any proposal are left out.
-        cfg: what to give.
-        train: whether images are varied and objects subsampled.
+        cfg: settings of the samples.
+        train: vary images and subsample objects.
     """
 
     def __init__(
@@ -132,8 +132,8 @@ class MaskDataset(Dataset[Sample]):
     Args:
         images_dir: the folder that the file names are relative to.
         instances: the masks. Crowds and masks without a pixel are left out.
-        cfg: what to give; its `supervision` has no say here.
-        train: whether images are varied and objects subsampled.
+        cfg: settings of the samples; `supervision` is not used.
+        train: vary images and subsample objects.
     """
 
     def __init__(

@@ -30,8 +30,8 @@ class EpochSampler(Sampler[int]):
     views of an epoch are the same in a resumed run.
 
     Args:
-        dataset: what is sampled.
-        shuffle: whether the order is random; ascending otherwise.
+        dataset: of known length.
+        shuffle: draw a random order; ascending otherwise.
         seed: of the order, 0 or more.
         share: (rank, number of ranks) of a distributed run. Each rank gets every n-th index of
             the common order; where they cannot be shared out evenly, the first ones come twice: a
@@ -92,7 +92,7 @@ def build_loader(
     Args:
         dataset: of known length, as the data sets of this package.
         batch_size: images per batch; the last batch may be smaller.
-        shuffle: whether the order is random, another one in each epoch.
+        shuffle: draw a random order, another one in each epoch.
         workers: processes that load images; 0 loads in this one.
         seed: of the order, 0 or more.
         share: (rank, number of ranks) of a distributed run.

@@ -1,4 +1,4 @@
-"""From stored objects and masks of one image to the tensors that training learns from.
+"""Conversion of stored objects and masks of one image to bags and targets.
 
 Masks go from their run lengths straight to the stride-4 grid, all of an image at once.
 """
@@ -28,7 +28,7 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
     Args:
         objects: N objects of the image, at least one proposal each.
         labels: N class indices.
-        view: how the image enters the network.
+        view: the view of the image.
 
     Returns:
         N bags in the input frame with image index 0; K is at least 1.
@@ -96,7 +96,7 @@ def make_targets(rles: Sequence[RLE], labels: Sequence[int], view: View) -> Inst
     Args:
         rles: N masks, original frame.
         labels: N class indices.
-        view: how the image enters the network.
+        view: the view of the image.
 
     Returns:
         N targets in the input frame with image index 0; boxes are the masks' tight boxes.

@@ -1,4 +1,4 @@
-"""All figures that the given files allow: what `sapnet evaluate` runs."""
+"""Evaluation of labels, proposals and predictions, as `sapnet evaluate` runs it."""
 
 from __future__ import annotations
 

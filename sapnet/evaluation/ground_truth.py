@@ -28,7 +28,7 @@ def check_known(found: Iterable[int], known: Collection[int], what: str) -> None
     Args:
         found: ids in the file that is evaluated.
         known: ids in the ground truth.
-        what: what the ids are and where they were found, for the message.
+        what: description of the ids and their source, for the message.
 
     Raises:
         ValueError: naming up to five unknown ids.

@@ -25,7 +25,7 @@ def ious_with_truth(rles: Sequence[RLE], gt_rle: RLE, name: str) -> np.ndarray:
     Args:
         rles: K masks.
         gt_rle: the ground truth.
-        name: what the masks are, for the message.
+        name: name of the masks, for the message.
 
     Returns:
         (K,) float64 in [0, 1].

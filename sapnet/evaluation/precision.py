@@ -43,7 +43,7 @@ class PrecisionCurves:
         """AP of one category; NaN without ground truth.
 
         Args:
-            category_id: which.
+            category_id: id of the category.
             iou: one of the thresholds; the mean of all if None.
         """
         chosen = self.precision if iou is None else self.precision[np.isclose(self.ious, iou)]

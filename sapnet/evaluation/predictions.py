@@ -1,4 +1,4 @@
-"""Quality of predictions on images: COCO's AP and AR for masks and boxes, VOC's AP for masks."""
+"""Quality of predictions: COCO's AP and AR for masks and boxes, VOC's AP for masks."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def run_coco(
     Args:
         records: from `read_results`.
         truth: the objects of the same images.
-        iou_type: whether masks or boxes are compared.
+        iou_type: "segm" compares masks, "bbox" boxes.
     """
     from faster_coco_eval import COCOeval_faster
 

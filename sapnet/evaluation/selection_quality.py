@@ -1,4 +1,4 @@
-"""Choice quality: labels beside the proposals they were chosen from."""
+"""Quality of the selection: labels compared with the proposals they were chosen from."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def evaluate_choices(
     truth: InstanceSet | Path | str,
     min_area: float = 0,
 ) -> dict[str, float]:
-    """Quality of labels between the proposer's own choice and the best possible one.
+    """Compare labels with the proposer's own choice and the best possible one.
 
     Every non-crowd object of the store counts; one without a label has IoU 0.
 

@@ -1,4 +1,4 @@
-"""Boxes as (..., 4) xyxy tensors of pixel edges; everything broadcasts and nothing is in place.
+"""Boxes as (..., 4) xyxy tensors of pixel edges; all functions broadcast, none in place.
 
 What torchvision has is used from there: `box_iou` (all pairs), `box_area`,
 `clip_boxes_to_image`, `box_convert`.

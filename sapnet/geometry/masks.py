@@ -1,4 +1,4 @@
-"""Masks on grids: crops inside their boxes, the stride-4 grid of training, centres of mass."""
+"""Masks on grids: crops inside their boxes, the stride-4 grid of training, mass centers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def downsample_masks(
         rles: K run lengths of one size, original frame.
         input_size: (height, width) the image was resized to, without padding.
         grid_size: (h, w) of the grid, a quarter of the padded input.
-        flip: whether the mask is mirrored left to right before it is resized, as its image is.
+        flip: mirror the masks left to right before resizing, as the image is.
 
     Returns:
         (K, h, w) uint8 0/1; padding is 0.

@@ -1,4 +1,4 @@
-"""Chosen labels: the mask of each object, its candidates, and the segmenter's instances near it."""
+"""Chosen labels: masks of objects, their candidates and the segmenter's instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The annotations of label files: COCO instances with what selection knows of them."""
+"""Annotations of label files: COCO instances with scores, uncertainty and candidates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def label_records(
 
     Args:
         labels: N labels of a batch.
-        selection: what was chosen for them.
+        selection: the choice for them.
         doubts: (N,) their uncertainties.
         with_candidates: also all candidates with their scores.
     """

@@ -80,7 +80,7 @@ class SOLOv2Config:
         focal_gamma: exponent of the class loss.
         focal_alpha: weight of positives in the class loss; negatives weigh 1 - alpha.
         focal_weight: weight of the class loss.
-        predict: how outputs become instances.
+        predict: settings of the prediction.
     """
 
     num_grids: tuple[int, ...] | None = None

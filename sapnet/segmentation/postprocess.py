@@ -1,4 +1,4 @@
-"""From the network's outputs to instances in the original frame."""
+"""Conversion of the network's outputs to instances in the original frame."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def predict_instances(
     """Turn the outputs of a batch into final instances.
 
     Args:
-        outputs: what the network computed.
+        outputs: raw outputs of the network.
         image_sizes: (B, 2) int64 (height, width) of each image's content in the input frame.
         original_sizes: (B, 2) int64 (height, width) of the original images.
         cfg: strides and prediction settings.

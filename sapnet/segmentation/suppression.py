@@ -1,4 +1,4 @@
-"""Removing duplicates: local peaks of the grid, then Matrix NMS on masks (SOLOv2, section 3.4)."""
+"""Removal of duplicates: local peaks of the grid, then Matrix NMS (SOLOv2, section 3.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Box mining (BMS, Algorithm 2): a selected part grows into larger boxes that agree with it."""
+"""Box mining (BMS, Algorithm 2): a selected part grows into larger boxes that agree."""
 
 from __future__ import annotations
 

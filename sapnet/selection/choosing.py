@@ -36,7 +36,7 @@ def choose_boxes(
         boxes: (N, K, 4) xyxy.
         scores: (N, K) >= 0.
         members: (N, K) bool; only these are chosen.
-        top_k: how many of the best boxes are averaged, weighted by their scores.
+        top_k: number of best boxes that are averaged, weighted by their scores.
 
     Returns:
         (N,) int64 index of the best proposal and (N, 4) boxes; with `top_k` = 1 the boxes are

@@ -38,7 +38,7 @@ def expected_iou(masks: Tensor, scores: Tensor, members: Tensor, cfg: ConsensusC
         masks: (N, K, h, w) uint8 0/1.
         scores: (N, K) >= 0, larger where a proposal is more likely the object's mask.
         members: (N, K) bool; the others have no weight and expect 0.
-        cfg: how the scores become weights.
+        cfg: power and spread of the weights.
 
     Returns:
         (N, K) float32 in [0, 1].
@@ -55,7 +55,7 @@ def consensus_weights(scores: Tensor, members: Tensor, cfg: ConsensusConfig) -> 
     Args:
         scores: (N, K) >= 0, larger where a member is more likely the object.
         members: (N, K) bool; the others have no weight.
-        cfg: how the scores become weights.
+        cfg: power and spread of the weights.
 
     Returns:
         (N, K) float32, each row's sum 1; zeros where a bag has no member.

@@ -1,4 +1,4 @@
-"""Positive and negative bags (PNPG, Algorithm 1): boxes from `sampling` with their mask crops."""
+"""Positive and negative bags (PNPG, Algorithm 1): sampled boxes with mask crops."""
 
 from __future__ import annotations
 

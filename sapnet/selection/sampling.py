@@ -1,4 +1,4 @@
-"""Positive and negative proposals (PNPG, Algorithm 1): what the refinement learns from.
+"""Positive and negative boxes (PNPG, Algorithm 1), from which the refinement learns.
 
 Random numbers are arguments, so that a result can be repeated and compared.
 """

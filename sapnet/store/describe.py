@@ -30,7 +30,7 @@ def describe_objects(
         image_size: (height, width) of the image.
 
     Returns:
-        N stored objects: `mask_crops` as `crop_masks` gives them, and `holds_rival`, whether the
+        N stored objects: `mask_crops` as `crop_masks` gives them, and `holds_rival`, True if the
         mask holds a point of another object of the same category in this image.
     """
     described = []

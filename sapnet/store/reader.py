@@ -55,7 +55,7 @@ def open_store(store: ProposalStore | Location) -> ProposalStore:
 
 
 class ProposalStore:
-    """All objects of a data set with their proposals, read from disk when asked for.
+    """All objects of a data set with their proposals, read from disk on demand.
 
     Opening reads the table of images only. Objects are read through memory maps, which all
     processes of a machine share; a pickled store travels as its path and is opened again.

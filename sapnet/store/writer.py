@@ -1,4 +1,4 @@
-"""Writing a proposal store shard by shard, so that a kill loses at most the shard in flight."""
+"""Writing of a proposal store, shard by shard: a kill loses at most the shard in flight."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class ProposalWriter:
 
     Args:
         path: folder of the store, local or a URL; made if missing.
-        manifest: what this run makes.
+        manifest: description of the run.
         shard_images: images per shard.
-        part: which of several runs that fill the store side by side this one is.
+        part: the part of this run, if several runs fill the store side by side.
 
     Raises:
         StoreError: the folder holds something else, or a store made of other settings or data; or

@@ -72,7 +72,7 @@ class Click:
 
     @property
     def known_box(self) -> tuple[float, float, float, float] | None:
-        """The box, unless it is an estimate: what may bound the object."""
+        """The box that bounds the object; None for an estimate."""
         return self.box if self.box_score is None else None
 
 
