@@ -1,4 +1,4 @@
-"""Pictures of benchmarks: cost against size, both logarithmic, and scores against kinds."""
+"""Plots of benchmarks: cost against size, both logarithmic, and scores against kinds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ COLOURS = ("#1d5fd1", "#c2410c", "#15803d", "#7e22ce")
 def draw_costs(
     path: Path, sizes: Sequence[int], costs: Mapping[str, Sequence[float]], labels: tuple[str, str]
 ) -> None:
-    """Writes the picture.
+    """Draw lines of costs against sizes, both axes logarithmic.
 
     Args:
-        path: PNG file.
-        sizes: along x.
-        costs: for each line its name and a value per size.
-        labels: of the axes, x and y.
+        path: PNG file to write.
+        sizes: values along x.
+        costs: a value per size, by the name of the line.
+        labels: names of the axes, x and y.
     """
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -40,14 +40,14 @@ def draw_scores(
     labels: tuple[str, str],
     first_of_second: int,
 ) -> None:
-    """Writes a picture of panels side by side, kinds along x.
+    """Draw panels side by side with lines of scores against kinds.
 
     Args:
-        path: PNG file.
-        kinds: along x.
-        panels: for each panel its title, and for each line its name and a value per kind.
-        labels: of the axes, x and y.
-        first_of_second: place of the kind before which lines are broken: another series begins.
+        path: PNG file to write.
+        kinds: names along x.
+        panels: by the panel's title and the line's name, a value per kind.
+        labels: names of the axes, x and y.
+        first_of_second: index of the kind that starts a second series; lines are broken before it.
     """
     figure = Figure(figsize=(4.6 * len(panels), 3.6), layout="constrained")
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)

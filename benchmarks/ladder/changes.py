@@ -1,8 +1,9 @@
-"""Why a rung of the ladder is better or worse than another: which choices it changes, into what.
+"""Changes between two systems of the ladder: which labels change, from and to what kind.
 
     python -m benchmarks.ladder.changes runs/ladder-small/ladder.json pnpg bms
 
-Reads the labels of both systems for every seed. A kind is what made the chosen proposal.
+Reads the labels of both systems for every seed. The kind of a label is that of the proposal that
+was chosen.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from sapnet.geometry.rle import rle_areas
 
 @dataclass(frozen=True)
 class Change:
-    """An object that both systems label: kinds of the two labels and what the change brings.
+    """An object that both systems label.
 
     Attributes:
-        kinds: of the lower and of the upper system's label.
-        gain: IoU of the upper one less that of the lower one.
-        grows: whether the upper one is larger.
-        differs: whether they are different masks.
+        kinds: kinds of the lower and of the upper system's label.
+        gain: IoU of the upper label less that of the lower one.
+        grows: True if the upper label is larger.
+        differs: True if the labels are different masks.
     """
 
     kinds: tuple[str, str]
@@ -41,39 +42,17 @@ class Change:
     differs: bool
 
 
-def changes(folder: LadderFolder, lower: str, upper: str) -> Iterator[Change]:
-    """The objects of one seed."""
-    before, after = (load_labels(folder.labels(name)).labels for name in (lower, upper))
-    for entry in judge_proposals(folder.proposals, folder.truth):
-        key = entry.instance.annotation_id
-        if key not in before or key not in after:
-            continue
-        pair: tuple[Label, Label] = (before[key], after[key])
-        ious = [label_iou(label, entry.gt_rle) for label in pair]
-        areas = rle_areas([label.rle for label in pair])
-        proposals = entry.stored.proposals
-        yield Change(
-            kinds=(kind_of(pair[0].rle, proposals), kind_of(pair[1].rle, proposals)),
-            gain=ious[1] - ious[0],
-            grows=bool(areas[1] > areas[0]),
-            differs=pair[0].rle != pair[1].rle,
-        )
-
-
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Compare the labels and print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("ladder", type=Path, help="ladder.json")
-    parser.add_argument("lower", help="a system's name")
-    parser.add_argument("upper", help="another one's")
+    parser.add_argument("lower", help="name of a system")
+    parser.add_argument("upper", help="name of the system to compare it with")
     parser.add_argument("--rows", type=int, default=8, help="most frequent changes shown")
     args = parser.parse_args()
-    seeds = load_ladder(args.ladder).seeds
     found = [
         change
-        for seed in seeds
+        for seed in load_ladder(args.ladder).seeds
         for change in changes(LadderFolder(args.ladder.parent, seed), args.lower, args.upper)
     ]
     moved = [change for change in found if change.differs]
@@ -91,6 +70,25 @@ def main() -> None:
         for (before, after), gains in ranked
     ]
     print(table(("from", "to", "of all labels", "mean change of IoU"), rows))
+
+
+def changes(folder: LadderFolder, lower: str, upper: str) -> Iterator[Change]:
+    """Yield the objects of one seed that both systems label."""
+    before, after = (load_labels(folder.labels(name)).labels for name in (lower, upper))
+    for entry in judge_proposals(folder.proposals, folder.truth):
+        key = entry.instance.annotation_id
+        if key not in before or key not in after:
+            continue
+        pair: tuple[Label, Label] = (before[key], after[key])
+        ious = [label_iou(label, entry.gt_rle) for label in pair]
+        areas = rle_areas([label.rle for label in pair])
+        proposals = entry.stored.proposals
+        yield Change(
+            kinds=(kind_of(pair[0].rle, proposals), kind_of(pair[1].rle, proposals)),
+            gain=ious[1] - ious[0],
+            grows=bool(areas[1] > areas[0]),
+            differs=pair[0].rle != pair[1].rle,
+        )
 
 
 if __name__ == "__main__":

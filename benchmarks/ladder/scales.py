@@ -1,4 +1,4 @@
-"""How large a ladder is: its images, its network and how long that is trained."""
+"""Sizes of the ladder: numbers of images, network and length of the training."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ Split = Literal["test", "tuning"]
 LADDER_SET = SyntheticConfig(
     size=320, num_classes=8, objects=(2, 10), object_size=(16 / 320, 200 / 320), touching=0.4
 )
-"""Objects of 16 to 200 px, two to ten in an image, 40 % beside one of their class. It was fixed
-before any rung was trained on it."""
+"""Objects of 16 to 200 px, two to ten in an image, 40 % beside another one of their class. These
+settings were fixed before any system was trained on them."""
 
 FIRST_SEED: dict[Split, int] = {"test": 2000, "tuning": 1000}
-"""Constants are chosen on images of the tuning split; results are those of the test split."""
+"""First seed of the images by split. Constants are chosen on the tuning split; results are those of
+the test split."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A size of the ladder.
+    """Size of a ladder.
 
     Attributes:
         train_images: clicked images of each seed.
         test_images: held-out images of each seed.
-        model: the network, with the default method's selection.
-        train: how it is trained.
+        model: settings of the network, with the default method's selection.
+        train: settings of the training.
         segmented: systems whose segmenter is trained; None for all.
         segmented_once: systems whose segmenter is trained with seed 0 alone.
     """
@@ -45,7 +46,7 @@ class Scale:
     segmented_once: tuple[str, ...] = ()
 
     def has_segmenter(self, system: str, seed: int) -> bool:
-        """Whether a system's segmenter is trained with a seed."""
+        """Return True if a system's segmenter is trained with a seed."""
         if self.segmented is None or system in self.segmented:
             return True
         return seed == 0 and system in self.segmented_once
@@ -53,18 +54,18 @@ class Scale:
 
 @dataclass(frozen=True)
 class SeedImages:
-    """The two synthetic sets of a seed."""
+    """Settings of the two synthetic sets of a seed."""
 
     train: SyntheticConfig
     test: SyntheticConfig
 
 
 def ladder_scale(name: ScaleName, seed: int, device: str) -> Scale:
-    """The size of that name.
+    """Return the size of a name.
 
     Args:
         name: "small" is for two cores without a GPU, "full" for a GPU, "tiny" for a test.
-        seed: of the training.
+        seed: seed of the training.
         device: "auto", "cpu", "cuda" or "mps".
     """
     from_scratch = OptimizerConfig(
@@ -98,7 +99,7 @@ def ladder_scale(name: ScaleName, seed: int, device: str) -> Scale:
 
 
 def seed_images(scale: Scale, seed: int, split: Split) -> SeedImages:
-    """The images of a seed; no two seeds or splits share any."""
+    """Return the settings of a seed's images; no two seeds or splits share an image."""
     first = FIRST_SEED[split] + 2 * seed
     return SeedImages(
         replace(LADDER_SET, num_images=scale.train_images, seed=first),

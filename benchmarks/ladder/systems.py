@@ -1,6 +1,7 @@
-"""The systems of the ablation ladder: the paper's Tables 1, 3 and 4, and then ours.
+"""Systems of the ablation ladder: those of the paper's Tables 1, 3 and 4, then ours.
 
-Each differs from the one before by what its title names. Constants are those the paper prints.
+Each system differs from the one before by the part that its title names. Constants are those that
+the paper prints.
 """
 
 from __future__ import annotations
@@ -12,29 +13,30 @@ from typing import Literal
 from sapnet.selection.config import SelectionConfig, paper_selection
 
 PAPER_SUPERVISED_AP = 34.8
-"""Mask AP of SOLOv2 with ground truth (Table 1: COCO val, ResNet-50, 1x), percent."""
+"""Mask AP of SOLOv2 trained with ground truth (Table 1: COCO val, ResNet-50, 1x), percent."""
 
 SCRATCH_SHIFTS = (-0.1, -0.05, 0.05)
-"""v of Eq. 4 for training from scratch, chosen on the tuning split: with the paper's, which mostly
-grow, the best jittered box is a large one and leads to a leak. Box mining leads there more often
-at any thresholds tried (0.6 to 0.9), and is off."""
+"""Values v of Eq. 4 for training from scratch, chosen on the tuning split. The paper's values
+mostly grow the box; then the best jittered box is a large one, and its nearest mask is a leak. Box
+mining leads to leaks even more often at all thresholds tried (0.6 to 0.9), so it is off."""
 
 
 @dataclass(frozen=True)
 class System:
-    """One rung.
+    """System of the ladder.
 
     Attributes:
-        name: its key and folder.
-        title: in tables and plots.
-        group: where it comes from.
-        supervision: as `TrainConfig.supervision`.
-        adds_to: the system that its labels are compared with.
-        selection: how masks are chosen; None where nothing is selected.
-        decides_on: another system with the same losses, whose run serves this one as well: only
-            the decision differs.
-        masks_of: the system whose labels are its masks; None with "masks" is ground truth.
-        paper_mask_ap: of the same system in the paper (COCO val, ResNet-50, 1x), percent.
+        name: key in files and name of its folder.
+        title: name in tables and plots.
+        group: origin of the system.
+        supervision: see `TrainConfig.supervision`.
+        adds_to: name of the system that its labels are compared with.
+        selection: settings of the selection; None if nothing is selected.
+        decides_on: name of another system with the same losses. Only the decision differs, so both
+            share one training run.
+        masks_of: name of the system whose labels it is trained on; with supervision "masks", None
+            means ground truth.
+        paper_mask_ap: mask AP of the same system in the paper (COCO val, ResNet-50, 1x), percent.
     """
 
     name: str
@@ -49,21 +51,21 @@ class System:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Systems that must be finished before this one can start."""
+        """Names of the systems that must be finished before this one can start."""
         return tuple(name for name in (self.decides_on, self.masks_of) if name is not None)
 
     @property
     def has_labels(self) -> bool:
-        """Whether it chooses masks for the clicks."""
+        """True if the system chooses masks for the clicks."""
         return self.supervision != "masks" or self.masks_of is not None
 
 
 def ladder_systems(base: SelectionConfig) -> tuple[System, ...]:
-    """All rungs, lowest first.
+    """Return all systems, lowest first.
 
     Args:
-        base: the default method, sapnet+, at the wanted sizes: widths and numbers of samples stay
-            as they are, the rungs differ in their parts alone.
+        base: settings of the default method, sapnet+. Widths and numbers of samples are the same in
+            all systems; only the parts of the method differ.
     """
     supervised = System(
         "supervised",
@@ -76,7 +78,7 @@ def ladder_systems(base: SelectionConfig) -> tuple[System, ...]:
 
 
 def _without_refinement(base: SelectionConfig) -> SelectionConfig:
-    """PSM and guidance: all of the paper's parts that follow are off."""
+    """Return settings with PSM and guidance alone; all later parts of the paper are off."""
     return replace(
         paper_selection(base),
         refinement=False,
@@ -91,7 +93,7 @@ def _psm_alone(base: SelectionConfig) -> SelectionConfig:
 
 
 def _of_the_paper(base: SelectionConfig) -> tuple[System, ...]:
-    """Its tables: each rung switches one more part on."""
+    """Return the systems of the paper's tables; each one switches one more part on."""
     guided = _without_refinement(base)
     refined = replace(guided, refinement=True)
     enriched = replace(refined, positives=base.positives, negatives=base.negatives)
@@ -119,7 +121,7 @@ def _of_the_paper(base: SelectionConfig) -> tuple[System, ...]:
 
 
 def _ours(base: SelectionConfig) -> tuple[System, ...]:
-    """What goes beyond the paper, from its complete method to sapnet+."""
+    """Return the systems beyond the paper, from its complete method to sapnet+."""
     complete = paper_selection(base)
     shifted = replace(base.positives, lone=SCRATCH_SHIFTS, crowded=SCRATCH_SHIFTS)
     scratch = replace(complete, positives=shifted, mining=replace(base.mining, enabled=False))

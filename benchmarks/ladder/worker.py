@@ -1,6 +1,6 @@
-"""One rung of the ladder in a process of its own, or the images of one seed.
+"""One job of the ladder in a process of its own: a system, or the images of a seed.
 
-Run by ladder.py; everything is a file, and what is there already is not made again.
+Started by `python -m benchmarks.ladder`. Results are files; those that exist are not made again.
 """
 
 from __future__ import annotations
@@ -19,24 +19,26 @@ from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.labelling.label import label, label_top1
 from sapnet.network.loading import load_model
+from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
 from sapnet.store.reader import ProposalStore
 from sapnet.system.files import write_json_atomic
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 IMAGES = "images"
-"""The pseudo system that stands for making the images."""
+"""Name of the job that makes the images."""
 
 
 def figures_file(folder: LadderFolder, system: str) -> Path:
-    """A system's figures; there when its rung is finished."""
+    """Return the path of a system's figures, which exist once its job is finished."""
     return folder.rung(system) / "metrics.json"
 
 
 def make_images(folder: LadderFolder, scale: Scale, seed: int, split: Split) -> None:
-    """Draw both sets of a seed, click and propose."""
+    """Draw both sets of a seed, draw clicks and propose masks."""
     sets = seed_images(scale, seed, split)
     write_synthetic(folder.test_truth.parent, sets.test, 1)
     paths = write_synthetic(folder.truth.parent, sets.train, 1)
@@ -48,7 +50,7 @@ def make_images(folder: LadderFolder, scale: Scale, seed: int, split: Split) -> 
 
 
 def run_rung(folder: LadderFolder, scale: Scale, system: System) -> None:
-    """Train a system where it has a training of its own, label, predict and evaluate."""
+    """Train a system unless it shares another one's run, then label, predict and evaluate."""
     shares_run = system.decides_on is not None
     has_segmenter = not shares_run and scale.has_segmenter(system.name, folder.seed)
     selects = system.supervision == "clicks" and not shares_run
@@ -63,7 +65,7 @@ def run_rung(folder: LadderFolder, scale: Scale, system: System) -> None:
         model = load_model(run, scale.train.device)
         out = folder.predictions(system.name).parent
         images = folder.test_truth.with_name("images")
-        results = predict(model, images, out, draw=False, workers=1).results
+        results = predict(model, images, out, PredictionConfig(no_pictures=True, workers=1)).results
         figures |= evaluate(folder.test_truth, predictions=results)
     write_json_atomic(figures_file(folder, system.name), figures)
 
@@ -90,7 +92,7 @@ def _train(
 
 
 def _label(folder: LadderFolder, run: Path, scale: Scale, system: System) -> Path:
-    """The labels of a system, which are those of another one where it learns from them."""
+    """Write the labels of a system; one trained on another's labels has the same labels."""
     if system.masks_of is not None:
         return folder.labels(system.masks_of)
     out = folder.labels(system.name)
@@ -100,7 +102,7 @@ def _label(folder: LadderFolder, run: Path, scale: Scale, system: System) -> Pat
     if system.selection is None:
         return label_top1(store, out).labels
     model = load_model(run, scale.train.device)
-    # Where the run is another system's, only the decision differs, which has no weights.
+    # The run may be another system's: only the decision differs, which has no weights.
     model.settings = replace(model.settings, selection=system.selection)
     model.selection.cfg = system.selection
     workers = scale.train.workers
@@ -108,8 +110,8 @@ def _label(folder: LadderFolder, run: Path, scale: Scale, system: System) -> Pat
 
 
 def main() -> None:
-    """Do what the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run the job that the command line names."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name in ("out", "scale", "split", "device", "system"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--seed", type=int, required=True)

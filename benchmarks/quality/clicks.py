@@ -1,12 +1,12 @@
-"""Label quality as a function of where the click is.
+"""Label quality by the place of the click.
 
     OMP_NUM_THREADS=1 python -m benchmarks.quality.clicks --out runs/clicks --json clicks.json \
         --plot docs/figures/clicks.png
 
 Draws one click for each object of a synthetic set: at the centre, near it, anywhere, near the
 border, and near the centre but missed by some pixels. For each kind of click it proposes, trains
-selection alone, labels the clicked images and scores the labels. What is finished is kept in
-`--out`; the same command goes on where it was.
+selection alone, labels the clicked images and scores the labels. Finished parts are kept in
+`--out`; the same command continues.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import setting, table, write_json
+from benchmarks.common import given_options, parse_arguments, setting, table, write_json
 from benchmarks.plots import draw_scores
 from benchmarks.quality.trial import METHODS, ClickedSet, changed_settings, label_quality, sapnet
 from sapnet.data.clicks import load_clicks
@@ -38,25 +38,25 @@ from sapnet.training.config import TrainConfig
 PROPOSERS = ("simulated", "regions")
 PLACES: tuple[ClickMode, ...] = ("center", "quasi-center", "uniform", "border")
 MISSED: ClickMode = "quasi-center"
-"""Where missed clicks were meant to be."""
+"""Intended place of the clicks that miss."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of click: where it is meant to be, and by how many pixels it misses."""
+    """Kind of click: its intended place, and the number of pixels by which it misses."""
 
     mode: ClickMode
     offset: float
 
     @property
     def name(self) -> str:
-        """For tables and folders."""
+        """Name in tables and folders."""
         return self.mode if self.offset == 0 else f"off {self.offset:g} px"
 
 
 def main() -> None:
-    """Measure what is not measured yet, print and, where asked, write the figures."""
-    args = parse_arguments()
+    """Measure what is not measured yet, print and write the figures."""
+    args = parse_options()
     kinds = [Kind(mode, 0) for mode in args.places]
     kinds += [Kind(MISSED, offset) for offset in args.offsets]
     rows = []
@@ -68,37 +68,35 @@ def main() -> None:
             print(json.dumps(rows[-1]), flush=True)
     print(as_table(rows, args.methods))
     summary = {f"{r['proposer']} {r['kind']} {s}": r[s] for r in rows for s in scores(args.methods)}
-    write_json(args.json, summary, setting(**options(args)), rows)
+    write_json(args.json, summary, setting(**given_options(args)), rows)
     if args.plot is not None:
         draw(args.plot, rows, args)
 
 
-def parse_arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder of everything it makes")
-    parser.add_argument("--images", type=int, default=800, help="for the simulated proposer")
-    parser.add_argument("--epochs", type=int, default=3, help="likewise")
-    parser.add_argument("--region-images", type=int, default=300, help="for regions")
-    parser.add_argument("--region-epochs", type=int, default=5, help="likewise")
-    parser.add_argument("--size", type=int, default=160, help="side of the images, px")
-    parser.add_argument("--seed", type=int, default=300, help="of images, clicks and training")
-    parser.add_argument("--places", nargs="*", choices=PLACES, default=PLACES)
-    parser.add_argument("--offsets", type=float, nargs="*", default=[2, 4, 8, 16], help="px")
-    parser.add_argument("--proposers", nargs="+", choices=PROPOSERS, default=PROPOSERS)
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["sapnet+", "MIL"])
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    parser.add_argument("--plot", type=Path, help="PNG file for the picture")
-    return parser.parse_args()
-
-
-def options(args: argparse.Namespace) -> dict[str, Any]:
-    """What was asked, for the json file."""
-    return {k: v for k, v in vars(args).items() if not isinstance(v, Path) and v is not None}
+def parse_options() -> argparse.Namespace:
+    """Parse the command line."""
+    return parse_arguments(
+        __doc__,
+        out={"type": Path, "required": True, "help": "folder of all files"},
+        images={"type": int, "default": 800, "help": "images of the simulated proposer"},
+        epochs={"type": int, "default": 3, "help": "epochs of the simulated proposer"},
+        region_images={"type": int, "default": 300, "help": "images of regions"},
+        region_epochs={"type": int, "default": 5, "help": "epochs of regions"},
+        size={"type": int, "default": 160, "help": "side of the images, px"},
+        seed={"type": int, "default": 300, "help": "seed of images, clicks and training"},
+        places={"nargs": "*", "choices": PLACES, "default": PLACES},
+        offsets={"type": float, "nargs": "*", "default": [2, 4, 8, 16], "help": "misses, px"},
+        proposers={"nargs": "+", "choices": PROPOSERS, "default": PROPOSERS},
+        methods={"nargs": "+", "choices": METHODS, "default": ["sapnet+", "MIL"]},
+        plot={"type": Path, "help": "PNG file for the picture"},
+    )
 
 
 def draw_images(args: argparse.Namespace, proposer: str) -> SyntheticPaths:
-    """The images for a proposer; the fewer are the first of the more. Drawn once."""
+    """Draw the images for a proposer, unless they exist.
+
+    The images of both proposers begin with the same ones.
+    """
     count = args.images if proposer == "simulated" else args.region_images
     data = SyntheticConfig(num_images=count, size=args.size, seed=args.seed)
     folder, settings = args.out / proposer / "data", args.out / proposer / "data.json"
@@ -111,7 +109,7 @@ def draw_images(args: argparse.Namespace, proposer: str) -> SyntheticPaths:
 
 
 def write_recipe(args: argparse.Namespace, proposer: str) -> Path:
-    """The demo's network and training, as a recipe."""
+    """Write the demo's network and training as a recipe."""
     epochs = args.epochs if proposer == "simulated" else args.region_epochs
     training = demo_training(DemoConfig(seed=args.seed, device="cpu"), epochs)
     recipe = changed_settings(training, TrainConfig()) | {
@@ -123,7 +121,7 @@ def write_recipe(args: argparse.Namespace, proposer: str) -> Path:
 def measure(
     args: argparse.Namespace, paths: SyntheticPaths, recipe: Path, proposer: str, kind: Kind
 ) -> dict[str, Any]:
-    """Figures of one kind of click with one proposer."""
+    """Return the figures of one kind of click with one proposer."""
     folder = args.out / proposer / kind.name.replace(" ", "_")
     clicks, store = folder / "clicks.json", folder / "store"
     if not clicks.is_file():
@@ -145,7 +143,7 @@ def measure(
 
 
 def where_clicks_are(clicks: Path, truth: Path) -> dict[str, float]:
-    """Shares of the clicks on the object that was meant, and on another one."""
+    """Return the shares of the clicks on their own object, and on another one."""
     instances = load_instances(truth).instances
     masks = decode_masks([instance.rle() for instance in instances])
     ids = np.array([instance.annotation_id for instance in instances])
@@ -162,18 +160,18 @@ def where_clicks_are(clicks: Path, truth: Path) -> dict[str, float]:
 
 
 def scores(methods: Sequence[str]) -> list[str]:
-    """The columns that are scores."""
+    """Return the names of the columns that are scores."""
     return ["top1", *methods, "oracle"]
 
 
 def as_table(rows: list[dict[str, Any]], methods: Sequence[str]) -> str:
-    """Markdown."""
+    """Format the rows as a Markdown table."""
     head = ["proposer", "kind", "on object", "on another", *scores(methods)]
     return table(head, [[row[name] for name in head] for row in rows])
 
 
 def draw(path: Path, rows: list[dict[str, Any]], args: argparse.Namespace) -> None:
-    """A panel for each proposer; the line is broken between places and misses."""
+    """Draw a panel for each proposer; lines are broken between places and misses."""
     panels: dict[str, dict[str, list[float]]] = {}
     for proposer in dict.fromkeys(row["proposer"] for row in rows):
         own = [row for row in rows if row["proposer"] == proposer]

@@ -1,14 +1,14 @@
-"""How near the boxes of `sapnet enhance` are to the true ones, beside the best fixed box.
+"""IoU of the boxes of `sapnet enhance` with the true boxes, beside the best fixed box.
 
     python -m benchmarks.quality.enhancer --enhanced enhanced.json --truth instances.json \
         --stores point=store box=store_with_boxes
 
 compares each estimated box with the tight box of its object's true mask. The baseline is one box
-for all: centred on the click, of one size (a share of the image's short side) and one shape, the
-best of a grid *on the same truth*, so that it knows more than the enhancer does. `--fit-enhanced`
-and `--fit-truth` choose it on another set instead. With stores it also prints what the masks
-proposed for each kind of prompts allow: the best mask of each bag (oracle), and the proposer's own
-choice.
+for all objects, centred on the click, with one size (a share of the image's short side) and one
+shape. Size and shape are the best of a grid *on the same truth*, so the baseline has information
+that the enhancer lacks. `--fit-enhanced` and `--fit-truth` choose it on another set instead. With
+stores, the script also prints the IoU of the best mask of each bag (oracle) and of the proposer's
+own choice, for each kind of prompts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.common import parse_json_argument, setting, table, write_json
+from benchmarks.common import parse_arguments, setting, table, write_json
 from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import load_instances
 from sapnet.enhancement.bags import anchor_boxes
@@ -31,20 +31,20 @@ from sapnet.geometry.rle import rle_boxes
 
 FIXED_SIDES = tuple(np.geomspace(0.03, 1.3, 48).tolist())
 FIXED_RATIOS = tuple(np.geomspace(0.5, 2.0, 9).tolist())
-"""The grid of the fixed box: root of its area as a share of the short side, width over height."""
+"""Grid of the fixed box: root of its area as a share of the short side, and width over height."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Clicks of which both boxes are known.
+    """Clicks with an estimated and a true box.
 
     Attributes:
-        points: (N, 2) x, y.
+        points: (N, 2) x, y of the clicks.
         sizes: (N, 2) height and width of their images.
-        estimated: (N, 4) xyxy.
-        scores: (N,) of the estimated boxes.
+        estimated: (N, 4) xyxy estimated boxes.
+        scores: (N,) scores of the estimated boxes.
         true: (N, 4) xyxy tight boxes of the true masks.
-        areas: (N,) of the true masks, px.
+        areas: (N,) areas of the true masks, px.
     """
 
     points: Tensor
@@ -56,7 +56,7 @@ class Judged:
 
 
 def read(enhanced: Path, truth: Path, min_area: float) -> Judged:
-    """Clicks with an estimated box whose true mask has at least `min_area` pixels."""
+    """Read the clicks with an estimated box whose true mask has at least `min_area` pixels."""
     instances = load_instances(truth).instances
     objects = {e.annotation_id: e for e in instances if not e.is_crowd and e.area >= min_area}
     clicks = load_clicks(enhanced)
@@ -74,7 +74,7 @@ def read(enhanced: Path, truth: Path, min_area: float) -> Judged:
 
 
 def best_fixed_box(judged: Judged) -> AnchorsConfig:
-    """The side and ratio of the grid whose box has the best mean IoU."""
+    """Return the side and the ratio of the grid whose box has the best mean IoU."""
     grid = AnchorsConfig(FIXED_SIDES, FIXED_RATIOS)
     boxes = anchor_boxes(judged.points, judged.sizes, grid)
     best = int(broadcast_iou(boxes, judged.true[:, None]).mean(0).argmax())
@@ -83,7 +83,7 @@ def best_fixed_box(judged: Judged) -> AnchorsConfig:
 
 
 def describe(boxes: Tensor, judged: Judged) -> dict[str, float]:
-    """Mean IoU, also by size of the object, share above 0.5, and how much too large or small."""
+    """Return mean IoU (also by object size), share above 0.5, and ratio to the true size."""
     ious = broadcast_iou(boxes, judged.true)
     sides, true_sides = (
         (b[:, 2:] - b[:, :2]).clamp(min=0).prod(1).sqrt() for b in (boxes, judged.true)
@@ -100,14 +100,14 @@ def describe(boxes: Tensor, judged: Judged) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure and print."""
-    args = parse_json_argument(
-        __doc__ or "",
+    """Measure, print and write the figures."""
+    args = parse_arguments(
+        __doc__,
         enhanced={"type": Path, "required": True, "help": "written by sapnet enhance"},
         truth={"type": Path, "required": True, "help": "COCO instance json of the same objects"},
         fit_enhanced={"type": Path, "help": "clicks of another set that choose the fixed box"},
         fit_truth={"type": Path, "help": "their COCO instance json"},
-        min_area={"type": float, "default": 0.0, "help": "px; larger objects count"},
+        min_area={"type": float, "default": 0.0, "help": "smallest area of an object, px"},
         stores={"nargs": "*", "default": [], "help": "NAME=STORE of proposals to compare"},
     )
     judged = read(args.enhanced, args.truth, args.min_area)

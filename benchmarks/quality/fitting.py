@@ -3,9 +3,9 @@
     python -m benchmarks.quality.fitting --json fitting.json
 
 trains the demo's small SOLOv2 from true masks, from scratch, on synthetic images of many small
-objects, which are nothing like what the published grids were made for: once with those, once with
-what `sapnet train` chooses, and with either half of its choice. Data, steps and seed are the same.
-AP is that of held-out images.
+objects. The published grids were made for very different data. One training uses them, one uses
+the grids and ranges that `sapnet train` chooses, and two use one half of that choice. Data, steps
+and seed are the same. AP is measured on held-out images.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import parse_json_argument, setting, table, write_json
+from benchmarks.common import given_options, parse_arguments, setting, table, write_json
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import SyntheticPaths, write_synthetic
 from sapnet.demo.run import demo_model
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.network.loading import load_model
+from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 BATCH = 4
 """Images per step."""
@@ -40,21 +42,21 @@ ROWS: dict[str, dict[str, Any]] = {
     "ranges alone": {"num_grids": PUBLISHED_GRIDS, "scale_ranges": None},
     "grids alone": {"num_grids": None, "scale_ranges": PUBLISHED_RANGES},
 }
-"""What is given in each training; the rest is fitted."""
+"""Settings that are given in each training; the others are fitted."""
 
 
 def main() -> None:
-    """Train each row; print and, where asked, write the figures."""
-    args = parse_json_argument(
+    """Train each row, print and write the figures."""
+    args = parse_arguments(
         __doc__,
         rows={"nargs": "+", "choices": list(ROWS), "default": list(ROWS)},
         size={"type": int, "default": 160, "help": "side of the images and of the input, px"},
-        objects={"type": int, "nargs": 2, "default": (6, 14), "help": "of an image"},
-        object_size={"type": float, "nargs": 2, "default": (0.078, 0.16), "help": "share of it"},
+        objects={"type": int, "nargs": 2, "default": (6, 14), "help": "per image"},
+        object_size={"type": float, "nargs": 2, "default": (0.078, 0.16), "help": "share of side"},
         images={"type": int, "default": 160},
         test_images={"type": int, "default": 40},
         epochs={"type": int, "default": 8},
-        lr={"type": float, "default": 1e-3, "help": "of AdamW"},
+        lr={"type": float, "default": 1e-3, "help": "learning rate of AdamW"},
         seed={"type": int, "default": 0},
     )
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -81,9 +83,8 @@ def main() -> None:
             print(json.dumps({name: samples[name]}), flush=True)
     heads = ["num_grids", "scale_ranges", "steps", "mask_ap", "mask_ap50"]
     print(table(["", *heads], ([name, *(row[h] for h in heads)] for name, row in samples.items())))
-    own = {k: v for k, v in vars(args).items() if k != "json"}
     summary = {f"{name}_mask_ap": row["mask_ap"] for name, row in samples.items()}
-    write_json(args.json, summary, setting(**own), samples)
+    write_json(args.json, summary, setting(**given_options(args)), samples)
 
 
 def measure(
@@ -111,7 +112,9 @@ def measure(
     train(TrainInputs(images=learned.images, out=run, masks=learned.truth), model, cfg)
     seconds = time.perf_counter() - start
     trained = load_model(run, "cpu")
-    results = predict(trained, held_out.images, run / "predictions", draw=False).results
+    results = predict(
+        trained, held_out.images, run / "predictions", PredictionConfig(no_pictures=True)
+    ).results
     scores = evaluate(held_out.truth, predictions=results)
     segmentation = trained.settings.segmentation
     with next(run.glob("logs/version_0/metrics.csv")).open(newline="") as file:

@@ -1,15 +1,15 @@
-"""Overfitting 8 synthetic images: what the network cannot learn by heart, it cannot learn at all.
+"""Overfitting of 8 synthetic images, from masks and from clicks.
 
     python -m benchmarks.quality.overfit --json overfit.json
 
-trains the same small SOLOv2 twice from scratch, once from the true masks and once end to end from
-clicks and simulated proposals, and prints for both the first and last losses and the AP on the
-training images; for the clicks also the label mIoU beside the proposer's own choice and the oracle.
+A network that cannot learn eight images by heart cannot learn anything. The script trains the same
+small SOLOv2 twice from scratch: from the true masks, and end to end from clicks and simulated
+proposals. It prints the first and last losses and the AP on the training images; for the clicks
+also the label mIoU, that of the proposer's own choice, and the oracle.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import logging
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import given_options, parse_arguments, setting, write_json
 from sapnet.batches.config import AugmentConfig
 from sapnet.data.clicks import save_clicks
 from sapnet.data.coco import load_instances
@@ -28,6 +29,7 @@ from sapnet.evaluation.evaluate import evaluate
 from sapnet.labelling.label import label
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
+from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
@@ -36,34 +38,35 @@ from sapnet.segmentation.fitting import scaled_grids, scaled_ranges
 from sapnet.selection.config import ConsensusConfig, NegativesConfig, SelectionConfig
 from sapnet.store.reader import ProposalStore
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 SIZE = 160
 """Side of the images, px."""
 
 INPUT_SIZE = 320
-"""Side of the network's input, px. Masks live on its stride-4 grid: at 160 px that grid alone costs
-a tenth of the IoU of an object of 40 px, and no network could reach an AP of 0.9."""
+"""Side of the network's input, px. Masks are predicted on its stride-4 grid. At 160 px, that grid
+alone costs a tenth of the IoU of an object of 40 px, and no network could reach an AP of 0.9."""
 
 OBJECTS, OBJECT_SIZE = (1, 3), (0.4, 0.62)
-"""Objects of an image, and their sides as a share of the image's."""
+"""Numbers of objects of an image, and their sides as a share of the image's side."""
 
 LOSSES = ("loss", "loss_mask", "loss_class", "loss_selection", "loss_refinement_positive")
 
 
 def main() -> None:
-    """Run both trainings, print and, where asked, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=180, help="of the training from masks")
-    parser.add_argument("--click-epochs", type=int, default=60, help="of the one from clicks")
-    parser.add_argument("--lr", type=float, default=2e-3, help="of AdamW")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("masks", "clicks"), help="one of the two trainings")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    args = parser.parse_args()
+    """Run both trainings, print and write the figures."""
+    args = parse_arguments(
+        __doc__,
+        images={"type": int, "default": 8},
+        epochs={"type": int, "default": 180, "help": "epochs of the training from masks"},
+        click_epochs={"type": int, "default": 60, "help": "epochs of the training from clicks"},
+        lr={"type": float, "default": 2e-3, "help": "learning rate of AdamW"},
+        seed={"type": int, "default": 0},
+        only={"choices": ("masks", "clicks"), "help": "run one of the two trainings"},
+    )
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    figures: dict[str, Any] = {"images": args.images, "size": SIZE, "lr": args.lr}
+    figures: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         data = SyntheticConfig(
             num_images=args.images,
@@ -74,20 +77,25 @@ def main() -> None:
         )
         paths = write_synthetic(Path(folder) / "data", data)
         for supervision in ("masks", "clicks") if args.only is None else (args.only,):
-            figures[supervision] = overfit(supervision, args, paths, Path(folder))
+            epochs = args.epochs if supervision == "masks" else args.click_epochs
+            cfg = train_config(supervision, epochs, args.lr, args.seed)
+            figures[supervision] = overfit(cfg, paths, Path(folder))
     print(json.dumps(figures, indent=2))
-    if args.json is not None:
-        args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    summary = {
+        f"{supervision} {name}": value
+        for supervision, row in figures.items()
+        for name, value in row.items()
+        if isinstance(value, float)
+    }
+    write_json(args.json, summary, setting(**given_options(args), size=SIZE), figures)
 
 
-def overfit(
-    supervision: str, args: argparse.Namespace, paths: SyntheticPaths, folder: Path
-) -> dict[str, Any]:
+def overfit(cfg: TrainConfig, paths: SyntheticPaths, folder: Path) -> dict[str, Any]:
     """Train, then label and predict the training images."""
-    out, store = folder / supervision, None
-    if supervision == "clicks":
+    out, store = folder / cfg.supervision, None
+    if cfg.supervision == "clicks":
         clicks, store = folder / "clicks.json", folder / "store"
-        save_clicks(clicks, sample_clicks(load_instances(paths.truth), "quasi-center", args.seed))
+        save_clicks(clicks, sample_clicks(load_instances(paths.truth), "quasi-center", cfg.seed))
         propose(ProposeConfig(paths.images, clicks, store, proposer="simulated", workers=1))
     inputs = TrainInputs(
         images=paths.images,
@@ -96,12 +104,13 @@ def overfit(
         masks=paths.truth if store is None else None,
         truth=paths.truth,
     )
-    epochs = args.epochs if store is None else args.click_epochs
     start = time.perf_counter()
-    train(inputs, small_model(), train_config(supervision, epochs, args))
+    train(inputs, small_model(), cfg)
     seconds = time.perf_counter() - start
     model = load_model(out, "cpu")
-    results = predict(model, paths.images, out / "predictions", draw=False).results
+    results = predict(
+        model, paths.images, out / "predictions", PredictionConfig(no_pictures=True)
+    ).results
     scores = evaluate(paths.truth, predictions=results)
     names = ["mask_ap", "mask_ap50", "mask_ap75"]
     if store is not None:
@@ -109,7 +118,7 @@ def overfit(
         scores |= evaluate(paths.truth, labels=out / "labels.json", proposals=store)
         names += ["label_miou", "top1_miou", "oracle_miou"]
     return {
-        "steps": epochs * args.images // 4,
+        "steps": cfg.epochs * len(load_instances(paths.truth).images) // cfg.batch_size,
         "seconds": round(seconds),
         **{name: round(scores[name], 3) for name in names},
         **first_and_last(out),
@@ -117,7 +126,7 @@ def overfit(
 
 
 def small_model() -> ModelConfig:
-    """Half a million backbone parameters, SOLOv2's ranges at this size, nothing left to chance."""
+    """Return a small network: half a million backbone parameters, no random views."""
     return ModelConfig(
         backbone="test_resnet",
         weights="none",
@@ -125,7 +134,7 @@ def small_model() -> ModelConfig:
         augment=AugmentConfig(
             short_sides=(INPUT_SIZE,), max_long_side=INPUT_SIZE, flip_probability=0.0
         ),
-        # A few objects are soon known by heart: agreement must count for more than usual.
+        # A few objects are soon learned by heart, so agreement must count for more than usual.
         selection=SelectionConfig(
             hidden_channels=256,
             negatives=NegativesConfig(num_random=50),
@@ -142,24 +151,24 @@ def small_model() -> ModelConfig:
     )
 
 
-def train_config(supervision: str, epochs: int, args: argparse.Namespace) -> TrainConfig:
-    """AdamW along a cosine, batches of 4."""
+def train_config(supervision: str, epochs: int, lr: float, seed: int) -> TrainConfig:
+    """Return settings of the training: AdamW, cosine schedule, batches of 4."""
     return TrainConfig(
         supervision="masks" if supervision == "masks" else "clicks",
         epochs=epochs,
         batch_size=4,
         workers=0,
-        seed=args.seed,
+        seed=seed,
         device="cpu",
         log_every=1,
         optimizer=OptimizerConfig(
-            name="adamw", lr=args.lr, lr_batch=4, schedule="cosine", warmup_iterations=20
+            name="adamw", lr=lr, lr_batch=4, schedule="cosine", warmup_iterations=20
         ),
     )
 
 
 def first_and_last(run: Path) -> dict[str, list[float]]:
-    """Each loss, mean of the first and of the last four logged steps."""
+    """Return the mean of each loss over the first and the last four logged steps."""
     with next(run.glob("logs/version_0/metrics.csv")).open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["loss"]]
 

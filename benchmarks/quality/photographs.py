@@ -1,13 +1,13 @@
-"""Label quality of top-1, MIL, SAPNet and sapnet+ on real photographs, features from scratch.
+"""Label quality of top-1, MIL, SAPNet and sapnet+ on photographs, trained from scratch.
 
     OMP_NUM_THREADS=1 python -m benchmarks.quality.photographs --coco coco --out runs/photographs \
         --json photographs.json
 
-Reads a folder laid out as COCO: `train2017`, `val2017`, their `points_SPLIT.json` (or else clicks
-are drawn from the masks), `annotations/instances_SPLIT.json`. Proposes with `regions`, trains
-selection alone on the training photographs, labels both splits and scores objects of more than
-1,024 px. Then it looks at the choices: how large they are, how they compare with a random one, and
-what classes that were clicked often gain. What is finished is kept in `--out`.
+Reads a folder laid out as COCO: `train2017`, `val2017`, `annotations/instances_SPLIT.json` and
+`points_SPLIT.json`; without the last, clicks are drawn from the masks. Proposes with `regions`,
+trains selection alone on the training photographs, labels both splits and scores objects of at
+least 1,024 px. Then it describes the choices: their sizes, their IoU beside that of a random choice
+and the gain of categories that were clicked often. Finished parts are kept in `--out`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.common import setting, table, write_json
+from benchmarks.common import ROOT, given_options, parse_arguments, setting, table, write_json
 from benchmarks.quality.trial import METHODS, ClickedSet, label_quality, sapnet
 from sapnet.batches.dataset import ClickDataset, DatasetConfig
 from sapnet.batches.loader import build_loader
@@ -41,39 +41,38 @@ from sapnet.system.files import write_json_atomic
 
 SPLITS = ("train2017", "val2017")
 
-RECIPE = Path(__file__).resolve().parents[2] / "sapnet" / "recipes" / "small_images_cpu.yaml"
+RECIPE = ROOT / "sapnet" / "recipes" / "small_images_cpu.yaml"
 SMALL = "--model.backbone test_resnet --model.augment.short_sides [192]"
-"""What makes a training of the recipe take two minutes."""
+"""Flags with which a training of the recipe takes two minutes."""
 
 OFTEN = 30
-"""Clicks from which on a category counts as one that was clicked often."""
+"""Least number of clicks of a category that was "clicked often"."""
 
 
 def main() -> None:
-    """Measure what is not measured yet, print and, where asked, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--coco", type=Path, required=True, help="folder of the photographs")
-    parser.add_argument("--out", type=Path, required=True, help="folder of everything it makes")
-    parser.add_argument("--config", type=Path, default=RECIPE, help="recipe of the training")
-    parser.add_argument("--options", default=SMALL, help="flags of `sapnet train` after it")
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--min-area", type=float, default=1024, help="of scored objects, px")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    args = parser.parse_args()
+    """Measure what is not measured yet, print and write the figures."""
+    args = parse_arguments(
+        __doc__,
+        coco={"type": Path, "required": True, "help": "folder of the photographs"},
+        out={"type": Path, "required": True, "help": "folder of all files"},
+        config={"type": Path, "default": RECIPE, "help": "recipe of the training"},
+        options={"default": SMALL, "help": "flags of `sapnet train` after the recipe"},
+        epochs={"type": int, "default": 6},
+        seeds={"type": int, "nargs": "+", "default": [0, 1, 2]},
+        methods={"nargs": "+", "choices": METHODS, "default": list(METHODS)},
+        min_area={"type": float, "default": 1024, "help": "smallest area of an object, px"},
+    )
     sets = {split: propose(args.coco, args.out, split) for split in SPLITS}
     runs = [run(args, sets, method, seed) for method in args.methods for seed in args.seeds]
     rows = [mean_row(args, runs, method, split) for split in SPLITS for method in args.methods]
     head = list(rows[0])
     print(table(head, [[row[name] for name in head] for row in rows]))
     summary = {f"{row['split']} {row['method']} label_miou": row["label_miou"] for row in rows}
-    own = {k: v for k, v in vars(args).items() if not isinstance(v, Path) and v is not None}
-    write_json(args.json, summary, setting(**own), runs)
+    write_json(args.json, summary, setting(**given_options(args)), runs)
 
 
 def propose(coco: Path, out: Path, split: str) -> ClickedSet:
-    """The proposals of a split's clicks."""
+    """Propose masks for a split's clicks."""
     images, truth = coco / split, coco / "annotations" / f"instances_{split}.json"
     clicks, store = coco / f"points_{split}.json", out / split / "store"
     if not clicks.is_file():
@@ -87,7 +86,7 @@ def propose(coco: Path, out: Path, split: str) -> ClickedSet:
 def run(
     args: argparse.Namespace, sets: dict[str, ClickedSet], method: str, seed: int
 ) -> dict[str, Any]:
-    """One training: figures of both splits, and what its choices are like."""
+    """Train once; return the figures of both splits and of the choices."""
     folder = args.out / f"{method}_{seed}"
     options = (
         "--config",
@@ -116,7 +115,7 @@ def run(
 
 
 def often_clicked(clicked: ClickedSet) -> set[int]:
-    """Ids of the categories with at least `OFTEN` clicks."""
+    """Return the ids of the categories with at least `OFTEN` clicks."""
     judged = judge_proposals(clicked.store, clicked.truth)
     counts = Counter(entry.instance.category_id for entry in judged)
     return {category_id for category_id, count in counts.items() if count >= OFTEN}
@@ -125,19 +124,19 @@ def often_clicked(clicked: ClickedSet) -> set[int]:
 def look_at_choices(
     labels: Path, clicked: ClickedSet, often: set[int], min_area: float
 ) -> dict[str, float]:
-    """What the choices of a file of labels are like.
+    """Describe the choices of a file of labels.
 
     Args:
-        labels: written by `sapnet label`.
-        clicked: the set it is of.
-        often: ids of categories that were clicked often.
-        min_area: smaller objects do not count, px.
+        labels: file written by `sapnet label`.
+        clicked: the set that was labelled.
+        often: ids of the categories that were clicked often.
+        min_area: smallest area of an object that counts, px.
 
     Returns:
-        "random", the mean IoU of all proposals of a bag; "same", the share of labels that are the
-        proposer's own choice; "too_small" and "too_large", shares of labels below half and above
-        twice the true area, also of the proposer's choice (`top1_`); "often" and "top1_often", mean
-        IoUs of objects of the categories clicked often.
+        "random": mean IoU of all proposals of a bag; "same": share of the labels that are the
+        proposer's own choice; "too_small" and "too_large": shares of the labels below half and
+        above twice the true area; "often": mean IoU of the categories clicked often. `top1_` before
+        a name: the same of the proposer's own choice.
     """
     chosen = load_labels(labels).labels
     rows = []
@@ -167,7 +166,7 @@ def look_at_choices(
 
 @torch.no_grad()
 def class_accuracy(run: Path, clicked: ClickedSet) -> float:
-    """Share of all bags whose best class after the first stage is the clicked one."""
+    """Return the share of all bags whose best class after the first stage is the clicked one."""
     model, store = load_model(run, "cpu"), ProposalStore(clicked.store)
     data_cfg = DatasetConfig(augment=model.settings.augment)
     dataset = ClickDataset(clicked.images, store, data_cfg, train=False)
@@ -188,7 +187,10 @@ def class_accuracy(run: Path, clicked: ClickedSet) -> float:
 
 
 def mean_known(values: Iterable[float | None]) -> float:
-    """Mean of the figures that exist (json has null where no object counts), NaN without any."""
+    """Return the mean of the figures that are not null; NaN without any.
+
+    The json has null where no object counts.
+    """
     known = [value for value in values if value is not None]
     return statistics.mean(known) if known else math.nan
 
@@ -196,7 +198,7 @@ def mean_known(values: Iterable[float | None]) -> float:
 def mean_row(
     args: argparse.Namespace, runs: Sequence[dict[str, Any]], method: str, split: str
 ) -> dict[str, Any]:
-    """A row of the table: means over the seeds, and the spread of the label mIoU."""
+    """Return a row of the table: means over the seeds, and the range of the label mIoU."""
     own = [run for run in runs if run["method"] == method]
     ious = [run[split]["label_miou"] for run in own]
     names = ("top1_miou", "oracle_miou", "label_miou_medium", "label_miou_large")

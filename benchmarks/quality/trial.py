@@ -1,20 +1,20 @@
-"""Selection trained alone on clicks, and its labels scored: what several benchmarks repeat.
+"""Trials of the selection: train it alone on clicks, label, and score the labels.
 
-Every step is a command of its own, as a user would type it, in a process of its own. What is
-finished is not done again.
+Every step is a command in a process of its own, as a user would type it. Finished steps are not
+repeated.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import module_environment, module_words
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.system.files import write_json_atomic
 
@@ -29,12 +29,12 @@ METHODS: dict[str, tuple[str, ...]] = {
     ),
 }
 """Flags of `sapnet train` for each method. MIL is the first stage alone, as in
-`sapnet/recipes/ablations/table4_1_mil.yaml`; what that recipe says of the segmenter is left out."""
+`sapnet/recipes/ablations/table4/1_mil.yaml`, without that recipe's settings of the segmenter."""
 
 
 @dataclass(frozen=True)
 class ClickedSet:
-    """Images with their ground truth, and the proposals of their clicks."""
+    """Images with their ground truth and the proposals of their clicks."""
 
     images: Path
     truth: Path
@@ -42,23 +42,28 @@ class ClickedSet:
 
 
 def sapnet(log: Path, *words: object) -> float:
-    """Runs a command of `sapnet`.
+    """Run a command of `sapnet`.
 
     Args:
-        log: file that gets what it prints.
+        log: file for the output of the command.
         words: the command line.
 
     Returns:
         Seconds by the clock.
 
     Raises:
-        subprocess.CalledProcessError: the command failed; the log says why.
+        subprocess.CalledProcessError: the command failed; the log has the reason.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with log.open("w", encoding="utf-8") as file:
-        command = [sys.executable, "-m", "sapnet", *map(str, words)]
-        subprocess.run(command, check=True, stdout=file, stderr=subprocess.STDOUT)
+        subprocess.run(
+            module_words("sapnet", *words),
+            check=True,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=module_environment(),
+        )
     return time.perf_counter() - start
 
 
@@ -69,14 +74,14 @@ def label_quality(
     options: Sequence[object],
     min_area: float = 0,
 ) -> dict[str, Any]:
-    """Trains selection alone, labels, and scores the labels.
+    """Train selection alone, label, and score the labels.
 
     Args:
-        out: folder of this trial; where it has figures of the same options they are returned.
-        trained: what to train on.
-        scored: what to label, by name.
+        out: folder of this trial; figures that it holds for the same options are returned.
+        trained: set to train on.
+        scored: sets to label, by name.
         options: flags of `sapnet train`.
-        min_area: smaller objects are not scored, pixels.
+        min_area: smallest area of an object that is scored, pixels.
 
     Returns:
         "seconds" of training and labels, and for each scored set the figures of `evaluate`.
@@ -109,7 +114,7 @@ def label_quality(
 
 
 def changed_settings(settings: object, default: object) -> dict[str, Any]:
-    """What a settings dataclass has other than its default, nested: the content of a recipe."""
+    """Return the settings that differ from the defaults, nested as in a recipe."""
     changed: dict[str, Any] = {}
     for field in fields(settings):  # type: ignore[arg-type]  # any dataclass
         value, usual = getattr(settings, field.name), getattr(default, field.name)

@@ -1,18 +1,18 @@
-"""Trains ultralytics on what `sapnet` exports as `yolo-seg`, and compares the masks that it loads.
-
-Needs `pip install ultralytics`, which is none of sapnet's dependencies. Four synthetic images, a
-network of random weights from its yaml (nothing is downloaded), one epoch on the CPU:
+"""Export to `yolo-seg`, read and trained on by ultralytics; its masks are compared.
 
     python -m benchmarks.speed.export_ultralytics --out /tmp/yolo
+
+Needs `pip install ultralytics`, which is not a dependency of sapnet. Takes four synthetic images, a
+network with random weights from its yaml (nothing is downloaded), and one epoch on the CPU.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import given_options, parse_arguments, setting, write_json
 from sapnet.data.coco import load_instances
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.writers.export import export_masks
@@ -25,13 +25,14 @@ NETWORK = "yolov8n-seg.yaml"
 
 
 def main() -> None:
-    """Writes, exports, compares, trains, and prints what came out."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for everything")
-    parser.add_argument("--images", type=int, default=4)
-    parser.add_argument("--size", type=int, default=64, help="side of the images in pixels")
-    args = parser.parse_args()
-    print(f"setting: {vars(args)}, network {NETWORK}, 1 epoch, CPU")
+    """Write images, export their masks, compare, train, and print the results."""
+    args = parse_arguments(
+        __doc__,
+        out={"type": Path, "required": True, "help": "folder of all files"},
+        images={"type": int, "default": 4},
+        size={"type": int, "default": 64, "help": "side of the images in pixels"},
+    )
+    used = setting(**given_options(args), network=NETWORK, epochs=1)
 
     data = SyntheticConfig(
         num_images=args.images,
@@ -75,6 +76,8 @@ def main() -> None:
         amp=False,
     )  # fmt: skip
     print(f"trained: {sorted(results.results_dict)[:4]} ...")
+    summary = {"read_back_miou": report.mean_iou, "ultralytics_miou": float(np.mean(ious))}
+    write_json(args.json, summary, used, {"ultralytics_iou": [float(iou) for iou in ious]})
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What proposing costs: `regions` on two processes against one, `sam` against its encoder alone.
+"""Speed of proposing: `regions` on two processes, `sam` against its encoder alone.
 
     OMP_NUM_THREADS=2 python -m benchmarks.speed.proposers \
         --json proposers.json --plot proposers.png
 
 `regions` proposes for the same generated photographs with one worker and with two, start-up of the
-processes included; both stores must hold the same bytes. `sam` is a SAM of ViT-B size with random
-weights of the usual size on one photograph of 640 x 480 with 20 clicks.
+processes included. Both stores must hold the same bytes. `sam` is a SAM of ViT-B size with random
+weights that have the range of trained ones, on one photograph of 640 x 480 px with 20 clicks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.common import (
     Timing,
     as_samples,
     median,
-    parse_json_argument,
+    parse_arguments,
     setting,
     table,
     time_side_by_side,
@@ -39,12 +39,15 @@ from sapnet.structures.clicks import Click, ImageRecord
 from sapnet.structures.proposals import Proposals
 
 REGION_CLICKS, SAM_CLICKS, PROCESSES = 8, 20, 2
-SIZES = (1, 2, 5, 10, 20, 50, 100)  # clicks of the plot
-WEIGHT_RANGE = 0.02  # standard deviation of the random weights, that of the decoder
+SIZES = (1, 2, 5, 10, 20, 50, 100)
+"""Numbers of clicks of the plot."""
+
+WEIGHT_RANGE = 0.02
+"""Standard deviation of the random weights, the same as in the decoder."""
 
 
 def digest(store: Path) -> str:
-    """Of all shards of a store."""
+    """Return a hash of all shards of a store."""
     whole = hashlib.sha256()
     for file in sorted((store / "shards").iterdir()):
         whole.update(file.name.encode() + file.read_bytes())
@@ -52,10 +55,10 @@ def digest(store: Path) -> str:
 
 
 def time_regions(folder: Path, num_images: int, repeats: int) -> dict[str, list[Timing]]:
-    """Runs of one and of two processes, in turn.
+    """Time one process and two processes, in turn.
 
     Raises:
-        SystemExit: their stores differ.
+        SystemExit: the stores differ.
     """
     records = write_photographs(folder / "images", num_images)
     clicks = click_set(records, REGION_CLICKS)
@@ -77,13 +80,13 @@ def time_regions(folder: Path, num_images: int, repeats: int) -> dict[str, list[
 
 
 def make_sam(folder: Path) -> SamProposer:
-    """A SAM of ViT-B size, from its configuration and a seed, through the proposer's own loader."""
+    """Make a SAM of ViT-B size with random weights, read by the proposer's own loader."""
     from transformers import SamConfig as ModelConfig
     from transformers import SamImageProcessor, SamModel
 
     torch.manual_seed(0)
-    # The configuration's own range for the encoder, 1e-10, gives denormal numbers, with which it is
-    # several times slower than with trained weights; that would flatter what stands beside it.
+    # The configuration's own range for the encoder, 1e-10, gives denormal numbers. They make the
+    # encoder several times slower than trained weights do, and the decoder would look cheap.
     config = ModelConfig(vision_config={"initializer_range": WEIGHT_RANGE})
     SamModel(config).save_pretrained(folder)
     SamImageProcessor().save_pretrained(folder)
@@ -93,10 +96,10 @@ def make_sam(folder: Path) -> SamProposer:
 def check_sam(
     proposer: SamProposer, embeddings: torch.Tensor, click: Click, found: Proposals
 ) -> None:
-    """Compares a click's proposals with what transformers gives for that click alone.
+    """Compare a click's proposals with those of transformers for that click alone.
 
     Raises:
-        SystemExit: they differ by more than a few pixels at the outline.
+        SystemExit: masks differ by more than a few pixels at the outline.
     """
     from sapnet.geometry.rle import encode_masks, rle_iou
 
@@ -119,7 +122,7 @@ def check_sam(
 
 
 def time_clicks(proposer: SamProposer) -> list[float]:
-    """Seconds of the masks of ever more clicks on an image that is encoded already."""
+    """Return the seconds of the masks of more and more clicks on an encoded image."""
     prepared = proposer.prepare(draw_photograph(np.random.default_rng(0)))
     seconds = []
     for count in SIZES:
@@ -130,7 +133,7 @@ def time_clicks(proposer: SamProposer) -> list[float]:
 
 
 def time_sam(proposer: SamProposer, repeats: int) -> dict[str, list[Timing]]:
-    """The encoder alone and the whole proposer, in turn; first compares the masks of all clicks."""
+    """Time the encoder alone and the whole proposer, in turn; compare all masks first."""
     image = draw_photograph(np.random.default_rng(0))
     clicks = click_set([ImageRecord(0, "a.jpg", WIDTH, HEIGHT)], SAM_CLICKS).clicks
     model, processor = proposer.segmenter.model, proposer.segmenter.image_processor
@@ -153,13 +156,13 @@ def time_sam(proposer: SamProposer, repeats: int) -> dict[str, list[Timing]]:
 
 
 def main() -> None:
-    """Times both proposers, prints, writes."""
-    args = parse_json_argument(
+    """Time both proposers, print and write the figures."""
+    args = parse_arguments(
         __doc__,
-        images={"type": int, "default": 48, "help": "of `regions`"},
+        images={"type": int, "default": 48, "help": "images of `regions`"},
         repeats={"type": int, "default": 2, "help": "runs of `regions`"},
         sam_repeats={"type": int, "default": 3, "help": "runs of `sam`"},
-        plot={"type": Path, "help": "picture of the cost of `sam` against the number of clicks"},
+        plot={"type": Path, "help": "PNG file: cost of `sam` against the number of clicks"},
     )
     with tempfile.TemporaryDirectory() as folder:
         timings = time_regions(Path(folder) / "regions", args.images, args.repeats)

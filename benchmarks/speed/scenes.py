@@ -1,8 +1,8 @@
-"""Generated photographs and objects of COCO's size, for benchmarks of reading and proposing.
+"""Generated photographs and objects of COCO's size, for benchmarks of speed.
 
-What matters for the time is alike: JPEG files of some 160 kB, masks of some 430 characters of run
-lengths that cover 7 % of the image on average,
-as the objects above 1,024 px of COCO val2017 at 640 x 480 have.
+They agree with COCO in all that matters for the time: JPEG files of some 160 kB, and masks of some
+430 characters of run lengths that cover 7 % of the image on average. This is like the objects above
+1,024 px of COCO val2017 at 640 x 480 px.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SCALES = (0.5, 0.7, 0.9, 1.0, 1.05, 1.3)  # of proposals about an object: parts
 
 
 def draw_photograph(rng: np.random.Generator) -> np.ndarray:
-    """(480, 640, 3) uint8: noise at all scales, as photographs have, that compresses as they do."""
+    """Draw noise at all scales that compresses as photographs do: (480, 640, 3) uint8."""
     image = np.zeros((HEIGHT, WIDTH, 3), np.float32)
     for level in range(8):
         side = 2**level
@@ -40,14 +40,14 @@ def draw_photograph(rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_object(rng: np.random.Generator, num_proposals: int = 6) -> tuple[Click, Proposals]:
-    """One object with a wobbly outline and proposals that are parts of it, itself, or leak.
+    """Draw an object with a wobbly outline, and proposals: parts, the object, and leaks.
 
     Args:
-        rng: decides place, size and outline.
+        rng: source of place, size and outline.
         num_proposals: K.
 
     Returns:
-        A click at its middle (all ids 0), and the proposals.
+        A click at the object's middle (all ids are 0), and the proposals.
     """
     radius = np.exp(rng.uniform(np.log(_SMALLEST), np.log(_LARGEST))) / np.sqrt(np.pi)
     y, x = rng.uniform(0.1, 0.9) * HEIGHT, rng.uniform(0.1, 0.9) * WIDTH
@@ -69,7 +69,7 @@ def draw_object(rng: np.random.Generator, num_proposals: int = 6) -> tuple[Click
 
 
 def write_photographs(folder: Path, count: int, seed: int = 0) -> list[ImageRecord]:
-    """Writes JPEG files and returns their records, ids from 0."""
+    """Write JPEG files and return their records, with ids from 0."""
     folder.mkdir(parents=True, exist_ok=True)
     records = []
     for image_id in range(count):
@@ -81,14 +81,14 @@ def write_photographs(folder: Path, count: int, seed: int = 0) -> list[ImageReco
 
 
 def draw_pool(size: int, num_proposals: int = 6, seed: int = 0) -> list[tuple[Click, Proposals]]:
-    """Objects to choose from, where drawing each anew would take too long."""
+    """Draw objects to choose from, as drawing each one anew would take too long."""
     return [draw_object(np.random.default_rng([seed, i]), num_proposals) for i in range(size)]
 
 
 def stored_objects(
     pool: list[tuple[Click, Proposals]], first_id: int, image_id: int, places: np.ndarray
 ) -> Iterator[StoredObject]:
-    """Objects of one image out of the pool, with ids and categories of their own."""
+    """Yield objects of one image from the pool, with ids and categories of their own."""
     for offset, place in enumerate(places.tolist()):
         click, proposals = pool[place]
         k = len(proposals)
@@ -101,7 +101,7 @@ def stored_objects(
 
 
 def click_set(records: list[ImageRecord], objects_per_image: int, seed: int = 0) -> ClickSet:
-    """Clicks at random places, so many on each image."""
+    """Draw clicks at random places, the same number on each image."""
     rng = np.random.default_rng(seed)
     clicks = [
         Click(

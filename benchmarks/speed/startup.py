@@ -1,9 +1,9 @@
-"""How long until something is seen: the program's help, the package, the first training step.
+"""Time until something is seen: the help, the import, the first training step.
 
     python -m benchmarks.speed.startup --json startup.json
 
-Each is a process of its own. The first run of each, when its files may still lie on disk only, is
-told beside the median of the others (drop the system's caches before for a truly cold one).
+Each is a process of its own. The first run of each is given beside the median of the others: its
+files may not be in the system's cache yet (drop the caches before for a truly cold start).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.common import parse_json_argument, setting, table, time_once, write_json
+from benchmarks.common import parse_arguments, setting, table, time_once, write_json
 from sapnet.data.clicks import save_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.sampling import sample_clicks
@@ -36,14 +36,14 @@ PATIENCE = 300.0  # seconds after which a start counts as failed
 
 
 def run_words(words: list[str]) -> float:
-    """Seconds of a Python process."""
+    """Run a Python process and return its seconds."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
 def make_demo_set(folder: Path) -> list[str]:
-    """The demo's data, a few images of it; returns the words that train on it."""
+    """Make a few images of the demo's data; return the command line that trains on them."""
     paths = write_synthetic(folder / "data", SyntheticConfig(num_images=IMAGES, size=SIZE), 1)
     clicks, store, recipe = folder / "clicks.json", folder / "store", folder / "recipe.yaml"
     save_clicks(clicks, sample_clicks(load_instances(paths.truth), "quasi-center", 0))
@@ -55,17 +55,17 @@ def make_demo_set(folder: Path) -> list[str]:
 
 
 def _lists(value: object) -> object:
-    """Tuples as lists, which plain YAML knows."""
+    """Convert tuples to lists, as plain YAML has no tuples."""
     if isinstance(value, dict):
         return {name: _lists(entry) for name, entry in value.items()}
     return [_lists(entry) for entry in value] if isinstance(value, tuple | list) else value
 
 
 def first_step(words: list[str], folder: Path) -> float:
-    """Seconds until training tells its first step; ends the training then.
+    """Return the seconds until training logs its first step, then end it.
 
     Raises:
-        SystemExit: it ended before.
+        SystemExit: the training ended before.
     """
     with tempfile.TemporaryDirectory(dir=folder) as out:
         start = time.perf_counter()
@@ -84,8 +84,8 @@ def first_step(words: list[str], folder: Path) -> float:
 
 
 def main() -> None:
-    """Starts each several times, prints, writes."""
-    args = parse_json_argument(__doc__, repeats={"type": int, "default": 5, "help": "starts"})
+    """Start each several times, print and write the figures."""
+    args = parse_arguments(__doc__, repeats={"type": int, "default": 5, "help": "starts"})
     with tempfile.TemporaryDirectory() as folder:
         words = make_demo_set(Path(folder))
         starts: dict[str, Callable[[], float]] = {

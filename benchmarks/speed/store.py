@@ -1,10 +1,11 @@
-"""A store of a million objects: opening, random reading, memory of loader workers, size on disk.
+"""Store of a million objects: opening, random reading, memory of workers, size on disk.
 
     python -m benchmarks.speed.store --json store.json --plot store.png
 
-Writes 1,000,000 objects of 6 proposals through the writer (drawn once, reused in random order),
-then reads. The comparison is the json that the released code of SAPNet trains from: COCO's, with
-the run lengths of all masks in each annotation; it is made at a tenth and extrapolated.
+Writes 1,000,000 objects of 6 proposals with the store's writer (objects are drawn once and reused
+in random order), then reads. The comparison is the json that the released code of SAPNet trains
+from: COCO json with the run lengths of all masks in each annotation. The json has a tenth of the
+objects; its figures are extrapolated.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from benchmarks.common import parse_json_argument, setting, table, write_json
+from benchmarks.common import parse_arguments, setting, table, write_json
 from benchmarks.plots import draw_costs
 from benchmarks.speed.scenes import CATEGORIES, HEIGHT, WIDTH, draw_pool, stored_objects
 from sapnet.store.manifest import Manifest
@@ -32,15 +33,20 @@ from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import ImageRecord
 
 PROPOSALS, PER_IMAGE, POOL = 6, 8, 1000
-JSON_SHARE = 10  # the json holds one object of so many
-WORKERS, READS = 2, 4000  # images that each worker reads at random
-SHARES = (100, 10)  # of the store, for the plot
+JSON_SHARE = 10
+"""Objects of the store for one object of the json."""
+
+WORKERS, READS = 2, 4000
+"""Worker processes, and images that each of them reads at random."""
+
+SHARES = (100, 10)
+"""Parts of the store's size that the plot shows: a hundredth and a tenth."""
 OPENING, READING = "open the store", "read an object by its id"
 KIB = 1024
 
 
 def memory_mb() -> dict[str, float]:
-    """Resident memory of this process: its own (private, dirty), and pages of mapped files."""
+    """Return the memory of this process in MB: resident, private and anonymous."""
     status = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8")
     kib = {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+) kB", status, re.M)}
     return {
@@ -51,7 +57,7 @@ def memory_mb() -> dict[str, float]:
 
 
 class RandomReader(IterableDataset[dict[str, Any]]):
-    """In each worker: opens the store, reads images at random, reports seconds and memory."""
+    """Random reads of a store in each worker; the items are seconds and memory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -75,7 +81,7 @@ class RandomReader(IterableDataset[dict[str, Any]]):
 
 
 def write_store(path: Path, num_objects: int) -> float:
-    """Writes the store; returns the seconds of it."""
+    """Write the store and return the seconds it took."""
     pool = draw_pool(POOL, PROPOSALS)
     num_images = num_objects // PER_IMAGE
     places = np.random.default_rng(0).integers(0, POOL, (num_images, PER_IMAGE))
@@ -89,7 +95,7 @@ def write_store(path: Path, num_objects: int) -> float:
 
 
 def write_coco_json(path: Path, store: ProposalStore, num_objects: int) -> None:
-    """The same objects as COCO annotations whose masks are compressed run lengths."""
+    """Write the same objects as COCO annotations with compressed run lengths."""
     annotations, images = [], []
     for index in range(num_objects // PER_IMAGE):
         record = store.images[index]
@@ -134,7 +140,7 @@ print(time.perf_counter() - start, resident() - before)
 
 
 def measure_json(path: Path) -> tuple[float, float]:
-    """Seconds and MB of loading a json in a process of its own."""
+    """Return seconds and MB of loading a json in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", _LOAD_JSON, str(path)], check=True, capture_output=True, text=True
     )
@@ -143,10 +149,10 @@ def measure_json(path: Path) -> tuple[float, float]:
 
 
 def check_equal(store: ProposalStore, path: Path) -> None:
-    """Compares what the store gives by place and by id with what the json holds.
+    """Compare objects read by place and by id with those of the json.
 
     Raises:
-        SystemExit: they differ.
+        SystemExit: masks differ.
     """
     annotations = json.loads(path.read_text(encoding="utf-8"))["annotations"]
     for annotation in random.Random(0).sample(annotations, min(200, len(annotations))):
@@ -160,7 +166,7 @@ def check_equal(store: ProposalStore, path: Path) -> None:
 
 
 def time_calls(function: Any, arguments: list[int]) -> list[float]:  # noqa: ANN401  # a method
-    """Seconds of each call."""
+    """Return the seconds of each call."""
     seconds = []
     for argument in arguments:
         start = time.perf_counter()
@@ -170,7 +176,7 @@ def time_calls(function: Any, arguments: list[int]) -> list[float]:  # noqa: ANN
 
 
 def measure_sizes(num_objects: int) -> dict[str, list[float]]:
-    """Milliseconds of opening and of reading an object, for a hundredth and a tenth of a store."""
+    """Return the milliseconds of opening and of reading an object, for smaller stores."""
     costs: dict[str, list[float]] = {OPENING: [], READING: []}
     for share in SHARES:
         with tempfile.TemporaryDirectory() as folder:
@@ -186,12 +192,12 @@ def measure_sizes(num_objects: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    """Writes, checks, measures, prints; removes what it wrote."""
-    args = parse_json_argument(
+    """Write a store, check it, measure, print the figures and remove the store."""
+    args = parse_arguments(
         __doc__,
-        objects={"type": int, "default": 1_000_000, "help": "of 6 proposals each"},
-        repeats={"type": int, "default": 5, "help": "openings"},
-        plot={"type": Path, "help": "picture of the cost against the number of objects"},
+        objects={"type": int, "default": 1_000_000, "help": "objects of 6 proposals each"},
+        repeats={"type": int, "default": 5, "help": "number of times the store is opened"},
+        plot={"type": Path, "help": "PNG file: cost against the number of objects"},
     )
     with tempfile.TemporaryDirectory() as folder:
         path, coco = Path(folder) / "store", Path(folder) / "annotations.json"

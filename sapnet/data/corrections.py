@@ -1,8 +1,8 @@
-"""Corrections of labels: what a person decided in review, kept in a file of its own.
+"""Corrections of labels: the decisions of a review, kept in a file of their own.
 
-The file is a clicks file whose objects all have a mask, with two more keys: `correction` of an
-annotation says how its mask was decided, and `deleted` lists the ids of objects that are none.
-Objects nobody has looked at are not in it.
+The file is a clicks file whose objects all have a mask, with two more keys. The `correction` of an
+annotation says how its mask was decided, and `deleted` lists the ids of annotations that are not
+objects. Objects that were not reviewed are not in the file.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from sapnet.data.clicks import click_annotations, clicks_of
+from sapnet.data.click_annotations import click_annotations
+from sapnet.data.clicks import clicks_of
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
 from sapnet.structures.corrections import Action, Correction, Corrections
 from sapnet.system.files import write_json_atomic
 
 
 def load_corrections(path: Path | str) -> Corrections:
-    """Reads and checks a file of corrections.
+    """Read and check a file of corrections.
 
     Args:
         path: a file that `sapnet review` wrote.
@@ -26,8 +27,8 @@ def load_corrections(path: Path | str) -> Corrections:
         The corrections, masks in the frame of the upright images.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if anything in it is missing or malformed; the message names the object.
+        FileNotFoundError: there is no such file.
+        ValueError: anything in it is missing or malformed; the message names the object.
     """
     coco = read_coco(path)
     actions = {record["id"]: record.get("correction") for record in coco.annotations}
@@ -50,12 +51,12 @@ def load_corrections(path: Path | str) -> Corrections:
 def save_corrections(
     path: Path | str, corrections: Corrections, info: dict[str, Any] | None = None
 ) -> Path:
-    """Writes a file that `load_corrections` reads; the file is complete or not there.
+    """Write a file that `load_corrections` reads, atomically.
 
     Args:
         path: the json file.
-        corrections: what to write.
-        info: what the corrections were made of, kept under the key `info`.
+        corrections: the corrections to write.
+        info: the origin of the corrections, kept under the key `info`.
 
     Returns:
         `path`.

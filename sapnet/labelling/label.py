@@ -14,7 +14,7 @@ from sapnet.labelling.choice import ChosenLabel, chosen_labels, stored_objects, 
 from sapnet.labelling.records import label_records, top1_record, with_boxes
 from sapnet.labelling.uncertainty import uncertainty
 from sapnet.labelling.vote import add_segmenter_vote
-from sapnet.network.model import SAPNet, evaluating
+from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.system.files import write_json_atomic
 
@@ -42,7 +42,7 @@ class LabelSummary:
 
 
 def label(
-    model: SAPNet,
+    model: Network,
     images: Path | str,
     store: ProposalStore | Location,
     out: Path | str,
@@ -92,7 +92,7 @@ def label(
 
 @torch.no_grad()
 def choose_labels(
-    model: SAPNet, batch: Batch, store: ProposalStore
+    model: Network, batch: Batch, store: ProposalStore
 ) -> tuple[list[ChosenLabel], Selection]:
     """Choose a label for each click of a batch, the segmenter's vote included.
 
@@ -157,7 +157,7 @@ def _write_labels(
     return LabelSummary(path, store.num_images, len(annotations), num_clicked - len(annotations))
 
 
-def label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], Batch]:
+def label_translation(model: Network, store: ProposalStore) -> Callable[[Batch], Batch]:
     """Return a function that converts labels from the store's categories to the model's.
 
     Raises:

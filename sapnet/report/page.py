@@ -1,4 +1,4 @@
-"""The page itself: one HTML file that loads nothing, light and dark, on a screen or a phone."""
+"""Writing of the page, a self-contained HTML file, light and dark, for any screen."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 from PIL import Image
 
 from sapnet.report.contents import (
     MISSING,
-    LadderPart,
-    LadderReport,
     ReportInputs,
     RunReport,
     figure,
 )
 from sapnet.report.curves import Curve, draw_curve, load_curves
-from sapnet.report.label_gallery import LabelRow, LabelSection
+from sapnet.report.label_gallery import LabelRow
 from sapnet.report.prediction_gallery import PredictionRow
 from sapnet.system.files import write_text_atomic
 
@@ -33,20 +30,21 @@ SUMMARY_GROUPS = {
     },
     "held-out images": {"mask_ap": "mask AP", "mask_ap50": "mask AP50"},
 }
-"""Name by key of the metrics, in the groups of the summary."""
+"""Names of the metrics by key, in the groups of the summary."""
 
 MAX_PICTURE_BYTES = 7_000_000
-"""Of all pictures of a page; as text they take a third more, so that a page stays under 10 MB."""
+"""Largest size of all pictures of a page. Encoded as text they take a third more, so that a page
+stays under 10 MB."""
 
 Row = TypeVar("Row", LabelRow, PredictionRow)
 
 _QUALITY = ("label_miou", "val_")
-"""How names of logged values begin that are neither losses nor rates."""
+"""Prefixes of the names of logged metrics."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure in large type: its name, value, and a word on it."""
+    """A figure in large type: name, value and a short note."""
 
     name: str
     value: str
@@ -54,18 +52,18 @@ class Tile:
 
 
 def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
-    """Writes the page.
+    """Write the page.
 
     Args:
-        out_html: the file; its folder is made.
-        inputs: what to show. Parts that are empty are left out.
+        out_html: the file; its folder is created.
+        inputs: the content of the page. Empty parts are left out.
 
     Returns:
         `out_html`.
     """
     num_pictures = sum(map(_count_rows, inputs.runs))
     runs = [(run, draw_curves(run.metrics_files)) for run in fit_pictures(inputs.runs)]
-    page = _render(
+    page = render_page(
         "report.html.j2",
         report=inputs,
         runs=[(run, curves, list_tiles(run, curves)) for run, curves in runs],
@@ -76,30 +74,25 @@ def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
     return write_text_atomic(out_html, page)
 
 
-def write_ladder_report(out_html: Path | str, report: LadderReport) -> Path:
-    """Writes the page of a ladder.
+def render_page(template: str, *folders: Path, **values: object) -> str:
+    """Fill in a template.
 
     Args:
-        out_html: the file; its folder is made.
-        report: what to show.
-
-    Returns:
-        `out_html`.
+        template: name of a template of this package or of one of the folders. Templates can extend
+            and import those of this package.
+        folders: further folders of templates.
+        values: values that the template uses.
     """
-    parts = tuple(
-        replace(part, gallery=fit_gallery(part.gallery, MAX_PICTURE_BYTES)) for part in report.parts
+    from jinja2 import (
+        ChoiceLoader,
+        Environment,
+        FileSystemLoader,
+        PackageLoader,
+        StrictUndefined,
     )
-    num_left_out = _count_gallery(report.parts) - _count_gallery(parts)
-    page = _render("ladder.html.j2", report=replace(report, parts=parts), num_left_out=num_left_out)
-    return write_text_atomic(out_html, page)
-
-
-def _render(template: str, **values: object) -> str:
-    """A template of the package, filled in."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("sapnet.report"),
+        loader=ChoiceLoader([FileSystemLoader(folders), PackageLoader("sapnet.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -110,7 +103,7 @@ def _render(template: str, **values: object) -> str:
 
 
 def draw_curves(metrics_files: tuple[Path, ...]) -> list[tuple[Curve, str]]:
-    """What was logged in training and its pictures: quality first, then losses and the rest."""
+    """Load and draw the curves of a training: metrics first, then losses, then the rest."""
 
     def rank(curve: Curve) -> tuple[int, bool]:
         if curve.name.startswith(_QUALITY):
@@ -121,7 +114,7 @@ def draw_curves(metrics_files: tuple[Path, ...]) -> list[tuple[Curve, str]]:
 
 
 def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile]:
-    """The few figures that one looks for first: of the files, else the last that were logged."""
+    """Return the most important figures: those of the files, else the last logged values."""
     last = {curve.name: curve.values[-1] for curve, _ in curves}
     metrics = run.metrics
     tiles = []
@@ -146,11 +139,11 @@ def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile
 def fit_pictures(
     runs: Sequence[RunReport], max_bytes: int = MAX_PICTURE_BYTES
 ) -> tuple[RunReport, ...]:
-    """The runs without the last pictures of their galleries where all would be too many.
+    """Drop the last pictures of the galleries if all pictures together are too large.
 
     Args:
-        runs: in the order of the page.
-        max_bytes: of all pictures.
+        runs: the runs, in the order of the page.
+        max_bytes: largest size of all pictures.
     """
     total = sum(map(_picture_bytes, runs))
     if total <= max_bytes:
@@ -168,32 +161,12 @@ def fit_pictures(
     )
 
 
-def fit_gallery(sections: tuple[LabelSection, ...], max_bytes: int) -> tuple[LabelSection, ...]:
-    """The sections with equally many rows each, as many as there is room for.
-
-    Args:
-        sections: their last rows go first.
-        max_bytes: of all pictures.
-    """
-    most = max((len(section.rows) for section in sections), default=0)
-    sizes = np.zeros(most + 1, int)  # by place of the row, 0 before the first
-    for section in sections:
-        for place, row in enumerate(section.rows, start=1):
-            sizes[place] += _row_bytes(row)
-    count = int(np.searchsorted(sizes.cumsum(), max_bytes, side="right")) - 1
-    return tuple(replace(section, rows=section.rows[: max(count, 0)]) for section in sections)
-
-
-def _count_gallery(parts: Sequence[LadderPart]) -> int:
-    return sum(len(section.rows) for part in parts for section in part.gallery)
-
-
 def _within(rows: tuple[Row, ...], share: float) -> tuple[Row, ...]:
-    """The first rows, as long as they take no more than a share of the bytes of all."""
-    allowed = share * sum(map(_row_bytes, rows))
+    """Return as many first rows as fit into a share of the bytes of all rows."""
+    allowed = share * sum(map(row_bytes, rows))
     kept: list[Row] = []
     for row in rows:
-        allowed -= _row_bytes(row)
+        allowed -= row_bytes(row)
         if allowed < 0:
             break
         kept.append(row)
@@ -205,11 +178,12 @@ def _count_rows(run: RunReport) -> int:
 
 
 def _picture_bytes(run: RunReport) -> int:
-    labels = sum(_row_bytes(row) for section in run.labels for row in section.rows)
-    return labels + sum(map(_row_bytes, run.predictions))
+    labels = sum(row_bytes(row) for section in run.labels for row in section.rows)
+    return labels + sum(map(row_bytes, run.predictions))
 
 
-def _row_bytes(row: LabelRow | PredictionRow) -> int:
+def row_bytes(row: LabelRow | PredictionRow) -> int:
+    """Return the bytes of all pictures of a row."""
     if isinstance(row, LabelRow):
         pictures = [row.click, row.refined, row.truth, *(c.jpeg for c in row.candidates)]
     else:
@@ -218,14 +192,14 @@ def _row_bytes(row: LabelRow | PredictionRow) -> int:
 
 
 def _seconds(value: float | None) -> str:
-    """A time in seconds, or in minutes from 100 s on; n/a where there is none."""
+    """Return a time in seconds, or in minutes from 100 s on; n/a for None."""
     if value is None:
         return MISSING
     return f"{value:.1f} s" if value < 100 else f"{value / 60:.1f} min"
 
 
 def _sides(jpeg: bytes) -> str:
-    """Attributes that keep the place of a picture until it is decoded."""
+    """Return the size attributes of a picture, which reserve its place until it is decoded."""
     with Image.open(BytesIO(jpeg)) as image:
         return f"width={image.width} height={image.height}"
 

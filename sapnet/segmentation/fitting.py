@@ -13,8 +13,8 @@ import numpy as np
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES, SOLOv2Config
 
 TOP_QUANTILE = 0.9
-"""Size quantile at which the last range starts. In COCO 90 % of the objects are smaller than 0.472 of
-their image's side (arXiv:1711.08189, section 3), about 436 px of 800 x 1067, and the last range
+"""Size quantile at which the last range starts. In COCO 90 % of the objects are smaller than 0.472
+of their image's side (arXiv:1711.08189, section 3), about 436 px of 800 x 1067, and the last range
 begins at 384 px."""
 
 KEPT_FACTOR = 0.75

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sapnet.store.layout import MANIFEST_NAME, StoreError
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.system.differences import differences
+from sapnet.system.from_json import JSON
 from sapnet.system.locations import Location, join
-from sapnet.system.version import JSON, installed_version
+from sapnet.system.version import __version__
 
 FORMAT_VERSION = 2
 """Incremented when an older sapnet can no longer read the files."""
@@ -47,7 +49,7 @@ class Manifest:
     num_images: int
     num_objects: int
     created: str
-    sapnet_version: str = field(default_factory=installed_version)
+    sapnet_version: str = __version__
     format_version: int = FORMAT_VERSION
 
 
@@ -95,7 +97,7 @@ def parse_manifest(text: bytes, store: Location) -> Manifest:
     if version > FORMAT_VERSION:
         raise StoreError(
             f"{store}: written in format {version} by sapnet {content.get('sapnet_version')}; this "
-            f"sapnet {installed_version()} reads up to {FORMAT_VERSION}. Update sapnet, or propose "
+            f"sapnet {__version__} reads up to {FORMAT_VERSION}. Update sapnet, or propose "
             "again into another folder."
         )
     try:
@@ -109,6 +111,9 @@ def manifest_text(manifest: Manifest) -> bytes:
     return (json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n").encode()
 
 
+_DIFFERENCE = "{name}: the store has {found!r}, this run {wanted!r}"
+
+
 def check_same_run(store: Location, found: Manifest, wanted: Manifest) -> None:
     """Refuse to continue a store that another proposer, other settings or other data made.
 
@@ -117,14 +122,9 @@ def check_same_run(store: Location, found: Manifest, wanted: Manifest) -> None:
     """
     same_proposer = found.proposer == wanted.proposer
     before, now = (_comparable(manifest, same_proposer) for manifest in (found, wanted))
-    differences = [
-        f"{key}: the store has {before.get(key)!r}, this run {now.get(key)!r}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-    if differences:
+    if lines := differences(before, now, line=_DIFFERENCE):
         raise StoreError(
-            f"{store} was made differently and cannot be continued: {'; '.join(differences)}. "
+            f"{store} was made differently and cannot be continued: {'; '.join(lines)}. "
             "Give another --out, delete that folder, or run with the settings it was made with."
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -26,17 +25,6 @@ def run_script(name: str, *words: object) -> str:
     command = [sys.executable, "-m", f"benchmarks.quality.{name}", *map(str, words)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     return done.stdout
-
-
-@pytest.mark.parametrize("name", ["clicks", "photographs", "full_coco"])
-def test_help(
-    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", [name, "--help"])
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_module(f"benchmarks.quality.{name}", run_name="__main__")
-    assert stop.value.code == 0
-    assert "--json" in capsys.readouterr().out
 
 
 @pytest.mark.slow

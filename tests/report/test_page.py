@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from sapnet.report.contents import (
-    LadderPart,
-    LadderReport,
     Plot,
     ReportInputs,
     RunReport,
@@ -18,7 +16,7 @@ from sapnet.report.contents import (
     TableRow,
 )
 from sapnet.report.label_gallery import CandidatePicture, LabelRow, LabelSection
-from sapnet.report.page import fit_gallery, fit_pictures, write_ladder_report, write_report
+from sapnet.report.page import fit_pictures, write_report
 from sapnet.report.pictures import encode_jpeg
 from sapnet.report.prediction_gallery import PredictionRow
 
@@ -173,54 +171,3 @@ def test_what_is_left_out_is_said(
     page = _Page(write_report(tmp_path / "a.html", ReportInputs("", (run,))).read_text("utf-8"))
 
     assert "2 objects and images are left out" in " ".join(page.words)
-
-
-def _section(title: str, sizes: list[int]) -> LabelSection:
-    chosen = CandidatePicture(b"", 0.5, own_score=None, selection_score=0.5, is_chosen=True)
-    rows = (
-        LabelRow(i, "cup", "a.jpg", 0.5, None, b"x" * size, (chosen,), 0, None, None)
-        for i, size in enumerate(sizes)
-    )
-    return LabelSection(title, tuple(rows))
-
-
-@pytest.mark.parametrize(
-    ("max_bytes", "counts"),
-    [(1000, [3, 2]), (20, [3, 2]), (19, [2, 2]), (14, [2, 2]), (13, [1, 1]), (4, [0, 0])],
-)
-def test_galleries_are_cut_evenly(max_bytes: int, counts: list[int]) -> None:
-    sections = (_section("a", [3, 5, 6]), _section("b", [2, 4]))
-    cut = fit_gallery(sections, max_bytes)
-    assert [len(section.rows) for section in cut] == counts
-    assert [section.title for section in cut] == ["a", "b"]
-    assert fit_gallery((), 1) == ()
-
-
-def test_a_ladder_has_its_parts(
-    run: RunReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (section, *_) = run.labels
-    (row, *_) = section.rows
-    shown = LabelSection("Système <1>", (replace(row, kind="part", candidates=row.candidates[:1]),))
-    parts = (
-        LadderPart("Figures & more", tables=run.label_tables, missing=("No <file>.",)),
-        LadderPart("Worst", intro="Seed 0.", gallery=(shown,)),
-    )
-    report = LadderReport("Ladder", {"command": "make <it>"}, parts)
-
-    text = write_ladder_report(tmp_path / "ladder.html", report).read_text(encoding="utf-8")
-
-    page = _Page(text)
-    assert page.open_tags == []
-    words = " ".join(page.words)
-    for expected in ("Figures & more", "No <file>.", "Système <1>", "IoU 0.900 part", "make <it>"):
-        assert expected in words
-    sources = [value for name, value in page.attributes if name == "src"]
-    assert len(sources) == 3  # click, truth, label
-    assert all(value is not None and value.startswith("data:") for value in sources)
-    assert "left out" not in words
-
-    monkeypatch.setattr("sapnet.report.page.MAX_PICTURE_BYTES", 1)
-    text = write_ladder_report(tmp_path / "ladder.html", report).read_text(encoding="utf-8")
-    assert "1 labels are left out" in " ".join(_Page(text).words)
-    assert "<img" not in text

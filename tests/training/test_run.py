@@ -26,9 +26,10 @@ from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Bags
 from sapnet.structures.corrections import Correction, Corrections
 from sapnet.structures.outputs import Selection
-from sapnet.training.callbacks import CHECKPOINT
 from sapnet.training.config import TrainConfig
-from sapnet.training.run import TrainInputs, TrainSummary, train
+from sapnet.training.inputs import TrainInputs, TrainSummary
+from sapnet.training.run import train
+from sapnet.training.run_folder import CHECKPOINT
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet

@@ -1,4 +1,4 @@
-"""A ladder of systems, each with one more part: the figures of `benchmarks/ladder/__main__.py`."""
+"""Figures of a ladder of systems, as `python -m benchmarks.ladder` measures them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Group = Literal["paper", "ours", "supervised"]
-"""Where a system comes from; those with other supervision than clicks come last."""
+"""Origin of a system. Those with other supervision than clicks come last."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure over seeds: its mean, and its standard deviation, None where there is one seed."""
+    """Mean of a figure over seeds, and its standard deviation (None with one seed)."""
 
     mean: float
     std: float | None = None
@@ -20,10 +20,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class LabelFigures:
-    """Quality of the labels of the clicked images; None where nothing was to be counted.
+    """Quality of the labels of the clicked images; None where there was nothing to count.
 
     Attributes:
-        miou: mean IoU with the truth, in [0, 1]; `small`, `medium` and `large` by true size.
+        miou: mean IoU with the truth, in [0, 1].
+        small: the same for small objects.
+        medium: the same for medium objects.
+        large: the same for large objects.
         gap: the paper's gap statistic, Eq. (10).
         shares: share of the labels by the kind of the chosen proposal, each in [0, 1].
     """
@@ -41,7 +44,9 @@ class SegmenterFigures:
     """Quality of the segmenter's predictions on held-out images, in [0, 1].
 
     Attributes:
-        mask_ap: COCO's AP of masks; `mask_ap50` and `mask_ap75` at one IoU.
+        mask_ap: COCO's AP of masks.
+        mask_ap50: AP at IoU 0.5.
+        mask_ap75: AP at IoU 0.75.
         box_ap: COCO's AP of boxes.
         share_of_supervised: `mask_ap` as a share of that of the supervised system.
     """
@@ -55,16 +60,16 @@ class SegmenterFigures:
 
 @dataclass(frozen=True)
 class System:
-    """One rung.
+    """System of the ladder, with its figures.
 
     Attributes:
-        key: its name in files.
-        title: its name for readers.
-        group: where it comes from.
-        adds_to: key of the system that its labels are compared with; None where there is none.
-        paper_mask_ap: mask AP of the paper on COCO, in [0, 1]; None where it has none.
-        labels: None where it makes none.
-        segmenter: None where none was trained.
+        key: name in files.
+        title: name for readers.
+        group: origin of the system.
+        adds_to: key of the system that its labels are compared with, or None.
+        paper_mask_ap: mask AP of the paper on COCO, in [0, 1], or None.
+        labels: figures of its labels; None if it makes none.
+        segmenter: figures of its segmenter; None if none was trained.
     """
 
     key: str
@@ -78,20 +83,20 @@ class System:
 
 @dataclass(frozen=True)
 class Ladder:
-    """All rungs, from the lowest, and how they were measured.
+    """Systems of a ladder, lowest first, and facts on the measurement.
 
     Attributes:
-        scale: how much of everything there was, in a word.
-        date: of the measurement.
-        command: that measured.
-        machine: that it ran on.
-        minutes: that it took.
-        seeds: of data and training, at least one.
+        scale: name of the ladder's size.
+        date: day of the measurement.
+        command: command that measured.
+        machine: machine that it ran on.
+        minutes: time that it took.
+        seeds: seeds of data and training, at least one.
         num_train_images: clicked images of a seed.
         num_test_images: held-out images of a seed.
         num_objects: clicked objects of a seed.
         oracle_miou: label mIoU of the best proposals, in [0, 1].
-        systems: at least one, in the order of the rungs.
+        systems: at least one system, lowest first.
     """
 
     scale: str
@@ -108,15 +113,15 @@ class Ladder:
 
     @property
     def supervised(self) -> System | None:
-        """The first supervised system, which the others' predictions are compared with."""
+        """First supervised system, which the others' predictions are compared with."""
         return next((s for s in self.systems if s.group == "supervised"), None)
 
     @property
     def labelled(self) -> tuple[System, ...]:
-        """The systems with labels; the ladder starts from the first."""
+        """Systems with labels; the ladder starts from the first one."""
         return tuple(system for system in self.systems if system.labels is not None)
 
     @property
     def trained(self) -> tuple[System, ...]:
-        """The systems with a segmenter."""
+        """Systems with a segmenter."""
         return tuple(system for system in self.systems if system.segmenter is not None)

@@ -1,4 +1,4 @@
-"""Reading `ladder.json`, and where the files behind its figures lie."""
+"""Reading `ladder.json`, and paths of the files behind its figures."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from benchmarks.ladder.page.figures import (
     System,
 )
 from sapnet.data.coco_json import is_number
-from sapnet.report.settings import read_run_json
+from sapnet.report.run_settings import read_run_json
 
 FILE_NAME = "ladder.json"
+MADE_BY = "`python -m benchmarks.ladder`"
 
 _SHARE = "share_"
 _SHARE_OF_SUPERVISED = "share_of_supervised"
@@ -27,11 +28,11 @@ _SHARE_OF_SUPERVISED = "share_of_supervised"
 
 @dataclass(frozen=True)
 class LadderFolder:
-    """Where a ladder's files lie.
+    """Paths of a ladder's files.
 
     Attributes:
-        root: the folder of `ladder.json`.
-        seed: whose files.
+        root: folder of `ladder.json`.
+        seed: seed that the files belong to.
     """
 
     root: Path
@@ -39,57 +40,55 @@ class LadderFolder:
 
     @property
     def seed_folder(self) -> Path:
-        """Everything of the seed."""
+        """Folder of the seed."""
         return self.root / f"seed{self.seed}"
 
     @property
     def images(self) -> Path:
-        """The clicked images."""
+        """Folder of the clicked images."""
         return self.seed_folder / "data" / "train" / "images"
 
     @property
     def truth(self) -> Path:
-        """Their ground truth, COCO instance json."""
+        """Ground truth of the clicked images, COCO instance json."""
         return self.seed_folder / "data" / "train" / "instances.json"
 
     @property
     def test_truth(self) -> Path:
-        """The ground truth of the held-out images, COCO instance json."""
+        """Ground truth of the held-out images, COCO instance json."""
         return self.seed_folder / "data" / "test" / "instances.json"
 
     @property
     def proposals(self) -> Path:
-        """The proposal store of the clicked images."""
+        """Proposal store of the clicked images."""
         return self.seed_folder / "proposals"
 
     def rung(self, system: str) -> Path:
-        """Everything of one system, by its key."""
+        """Return the folder of a system, given by its key."""
         return self.seed_folder / "rungs" / system
 
     def labels(self, system: str) -> Path:
-        """Its labels of the clicked images, as `sapnet label` writes them."""
+        """Return the path of a system's labels, as `sapnet label` writes them."""
         return self.rung(system) / "labels.json"
 
     def predictions(self, system: str) -> Path:
-        """Its COCO results on the held-out images, as `sapnet predict` writes them."""
+        """Return the path of a system's COCO results on the held-out images."""
         return self.rung(system) / "predictions" / "results.json"
 
 
 def load_ladder(path: Path | str) -> Ladder:
-    """Reads and checks the figures of a ladder.
+    """Read and check the figures of a ladder.
 
     Args:
-        path: `ladder.json`; keys that are not known are left alone.
+        path: `ladder.json`; unknown keys are ignored.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not such a file; the message names the place.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no ladder; the message names the place.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file. Name the {FILE_NAME} that benchmarks/ladder/__main__.py wrote."
-        )
+        raise FileNotFoundError(f"{path}: no such file. Name the {FILE_NAME} that {MADE_BY} wrote.")
     node = _Node(path, "", read_run_json(path.parent, path.name))
     data = node.child("data")
     systems = node.child("systems")
@@ -159,17 +158,17 @@ def _read_segmenter(node: _Node) -> SegmenterFigures:
 
 @dataclass(frozen=True)
 class _Node:
-    """An object of the json, which knows where it is."""
+    """Object of the json, with its place in the file for messages."""
 
     source: Path
     place: str
     values: Mapping[str, Any]
 
     def problem(self, key: str, expected: str, found: object) -> ValueError:
-        """The error for one value, to be raised by the caller."""
+        """Return the error for one value; the caller raises it."""
         return ValueError(
             f"{self.source}, {self._at(key)}: expected {expected}, found {found!r:.60}. Name the "
-            f"{FILE_NAME} that benchmarks/ladder/__main__.py wrote, or run it again."
+            f"{FILE_NAME} that {MADE_BY} wrote, or run it again."
         )
 
     def child(self, key: str) -> _Node:
@@ -179,7 +178,7 @@ class _Node:
         return _Node(self.source, self._at(key), value)
 
     def is_null(self, key: str) -> bool:
-        """Whether the value, or the mean that it should hold, is absent or null."""
+        """Return True if the value, or the mean that it should hold, is absent or null."""
         value = self.values.get(key)
         return value is None or (isinstance(value, Mapping) and value.get("mean", 0) is None)
 
@@ -190,7 +189,7 @@ class _Node:
         return value
 
     def number(self, key: str, high: float = math.inf) -> float:
-        """A number from 0 to `high`."""
+        """Return a number from 0 to `high`."""
         value: Any = self.values.get(key)
         if not is_number(value) or not 0 <= value <= high:
             limits = (
@@ -212,13 +211,13 @@ class _Node:
         return tuple(value)
 
     def estimate(self, key: str, high: float = 1) -> Estimate:
-        """A figure from 0 to `high` over seeds."""
+        """Return a figure from 0 to `high` over seeds."""
         node = self.child(key)
         std = None if node.is_null("std") else node.number("std")
         return Estimate(node.number("mean", high), std)
 
     def maybe_estimate(self, key: str, high: float = 1) -> Estimate | None:
-        """The same, None where it is absent or has no mean."""
+        """Return a figure over seeds; None if it is absent or has no mean."""
         return None if self.is_null(key) else self.estimate(key, high)
 
     def _at(self, key: str) -> str:

@@ -1,4 +1,4 @@
-"""The worst labels of every system of a ladder, as many of each."""
+"""Pictures of the worst labels of a ladder's systems."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sapnet.store.reader import ProposalStore
 
 @dataclass(frozen=True)
 class WorstInputs:
-    """What the labels of all systems have in common.
+    """Inputs that the labels of all systems share.
 
     Attributes:
         images: folder of the images.
-        truth: of the objects.
-        store: the proposals that the labels were chosen from; None leaves their kinds out.
-        num_objects: labels per system.
+        truth: ground truth of the objects.
+        store: proposals that the labels were chosen from; None leaves out their kinds.
+        num_objects: number of labels per system.
     """
 
     images: Path
@@ -30,16 +30,16 @@ class WorstInputs:
 
 
 def draw_worst(labels: LabelSet, inputs: WorstInputs) -> tuple[LabelRow, ...]:
-    """Click, truth and label of the objects with the lowest IoU, and the kind of the label.
+    """Draw click, truth and label of the objects with the lowest IoU.
 
     Args:
-        labels: of one system.
-        inputs: what they belong to.
+        labels: labels of one system.
+        inputs: images, ground truth and proposals.
 
     Returns:
-        The worst first; the label is the only candidate.
+        The worst objects first, with the kind of the label; the label is the only candidate.
     """
-    # Without the rest, the crop is as close as object and label allow.
+    # Without candidates and boxes, the crop is as close as object and label allow.
     bare = {
         key: replace(label, candidates=None, refined_box=None)
         for key, label in labels.labels.items()

@@ -1,4 +1,4 @@
-"""A ladder's page: its figures, and whatever the files beside them allow."""
+"""Building a ladder's page from its figures and the files beside them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.ladder.page.contents import LadderPart, LadderReport
 from benchmarks.ladder.page.figures import Ladder, System
 from benchmarks.ladder.page.file import LadderFolder, load_ladder
 from benchmarks.ladder.page.gallery import WorstInputs, draw_worst
+from benchmarks.ladder.page.html import write_ladder_report
 from benchmarks.ladder.page.plots import curve_plots, label_plots, segmenter_plots
 from benchmarks.ladder.page.table import label_table, prediction_table, spread
 from sapnet.data.coco import load_instances
 from sapnet.evaluation.label_file import load_labels
 from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
-from sapnet.report.contents import LadderPart, LadderReport, check_gallery_size
+from sapnet.report.contents import check_gallery_size
 from sapnet.report.label_gallery import LabelSection
-from sapnet.report.page import write_ladder_report
 from sapnet.store.reader import ProposalStore
 
 _WORST = "Worst labels"
@@ -25,11 +26,11 @@ _WORST = "Worst labels"
 
 @dataclass(frozen=True)
 class LadderInputs:
-    """A ladder, and how much to show of it.
+    """Inputs of a ladder's page.
 
     Attributes:
         ladder: json written by `benchmarks.ladder`; labels, predictions and data lie beside it.
-        num_objects: worst labels of each system.
+        num_objects: number of worst labels that are shown of each system.
     """
 
     ladder: Path
@@ -40,24 +41,24 @@ class LadderInputs:
 
 
 def report_ladder(inputs: LadderInputs, out_html: Path) -> Path:
-    """Writes the page about a ladder.
+    """Write the page about a ladder.
 
     Args:
-        inputs: the ladder, and how much to show of it.
-        out_html: the file to write.
+        inputs: the ladder, and the number of labels to show.
+        out_html: file to write.
 
     Returns:
         `out_html`.
 
     Raises:
-        FileNotFoundError: if there is no such ladder.
-        ValueError: if a file is damaged or files do not fit together.
+        FileNotFoundError: there is no such ladder.
+        ValueError: a file is damaged, or files do not fit together.
     """
     return write_ladder_report(out_html, build_ladder_report(inputs))
 
 
 def build_ladder_report(inputs: LadderInputs) -> LadderReport:
-    """Everything on the page of a ladder; see `report_ladder`."""
+    """Build the contents of a ladder's page; see `report_ladder`."""
     ladder = load_ladder(inputs.ladder)
     folder = LadderFolder(inputs.ladder.parent, ladder.seeds[0])
     parts = (
@@ -79,7 +80,7 @@ def _labels(ladder: Ladder) -> LadderPart:
 
 
 def _predictions(ladder: Ladder, folder: LadderFolder) -> LadderPart:
-    """Mask AP of all seeds, and precision over recall of the first."""
+    """Return mask AP of all seeds, and precision over recall of the first seed."""
     if not ladder.trained:
         return LadderPart("Predictions")
     curves, missing = {}, _without(folder.predictions, ladder.trained)
@@ -100,7 +101,7 @@ def _predictions(ladder: Ladder, folder: LadderFolder) -> LadderPart:
 
 
 def _worst_labels(ladder: Ladder, folder: LadderFolder, num_objects: int) -> LadderPart:
-    """The worst labels of the first seed."""
+    """Return the worst labels of the first seed."""
     if not ladder.labelled:
         return LadderPart(_WORST)
     absent = [path for path in (folder.images, folder.truth) if not path.exists()]
@@ -120,12 +121,12 @@ def _worst_labels(ladder: Ladder, folder: LadderFolder, num_objects: int) -> Lad
 
 
 def _with(path_of: Callable[[str], Path], systems: Sequence[System]) -> list[System]:
-    """The systems whose file is there."""
+    """Return the systems whose file exists."""
     return [system for system in systems if path_of(system.key).is_file()]
 
 
 def _without(path_of: Callable[[str], Path], systems: Sequence[System]) -> list[str]:
-    """A sentence for each system whose file is not there."""
+    """Return a sentence for each system whose file does not exist."""
     return [
         f"{system.title} is left out. {_no_file(path_of(system.key))}"
         for system in systems

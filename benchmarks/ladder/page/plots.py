@@ -1,4 +1,4 @@
-"""Plots of a ladder: quality of labels and predictions, choices, sizes, precision over recall."""
+"""Plots of a ladder: label quality, choices, sizes, AP and precision over recall."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sapnet.report.label_figures import SIZE_NOTE
 from sapnet.report.plots import SERIES, AxisNames, Line, draw_lines
 
 CURVE_IOUS = (0.5, 0.75)
-"""Thresholds with a plot of precision over recall each."""
+"""IoU thresholds of the plots of precision over recall."""
 
 _GROUP_COLORS: Mapping[Group, str] = {"paper": "accent", "ours": "chosen", "supervised": "truth"}
 _GROUP_NAMES: Mapping[Group, str] = {
@@ -35,13 +35,13 @@ _SIZE_COLORS = {"small": "chosen", "medium": "accent", "large": "truth"}
 
 
 def label_plots(ladder: Ladder) -> tuple[Plot, ...]:
-    """Label mIoU, the kinds of the chosen proposals, and label mIoU by size of the object.
+    """Draw label mIoU, the kinds of the chosen proposals, and label mIoU by object size.
 
     Args:
-        ladder: what was measured.
+        ladder: the figures.
 
     Returns:
-        No plot where there are no labels; none of kinds or sizes that are not known.
+        No plot without labels; no plot of kinds or sizes that are not known.
     """
     systems = ladder.labelled
     if not systems:
@@ -50,7 +50,7 @@ def label_plots(ladder: Ladder) -> tuple[Plot, ...]:
 
 
 def segmenter_plots(ladder: Ladder) -> tuple[Plot, ...]:
-    """Mask AP; no plot where no segmenter was trained."""
+    """Draw mask AP; no plot if no segmenter was trained."""
     systems = ladder.trained
     if not systems:
         return ()
@@ -64,10 +64,10 @@ def segmenter_plots(ladder: Ladder) -> tuple[Plot, ...]:
 
 
 def curve_plots(curves: Mapping[str, PrecisionCurves]) -> tuple[Plot, ...]:
-    """Precision over recall of all systems, a plot for each of `CURVE_IOUS`.
+    """Draw precision over recall of all systems, one plot for each of `CURVE_IOUS`.
 
     Args:
-        curves: by the system's title, in the order of the ladder.
+        curves: curves by the system's title, in the order of the ladder.
     """
     if not curves:
         return ()
@@ -91,7 +91,7 @@ def _miou_plot(ladder: Ladder, systems: Sequence[System]) -> Plot:
 
 
 def _share_plot(ladder: Ladder, systems: Sequence[System]) -> tuple[Plot, ...]:
-    """What the labels are, where kinds are known."""
+    """Draw the shares of the labels by kind, if kinds are known."""
     kinds = list_kinds(ladder)
     if not kinds:
         return ()
@@ -104,12 +104,12 @@ def _share_plot(ladder: Ladder, systems: Sequence[System]) -> tuple[Plot, ...]:
 
 
 def _kind_shares(systems: Sequence[System], kind: str) -> np.ndarray:
-    """(N,) shares of the labels that are of a kind."""
+    """Return the shares (N,) of the systems' labels that are of a kind."""
     return _means(_label_figures(systems, lambda labels: labels.shares.get(kind)))
 
 
 def _size_plot(systems: Sequence[System]) -> tuple[Plot, ...]:
-    """Label mIoU of small, medium and large objects, as far as there are such."""
+    """Draw label mIoU of small, medium and large objects, if there are any."""
     groups: dict[str, Callable[[LabelFigures], Estimate | None]] = {
         "small": lambda labels: labels.small,
         "medium": lambda labels: labels.medium,
@@ -128,7 +128,7 @@ def _size_plot(systems: Sequence[System]) -> tuple[Plot, ...]:
 
 
 def _curve_lines(curves: Mapping[str, PrecisionCurves], iou: float) -> list[Line]:
-    """The colours in turn, dashed when they come again."""
+    """Return a line per system: the colours in turn, dashed when they repeat."""
     return [
         Line(
             title,
@@ -148,12 +148,12 @@ def _titles(systems: Sequence[System]) -> list[str]:
 def _label_figures(
     systems: Sequence[System], pick: Callable[[LabelFigures], Estimate | None]
 ) -> list[Estimate | None]:
-    """One figure of each system's labels."""
+    """Return one figure of each system's labels."""
     return [None if system.labels is None else pick(system.labels) for system in systems]
 
 
 def _by_group(systems: Sequence[System], found: Sequence[Estimate | None]) -> list[Bars]:
-    """Bars coloured by where the systems come from."""
+    """Return bars coloured by the origin of the systems."""
     series = []
     for group in get_args(Group):
         members = np.array([system.group == group for system in systems])
@@ -166,12 +166,12 @@ def _by_group(systems: Sequence[System], found: Sequence[Estimate | None]) -> li
 
 
 def _means(found: Sequence[Estimate | None]) -> np.ndarray:
-    """(N,) means, NaN where there is no figure."""
+    """Return the means (N,); NaN where there is no figure."""
     return np.array([np.nan if entry is None else entry.mean for entry in found], float)
 
 
 def _stds(found: Sequence[Estimate | None]) -> np.ndarray:
-    """(N,) standard deviations, NaN where there is none."""
+    """Return the standard deviations (N,); NaN where there is none."""
     return np.array([None if entry is None else entry.std for entry in found], float)
 
 

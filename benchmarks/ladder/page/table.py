@@ -1,4 +1,4 @@
-"""The figures of a ladder as one table, for the page and as Markdown."""
+"""Tables of a ladder's figures, for the page and as Markdown."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _PAPER_COLUMNS = ("paper's AP", "of its supervised")
 
 
 def ladder_table(ladder: Ladder) -> Table:
-    """All figures, a row a system; systems of our own stand out.
+    """Make one table of all figures, a row per system; our own systems stand out.
 
     Args:
-        ladder: what was measured.
+        ladder: the figures.
     """
     labels, predictions = label_table(ladder), prediction_table(ladder)
     rows = tuple(
@@ -32,10 +32,10 @@ def ladder_table(ladder: Ladder) -> Table:
 
 
 def label_table(ladder: Ladder) -> Table:
-    """The figures of the labels, a row a system; n/a for systems without.
+    """Make the table of the labels, a row per system; n/a for systems without labels.
 
     Args:
-        ladder: what was measured.
+        ladder: the figures.
     """
     kinds = list_kinds(ladder)
     lower = _lower_labels(ladder)
@@ -45,10 +45,10 @@ def label_table(ladder: Ladder) -> Table:
 
 
 def prediction_table(ladder: Ladder) -> Table:
-    """The figures of the predictions and the paper's, a row a system; n/a for systems without.
+    """Make the table of the predictions, the paper's AP beside them, a row per system.
 
     Args:
-        ladder: what was measured.
+        ladder: the figures; systems without predictions have n/a.
     """
     paper = None if ladder.supervised is None else ladder.supervised.paper_mask_ap
     rows = _rows(
@@ -61,10 +61,10 @@ def prediction_table(ladder: Ladder) -> Table:
 
 
 def table_markdown(table: Table) -> str:
-    """A table as Markdown, its note below it; its title is left to the page that shows it.
+    """Format a table as Markdown with its note below it, without its title.
 
     Args:
-        table: any.
+        table: any table.
     """
     head = (table.corner, *table.columns)
     rows = (
@@ -80,10 +80,10 @@ def table_markdown(table: Table) -> str:
 
 
 def list_kinds(ladder: Ladder) -> tuple[str, ...]:
-    """The kinds of proposals that labels were chosen from: the simulated proposer's, then others.
+    """List the kinds of the chosen proposals: the simulated proposer's kinds first.
 
     Args:
-        ladder: what was measured.
+        ladder: the figures.
     """
     found = dict.fromkeys(chain.from_iterable(labels.shares for labels in _all_labels(ladder)))
     known = [kind for kind in dict.fromkeys(KIND_ORDER) if kind in found]
@@ -91,12 +91,12 @@ def list_kinds(ladder: Ladder) -> tuple[str, ...]:
 
 
 def kind_name(kind: str) -> str:
-    """A kind of proposals in words."""
+    """Return the name of a kind of proposals for readers."""
     return kind.replace("_", " ")
 
 
 def spread(estimate: Estimate | None) -> str:
-    """Mean ± standard deviation, the mean alone with one seed; n/a where there is no figure."""
+    """Format mean ± deviation; the mean alone with one seed, n/a without a figure."""
     if estimate is None or estimate.std is None:
         return figure(None if estimate is None else estimate.mean)
     return f"{figure(estimate.mean)} ± {figure(estimate.std)}"
@@ -107,7 +107,7 @@ def _all_labels(ladder: Ladder) -> Iterator[LabelFigures]:
 
 
 def _lower_labels(ladder: Ladder) -> dict[str, LabelFigures | None]:
-    """What each system's labels are compared with, by the system's key."""
+    """Return the label figures that each system is compared with, by the system's key."""
     labels = {system.key: system.labels for system in ladder.systems}
     return {system.key: labels.get(system.adds_to or "") for system in ladder.systems}
 
@@ -118,7 +118,7 @@ def _label_cells(
     if labels is None:
         return (MISSING,) * (len(_LABEL_COLUMNS) + len(kinds))
     change = MISSING if lower is None else f"{labels.miou.mean - lower.miou.mean:+.3f}"
-    # A kind that no label is of has no entry, unless no kind is known.
+    # A kind without any label has no entry, unless no kind is known.
     absent = Estimate(0) if labels.shares else None
     shares = (_percent(labels.shares.get(kind, absent)) for kind in kinds)
     return (spread(labels.miou), change, _mean(labels.gap), *shares)

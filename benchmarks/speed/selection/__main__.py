@@ -1,11 +1,11 @@
-"""Selection maths against a plain loop: the same outputs, then seconds and memory per batch.
+"""Selection maths against a plain loop: equal outputs, then seconds and memory per batch.
 
     OMP_NUM_THREADS=1 python -m benchmarks.speed.selection \
         --json selection.json --plot selection.png
 
-Four images, six proposals per object, forward only, one thread; `selection_maths.py` says what is
-computed. Also the consensus of `sapnet+`: IoUs of all masks of each bag at 800 x 1088. Exits 1
-where an output differs from the loop's or from the plain matrix product's.
+Four images, six proposals per object, forward only, one thread; `maths.py` describes what is
+computed. Also the consensus of `sapnet+`: IoUs of all masks of each bag at 800 x 1088 px. The exit
+code is 1 if an output differs from the loop's or from the plain matrix product's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.common import (
     Timing,
     as_samples,
     median,
-    parse_json_argument,
+    parse_arguments,
     setting,
     table,
     time_side_by_side,
@@ -46,27 +46,27 @@ from sapnet.selection.consensus import pairwise_iou
 from sapnet.structures.masks import MASK_STRIDE
 
 SIZES = (10, 30, 100)
-"""Objects per image that the summary speaks of."""
+"""Objects per image of the summary."""
 
 CURVE = (10, 20, 40, 120, 400, 1000)
-"""Objects per batch of the plot; the loop is timed where there are no more than in `SIZES`."""
+"""Objects per batch of the plot; the loop is timed up to the largest of `SIZES`."""
 
 CROWD = "crowd"
-"""The `paper` setting where all objects of an image are of one class: the most rivals."""
+"""Name of the `paper` setting with all objects of one class, which makes the most rivals."""
 
 MASK_OBJECTS = 100
 """Objects per image of the consensus."""
 
 DENSE_CHUNK = 1
-"""Bags whose masks the plain matrix product takes at a time: what is quickest."""
+"""Bags that the plain matrix product takes at a time; one is quickest."""
 
 
 def main() -> None:
-    """Check, measure, print and, where asked, write the figures and the plot."""
-    args = parse_json_argument(
+    """Check, measure, print and write the figures and the plot."""
+    args = parse_arguments(
         __doc__,
-        repeats={"type": int, "default": 9, "help": "timed runs, of which the median counts"},
-        plot={"type": Path, "help": "picture of the cost against the number of objects"},
+        repeats={"type": int, "default": 9, "help": "timed runs; the median counts"},
+        plot={"type": Path, "help": "PNG file: cost against the number of objects"},
     )
     torch.set_num_threads(1)
     counts = sorted({*CURVE, *(IMAGES * n for n in SIZES)})
@@ -79,7 +79,7 @@ def main() -> None:
         args.repeats,
     )
     peaks = {count: peak_mib(count) for count in counts}
-    summary = summarise(timings, peaks) | {
+    summary = summarize(timings, peaks) | {
         "consensus_ms": 1000 * median(consensus["consensus"]).wall,
         "consensus_cpu_ms": 1000 * median(consensus["consensus"]).cpu,
         "consensus_ratio": ratio(consensus["matrix_product"], consensus["consensus"]),
@@ -100,7 +100,7 @@ def main() -> None:
         "proposals": PROPOSALS,
         "height": HEIGHT,
         "width": WIDTH,
-        # Below 1 the machine was busy with something else: go by the CPU figures.
+        # Below 1, the machine was busy with something else: use the CPU figures then.
         "cpu_per_wall_second": sum(run.cpu for run in every) / sum(run.wall for run in every),
     }
     write_json(args.json, summary, setting(**own), samples | as_samples(consensus))
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def check_choices(counts: list[int]) -> None:
-    """Leave with exit code 1 where the package and the loop disagree, whatever the timings."""
+    """Exit with code 1 if the package and the loop disagree."""
     wrong = []
     for count in counts:
         for name, method in METHODS.items():
@@ -121,13 +121,13 @@ def check_choices(counts: list[int]) -> None:
 
 
 def check_masks(masks: Tensor) -> None:
-    """Leave with exit code 1 where the IoUs are not those of the matrix product."""
+    """Exit with code 1 if the IoUs are not those of the matrix product."""
     if not torch.equal(pairwise_iou(masks), dense_iou(masks)):
         sys.exit("consensus: IoUs differ from the matrix product's")
 
 
 def time_batch(num_objects: int, repeats: int) -> dict[str, list[Timing]]:
-    """All settings and, up to the largest of `SIZES`, their loops, side by side."""
+    """Time all settings and, up to the largest of `SIZES`, their loops, side by side."""
     inputs, crowd = make_inputs(num_objects), make_inputs(num_objects, classes=1)
     functions: dict[str, Callable[[], object]] = {
         CROWD: partial(run_package, crowd, METHODS["paper"])
@@ -136,12 +136,12 @@ def time_batch(num_objects: int, repeats: int) -> dict[str, list[Timing]]:
         functions[name] = partial(run_package, inputs, method)
         if num_objects <= IMAGES * max(SIZES):
             functions[f"{name}_loop"] = partial(run_plain, as_lists(inputs), method)
-    # Loops of seconds need no more rounds than a few.
+    # Loops that take seconds need only a few rounds.
     return time_side_by_side(functions, repeats if num_objects < 400 else min(repeats, 5))
 
 
 def make_masks() -> Tensor:
-    """(N, K, h, w) uint8: the boxes of a batch as ellipses on the stride-4 grid."""
+    """Draw the boxes of a batch as ellipses on the stride-4 grid: (N, K, h, w) uint8."""
     boxes = make_inputs(IMAGES * MASK_OBJECTS).bags.boxes / MASK_STRIDE
     x = torch.arange(WIDTH // MASK_STRIDE) + 0.5
     y = torch.arange(HEIGHT // MASK_STRIDE) + 0.5
@@ -154,7 +154,7 @@ def make_masks() -> Tensor:
 
 
 def dense_iou(masks: Tensor) -> Tensor:
-    """The plain way: all cells of all masks as numbers, in one matrix product per bag."""
+    """Compute IoUs the plain way: cells as numbers, one matrix product per bag."""
     numbers = (part.float() for part in torch.split(masks.flatten(2), DENSE_CHUNK))
     shared = torch.cat([part @ part.mT for part in numbers])
     area = shared.diagonal(dim1=1, dim2=2)
@@ -164,14 +164,14 @@ def dense_iou(masks: Tensor) -> Tensor:
 
 
 def ratio(slow: list[Timing], fast: list[Timing]) -> float:
-    """How many times less processor time the second takes."""
+    """Return the processor time of the slow one over that of the fast one."""
     return median(slow).cpu / median(fast).cpu
 
 
-def summarise(
+def summarize(
     timings: Mapping[int, Mapping[str, list[Timing]]], peaks: Mapping[int, Mapping[str, float]]
 ) -> dict[str, float]:
-    """Figures by name: milliseconds per batch, times faster than the loop, MiB."""
+    """Return figures by name: milliseconds per batch, speed-up over the loop, MiB."""
     summary = {}
     for size in SIZES:
         timed, peak = timings[IMAGES * size], peaks[IMAGES * size]
@@ -189,7 +189,7 @@ def summarise(
 
 
 def rows(timings: Mapping[int, Mapping[str, list[Timing]]]) -> list[tuple[object, ...]]:
-    """Median milliseconds of each case."""
+    """Return rows of the median milliseconds of each case."""
     return [
         (count, name, 1000 * median(runs).wall, 1000 * median(runs).cpu)
         for count, timed in timings.items()
@@ -198,7 +198,7 @@ def rows(timings: Mapping[int, Mapping[str, list[Timing]]]) -> list[tuple[object
 
 
 def peak_mib(num_objects: int) -> dict[str, float]:
-    """Peak extra memory of each setting."""
+    """Return the peak extra memory of each setting in MiB."""
     inputs, crowd = make_inputs(num_objects), make_inputs(num_objects, classes=1)
     cases = {name: partial(run_package, inputs, method) for name, method in METHODS.items()}
     cases[CROWD] = partial(run_package, crowd, METHODS["paper"])
@@ -206,7 +206,7 @@ def peak_mib(num_objects: int) -> dict[str, float]:
 
 
 def peak_extra_mib(function: Callable[[], object]) -> float:
-    """Growth of the resident memory at its peak while a function runs, its result included."""
+    """Return the peak growth of the resident memory during a call, its result included."""
     status = Path("/proc/self/status")
     ctypes.CDLL(None).malloc_trim(0)  # what was freed before must not be taken again unnoticed
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
@@ -221,7 +221,7 @@ def peak_extra_mib(function: Callable[[], object]) -> float:
 
 
 def draw(timings: Mapping[int, Mapping[str, list[Timing]]], path: Path) -> None:
-    """Milliseconds against objects per batch, both logarithmic."""
+    """Draw milliseconds against objects per batch, both axes logarithmic."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     styles = {"_loop": "--", "": "-"}

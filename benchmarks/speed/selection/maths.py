@@ -1,17 +1,15 @@
-"""What `selection.py` times: the selection maths of a batch by the package and by a plain loop.
+"""Selection maths of a batch, by the package and by a plain loop.
 
 Guidance (PDG), positives (PPG), background and part negatives (NPG), box mining (BMS) and the way
-back to a proposal, from given scores. Two settings: `released`, as in the authors' code (rivals met
-by their point, negatives clear of the original proposals), and `paper`, the default of this package
-(rivals met by their bag, negatives clear of the enriched bags, which hold 26 boxes each).
+back to a proposal, from given scores. Two settings: `released`, as in the authors' code (a rival is
+met by its point, negatives keep clear of the original proposals), and `paper`, the default of this
+package (a rival is met by its bag, negatives keep clear of the enriched bags of 26 boxes each).
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,20 +23,18 @@ from sapnet.selection.guidance import guide
 from sapnet.selection.sampling import clip_boxes, jitter_boxes, sample_background, sample_parts
 from sapnet.structures.batch import Bags
 from sapnet.structures.masks import CROP_SIZE
-
-sys.path.append(str(Path(__file__).parents[3] / "tests" / "support"))
-import plain_selection as plain  # the tests' judge, found through the line above
+from tests.support import plain_selection as plain
 
 IMAGES, PROPOSALS, CLASSES = 4, 6, 80
 HEIGHT, WIDTH = 800, 1088
 
 SEED = 1
-"""Of batches on which no choice turns on the rounding of float32 (the loop computes in double)."""
+"""Seed of batches in which no choice depends on float32 rounding (the loop uses doubles)."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """What differs between the settings."""
+    """Settings that differ between the methods."""
 
     guidance: GuidanceConfig
     clear_of_enriched: bool
@@ -55,7 +51,7 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """A batch and what the networks and the generator would give."""
+    """Batch, with the values that the networks and the generator would give."""
 
     bags: Bags
     image_sizes: Tensor  # (B, 2)
@@ -67,7 +63,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Everything that the maths says about a batch."""
+    """Results of the maths for a batch."""
 
     guidance: Tensor  # (N, K)
     positives: Tensor  # (N, K', 4)
@@ -80,7 +76,7 @@ class Outputs:
 
 
 def make_inputs(num_objects: int, images: int = IMAGES, classes: int = CLASSES) -> Inputs:
-    """Objects of 12 to 490 px with six nested proposals each; few classes are frequent."""
+    """Draw objects of 12 to 490 px with six nested proposals each; few classes are frequent."""
     generator = torch.Generator().manual_seed(SEED + num_objects)
 
     def uniform(*shape: int) -> Tensor:
@@ -118,7 +114,7 @@ def make_inputs(num_objects: int, images: int = IMAGES, classes: int = CLASSES) 
 
 
 def run_package(inputs: Inputs, method: Method) -> Outputs:
-    """The package's functions, as the selection branch calls them."""
+    """Call the package's functions as the selection branch does."""
     bags, cfg = inputs.bags, method.negatives
     guidance = guide(bags, method.guidance)
     choice = choose_proposals(bags, inputs.first_scores * guidance, bags.valid, guidance, 1)
@@ -145,7 +141,7 @@ def run_package(inputs: Inputs, method: Method) -> Outputs:
 
 
 def as_lists(inputs: Inputs) -> dict[str, Any]:
-    """What the loop reads: lists, made outside the timing."""
+    """Convert the inputs to lists for the loop; this is not timed."""
     bags = inputs.bags
     return {
         "bags": plain.PlainBags(
@@ -164,7 +160,7 @@ def as_lists(inputs: Inputs) -> dict[str, Any]:
 
 
 def run_plain(lists: Mapping[str, Any], method: Method) -> dict[str, list[Any]]:
-    """The same, object by object; the fields of `Outputs` as lists."""
+    """Compute the same object by object; return the fields of `Outputs` as lists."""
     bags, jitter = lists["bags"], method.positives
     found: dict[str, list[Any]] = {}
     scores = plain.penalties(bags, method.guidance.overlap, method.guidance.distance_power)
@@ -202,7 +198,7 @@ def run_plain(lists: Mapping[str, Any], method: Method) -> dict[str, list[Any]]:
 def plain_negatives(
     lists: Mapping[str, Any], method: Method, chosen: list[Any], enriched: list[Any]
 ) -> dict[str, list[Any]]:
-    """The loop's background and part negatives."""
+    """Compute the loop's background and part negatives."""
     bags, cfg = lists["bags"], method.negatives
     found: dict[str, list[Any]] = {
         "background": [],
@@ -236,7 +232,7 @@ def plain_negatives(
 
 
 def differences(found: Outputs, expected: Mapping[str, list[Any]]) -> list[str]:
-    """Names of the outputs that are not the loop's: choices exactly, boxes within 0.001 px."""
+    """Name the outputs that differ from the loop's: choices at all, boxes by over 0.001 px."""
     wrong = []
     for output in fields(found):
         value = getattr(found, output.name)

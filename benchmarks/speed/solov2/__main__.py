@@ -1,9 +1,9 @@
 """SOLOv2 side by side with mmdetection 3.3: same weights, same inputs, same answers.
 
-Makes an environment with mmdetection where it is absent, converts its weights to ours, checks that
-both give the same instances, losses and gradients, and times them in turn:
-
     python -m benchmarks.speed.solov2 --json solov2.json [--plot solov2.png] [--peer-venv DIR]
+
+Makes an environment with mmdetection if there is none, converts its weights to ours, checks that
+both give the same instances, losses and gradients, and times them in turn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from matplotlib.figure import Figure
 from safetensors.torch import load_file, save_file
 
-from benchmarks.common import parse_json_argument, setting, table, write_json
+from benchmarks.common import parse_arguments, setting, table, write_json
 from benchmarks.speed.solov2.checks import differences
 from benchmarks.speed.solov2.inputs import CANDIDATES, NUM_CANDIDATES, make_inputs
 from benchmarks.speed.solov2.peer import DEFAULT_ENVIRONMENT, PEER, Side, peer_python
@@ -28,31 +28,33 @@ from benchmarks.speed.solov2.peer import DEFAULT_ENVIRONMENT, PEER, Side, peer_p
 JOBS = ("inference", "step")
 INPUT_FILE = "inputs.safetensors"
 MIN_ROUNDS, JOB_SECONDS = 3, 100
-"""After this many rounds and seconds a job is not repeated again."""
+"""A job is not repeated after this many rounds and seconds."""
 
 Runs = dict[str, list[dict[str, Any]]]
 
 
 def main() -> int:
-    """Check, measure, print and write the figures; 1 where the answers differ."""
-    args = parse_json_argument(
+    """Check, measure, print and write the figures; return 1 if the answers differ."""
+    args = parse_arguments(
         __doc__,
         peer_venv={
             "type": Path,
             "default": DEFAULT_ENVIRONMENT,
-            "help": "environment with mmdetection; made if absent",
+            "help": "environment with mmdetection; made if there is none",
         },
-        plot={"type": Path, "help": "picture of post-processing against the number of candidates"},
+        plot={"type": Path, "help": "PNG file: post-processing against the candidates"},
         repeats={"type": int, "default": 7, "help": "rounds that count"},
-        threads={"type": int, "default": 2, "help": "of each side"},
+        threads={"type": int, "default": 2, "help": "threads of each side"},
     )
     torch.set_num_threads(args.threads)
     about = setting(peer=" ".join(PEER), repeats=args.repeats, candidates=NUM_CANDIDATES)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         save_file(make_inputs(), folder / INPUT_FILE)
-        theirs = Side(peer_python(args.peer_venv), "solov2_mmdet.py", folder, args.threads)
-        ours = Side(sys.executable, "solov2_ours.py", folder, args.threads)
+        theirs = Side(
+            peer_python(args.peer_venv), "benchmarks.speed.solov2.mmdet", folder, args.threads
+        )
+        ours = Side(sys.executable, "benchmarks.speed.solov2.ours", folder, args.threads)
         sides = {"ours": ours, "mmdet": theirs}
         found = check(sides, folder)
         for line in found:
@@ -63,7 +65,7 @@ def main() -> int:
         limits = read_limits(ours, folder)
         for side in sides.values():
             side.close()
-    summary = summarise(runs, limits)
+    summary = summarize(runs, limits)
     show(runs, summary)
     write_json(args.json, summary, about, samples(runs))
     if args.plot is not None:
@@ -72,7 +74,7 @@ def main() -> int:
 
 
 def check(sides: Mapping[str, Side], folder: Path) -> list[str]:
-    """One run of each job on both sides, also the first, which warms up; what was compared."""
+    """Run each job once on both sides, which also warms up; return lines on the comparison."""
     lines = []
     for job in (*JOBS, *(f"postprocess_{count}" for count in CANDIDATES)):
         for name, side in sides.items():
@@ -85,7 +87,7 @@ def check(sides: Mapping[str, Side], folder: Path) -> list[str]:
 
 
 def measure(sides: Mapping[str, Side], repeats: int) -> Runs:
-    """Replies of both sides, which take turns, by job and side."""
+    """Time both sides in turn; return the replies by job and side."""
     runs: Runs = {}
     for job in (*JOBS, *(f"postprocess_{count}" for count in CANDIDATES)):
         start = time.monotonic()
@@ -100,18 +102,18 @@ def measure(sides: Mapping[str, Side], repeats: int) -> Runs:
 
 
 def read_limits(ours: Side, folder: Path) -> dict[str, float]:
-    """Floating point operations of each job, and the rate of the machine's matrix products."""
+    """Return the operations of each job, and the rate of the machine's matrix products."""
     ours.run("limits", save=folder / "limits.safetensors")
     return {name: float(value) for name, value in load_file(folder / "limits.safetensors").items()}
 
 
 def typical(runs: Runs, job: str, side: str, stage: str, clock: str = "wall") -> float:
-    """Median seconds of a stage."""
+    """Return the median seconds of a stage."""
     return median(run[clock][stage] for run in runs[f"{job} {side}"])
 
 
-def summarise(runs: Runs, limits: Mapping[str, float]) -> dict[str, float]:
-    """Ratios, seconds, memory and distance from the limit."""
+def summarize(runs: Runs, limits: Mapping[str, float]) -> dict[str, float]:
+    """Return ratios, seconds, memory and the distance from the limit."""
     summary: dict[str, float] = {}
     for job in JOBS:
         ours, theirs = (typical(runs, job, side, "total") for side in ("ours", "mmdet"))
@@ -151,7 +153,7 @@ def summarise(runs: Runs, limits: Mapping[str, float]) -> dict[str, float]:
 
 
 def samples(runs: Runs) -> dict[str, list[float]]:
-    """Every measured second, and the processor seconds per second of the clock."""
+    """Return all measured seconds, by the clock and of the processors."""
     found: dict[str, list[float]] = {}
     for key, replies in runs.items():
         for stage in replies[0]["wall"]:
@@ -162,7 +164,7 @@ def samples(runs: Runs) -> dict[str, list[float]]:
 
 
 def draw(summary: Mapping[str, float], path: Path) -> None:
-    """Processor milliseconds of post-processing against the number of candidates."""
+    """Draw processor milliseconds of post-processing against the number of candidates."""
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     for side, color in (("mmdet", "#c2410c"), ("ours", "#1d5fd1")):

@@ -1,4 +1,4 @@
-"""Whether both sides of `solov2.py` gave the same answers."""
+"""Comparison of the answers of both sides."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ MIN_IOU = 0.999
 MAX_SCORE_DIFFERENCE = 1e-4
 MAX_RELATIVE_DIFFERENCE = 1e-4
 MAX_GRADIENT_DIFFERENCE = 1e-2
-"""Of the norm of the difference, in norms of the gradient: units near 0 that are on on one side and
-off on the other sum up to thousandths on the way down to the backbone."""
+"""Norm of the difference over that of the gradient. Units near 0 that are on on one side and off on
+the other add up to thousandths on the way down to the backbone."""
 
 Outputs = Mapping[str, torch.Tensor]
 
 
 def differences(ours: Outputs, theirs: Outputs) -> Iterator[str]:
-    """What was compared, a line each; lines of what differs too much start with DIFFERENT."""
+    """Yield a line per comparison; it starts with DIFFERENT if the difference is too large."""
     if "masks" in ours:
         yield _verdict(*_instances(ours, theirs))
         return

@@ -1,4 +1,4 @@
-"""What both sides of `solov2.py` are given: one image to segment, a batch to learn from."""
+"""Inputs of both sides: one image to segment, and a batch to learn from."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import torch
 from torch.nn import functional
 
 IMAGE_SIZE, PADDED_SIZE, ORIGINAL_SIZE = (800, 1067), (800, 1088), (480, 640)
-"""A 4:3 photo of COCO at the usual test size, (height, width)."""
+"""Sizes of a 4:3 photograph of COCO at the usual test size, (height, width)."""
 
 TRAIN_SIZE, BATCH_SIZE, NUM_OBJECTS = (512, 672), 2, 10
 NUM_CLASSES, MASK_STRIDE = 80, 4
 NUM_CANDIDATES = 300
-"""(cell, class) pairs that pass the score threshold."""
+"""Pairs of cell and class that pass the score threshold."""
 
 CANDIDATES = (30, 100, 300, 1000)
-"""The same where post-processing is timed alone."""
+"""Numbers of such pairs for timing post-processing alone."""
 
 
 def make_inputs() -> dict[str, torch.Tensor]:
-    """Seeded inputs.
+    """Make the inputs, from a fixed seed.
 
-    Objects are ellipses of 32 to 256 px made of the grid's 4 x 4 blocks: where a mask's centre
-    and its stride-4 target lie does then not depend on the resolution they are computed at.
+    Objects are ellipses of 32 to 256 px made of the grid's 4 x 4 blocks. The centre of a mask and
+    its stride-4 target then do not depend on the resolution at which they are computed.
     """
     generator = torch.Generator().manual_seed(0)
     image = structured_noise(1, PADDED_SIZE, generator)[0]
@@ -43,7 +43,7 @@ def make_inputs() -> dict[str, torch.Tensor]:
 
 
 def structured_noise(count: int, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
-    """(count, 3, *size) uint8 with blobs of many sizes, so that places differ."""
+    """Draw blobs of many sizes, so that places differ: (count, 3, *size) uint8."""
     image = torch.zeros(count, 3, *size)
     for cells in (4, 16, 64, 256):
         coarse = torch.randn(count, 3, cells, cells, generator=generator)
@@ -52,7 +52,7 @@ def structured_noise(count: int, size: tuple[int, int], generator: torch.Generat
 
 
 def ellipses(count: int, generator: torch.Generator) -> torch.Tensor:
-    """(count, *TRAIN_SIZE) uint8, none empty, made of 4 x 4 blocks."""
+    """Draw ellipses made of 4 x 4 blocks, none empty: (count, *TRAIN_SIZE) uint8."""
     height, width = (side // MASK_STRIDE for side in TRAIN_SIZE)
     radii = 4 + 28 * torch.rand(count, 2, 1, 1, generator=generator)
     frame = torch.tensor([height, width]).view(2, 1, 1)
@@ -64,7 +64,7 @@ def ellipses(count: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def tight_boxes(masks: torch.Tensor) -> torch.Tensor:
-    """(N, 4) float32 xyxy pixel edges."""
+    """Return the tight boxes of masks: (N, 4) float32, xyxy pixel edges."""
     boxes = []
     for mask in masks:
         y, x = torch.nonzero(mask, as_tuple=True)

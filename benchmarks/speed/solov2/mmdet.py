@@ -1,29 +1,18 @@
-"""mmdetection's side of `solov2.py`; runs in an environment that has it, and without sapnet.
-
-mmdetection imports compiled operators for other models. SOLOv2 uses none of them, so that empty
-classes stand in for them.
-"""
+"""mmdetection's side of the comparison; runs in mmdetection's environment, without sapnet."""
 
 from __future__ import annotations
 
-import types
 from functools import cached_property, partial
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from math import log
 from pathlib import Path
-from sys import meta_path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch.nn import functional
 
+from benchmarks.speed.solov2.mmdet_model import build, prepare
 from benchmarks.speed.solov2.worker import (
     INPUT_FILE,
-    MEAN,
-    STD,
     WEIGHTS_FILE,
     Job,
     Outputs,
@@ -39,105 +28,10 @@ GRADIENTS = {
     "classes": "mask_head.conv_cls.weight",
     "mask_branch": "mask_head.mask_feature_head.conv_pred.conv.weight",
 }
-LOGIT_STD = 5.0
-LAST_FACTOR = 0.2
-KERNEL_BIAS = 0.1
-
-
-class CompiledOperators(MetaPathFinder, Loader):
-    """Finds `mmcv.ops` as a module in which every name is an empty class."""
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """A spec for `mmcv.ops` and what is in it."""
-        del path, target
-        is_wanted = name.split(".")[:2] == ["mmcv", "ops"]
-        return ModuleSpec(name, self, is_package=True) if is_wanted else None
-
-    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
-        """The stand-in."""
-        module = types.ModuleType(spec.name)
-
-        def placeholder(name: str) -> type:
-            if name.startswith("__"):
-                raise AttributeError(name)
-            return type(name, (), {})
-
-        module.__getattr__ = placeholder  # type: ignore[method-assign]
-        return module
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing to run."""
-
-
-def build() -> torch.nn.Module:
-    """SOLOv2 with ResNet-50 as mmdetection configures it, with random weights and frozen norms.
-
-    Its own configuration keeps the statistics of the norms and trains their factors; sapnet, like
-    most recipes, trains neither, so that both sides here train the same parameters.
-    """
-    meta_path.insert(0, CompiledOperators())
-    import mmdet
-    import mmdet.models
-    from mmdet.registry import MODELS
-    from mmengine.config import Config
-    from mmengine.registry import init_default_scope
-
-    init_default_scope("mmdet")
-    configs = Path(mmdet.__file__).parent / ".mim" / "configs"
-    settings = Config.fromfile(configs / "solov2" / "solov2_r50_fpn_1x_coco.py").model
-    del settings.backbone["init_cfg"]
-    settings.backbone["norm_cfg"] = {"type": "BN", "requires_grad": False}
-    torch.manual_seed(0)
-    model: torch.nn.Module = MODELS.build(settings)
-    model.init_weights()
-    return model
-
-
-@torch.no_grad()
-def prepare(model: Any, image: torch.Tensor, counts: list[int]) -> dict[str, torch.Tensor]:  # noqa: ANN401
-    """Give random weights the statistics of trained ones.
-
-    Norms of the backbone get the statistics of the image, so that features neither vanish nor
-    explode; class logits get a standard deviation of 5 and a bias that lets the last of `counts`
-    local peaks pass, or NMS would see nothing.
-
-    Returns:
-        For each count n, as `bias_N`, the bias that lets this many pass.
-    """
-    normalised = (image[None].float() - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(
-        3, 1, 1
-    )
-    for norm in model.backbone.modules():
-        if isinstance(norm, torch.nn.BatchNorm2d):
-            # As in trained networks: small at the end of a block, where it starts at zero. Large
-            # ones would make the network amplify the last bits of its sums.
-            torch.nn.init.constant_(norm.weight, 1.0 if norm.weight.any() else LAST_FACTOR)
-            norm.train()
-            norm.momentum = None  # the statistics of what it sees
-    model.backbone(normalised)
-    model.eval()
-    head = model.mask_head
-    _, class_logits, _ = head(model.extract_feat(normalised))
-    every = torch.cat([level.flatten() for level in class_logits])
-    factor = LOGIT_STD / every.std()
-    head.conv_cls.weight *= factor
-    centred = [factor * (level - head.conv_cls.bias[0]) for level in class_logits]
-    peaks = [
-        level[functional.max_pool2d(level, 2, stride=1, padding=1)[..., :-1, :-1] == level]
-        for level in centred
-    ]
-    best = torch.cat(peaks).sort(descending=True).values
-    least_logit = -log(1 / head.test_cfg.score_thr - 1)
-    # Mask features are not negative: this makes masks of all sizes, where some of a few pixels
-    # would let a single pixel at the threshold decide about their IoU.
-    head.conv_kernel.bias.fill_(KERNEL_BIAS)
-    biases = {f"bias_{count}": least_logit - best[count] for count in counts}
-    head.conv_cls.bias.fill_(biases[f"bias_{counts[-1]}"])
-    return biases
 
 
 def sample_of(image_size: torch.Tensor, original_size: torch.Tensor) -> Any:  # noqa: ANN401
-    """The record of an image that mmdetection wants."""
+    """Return mmdetection's record of an image."""
     from mmdet.structures import DetDataSample
 
     sizes = {"img_shape": image_size, "ori_shape": original_size}
@@ -145,7 +39,7 @@ def sample_of(image_size: torch.Tensor, original_size: torch.Tensor) -> Any:  # 
 
 
 def training_data(inputs: Outputs) -> dict[str, list[Any]]:
-    """The batch as mmdetection's loader hands it over; it reads BGR."""
+    """Return the batch as mmdetection's loader makes it, in BGR."""
     from mmdet.structures.mask import BitmapMasks
     from mmengine.structures import InstanceData
 
@@ -165,7 +59,7 @@ def training_data(inputs: Outputs) -> dict[str, list[Any]]:
 
 
 class Jobs:
-    """What the model does with the inputs."""
+    """Jobs of the model on the inputs."""
 
     def __init__(self, model: Any, inputs: Outputs) -> None:  # noqa: ANN401
         self.model, self.inputs = model, inputs
@@ -174,7 +68,7 @@ class Jobs:
 
     @torch.no_grad()
     def inference(self, watch: Stopwatch) -> Outputs:
-        """From pixels to instances."""
+        """Go from pixels to instances."""
         self.model.eval()
         with watch.stage("total"):
             data = self.model.data_preprocessor(self.test_data, training=False)
@@ -187,7 +81,7 @@ class Jobs:
         return {"masks": found.masks, "labels": found.labels, "scores": found.scores}
 
     def step(self, watch: Stopwatch) -> Outputs:
-        """From pixels to gradients."""
+        """Go from pixels to gradients."""
         self.model.train()
         self.model.zero_grad()
         raw = training_data(self.inputs)
@@ -207,7 +101,7 @@ class Jobs:
 
     @torch.no_grad()
     def postprocess(self, watch: Stopwatch, bias: torch.Tensor) -> Outputs:
-        """Post-processing alone, as if the class logits had another bias."""
+        """Run post-processing alone, as if the class logits had another bias."""
         kernels, class_logits, features = self._head_outputs
         shift = bias - self.model.mask_head.conv_cls.bias[0]
         shifted = [level + shift for level in class_logits]
@@ -228,7 +122,7 @@ class Jobs:
 
 
 def start(folder: Path) -> dict[str, Job]:
-    """The model with the folder's inputs; writes its weights into the folder."""
+    """Build the model, write its weights into the folder, and return its jobs."""
     model = build()
     inputs = load_file(folder / INPUT_FILE)
     counts = [*inputs["candidates"].tolist(), int(inputs["num_candidates"])]
@@ -243,7 +137,7 @@ def start(folder: Path) -> dict[str, Job]:
 
 
 def head_loss(head: Any, outputs: tuple[Any, ...], samples: list[Any]) -> dict[str, torch.Tensor]:  # noqa: ANN401
-    """What `BaseMaskHead.loss` does after the head's forward."""
+    """Compute the loss as `BaseMaskHead.loss` does after the head's forward."""
     instances = [sample.gt_instances for sample in samples]
     metas = [sample.metainfo for sample in samples]
     for found, meta in zip(instances, metas, strict=True):

@@ -1,4 +1,4 @@
-"""sapnet's side of `solov2.py`."""
+"""sapnet's side of the comparison."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.speed.solov2.worker import (
     serve,
 )
 from sapnet.network.config import ModelConfig
-from sapnet.network.model import SAPNet
+from sapnet.network.model import Network
 from sapnet.segmentation.convert import convert_mmdet_head, convert_mmdet_neck
 from sapnet.segmentation.outputs import SOLOv2Outputs
 from sapnet.structures.batch import InstanceTargets
@@ -40,11 +40,11 @@ GRADIENTS = {
 }
 
 
-def build(state: Outputs) -> SAPNet:
-    """Our network with the weights that mmdetection's side wrote."""
+def build(state: Outputs) -> Network:
+    """Build our network with the weights that mmdetection's side wrote."""
     num_classes = len(state["mask_head.conv_cls.bias"])
     settings = ModelConfig(weights="none", frozen_norms=True, frozen_stages=1)
-    model = SAPNet(settings, tuple(Category(k + 1, str(k)) for k in range(num_classes)))
+    model = Network(settings, tuple(Category(k + 1, str(k)) for k in range(num_classes)))
     prefix = "backbone."
     model.backbone.body.load_state_dict(
         {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
@@ -55,7 +55,7 @@ def build(state: Outputs) -> SAPNet:
 
 
 def training_targets(inputs: Outputs) -> InstanceTargets:
-    """The objects as our loader hands them over: masks on the stride-4 grid."""
+    """Make targets as our loader does: masks on the stride-4 grid."""
     masks = inputs["masks"][:, ::MASK_STRIDE, ::MASK_STRIDE].contiguous()
     return InstanceTargets(
         masks=masks,
@@ -68,15 +68,15 @@ def training_targets(inputs: Outputs) -> InstanceTargets:
 
 
 class Jobs:
-    """What the model does with the inputs."""
+    """Jobs of the model on the inputs."""
 
-    def __init__(self, model: SAPNet, inputs: Outputs) -> None:
+    def __init__(self, model: Network, inputs: Outputs) -> None:
         self.model, self.inputs = model, inputs
         self.targets = training_targets(inputs)
 
     @torch.no_grad()
     def inference(self, watch: Stopwatch) -> Outputs:
-        """From pixels to instances."""
+        """Go from pixels to instances."""
         self.model.eval()
         with watch.stage("total"):
             with watch.stage("features"):
@@ -88,7 +88,7 @@ class Jobs:
         return {"masks": found.masks, "labels": found.labels, "scores": found.scores}
 
     def step(self, watch: Stopwatch) -> Outputs:
-        """From pixels to gradients."""
+        """Go from pixels to gradients."""
         self.model.train()
         self.model.zero_grad()
         with watch.stage("total"):
@@ -102,7 +102,7 @@ class Jobs:
         return {**losses, **gradients(self.model, GRADIENTS)}
 
     def postprocess(self, watch: Stopwatch, bias: torch.Tensor) -> Outputs:
-        """Post-processing alone, as if the class logits had another bias."""
+        """Run post-processing alone, as if the class logits had another bias."""
         outputs = self._head_outputs
         shift = bias - self.model.segmenter.head.class_output.bias[0].detach()
         logits = tuple(level + shift for level in outputs.grid_class_logits)
@@ -111,7 +111,7 @@ class Jobs:
         return {"masks": found.masks, "labels": found.labels, "scores": found.scores}
 
     def limits(self, watch: Stopwatch) -> Outputs:
-        """Floating point operations of the jobs, and how many the machine does in a second."""
+        """Count the floating point operations of the jobs, and measure the machine's rate."""
         flops = {}
         for name, job in (("inference", self.inference), ("step", self.step)):
             with FlopCounterMode(display=False) as counter:
@@ -135,7 +135,7 @@ class Jobs:
 
 
 def start(folder: Path) -> dict[str, Job]:
-    """The jobs on the folder's inputs and weights."""
+    """Return the jobs on the folder's inputs and weights."""
     state = load_file(folder / WEIGHTS_FILE)
     jobs = Jobs(build(state), load_file(folder / INPUT_FILE))
     others = {
@@ -147,7 +147,7 @@ def start(folder: Path) -> dict[str, Job]:
 
 
 def matmul_rate() -> torch.Tensor:
-    """Floating point operations a second of the quickest of several square matrix products."""
+    """Return the operations per second of the quickest of several square matrix products."""
     square = torch.randn(MATMUL_SIDE, MATMUL_SIDE)
     seconds = []
     for _ in range(MATMUL_REPEATS):

@@ -1,9 +1,8 @@
-"""mmdetection in an environment of its own, and a line to a process of either side."""
+"""Environment with mmdetection, and the process of either side."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import sysconfig
@@ -12,18 +11,19 @@ import venv
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import module_environment
+
 PEER = ("mmdet==3.3.0", "mmcv-lite==2.1.0", "mmengine==0.10.7")
 PEER_NEEDS = (
     "addict", "yapf", "terminaltables", "termcolor", "six", "shapely", "pycocotools", "rich",
 )  # fmt: skip
 DEFAULT_ENVIRONMENT = Path(tempfile.gettempdir()) / "sapnet-benchmark-mmdet-3.3.0"
-HERE = Path(__file__).parent
 
 
 def peer_python(folder: Path) -> Path:
-    """The Python of an environment with mmdetection, which is made where it is absent.
+    """Return the Python of an environment with mmdetection; make it if there is none.
 
-    Torch and what else both need come from this environment, so that both sides run the same.
+    Torch and the other shared packages come from this environment, so that both sides use the same.
     """
     python, complete = folder / "bin" / "python", folder / "complete"
     if complete.is_file():
@@ -42,31 +42,31 @@ def peer_python(folder: Path) -> Path:
 
 
 class Side:
-    """A process that serves jobs; see `solov2_worker.serve`.
+    """Process that serves jobs; see `worker.serve`.
 
     Args:
-        python: its interpreter.
-        script: file beside this one.
-        folder: of inputs and weights.
-        threads: that it computes with.
+        python: interpreter of the process.
+        module: module of this repository that serves.
+        folder: folder of inputs and weights.
+        threads: number of threads.
     """
 
-    def __init__(self, python: Path | str, script: str, folder: Path, threads: int) -> None:
-        self.name = script
-        self._log = (folder / f"{script}.log").open("w+", encoding="utf-8")
+    def __init__(self, python: Path | str, module: str, folder: Path, threads: int) -> None:
+        self.name = module
+        self._log = (folder / f"{module}.log").open("w+", encoding="utf-8")
         limits = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         self._process = subprocess.Popen(
-            [str(python), str(HERE / script), str(folder), str(threads)],
+            [str(python), "-m", module, str(folder), str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env={**os.environ, **limits, "OMP_WAIT_POLICY": "PASSIVE"},
+            env=module_environment(**limits, OMP_WAIT_POLICY="PASSIVE"),
         )
         self.torch_version = self._reply()["torch"]
 
     def run(self, job: str, save: Path | None = None) -> dict[str, Any]:
-        """Run a job and wait for its figures; `save` is where its outputs go."""
+        """Run a job and wait for its figures; write its outputs to `save`."""
         command = {"job": job} if save is None else {"job": job, "save": str(save)}
         if self._process.stdin is None:
             raise RuntimeError(f"{self.name} has no input")

@@ -1,7 +1,7 @@
-"""One side of the comparison in `solov2.py`: answers commands that come as lines of json.
+"""Worker of one side of the comparison: answers commands that come as lines of json.
 
-Imports nothing but torch, numpy and safetensors: mmdetection's side runs in an environment of its
-own. `python solov2_ours.py FOLDER THREADS` and `solov2_mmdet.py FOLDER THREADS` serve.
+Imports torch, numpy and safetensors only, as mmdetection's side runs in an environment of its own.
+`python -m benchmarks.speed.solov2.ours FOLDER THREADS` and `.mmdet FOLDER THREADS` serve.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside."""
+        """Time the block inside."""
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         self.wall[name] = time.perf_counter() - wall
@@ -47,17 +47,18 @@ Job = Callable[[Stopwatch], Outputs]
 
 
 def serve(start: Callable[[Path], Mapping[str, Job]]) -> None:
-    """Build one side, then run its jobs as they are asked for, until the input ends.
+    """Build one side, then run the jobs that are commanded, until the input ends.
 
-    A command is {"job": NAME} and perhaps {"save": FILE} for the job's outputs; the reply has the
-    stopwatch, the peak memory since the job began and, as `rest_mib`, the memory before it.
+    A command is {"job": NAME}, with {"save": FILE} to write the job's outputs. The reply has the
+    seconds of the stages, the peak memory since the job began and, as `rest_mib`, the memory before
+    it.
 
     Args:
-        start: makes the jobs from the folder of inputs.
+        start: function that makes the jobs from the folder of inputs.
     """
     folder, threads = Path(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(threads)
-    # What libraries print must not mix with the replies.
+    # Output of libraries must not mix with the replies.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     jobs = start(folder)
@@ -80,25 +81,25 @@ def _run(job: Job, command: Mapping[str, Any]) -> Reply:
 
 
 def resident_mib() -> float:
-    """Resident memory of this process."""
+    """Return the resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize() / 2**20
 
 
 def reset_peak() -> None:
-    """Let the peak of the resident memory count from here (Linux)."""
+    """Reset the peak of the resident memory (Linux)."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak_mib() -> float:
-    """Largest resident memory since `reset_peak`."""
+    """Return the largest resident memory since `reset_peak`."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     (line,) = (line for line in lines if line.startswith("VmHWM"))
     return int(line.split()[1]) / 2**10
 
 
 def gradients(model: torch.nn.Module, names: Mapping[str, str]) -> Outputs:
-    """Gradients of some parameters, by the name they have on both sides."""
+    """Return the gradients of some parameters, by the names that both sides share."""
     parameters = dict(model.named_parameters())
     found = {}
     for common, own in names.items():

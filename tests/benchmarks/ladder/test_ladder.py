@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -9,18 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.ladder.__main__ import (
-    Job,
-    list_jobs,
-    mean_and_std,
-    next_job,
-    over_seeds,
-    summarise,
-    wanted_systems,
-)
+from benchmarks.ladder.__main__ import wanted_systems
 from benchmarks.ladder.changes import changes
+from benchmarks.ladder.jobs import Job, JobOptions, Stopwatch, list_jobs, next_job, run_jobs
 from benchmarks.ladder.page.file import load_ladder
 from benchmarks.ladder.scales import FIRST_SEED, ladder_scale, seed_images
+from benchmarks.ladder.summary import LadderRun, mean_and_std, over_seeds, summarize
 from benchmarks.ladder.systems import ladder_systems
 from benchmarks.ladder.worker import IMAGES, LadderFolder, figures_file, make_images, run_rung
 from sapnet.labelling.vote import add_segmenter_vote
@@ -64,6 +57,21 @@ def test_no_seeds_or_splits_share_images() -> None:
 
 
 @pytest.mark.slow
+def test_jobs_are_processes_of_their_own(tmp_path: Path) -> None:
+    """The images of a seed, made by a process that is started by its module's name."""
+    options = JobOptions(tmp_path, "tiny", "test", "cpu", 1)
+    jobs = [Job(0, IMAGES, ())]
+    run_jobs(options, jobs, Stopwatch(tmp_path / "elapsed.json"))
+    figures = figures_file(LadderFolder(tmp_path, 0), IMAGES)
+    made = figures.stat().st_mtime_ns
+    assert json.loads(figures.read_text())["num_objects"] > 0
+    run_jobs(options, jobs, Stopwatch(tmp_path / "elapsed.json"))
+    assert figures.stat().st_mtime_ns == made  # not done again
+    with pytest.raises(RuntimeError, match="seed 0, no_such_system: failed"):
+        run_jobs(options, [Job(0, "no_such_system", ())], Stopwatch(tmp_path / "elapsed.json"))
+
+
+@pytest.mark.slow
 def test_a_tiny_ladder_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shared decision, labels as masks, ground truth: one rung of each kind."""
     scale = ladder_scale("tiny", 0, "cpu")
@@ -85,8 +93,8 @@ def test_a_tiny_ladder_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     while (job := next_job([j for j in waiting if (0, j.system) not in done], done)) is not None:
         run_rung(folder, scale, by_name[job.system])
         done.add((0, job.system))
-    args = argparse.Namespace(out=tmp_path, scale="tiny", split="test", device="cpu", seeds=[0])
-    (tmp_path / "ladder.json").write_text(json.dumps(summarise(args, wanted, 1.0)))
+    run = LadderRun(tmp_path, "tiny", "test", [0])
+    (tmp_path / "ladder.json").write_text(json.dumps(summarize(run, wanted, 1.0)))
     found = {system.key: system for system in load_ladder(tmp_path / "ladder.json").systems}
     figures = {s.name: json.loads(figures_file(folder, s.name).read_text()) for s in wanted}
     assert figures["top1"]["label_miou"] == pytest.approx(figures["top1"]["top1_miou"])

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from small_ladder import document, save, system
 
+from benchmarks.ladder.page.__main__ import main as command
+from benchmarks.ladder.page.contents import LadderPart
 from benchmarks.ladder.page.file import LadderFolder
 from benchmarks.ladder.page.page import LadderInputs, build_ladder_report, report_ladder
-from sapnet.cli import main
-from sapnet.report.contents import LadderPart
 
 
 @pytest.fixture
@@ -127,8 +127,15 @@ def test_the_files_are_those_of_the_first_seed(ladder_json: Path) -> None:
     assert len(parts["Worst labels"].gallery) == 3
 
 
-def test_the_command(ladder_json: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "--ladder", str(ladder_json), "--num-objects", "1"]) == 0
+def run_command(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    monkeypatch.setattr("sys.argv", ["page", *map(str, words)])
+    command()
+
+
+def test_the_command(
+    ladder_json: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_command(monkeypatch, ladder_json, "--num-objects", 1)
     page = ladder_json.with_name("report.html")
     assert f"report: {page} (" in capsys.readouterr().out
     text = page.read_text(encoding="utf-8")
@@ -137,21 +144,26 @@ def test_the_command(ladder_json: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "http" not in text.replace("http://www.w3.org", "")  # names of SVG, never fetched
 
 
+def test_the_page_goes_where_it_is_told(ladder_json: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = ladder_json.with_name("other.html")
+    run_command(monkeypatch, ladder_json, "--num-objects", 0, "--out", out)
+    assert 'alt="ground truth"' not in out.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "name either a run folder or --ladder"),
-        (["run", "--ladder", "ladder.json"], "name either a run folder or --ladder"),
-        (["--ladder", "ladder.json", "--val.truth", "a.json"], "--val.truth is about a run"),
-        (["--ladder", "ladder.json", "--num-images", "3"], "--num-images is about a run"),
-        (["--ladder", "ladder.json", "--num-objects", "101"], "expected 0 to 100, found 101"),
+        (("ladder.json", "--num-objects", 101), "expected 0 to 100, found 101"),
+        (("absent/ladder.json",), "no such file"),
     ],
 )
-def test_wrong_use(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", *words]) == 2
+def test_wrong_use(
+    words: tuple[object, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run_command(monkeypatch, *words)
+    assert stop.value.code == 1
     assert message in capsys.readouterr().err
-
-
-def test_a_ladder_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "--ladder", "absent/ladder.json"]) == 1
-    assert "no such file" in capsys.readouterr().err
