@@ -17,6 +17,7 @@ from sapnet.data.coco import load_instances
 from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.evaluation.evaluate import evaluate
+from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label, label_top1
 from sapnet.network.loading import load_model
 from sapnet.prediction.config import PredictionConfig
@@ -106,7 +107,9 @@ def _label(folder: LadderFolder, run: Path, scale: Scale, system: System) -> Pat
     model.settings = replace(model.settings, selection=system.selection)
     model.selection.cfg = system.selection
     workers = scale.train.workers
-    return label(model, folder.images, store, out, batch_size=8, workers=workers).labels
+    return label(
+        model, folder.images, store, out, LabelConfig(batch_size=8, workers=workers)
+    ).labels
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import SyntheticPaths, write_synthetic
 from sapnet.evaluation.evaluate import evaluate
+from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
@@ -114,7 +115,9 @@ def overfit(cfg: TrainConfig, paths: SyntheticPaths, folder: Path) -> dict[str, 
     scores = evaluate(paths.truth, predictions=results)
     names = ["mask_ap", "mask_ap50", "mask_ap75"]
     if store is not None:
-        label(model, paths.images, ProposalStore(store), out / "labels.json", workers=0)
+        label(
+            model, paths.images, ProposalStore(store), out / "labels.json", LabelConfig(workers=0)
+        )
         scores |= evaluate(paths.truth, labels=out / "labels.json", proposals=store)
         names += ["label_miou", "top1_miou", "oracle_miou"]
     return {

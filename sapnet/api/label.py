@@ -88,15 +88,7 @@ def label(
     if run is None:
         summary = label_top1(store, out, with_candidates=cfg.candidates)
     else:
-        summary = label_store(
-            open_network(run, cfg.device),
-            images,
-            store,
-            out,
-            with_candidates=cfg.candidates,
-            batch_size=cfg.batch_size,
-            workers=cfg.workers,
-        )
+        summary = label_store(open_network(run, cfg.device), images, store, out, cfg)
     exports = _export(summary.labels, Path(images), cfg)
     counts = (summary.num_images, summary.num_objects, summary.num_without)
     return LabelOutputs(summary.labels, *counts, exports)

@@ -1,4 +1,4 @@
-"""Geometric augmentation: one view moves image, boxes, points, masks and mask crops together.
+"""Geometric augmentation: one view moves image, boxes, points, masks and crops together.
 
 A view says how an image enters the network: resized with its aspect kept, perhaps mirrored,
 padded on the right and bottom. It is drawn once per image; everything else here is a pure function
@@ -25,7 +25,7 @@ from sapnet.structures.masks import RLE
 def resized_size(
     original_size: tuple[int, int], short_side: int, max_long_side: int
 ) -> tuple[int, int]:
-    """Size of an image scaled to a short side, unless its long side would get too long.
+    """Compute the size of an image scaled to a short side, with a limit on the long side.
 
     Args:
         original_size: (height, width) in pixels.
@@ -43,7 +43,7 @@ def resized_size(
 def resize_factor(
     height: float | np.ndarray, width: float | np.ndarray, short_side: int, max_long_side: int
 ) -> np.ndarray:
-    """What images are scaled by, before their sides become whole pixels.
+    """Compute the factor that images are scaled by, before sides become whole pixels.
 
     Args:
         height: pixels, of one image or an array of them.
@@ -58,7 +58,7 @@ def resize_factor(
 
 
 def evaluation_view(original_size: tuple[int, int], cfg: AugmentConfig) -> View:
-    """The view without chance: the largest short side, no flip, colours as they are.
+    """Return the view without chance: the largest short side, no flip, original colors.
 
     Args:
         original_size: (height, width) of the upright file.
@@ -73,11 +73,11 @@ def evaluation_view(original_size: tuple[int, int], cfg: AugmentConfig) -> View:
 def sample_view(
     original_size: tuple[int, int], cfg: AugmentConfig, rng: np.random.Generator
 ) -> View:
-    """A view for training.
+    """Draw a view for training.
 
     Args:
         original_size: (height, width) of the upright file.
-        cfg: what may vary.
+        cfg: range of the variation.
         rng: source of randomness; the same state gives the same view.
 
     Returns:
@@ -94,11 +94,11 @@ def sample_view(
 
 
 def view_image(image: np.ndarray, view: View) -> Tensor:
-    """The image as the network sees it.
+    """Apply a view to an image, padding included.
 
     Args:
         image: (H0, W0, 3) uint8 RGB, original frame.
-        view: what happens to it.
+        view: the view to apply.
 
     Returns:
         (3, H, W) uint8, padded with zeros on the right and bottom.
@@ -113,11 +113,11 @@ def view_image(image: np.ndarray, view: View) -> Tensor:
 
 
 def view_content(image: np.ndarray, view: View) -> Tensor:
-    """The image as the network sees it, but for the padding.
+    """Apply a view to an image, without padding.
 
     Args:
         image: (H0, W0, 3) uint8 RGB, original frame.
-        view: what happens to it.
+        view: the view to apply.
 
     Returns:
         (3, *view.input_size) uint8, usually with the channels last in memory.
@@ -144,11 +144,11 @@ def view_content(image: np.ndarray, view: View) -> Tensor:
 
 
 def view_boxes(boxes: Tensor, view: View) -> Tensor:
-    """Boxes in the input frame.
+    """Bring boxes to the input frame.
 
     Args:
         boxes: (..., 4) xyxy, original frame.
-        view: what happens to them.
+        view: the view to apply.
 
     Returns:
         (..., 4) xyxy, input frame.
@@ -158,11 +158,11 @@ def view_boxes(boxes: Tensor, view: View) -> Tensor:
 
 
 def view_points(points: Tensor, view: View) -> Tensor:
-    """Points in the input frame.
+    """Bring points to the input frame.
 
     Args:
         points: (..., 2) x, y, original frame.
-        view: what happens to them.
+        view: the view to apply.
 
     Returns:
         (..., 2) x, y, input frame.
@@ -172,14 +172,14 @@ def view_points(points: Tensor, view: View) -> Tensor:
 
 
 def view_masks(rles: Sequence[RLE], view: View) -> Tensor:
-    """Masks on the stride-4 grid of the padded input.
+    """Bring masks to the stride-4 grid of the padded input.
 
     They are mirrored before they are put on the grid: cells then cover the same pixels of the
     mirrored image as ever, also where the input's width is not a multiple of the stride.
 
     Args:
         rles: K run lengths, original frame.
-        view: what happens to them.
+        view: the view to apply.
 
     Returns:
         (K, h, w) uint8 0/1; padding is 0.
@@ -188,11 +188,11 @@ def view_masks(rles: Sequence[RLE], view: View) -> Tensor:
 
 
 def view_crops(mask_crops: Tensor, view: View) -> Tensor:
-    """Mask crops after the view; resizing does not change them, a flip mirrors them.
+    """Apply a view to mask crops: resizing does not change them, a flip mirrors them.
 
     Args:
         mask_crops: (..., 7, 7) the mask inside its box.
-        view: what happens to them.
+        view: the view to apply.
 
     Returns:
         (..., 7, 7).

@@ -1,4 +1,4 @@
-"""Samples of single images joined to one batch."""
+"""Collation: samples of single images joined to one batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """One batch of several images.
+    """Join samples to one batch.
 
     Images are padded with zeros to the largest height and width of their views, bags to the largest
     number of proposals. Objects are flattened in the order of the images.
@@ -89,7 +89,7 @@ def _join_targets(targets: Sequence[InstanceTargets], grid: tuple[int, int]) -> 
 
 
 def _join(tensors: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
-    """(sum of lengths, *shape): joined along the first axis, zeros after what is shorter."""
+    """Join tensors along the first axis to (sum of lengths, *shape), padded with zeros."""
     if all(tensor.shape[1:] == shape and tensor.is_contiguous() for tensor in tensors):
         return torch.cat(list(tensors))
     lengths = [len(tensor) for tensor in tensors]
@@ -100,5 +100,5 @@ def _join(tensors: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
 
 
 def _image_index(counts: Sequence[int]) -> Tensor:
-    """(N,) int64 index of the image of each object."""
+    """Return the index of the image of each object, (N,) int64."""
     return torch.repeat_interleave(torch.tensor(counts))

@@ -9,7 +9,7 @@ from sapnet.structures.masks import MASK_STRIDE
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How training images are varied.
+    """Variation of training images.
 
     Attributes:
         short_sides: pixels of the shorter side, one is drawn per image; outside training the

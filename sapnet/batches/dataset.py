@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 from torch.utils.data import Dataset
 
 from sapnet.batches.augment import evaluation_view, sample_view, view_content
 from sapnet.batches.config import AugmentConfig
+from sapnet.batches.epoch import SharedEpoch
 from sapnet.batches.sample import Sample, View
 from sapnet.batches.supervision import make_bags, make_targets, top_proposals
 from sapnet.data.coco_json import label_of_category
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    """What the data sets of training give.
+    """Content of the data sets of training.
 
     Attributes:
         supervision: of a `ClickDataset`: "clicks" gives bags of proposals, "top1" the mask of
             each object's proposal with the best own score.
         seed: of views and random subsets.
-        keep_empty: whether images without objects are part of the data set.
+        keep_empty: keep images without objects in the data set.
         max_objects: most objects of an image in training, a random subset beyond; None for all.
         augment: sizes, flips and colours.
     """
@@ -62,32 +62,14 @@ class DatasetConfig:
             )
 
 
-class SharedEpoch:
-    """The number of the epoch, in memory that loader processes share.
-
-    Loader processes may outlive an epoch; a plain attribute would stay at 0 in them.
-    """
-
-    def __init__(self) -> None:
-        self._value = torch.zeros((), dtype=torch.int64)
-        self._value.share_memory_()  # type: ignore[no-untyped-call]  # torch has no types here
-
-    def __int__(self) -> int:
-        return int(self._value)
-
-    def set(self, epoch: int) -> None:
-        """Sets the number, for all processes."""
-        self._value.fill_(epoch)
-
-
 class ClickDataset(Dataset[Sample]):
     """Clicked images with the proposals of their objects.
 
     Args:
         images_dir: the folder that the store's file names are relative to.
         store: the proposals. Objects without any proposal are left out.
-        cfg: what to give.
-        train: whether images are varied and objects subsampled.
+        cfg: settings of the samples.
+        train: vary images and subsample objects.
     """
 
     def __init__(
@@ -106,7 +88,7 @@ class ClickDataset(Dataset[Sample]):
         return len(self._indices)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the views of this epoch, 0 being the first."""
+        """Choose the views of this epoch, 0 being the first."""
         self._epoch.set(epoch)
 
     def __getitem__(self, index: int) -> Sample:
@@ -132,8 +114,8 @@ class MaskDataset(Dataset[Sample]):
     Args:
         images_dir: the folder that the file names are relative to.
         instances: the masks. Crowds and masks without a pixel are left out.
-        cfg: what to give; its `supervision` has no say here.
-        train: whether images are varied and objects subsampled.
+        cfg: settings of the samples; `supervision` is not used.
+        train: vary images and subsample objects.
     """
 
     def __init__(
@@ -156,7 +138,7 @@ class MaskDataset(Dataset[Sample]):
         return len(self._records)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the views of this epoch, 0 being the first."""
+        """Choose the views of this epoch, 0 being the first."""
         self._epoch.set(epoch)
 
     def __getitem__(self, index: int) -> Sample:
@@ -235,7 +217,7 @@ def _load(images_dir: Path, record: ImageRecord) -> np.ndarray:
 
 
 def _subset(count: int, limit: int | None, rng: np.random.Generator) -> list[int]:
-    """Indices of a random subset of at most `limit`, in order."""
+    """Draw the indices of a random subset of at most `limit`, in order."""
     if limit is None or count <= limit:
         return list(range(count))
     return sorted(rng.choice(count, size=limit, replace=False).tolist())

@@ -20,7 +20,7 @@ class HasEpoch(Protocol):
     """A data set whose samples differ from epoch to epoch."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch, 0 being the first."""
+        """Choose the epoch, 0 being the first."""
 
 
 class EpochSampler(Sampler[int]):
@@ -30,8 +30,8 @@ class EpochSampler(Sampler[int]):
     views of an epoch are the same in a resumed run.
 
     Args:
-        dataset: what is sampled.
-        shuffle: whether the order is random; ascending otherwise.
+        dataset: of known length.
+        shuffle: draw a random order; ascending otherwise.
         seed: of the order, 0 or more.
         share: (rank, number of ranks) of a distributed run. Each rank gets every n-th index of
             the common order; where they cannot be shared out evenly, the first ones come twice: a
@@ -61,7 +61,7 @@ class EpochSampler(Sampler[int]):
         return iter(even[self._rank :: self._num_ranks][start:].tolist())
 
     def leave_out(self, epoch: int, done: int) -> None:
-        """Skips the first indices of this rank in one epoch: a stopped run has seen them.
+        """Skip the first indices of this rank in one epoch: a stopped run has seen them.
 
         The length stays that of a whole epoch, which is what progress is counted in.
 
@@ -72,7 +72,7 @@ class EpochSampler(Sampler[int]):
         self._done = (epoch, done)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the order of this epoch, 0 being the first."""
+        """Choose the order of this epoch, 0 being the first."""
         self.epoch = epoch
         if isinstance(self.dataset, HasEpoch):
             self.dataset.set_epoch(epoch)
@@ -87,12 +87,12 @@ def build_loader(
     seed: int = 0,
     share: tuple[int, int] = (0, 1),
 ) -> DataLoader[Sample]:
-    """A loader of batches.
+    """Build a loader of batches.
 
     Args:
         dataset: of known length, as the data sets of this package.
         batch_size: images per batch; the last batch may be smaller.
-        shuffle: whether the order is random, another one in each epoch.
+        shuffle: draw a random order, another one in each epoch.
         workers: processes that load images; 0 loads in this one.
         seed: of the order, 0 or more.
         share: (rank, number of ranks) of a distributed run.

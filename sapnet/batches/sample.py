@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class View:
-    """How one image enters the network.
+    """The way of one image into the network: resized, perhaps mirrored, padded.
 
     Attributes:
         original_size: (height, width) of the upright file.
         input_size: (height, width) after resizing, without padding.
         padded_size: (height, width) with padding.
-        flip: whether it is mirrored left to right.
+        flip: True if it is mirrored left to right.
         color_factors: factors of brightness, contrast and saturation.
     """
 
@@ -51,7 +51,7 @@ class Sample:
 
     Attributes:
         image: (3, *view.input_size) uint8 RGB; the padding comes with the batch.
-        view: how it came from the file.
+        view: its view of the file.
         image_id: its id in the data set.
         bags: its objects' proposals, image index 0; None without.
         targets: its objects' masks, image index 0; None without.

@@ -1,4 +1,4 @@
-"""From stored objects and masks of one image to the tensors that training learns from.
+"""Conversion of stored objects and masks of one image to bags and targets.
 
 Masks go from their run lengths straight to the stride-4 grid, all of an image at once.
 """
@@ -23,12 +23,12 @@ _FULL_COVERAGE = 255  # stored mask crops are 8-bit
 
 
 def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View) -> Bags:
-    """Bags of one image, padded to its largest number of proposals.
+    """Make the bags of one image, padded to its largest number of proposals.
 
     Args:
         objects: N objects of the image, at least one proposal each.
         labels: N class indices.
-        view: how the image enters the network.
+        view: the view of the image.
 
     Returns:
         N bags in the input frame with image index 0; K is at least 1.
@@ -38,7 +38,7 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
     is_valid = np.arange(num_proposals) < counts[:, None]
 
     def bag(parts: list[np.ndarray], kind: type, tail: tuple[int, ...] = ()) -> Tensor:
-        """(N, K, *tail) from one (k, *tail) per object; zeros where there is no proposal."""
+        """Pad one (k, *tail) per object to (N, K, *tail); zeros where there is no proposal."""
         filled = np.zeros((*is_valid.shape, *tail), kind)
         if parts:
             filled[is_valid] = np.concatenate(parts)
@@ -73,7 +73,7 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
 
 
 def _given_box_iou(objects: Sequence[StoredObject], boxes: Tensor, valid: Tensor) -> Tensor:
-    """(N, K) IoU of each proposal's box with the known box of its click; 1 without one.
+    """Compute the IoU (N, K) of each proposal with the known box of its click; 1 without.
 
     An estimated box bounds nothing: it may be far from the object.
 
@@ -91,12 +91,12 @@ def _given_box_iou(objects: Sequence[StoredObject], boxes: Tensor, valid: Tensor
 
 
 def make_targets(rles: Sequence[RLE], labels: Sequence[int], view: View) -> InstanceTargets:
-    """Targets of one image from masks, one per object; no runners-up.
+    """Make the targets of one image from masks, one per object; no runners-up.
 
     Args:
         rles: N masks, original frame.
         labels: N class indices.
-        view: how the image enters the network.
+        view: the view of the image.
 
     Returns:
         N targets in the input frame with image index 0; boxes are the masks' tight boxes.
@@ -113,7 +113,7 @@ def make_targets(rles: Sequence[RLE], labels: Sequence[int], view: View) -> Inst
 
 
 def top_proposals(objects: Sequence[StoredObject]) -> list[RLE]:
-    """The mask that each object's proposer likes best.
+    """Return each object's mask with the best own score.
 
     Args:
         objects: N objects, at least one proposal each.
@@ -125,5 +125,5 @@ def top_proposals(objects: Sequence[StoredObject]) -> list[RLE]:
 
 
 def _float_tensor(values: np.ndarray) -> Tensor:
-    """A float32 copy; stored arrays are read-only views of the file."""
+    """Copy to a float32 tensor; stored arrays are read-only views of the file."""
     return torch.tensor(np.asarray(values, np.float32))

@@ -44,6 +44,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from sapnet.data.corrections import load_corrections
+    from sapnet.labelling.config import LabelConfig
     from sapnet.labelling.label import label, label_top1
     from sapnet.network.loading import load_model
     from sapnet.store.reader import ProposalStore
@@ -60,9 +61,9 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
             args.images,
             store,
             args.out,
-            with_candidates=args.candidates,
-            batch_size=args.batch_size,
-            workers=args.workers,
+            LabelConfig(
+                candidates=args.candidates, batch_size=args.batch_size, workers=args.workers
+            ),
         )
     print(f"{summary.num_objects} masks on {summary.num_images} images: {summary.labels}")
     if summary.num_without:

@@ -16,6 +16,7 @@ from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.evaluation.evaluate import evaluate
+from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
@@ -180,9 +181,7 @@ def _run_proposer(
             sets.train.images,
             ProposalStore(store_path),
             labels,
-            with_candidates=True,
-            batch_size=cfg.batch_size,
-            workers=cfg.workers,
+            LabelConfig(candidates=True, batch_size=cfg.batch_size, workers=cfg.workers),
         )
     with watch.stage("predict"):
         results = predict(model, sets.test.images, folder / "predictions").results

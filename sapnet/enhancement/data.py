@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from sapnet.batches.augment import evaluation_view, sample_view, view_content, view_points
 from sapnet.batches.collate import collate
 from sapnet.batches.config import AugmentConfig
-from sapnet.batches.dataset import SharedEpoch
+from sapnet.batches.epoch import SharedEpoch
 from sapnet.batches.loader import EpochSampler
 from sapnet.batches.sample import Sample, View
 from sapnet.data.coco_json import label_of_category

@@ -1,1 +1,1 @@
-"""How good labels, proposals and predictions are: the room that knows ground truth."""
+"""Quality of labels, proposals and predictions, measured against ground truth."""

@@ -1,4 +1,4 @@
-"""All figures that the given files allow: what `sapnet evaluate` runs."""
+"""Evaluation of labels, proposals and predictions, as `sapnet evaluate` runs it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def evaluate(
     predictions: Path | str | None = None,
     min_area: float = 0,
 ) -> dict[str, float]:
-    """Figures of labels, proposals and predictions against one ground truth.
+    """Compare labels, proposals and predictions with one ground truth.
 
     Args:
         truth: COCO instance json.

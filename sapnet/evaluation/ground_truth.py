@@ -14,7 +14,7 @@ def open_truth(truth: InstanceSet | Path | str) -> InstanceSet:
 
 
 def objects_by_id(truth: InstanceSet, min_area: float = 0) -> dict[int, Instance]:
-    """Objects that count: no crowds, nothing under `min_area` pixels (COCO's `area`)."""
+    """Return the objects that count: no crowds, none under `min_area` pixels (COCO's `area`)."""
     return {
         instance.annotation_id: instance
         for instance in truth.instances
@@ -23,12 +23,12 @@ def objects_by_id(truth: InstanceSet, min_area: float = 0) -> dict[int, Instance
 
 
 def check_known(found: Iterable[int], known: Collection[int], what: str) -> None:
-    """Refuses ids that the ground truth does not have.
+    """Raise an error for ids that the ground truth does not have.
 
     Args:
         found: ids in the file that is evaluated.
         known: ids in the ground truth.
-        what: what the ids are and where they were found, for the message.
+        what: description of the ids and their source, for the message.
 
     Raises:
         ValueError: naming up to five unknown ids.

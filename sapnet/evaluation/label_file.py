@@ -50,7 +50,7 @@ class Label:
         score: its selection score.
         uncertainty: in [0, 1], higher where it is more likely wrong; None where the file has none.
         point: (x, y) of the click, where the file says so.
-        candidates: what it was chosen from, where the file says so.
+        candidates: the proposals it was chosen from, if the file has them.
         refined_box: xyxy, pixel edges: the box that selection ended with, where the file says so.
     """
 
@@ -83,7 +83,7 @@ class LabelSet:
 
 
 def load_labels(path: Path | str) -> LabelSet:
-    """Labels of a COCO instance json.
+    """Load the labels of a COCO instance json.
 
     Args:
         path: a file written by `sapnet label`.

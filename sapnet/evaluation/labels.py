@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def evaluate_labels(
     labels: LabelSet | Path | str, truth: InstanceSet | Path | str, min_area: float = 0
 ) -> dict[str, float]:
-    """Mean IoU of labels.
+    """Compute the mean IoU of labels.
 
     Every non-crowd object on a labelled image counts; one without a label has IoU 0.
 
@@ -56,7 +56,7 @@ def evaluate_labels(
 
 
 def label_iou(label: Label | None, gt_rle: RLE) -> float:
-    """IoU of a label with the ground truth of its object; 0 without a label."""
+    """Compute the IoU of a label with the ground truth of its object; 0 without a label."""
     if label is None:
         return 0.0
     name = f"label of object {label.annotation_id}"
@@ -64,7 +64,7 @@ def label_iou(label: Label | None, gt_rle: RLE) -> float:
 
 
 def check_labels_known(labels: LabelSet, truth: InstanceSet) -> None:
-    """Refuses labels of objects or images that the ground truth does not have.
+    """Raise an error for labels of objects or images that the ground truth does not have.
 
     Raises:
         ValueError: naming them.

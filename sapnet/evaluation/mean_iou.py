@@ -20,12 +20,12 @@ LARGE_AREA = 96**2
 
 
 def ious_with_truth(rles: Sequence[RLE], gt_rle: RLE, name: str) -> np.ndarray:
-    """IoU of several masks with one ground-truth mask.
+    """Compute the IoU of several masks with one ground-truth mask.
 
     Args:
         rles: K masks.
         gt_rle: the ground truth.
-        name: what the masks are, for the message.
+        name: name of the masks, for the message.
 
     Returns:
         (K,) float64 in [0, 1].
@@ -43,7 +43,7 @@ def ious_with_truth(rles: Sequence[RLE], gt_rle: RLE, name: str) -> np.ndarray:
 
 
 def mean_iou_by_size(ious: np.ndarray, areas: np.ndarray, name: str) -> dict[str, float]:
-    """Mean over all objects and over each size group.
+    """Compute the mean over all objects and over each size group.
 
     Args:
         ious: (N,) in [0, 1].

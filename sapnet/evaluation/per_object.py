@@ -1,4 +1,4 @@
-"""The quality of each label, one by one: what tables by category and plots by size are made of."""
+"""Quality of each label, for tables by category and plots by size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ObjectQuality:
         category_id: of its ground truth.
         area: of its ground truth, square pixels.
         label_iou: of its label; 0 without one.
-        top1_iou: of the proposer's favourite; None without a store.
+        top1_iou: of the proposal with the best own score; None without a store.
         oracle_iou: of the best proposal; None without a store.
     """
 
@@ -40,7 +40,7 @@ class ObjectQuality:
 def judge_objects(
     labels: LabelSet, truth: InstanceSet, store: ProposalStore | None = None
 ) -> Iterator[ObjectQuality]:
-    """The objects that `sapnet evaluate` counts: no crowds; on labelled images, or in the store.
+    """Yield the objects that `sapnet evaluate` counts: in the store, or on labelled images.
 
     Args:
         labels: written by `sapnet label`.

@@ -31,7 +31,7 @@ class PrecisionCurves:
     precision: np.ndarray
 
     def mean_curve(self, iou: float | None = None) -> np.ndarray:
-        """(R,) precision, mean over the categories.
+        """Return the precision (R,), mean over the categories.
 
         Args:
             iou: one of the thresholds; the mean of all if None.
@@ -43,7 +43,7 @@ class PrecisionCurves:
         """AP of one category; NaN without ground truth.
 
         Args:
-            category_id: which.
+            category_id: id of the category.
             iou: one of the thresholds; the mean of all if None.
         """
         chosen = self.precision if iou is None else self.precision[np.isclose(self.ious, iou)]
@@ -51,7 +51,7 @@ class PrecisionCurves:
 
 
 def precision_curves(records: Sequence[Mapping[str, Any]], truth: InstanceSet) -> PrecisionCurves:
-    """Runs COCO's evaluation of masks.
+    """Run COCO's evaluation of masks.
 
     Args:
         records: from `read_results`.
@@ -70,6 +70,6 @@ def precision_curves(records: Sequence[Mapping[str, Any]], truth: InstanceSet) -
 
 
 def _mean(values: np.ndarray) -> float:
-    """Mean of what is not NaN; NaN if nothing is."""
+    """Compute the mean of the values that are not NaN; NaN without any."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")

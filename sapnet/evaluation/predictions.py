@@ -1,4 +1,4 @@
-"""Quality of predictions on images: COCO's AP and AR for masks and boxes, VOC's AP for masks."""
+"""Quality of predictions: COCO's AP and AR for masks and boxes, VOC's AP for masks."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def evaluate_predictions(
 def read_results(
     predictions: Sequence[Mapping[str, Any]] | Path | str, truth: InstanceSet
 ) -> list[dict[str, Any]]:
-    """Checked COCO results with compressed run lengths, a box and the ground truth's image ids.
+    """Read and check COCO results; add compressed run lengths, boxes and true image ids.
 
     Args:
         predictions: COCO results, or the json file that holds them.
@@ -111,7 +111,7 @@ def read_results(
 def _with_true_image_ids(
     predictions: Sequence[Mapping[str, Any]], truth: InstanceSet
 ) -> list[Mapping[str, Any]]:
-    """The records with the ground truth's id of the image whose `file_name` they carry.
+    """Replace image ids by the ground truth's ids of the records' `file_name`.
 
     Folders count only where names alone are not enough to tell the images apart.
     """
@@ -138,7 +138,7 @@ def _read_record(record: Mapping[str, Any], height: int, width: int) -> dict[str
 
 
 def _xywh(box: Sequence[float]) -> list[float]:
-    """A box in COCO's form."""
+    """Convert a box to COCO's form."""
     x1, y1, x2, y2 = box
     return [x1, y1, x2 - x1, y2 - y1]
 
@@ -161,7 +161,7 @@ def run_coco(
     Args:
         records: from `read_results`.
         truth: the objects of the same images.
-        iou_type: whether masks or boxes are compared.
+        iou_type: "segm" compares masks, "bbox" boxes.
     """
     from faster_coco_eval import COCOeval_faster
 

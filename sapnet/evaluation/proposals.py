@@ -53,7 +53,7 @@ class JudgedObject:
 def evaluate_proposals(
     store: ProposalStore | Location, truth: InstanceSet | Path | str, min_area: float = 0
 ) -> dict[str, float]:
-    """Mean IoU of the proposals chosen by own score and by ground truth.
+    """Compute the mean IoU of the proposals chosen by own score and by ground truth.
 
     Args:
         store: a store written by `sapnet propose`, or its folder or URL; read image by image.
@@ -80,7 +80,7 @@ def evaluate_proposals(
 def proposal_ious(
     store: ProposalStore | Location, truth: InstanceSet | Path | str
 ) -> dict[int, np.ndarray]:
-    """IoU of every proposal with its object's ground truth.
+    """Compute the IoU of every proposal with its object's ground truth.
 
     Computed once before training, it gives the quality of any later choice by look-up:
     `ious[annotation_id][index]`.
@@ -104,7 +104,7 @@ def proposal_ious(
 def judge_proposals(
     store: ProposalStore | Location, truth: InstanceSet | Path | str, min_area: float = 0
 ) -> Iterator[JudgedObject]:
-    """The objects of a store, one after the other, beside their ground truth.
+    """Yield the objects of a store, one after the other, with their ground truth.
 
     Args:
         store: a store written by `sapnet propose`, or its folder or URL.

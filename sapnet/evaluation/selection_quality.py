@@ -1,4 +1,4 @@
-"""Choice quality: labels beside the proposals they were chosen from."""
+"""Quality of the selection: labels compared with the proposals they were chosen from."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def evaluate_choices(
     truth: InstanceSet | Path | str,
     min_area: float = 0,
 ) -> dict[str, float]:
-    """Quality of labels between the proposer's own choice and the best possible one.
+    """Compare labels with the proposer's own choice and the best possible one.
 
     Every non-crowd object of the store counts; one without a label has IoU 0.
 
@@ -104,7 +104,7 @@ def mask_fill(rles: Sequence[RLE]) -> np.ndarray:
 
 
 def fill_gap(gt_fill: np.ndarray, label_fill: np.ndarray, largest_fill: np.ndarray) -> float:
-    """The paper's gap statistic, Eq. (10): how far choices are from objects that fill their box.
+    """Compute the paper's gap statistic, Eq. (10), on objects that fill their box.
 
     Args:
         gt_fill: (N,) R of the ground truth.
@@ -139,7 +139,7 @@ def _judge_choice(labels: LabelSet, entry: JudgedObject) -> _Choice:
 
 
 def kind_of(rle: RLE, proposals: Proposals) -> str:
-    """What made the proposal that is a label; "other" if the label is none of them.
+    """Name the prompt of the proposal that is the label; "other" if it is none of them.
 
     Args:
         rle: the label's mask.

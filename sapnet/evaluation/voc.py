@@ -59,7 +59,7 @@ def category_average_precision(images: Sequence[ImageMasks], threshold: float) -
 
 
 def _match(image: ImageMasks, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of the predictions that count, best first, and whether each is right."""
+    """Match predictions: scores of those that count, best first, and which are right."""
     order = np.argsort(-image.scores, kind="stable")
     rles, scores = [image.rles[index] for index in order], image.scores[order]
     is_right = np.zeros(len(rles), bool)
@@ -73,7 +73,7 @@ def _match(image: ImageMasks, threshold: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def _share_in_crowds(rles: Sequence[RLE], crowd_rles: Sequence[RLE]) -> np.ndarray:
-    """(P,) largest share of each mask's pixels that lies in one crowd."""
+    """Compute the largest share (P,) of each mask's pixels that lies in one crowd."""
     if not rles or not crowd_rles:
         return np.zeros(len(rles))
     ious = rle_iou(rles, crowd_rles)
@@ -84,7 +84,7 @@ def _share_in_crowds(rles: Sequence[RLE], crowd_rles: Sequence[RLE]) -> np.ndarr
 
 
 def _area_under_curve(is_right: np.ndarray, num_objects: int) -> float:
-    """Area under precision over recall, precision made non-increasing; best prediction first."""
+    """Integrate precision over recall, precision made non-increasing; best first."""
     num_right = np.cumsum(is_right)
     precision = num_right / np.arange(1, len(is_right) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]

@@ -1,4 +1,4 @@
-"""Boxes as (..., 4) xyxy tensors of pixel edges; everything broadcasts and nothing is in place.
+"""Boxes as (..., 4) xyxy tensors of pixel edges; all functions broadcast, none in place.
 
 What torchvision has is used from there: `box_iou` (all pairs), `box_area`,
 `clip_boxes_to_image`, `box_convert`.
@@ -34,7 +34,7 @@ def broadcast_iou(first: Tensor, second: Tensor) -> Tensor:
 
 
 def points_in_boxes(points: Tensor, boxes: Tensor) -> Tensor:
-    """Whether each point lies strictly inside its box; a point on the border is outside.
+    """Test if each point lies strictly inside its box; a point on the border is outside.
 
     Args:
         points: (..., 2) x, y.
@@ -47,7 +47,7 @@ def points_in_boxes(points: Tensor, boxes: Tensor) -> Tensor:
 
 
 def boxes_meet(first: Tensor, second: Tensor) -> Tensor:
-    """Whether boxes share an area, element by element; boxes that only touch do not.
+    """Test if boxes share an area, element by element; boxes that only touch do not.
 
     Args:
         first: (..., 4) xyxy with an area.
@@ -61,7 +61,7 @@ def boxes_meet(first: Tensor, second: Tensor) -> Tensor:
 
 
 def scale_boxes(boxes: Tensor, scale: Tensor) -> Tensor:
-    """Boxes after the image was resized.
+    """Scale boxes as their image is resized.
 
     Args:
         boxes: (..., 4) xyxy.
@@ -74,7 +74,7 @@ def scale_boxes(boxes: Tensor, scale: Tensor) -> Tensor:
 
 
 def flip_boxes(boxes: Tensor, width: float) -> Tensor:
-    """Boxes after a horizontal flip of an image of this width.
+    """Mirror boxes with an image of this width.
 
     Args:
         boxes: (..., 4) xyxy.
@@ -88,7 +88,7 @@ def flip_boxes(boxes: Tensor, width: float) -> Tensor:
 
 
 def grow_boxes(boxes: Tensor, factors: Tensor) -> Tensor:
-    """Boxes of the same centre whose sides are multiplied.
+    """Multiply the sides of boxes, centers kept.
 
     Args:
         boxes: (..., 4) xyxy.
@@ -103,7 +103,7 @@ def grow_boxes(boxes: Tensor, factors: Tensor) -> Tensor:
 
 
 def hull_boxes(boxes: Tensor) -> Tensor:
-    """The smallest box round all boxes of a row that have an area.
+    """Return the smallest box round all boxes of a row that have an area.
 
     Args:
         boxes: (..., K, 4) xyxy; those without an area, such as padding, do not count.

@@ -1,4 +1,4 @@
-"""Masks on grids: crops inside their boxes, the stride-4 grid of training, centres of mass."""
+"""Masks on grids: crops inside their boxes, the stride-4 grid of training, mass centers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def crop_masks(masks: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def _bin_weights(start: float, stop: float, length: int) -> np.ndarray:
-    """(7, length) share of each pixel in each of seven equal bins; every row sums to 1."""
+    """Compute the share (7, length) of each pixel in each of seven bins; rows sum to 1."""
     edges = np.linspace(start, stop, CROP_SIZE + 1)
     pixels = np.arange(length)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
@@ -58,7 +58,7 @@ def downsample_masks(
     *,
     flip: bool = False,
 ) -> np.ndarray:
-    """Masks of the original frame on the stride-4 grid of the resized, padded input.
+    """Bring masks from the original frame to the stride-4 grid of the padded input.
 
     Each cell looks up the four middle pixels of its 4 x 4 input pixels in the original mask. No
     mask is made at the resolution of the file or of the input: a run of the original mask says
@@ -69,7 +69,7 @@ def downsample_masks(
         rles: K run lengths of one size, original frame.
         input_size: (height, width) the image was resized to, without padding.
         grid_size: (h, w) of the grid, a quarter of the padded input.
-        flip: whether the mask is mirrored left to right before it is resized, as its image is.
+        flip: mirror the masks left to right before resizing, as the image is.
 
     Returns:
         (K, h, w) uint8 0/1; padding is 0.
@@ -126,7 +126,7 @@ def _split_at_columns(runs: Runs, height: int) -> _Strips:
 
 
 def _spread_over_cells(strips: _Strips, column_of: np.ndarray) -> _Strips:
-    """The strips in the grid columns that look at them: none, one, or several where enlarged.
+    """Copy strips to the grid columns that read them: none, one, or several if enlarged.
 
     Args:
         strips: with columns of the source.
@@ -175,7 +175,7 @@ def _source_indices(source: int, resized: int, cells: int) -> list[np.ndarray]:
 
 
 def centers_of_mass(masks: Tensor) -> Tensor:
-    """Mean pixel index of each mask.
+    """Compute the mean pixel index of each mask.
 
     Args:
         masks: (N, h, w) of any number type; non-zero is foreground.

@@ -19,7 +19,7 @@ _MIN_CORNERS = 3
 
 
 def mask_polygons(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> list[np.ndarray]:
-    """One polygon per connected part of a mask, holes joined to their part.
+    """Trace one polygon per connected part of a mask, holes joined to their part.
 
     Args:
         mask: (H, W) bool or uint8; non-zero is foreground. Diagonal neighbours are connected.
@@ -37,7 +37,7 @@ def mask_polygons(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> 
 
 
 def mask_polygon(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> np.ndarray:
-    """A single polygon for all parts of a mask, joined by the shortest seams.
+    """Trace a single polygon for all parts of a mask, joined by the shortest seams.
 
     Args:
         mask: (H, W) bool or uint8; non-zero is foreground.
@@ -52,7 +52,7 @@ def mask_polygon(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> n
 
 
 def at_least_three(polygon: np.ndarray) -> np.ndarray:
-    """A polygon with its last corner repeated until there are three, as readers demand.
+    """Repeat the last corner of a polygon until there are three, as readers demand.
 
     Args:
         polygon: (V, 2) with V >= 1; of one pixel, or of a straight line of them, V is 1 or 2.
@@ -65,7 +65,7 @@ def at_least_three(polygon: np.ndarray) -> np.ndarray:
 
 
 def _parts(mask: np.ndarray, outline: Outline, simplify: float) -> list[list[np.ndarray]]:
-    """Rings of each part: its outer border first, then the borders of its holes."""
+    """Trace the rings of each part: its outer border first, then those of its holes."""
     import cv2
 
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -102,7 +102,7 @@ def _simplified(ring: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def _join(rings: list[np.ndarray]) -> np.ndarray:
-    """One closed walk over all rings, each joined where it is nearest to those before it.
+    """Join rings to one closed walk, each where it is nearest to those before it.
 
     The seams are a minimum spanning tree over the rings, so that no seam crosses another ring.
     """
@@ -130,7 +130,7 @@ def _join(rings: list[np.ndarray]) -> np.ndarray:
 
 
 def _without_straight_corners(path: np.ndarray) -> np.ndarray:
-    """The walk without the points at which it goes straight on; turns back are kept."""
+    """Drop the points at which the walk goes straight on; turns back are kept."""
     before, after = path - np.roll(path, 1, axis=0), np.roll(path, -1, axis=0) - path
     cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     is_straight = (cross == 0) & ((before * after).sum(1) > 0)

@@ -31,7 +31,7 @@ class Runs:
 
 
 def foreground_runs(rles: Sequence[RLE]) -> Runs:
-    """Where masks are set, read from their run lengths without decoding a pixel.
+    """Read the foreground runs of masks from their run lengths, without decoding a pixel.
 
     Args:
         rles: K run lengths, all of the same size.
@@ -118,7 +118,7 @@ def rle_boxes(rles: Sequence[RLE]) -> np.ndarray:
 
 
 def rle_areas(rles: Sequence[RLE]) -> np.ndarray:
-    """Numbers of foreground pixels.
+    """Count foreground pixels.
 
     Args:
         rles: K run lengths.
@@ -184,7 +184,7 @@ def to_rle(segmentation: Any, height: int, width: int) -> RLE:  # noqa: ANN401  
 
 
 def merge_rles(rles: Sequence[RLE]) -> RLE:
-    """The union of masks of one size.
+    """Unite masks of one size.
 
     Args:
         rles: one run length or more.
@@ -226,7 +226,7 @@ def _check_rle(segmentation: dict[str, Any], height: int, width: int) -> None:
 
 
 def _run_lengths(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """All run lengths of K compressed strings, (M,) int64, and how many each holds, (K,) int64.
+    """Parse K compressed strings: all run lengths (M,) and the number of each (K,), int64.
 
     The format is that of COCO's rleFrString: numbers in groups of five bits, the lowest first,
     with a sign; from the fourth number on they are differences to the number two before.

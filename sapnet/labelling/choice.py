@@ -1,4 +1,4 @@
-"""Chosen labels: the mask of each object, its candidates, and the segmenter's instances near it."""
+"""Chosen labels: masks of objects, their candidates and the segmenter's instances."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def with_overlaps(
 def _overlaps_of_group(
     labels: Sequence[ChosenLabel], instances: Predictions
 ) -> list[InstanceOverlap]:
-    """Overlaps of labels with instances, all of one image and one category."""
+    """Compute the overlaps of labels with instances, all of one image and one category."""
     candidates = [label.stored.proposals.rles for label in labels]
     ious = rle_iou(
         list(chain.from_iterable(candidates)), encode_masks(instances.masks.cpu().numpy())
@@ -143,7 +143,7 @@ def _overlaps_of_group(
 
 
 def _covers(labels: Sequence[ChosenLabel], instances: Predictions) -> np.ndarray:
-    """(P, n) bool, whether each instance covers the click of each label."""
+    """Tell for each instance and each label if the instance covers the click, (P, n) bool."""
     height, width = instances.masks.shape[1:]
     points = np.array([label.stored.click.point for label in labels])
     columns, rows = np.minimum(points, (width - 1, height - 1)).astype(int).T

@@ -11,6 +11,7 @@ import torch
 
 from sapnet.data.coco_json import frame_records, label_of_category
 from sapnet.labelling.choice import ChosenLabel, chosen_labels, stored_objects, with_overlaps
+from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.records import label_records, top1_record, with_boxes
 from sapnet.labelling.uncertainty import uncertainty
 from sapnet.labelling.vote import add_segmenter_vote
@@ -46,10 +47,7 @@ def label(
     images: Path | str,
     store: ProposalStore | Location,
     out: Path | str,
-    *,
-    with_candidates: bool = False,
-    batch_size: int = 4,
-    workers: int = 2,
+    cfg: LabelConfig | None = None,
 ) -> LabelSummary:
     """Write a mask for each click: COCO instance json of the chosen proposals, original frame.
 
@@ -60,9 +58,7 @@ def label(
         images: folder of the clicked images.
         store: their proposals, or the folder or URL of the store.
         out: the json file to write.
-        with_candidates: also write all candidates of each object with their selection scores.
-        batch_size: images at a time.
-        workers: processes that load images.
+        cfg: `candidates`, `batch_size` and `workers` are used; None for the defaults.
 
     Raises:
         ValueError: the store has categories that the model does not know.
@@ -72,11 +68,12 @@ def label(
     from sapnet.batches.dataset import ClickDataset, DatasetConfig
     from sapnet.batches.loader import build_loader
 
+    cfg = cfg or LabelConfig()
     store = open_store(store)
     with_model_labels = label_translation(model, store)
     data_cfg = DatasetConfig(augment=model.settings.augment)
     dataset = ClickDataset(images, store, data_cfg, train=False)
-    loader = build_loader(dataset, batch_size, workers=workers)
+    loader = build_loader(dataset, cfg.batch_size, workers=cfg.workers)
     annotations: list[dict[str, Any]] = []
     with evaluating(model), tqdm(total=store.num_images, desc="label", unit="image") as bar:
         for batch in loader:
@@ -84,8 +81,8 @@ def label(
             if moved.bags is not None:
                 labels, chosen = choose_labels(model, moved, store)
                 doubts = uncertainty(labels, moved.bags, chosen)
-                records = label_records(labels, chosen, doubts, with_candidates)
-                annotations += with_boxes(records, moved, chosen) if with_candidates else records
+                records = label_records(labels, chosen, doubts, cfg.candidates)
+                annotations += with_boxes(records, moved, chosen) if cfg.candidates else records
             bar.update(len(batch.image_ids))
     return _write_labels(out, store, annotations)
 
@@ -158,7 +155,7 @@ def _write_labels(
 
 
 def label_translation(model: Network, store: ProposalStore) -> Callable[[Batch], Batch]:
-    """Return a function that converts a batch's labels from the store's categories to the model's.
+    """Return a function that converts labels from the store's categories to the model's.
 
     Raises:
         ValueError: the store has categories that the model does not know.

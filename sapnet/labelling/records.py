@@ -1,4 +1,4 @@
-"""The annotations of label files: COCO instances with what selection knows of them."""
+"""Annotations of label files: COCO instances with scores, uncertainty and candidates."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def label_records(
     doubts: np.ndarray,
     with_candidates: bool,
 ) -> Iterator[dict[str, Any]]:
-    """One COCO annotation per label.
+    """Make one COCO annotation per label.
 
     Args:
         labels: N labels of a batch.
-        selection: what was chosen for them.
+        selection: the choice for them.
         doubts: (N,) their uncertainties.
         with_candidates: also all candidates with their scores.
     """
@@ -42,7 +42,7 @@ def label_records(
 def with_boxes(
     records: Iterable[dict[str, Any]], batch: Batch, selection: Selection
 ) -> Iterator[dict[str, Any]]:
-    """The records with the box that selection ended with, original frame."""
+    """Add to each record the refined box of the selection, original frame."""
     if batch.bags is None:
         return
     factors = (batch.original_sizes / batch.image_sizes).flip(1)[batch.bags.image_index]
@@ -52,7 +52,7 @@ def with_boxes(
 
 
 def top1_record(stored: StoredObject, with_candidates: bool) -> dict[str, Any]:
-    """The annotation of the proposal with the best own score.
+    """Make the annotation of the proposal with the best own score.
 
     Args:
         stored: an object with at least one proposal.

@@ -1,4 +1,4 @@
-"""The uncertainty of labels: one number per label, high where it is more likely wrong.
+"""The uncertainty of labels: one number per label, higher if it is more likely wrong.
 
 It orders the labels for review. Two judges that saw the image in different ways rate the chosen
 mask. Selection sees the click and its candidates: its rating is the expected IoU of the chosen

@@ -1,7 +1,7 @@
-"""The segmenter's vote: its instances at a click as a second opinion on the chosen proposal.
+"""The segmenter's vote: its instances at a click, a second opinion on the choice.
 
 Selection judges each object by its own candidates. The segmenter learned from all labels at once,
-so it follows the many right ones rather than the few wrong ones: where selection took a part, it
+so it follows the many right ones rather than the few wrong ones. If selection took a part, it
 often shows the whole object. When labels are written, its instances that cover the click therefore
 count beside the agreement of the bag. Not in the paper. Figures: docs/results.md.
 """

@@ -21,7 +21,7 @@ PUBLISHED_RANGES = ((1.0, 96.0), (48.0, 192.0), (96.0, 384.0), (192.0, 768.0), (
 
 @dataclass(frozen=True)
 class PredictConfig:
-    """How grid scores and masks become final instances (defaults: released SOLOv2).
+    """Settings that turn grid scores and masks into instances (defaults: released SOLOv2).
 
     Attributes:
         pre_nms: candidates that enter Matrix NMS, the best ones by score.
@@ -80,7 +80,7 @@ class SOLOv2Config:
         focal_gamma: exponent of the class loss.
         focal_alpha: weight of positives in the class loss; negatives weigh 1 - alpha.
         focal_weight: weight of the class loss.
-        predict: how outputs become instances.
+        predict: settings of the prediction.
     """
 
     num_grids: tuple[int, ...] | None = None

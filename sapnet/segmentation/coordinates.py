@@ -10,7 +10,7 @@ NUM_COORDINATES = 2
 
 
 def coordinate_maps(features: Tensor) -> Tensor:
-    """The two channels for some features: x and y, each from -1 (first pixel centre) to 1 (last).
+    """Make two channels for features: x and y from -1 (first pixel center) to 1 (last).
 
     Args:
         features: (B, X, h, w).

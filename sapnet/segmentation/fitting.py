@@ -13,24 +13,25 @@ import numpy as np
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES, SOLOv2Config
 
 TOP_QUANTILE = 0.9
-"""So many of the objects may be smaller than where the last range begins. In COCO they are smaller
-than 0.472 of their image's side (arXiv:1711.08189, section 3), some 436 px of 800 x 1067, and the
-last range begins at 384."""
+"""Size quantile at which the last range starts. In COCO 90 % of the objects are smaller than 0.472
+of their image's side (arXiv:1711.08189, section 3), about 436 px of 800 x 1067, and the last range
+begins at 384 px."""
 
 KEPT_FACTOR = 0.75
-"""From here on the published ranges stay: they overlap by a factor of 2, were trained with views of
-640 to 800 px, and sizes that proposals tell are some 10 % too small."""
+"""Smallest factor at which the published ranges are kept unscaled: they overlap by a factor of 2,
+were trained with views of 640 to 800 px, and sizes of proposals are about 10 % too small."""
 
 SMALLEST_FACTOR = 1 / 3
-"""Of the ranges. An object enters a published range at six cells of the features that its level
-reads (48 at stride 8, 96 at 16, 192 at 32): here at two, with fewer it would have no shape."""
+"""Smallest factor of the ranges. An object enters a published range at six cells of the features
+that its level reads (48 px at stride 8, 96 at 16, 192 at 32). With this factor it enters at two;
+with fewer it would have no shape."""
 
 CROWDED_SHARE = 0.06
-"""So many of the objects may have no cell of their own before the grids get finer. With the
-published ones 4.5 % of COCO's have none (2,432 objects of 288 images of the 2017 sets)."""
+"""Share of the objects without a cell of their own above which the grids get finer. With the
+published grids it is 4.5 % in COCO (2,432 objects of 288 images of the 2017 sets)."""
 
 GRID_STEPS = (1.0, 1.25, 1.5, 1.75, 2.0)
-"""How much finer than published the grids may get; the last has four times the cells."""
+"""Factors by which the grids may get finer than published; the last has four times the cells."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class ObjectLayout:
 
 
 def fit_ranges(layout: ObjectLayout) -> tuple[tuple[float, float], ...]:
-    """The published ranges times one factor, at most 1, so that the largest objects reach the last.
+    """Scale the published ranges so that the largest objects reach the last one.
 
     They are never enlarged: what a level's features can tell depends on their stride, which stays.
 
@@ -97,7 +98,7 @@ def fit_ranges(layout: ObjectLayout) -> tuple[tuple[float, float], ...]:
 
 
 def fit_grids(layout: ObjectLayout, cfg: SOLOv2Config) -> tuple[int, ...]:
-    """The published grids times one factor: the coarsest on which few objects share their cells.
+    """Scale the published grids: the coarsest on which few objects share their cells.
 
     They are coarser than published where the finest grid would have more cells than the features
     it reads, finer where objects are crowded.
@@ -120,12 +121,12 @@ def fit_grids(layout: ObjectLayout, cfg: SOLOv2Config) -> tuple[int, ...]:
 
 
 def scaled_grids(factor: float) -> tuple[int, ...]:
-    """The published grids times a factor, at least one cell each."""
+    """Multiply the published grids by a factor, at least one cell each."""
     return tuple(max(1, round(side * factor)) for side in PUBLISHED_GRIDS)
 
 
 def scaled_ranges(factor: float) -> tuple[tuple[float, float], ...]:
-    """The published ranges times a factor, as for the same scenes at another input size."""
+    """Multiply the published ranges by a factor, as for another input size."""
     return tuple((low * factor, high * factor) for low, high in PUBLISHED_RANGES)
 
 

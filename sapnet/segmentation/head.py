@@ -1,4 +1,4 @@
-"""The grid head: for each cell a dynamic kernel and class logits (SOLOv2, arXiv:2003.10152)."""
+"""The grid head: a dynamic kernel and class logits of each cell (SOLOv2)."""
 
 from __future__ import annotations
 

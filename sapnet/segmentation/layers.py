@@ -19,7 +19,7 @@ WEIGHT_STD = 0.01
 def conv_norm_relu(
     in_channels: int, out_channels: int, norm_groups: int, *, kernel_size: int = 3
 ) -> nn.Sequential:
-    """A convolution without bias that keeps the size, then GroupNorm and ReLU."""
+    """Build a convolution without bias that keeps the size, then GroupNorm and ReLU."""
     block: nn.Sequential = Conv2dNormActivation(
         in_channels,
         out_channels,
@@ -44,5 +44,5 @@ def resize_bilinear(features: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def spatial_size(features: Tensor) -> tuple[int, int]:
-    """(h, w) of a (B, X, h, w) map."""
+    """Return the size (h, w) of a (B, X, h, w) map."""
     return features.shape[-2], features.shape[-1]

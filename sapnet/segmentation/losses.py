@@ -36,9 +36,9 @@ def solov2_losses(
     """Compute the losses of a batch, in float32 also under autocast.
 
     Args:
-        outputs: what the network computed.
+        outputs: raw outputs of the network.
         targets: the objects' masks (N, h, w) and labels.
-        grid_targets: which cells learn which object.
+        grid_targets: the objects that cells learn.
         cfg: weights of the losses.
         mps_weight: weight of the ranked masks' mean Dice next to that of the chosen mask.
         num_positives: () what the losses are normalised by; by default the number of positive
@@ -73,9 +73,9 @@ def grid_class_loss(
     """Sigmoid focal loss summed over all cells and classes.
 
     Args:
-        outputs: what the network computed.
+        outputs: raw outputs of the network.
         labels: (N,) class index of each object.
-        grid_targets: which object each cell belongs to.
+        grid_targets: the object of each cell.
         cfg: gamma and alpha.
 
     Returns:
@@ -104,7 +104,7 @@ def dice_of_positives(
     masks are made in chunks, and made again in the backward pass instead of being kept.
 
     Args:
-        outputs: what the network computed.
+        outputs: raw outputs of the network.
         targets: the objects' masks and R ranked masks.
         grid_targets: the G positives.
         eps: added to each of the squared sums.

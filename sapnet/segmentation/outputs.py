@@ -1,4 +1,4 @@
-"""What the network computes for a batch, before losses or predictions."""
+"""Raw outputs of the network for a batch, before losses or predictions."""
 
 from __future__ import annotations
 

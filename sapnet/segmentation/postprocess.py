@@ -1,4 +1,4 @@
-"""From the network's outputs to instances in the original frame."""
+"""Conversion of the network's outputs to instances in the original frame."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def predict_instances(
     """Turn the outputs of a batch into final instances.
 
     Args:
-        outputs: what the network computed.
+        outputs: raw outputs of the network.
         image_sizes: (B, 2) int64 (height, width) of each image's content in the input frame.
         original_sizes: (B, 2) int64 (height, width) of the original images.
         cfg: strides and prediction settings.
@@ -171,7 +171,7 @@ def _resize_weights(cells: int, content: int, original: int, like: Tensor) -> Te
 
 
 def _bands(cells: int, content: int, original: int) -> list[tuple[slice, slice]]:
-    """Bands of original rows, and the rows of cells that they are made from."""
+    """List bands of original rows, and the rows of cells that they are made from."""
     bands = []
     for band in range(NUM_BANDS):
         first, stop = (original * edge // NUM_BANDS for edge in (band, band + 1))
@@ -190,7 +190,7 @@ def _masks_of_cells(
     features: Tensor,
     cfg: SOLOv2Config,
 ) -> Candidates:
-    """Candidates among (cell, class) pairs; a cell's mask is computed once for all its classes."""
+    """Find candidates among (cell, class) pairs; a cell's mask is computed once."""
     own_cells, mask_index = torch.unique_consecutive(cells, return_inverse=True)
     probabilities = torch.tensordot(kernels[own_cells], features, dims=1).sigmoid_()
     foreground = (probabilities > cfg.predict.mask_threshold).to(probabilities.dtype)
@@ -211,7 +211,7 @@ def _masks_of_cells(
 
 
 def _join(first: Candidates, second: Candidates, limit: int) -> Candidates:
-    """The `limit` best candidates of both, in their order."""
+    """Keep the `limit` best candidates of both, in their order."""
     scores = torch.cat([first.scores, second.scores])
     best = scores.sort(descending=True, stable=True).indices[:limit].sort().values
     return Candidates(

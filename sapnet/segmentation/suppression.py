@@ -1,4 +1,4 @@
-"""Removing duplicates: local peaks of the grid, then Matrix NMS on masks (SOLOv2, section 3.4)."""
+"""Removal of duplicates: local peaks of the grid, then Matrix NMS (SOLOv2, section 3.4)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def suppress_cells(scores: Tensor) -> Tensor:
-    """Keep scores that are the largest of their cell, its left, upper and upper-left neighbours.
+    """Keep scores no smaller than those of the left, upper and upper-left neighbors.
 
     Args:
         scores: (..., S, S) in [0, 1]; leading dimensions (C,) or (B, C).
@@ -61,7 +61,7 @@ def matrix_nms(
 
 
 def _iou_within_classes(masks: Tensor, labels: Tensor) -> Tensor:
-    """IoU (P, P) of pairs of masks (P, h, w) of one class; 0 for two masks without pixels.
+    """Compute the IoU (P, P) of pairs of masks (P, h, w) of one class; 0 if both are empty.
 
     Pairs of different classes, which are most of them, are left at 0 and cost nothing.
     """

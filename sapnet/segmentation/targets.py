@@ -1,4 +1,4 @@
-"""Which grid cells learn which object."""
+"""Assignment of objects to the grid cells that learn them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REACH = 1
 
 @dataclass(frozen=True)
 class GridTargets:
-    """What each grid cell should predict; cells of all levels in one row, finest grid first.
+    """Targets of each grid cell; cells of all levels in one row, finest grid first.
 
     A cell that several objects claim is listed once per object: its mask learns from all of them,
     its class only from its owner, the last of them.
@@ -43,7 +43,7 @@ class GridTargets:
         return (self.owner != NO_OBJECT).sum()
 
     def cell_labels(self, labels: Tensor, num_classes: int) -> Tensor:
-        """Class of each cell.
+        """Return the class of each cell.
 
         Args:
             labels: (N,) class index of each object.
@@ -102,7 +102,7 @@ def assign_targets(
 def _claimed_cells(
     boxes: Tensor, centers_yx: Tensor, input_size: tuple[int, int], cfg: SOLOv2Config
 ) -> Tensor:
-    """Cells (L, N, 9) of each level's grid that each object claims, row by row; -1 for none."""
+    """List the cells (L, N, 9) of each level's grid that each object claims; -1 for none."""
     sides_yx = (boxes[:, 2:] - boxes[:, :2]).flip(1)
     sizes = sides_yx.prod(dim=1).sqrt()
     low, high = boxes.new_tensor(cfg.ranges).T[:, :, None]  # each (L, 1)

@@ -1,1 +1,1 @@
-"""From the candidate masks of each object to the one that shows it."""
+"""Selection of the candidate mask that shows each object."""

@@ -1,4 +1,4 @@
-"""Box mining (BMS, Algorithm 2): a selected part grows into larger boxes that agree with it."""
+"""Box mining (BMS, Algorithm 2): a selected part grows into larger boxes that agree."""
 
 from __future__ import annotations
 
@@ -61,6 +61,6 @@ def _areas(boxes: Tensor) -> Tensor:
 
 
 def _contains(outer: Tensor, inner: Tensor, tolerance: float) -> Tensor:
-    """Whether the outer boxes contain the inner ones but for less than `tolerance` px a side."""
+    """Test if outer boxes contain inner ones, but for less than `tolerance` px a side."""
     overhang = torch.cat([outer[:, :2] - inner[:, :2], inner[:, 2:] - outer[:, 2:]], 1)
     return (overhang < tolerance).all(1)

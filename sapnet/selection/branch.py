@@ -1,4 +1,4 @@
-"""The selection branch: from the bags of a batch to one proposal per object, and the losses.
+"""The selection branch: it chooses one proposal of each bag, and computes the losses.
 
 `SelectionBranch.forward` reads as the paper's figure: selection scores (PSM, with guidance) ->
 best box -> positives (PPG) and negatives (NPG) -> refinement scores (PRM) -> best box -> box mining

@@ -36,7 +36,7 @@ def choose_boxes(
         boxes: (N, K, 4) xyxy.
         scores: (N, K) >= 0.
         members: (N, K) bool; only these are chosen.
-        top_k: how many of the best boxes are averaged, weighted by their scores.
+        top_k: number of best boxes that are averaged, weighted by their scores.
 
     Returns:
         (N,) int64 index of the best proposal and (N, 4) boxes; with `top_k` = 1 the boxes are
@@ -119,7 +119,7 @@ def rank_proposals(
 
 
 def runners_up(scores: Tensor, members: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-    """The best, middle and worst scored proposals other than the chosen one (MPS).
+    """Find the best, middle and worst scored proposals besides the chosen one (MPS).
 
     Args:
         scores: (N, K) >= 0 final selection scores.

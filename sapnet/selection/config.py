@@ -1,4 +1,4 @@
-"""Every choice of the selection branch: one frozen dataclass per part of the method.
+"""Settings of the selection branch: one frozen dataclass per part of the method.
 
 `SelectionConfig()` is the default method, `sapnet+`; `paper_selection()` is the paper as printed.
 Sources: [P] stated in the paper, [C] read in the authors' released code where the paper is silent.
@@ -127,7 +127,7 @@ class NegativesConfig:
 
 @dataclass(frozen=True)
 class MiningConfig:
-    """Box mining (BMS, Algorithm 2): the selected box grows into larger ones that agree with it.
+    """Box mining (BMS, Algorithm 2): the selected box grows into larger ones that agree.
 
     Attributes:
         enabled: without it the selected box stays as it is.
@@ -184,7 +184,7 @@ class ConsensusConfig:
         max_spread: largest standard deviation of a bag's tempered log scores; a wider bag is
             tempered further. Scores grow without bound once the few objects of a small data set
             are known by heart, and would then outvote any agreement.
-        segmenter_weight: what the segmenter's instances at the click count beside the bag when
+        segmenter_weight: weight of the segmenter's instances at the click beside the bag when
             labels are written; 0 ignores them. 1 was best of 0.25 to 2 on 480 synthetic images
             kept for tuning.
     """
@@ -217,7 +217,7 @@ class SelectionConfig:
         mask_crops: feed the head each proposal's mask crop as channels; not in the paper.
         exclude_rivals: leave proposals whose mask holds a rival click out of the bag (unless all
             do), in training and selection; not in the paper.
-        min_box_iou: where a click came with a box, proposals whose own box has a smaller IoU with
+        min_box_iou: if a click came with a box, proposals whose own box has a smaller IoU with
             it are left out of the bag (unless all do), in training and selection; 0 ignores the
             boxes. Not in the paper.
         own_score_power: the proposer's own score to this power multiplies the scores that choose
@@ -265,7 +265,7 @@ class SelectionConfig:
 
 
 def paper_selection(base: SelectionConfig | None = None) -> SelectionConfig:
-    """The paper as printed: no mask crops, rival clicks only through guidance, box IoU alone.
+    """Return the paper's method: no mask crops, rivals only by guidance, box IoU alone.
 
     Args:
         base: settings whose sizes and constants are kept; the defaults without it.

@@ -38,7 +38,7 @@ def expected_iou(masks: Tensor, scores: Tensor, members: Tensor, cfg: ConsensusC
         masks: (N, K, h, w) uint8 0/1.
         scores: (N, K) >= 0, larger where a proposal is more likely the object's mask.
         members: (N, K) bool; the others have no weight and expect 0.
-        cfg: how the scores become weights.
+        cfg: power and spread of the weights.
 
     Returns:
         (N, K) float32 in [0, 1].
@@ -50,12 +50,12 @@ def expected_iou(masks: Tensor, scores: Tensor, members: Tensor, cfg: ConsensusC
 
 
 def consensus_weights(scores: Tensor, members: Tensor, cfg: ConsensusConfig) -> Tensor:
-    """The probabilities that the members of a bag are the object, as tempered scores.
+    """Turn scores into the probability of each member of a bag to be the object.
 
     Args:
         scores: (N, K) >= 0, larger where a member is more likely the object.
         members: (N, K) bool; the others have no weight.
-        cfg: how the scores become weights.
+        cfg: power and spread of the weights.
 
     Returns:
         (N, K) float32, each row's sum 1; zeros where a bag has no member.
@@ -72,7 +72,7 @@ def consensus_weights(scores: Tensor, members: Tensor, cfg: ConsensusConfig) -> 
 
 
 def pairwise_iou(masks: Tensor) -> Tensor:
-    """IoU of all pairs of masks of each bag.
+    """Compute the IoU of all pairs of masks of each bag.
 
     Args:
         masks: (N, K, h, w) uint8 0/1.
@@ -92,7 +92,7 @@ def pairwise_iou(masks: Tensor) -> Tensor:
 
 
 def _as_words(masks: Tensor) -> Tensor:
-    """Masks (N, K, h, w) as (N, K, T) int64 words of eight cells, the last ones filled with 0."""
+    """View masks (N, K, h, w) as (N, K, T) int64 words of eight cells, padded with 0."""
     flat = masks.flatten(2).contiguous()
     rest = -flat.shape[2] % BYTES_PER_WORD
     if rest or flat.storage_offset() % BYTES_PER_WORD:
@@ -101,7 +101,7 @@ def _as_words(masks: Tensor) -> Tensor:
 
 
 def _intersections(words: Tensor) -> Tensor:
-    """Cells that the masks of each bag share.
+    """Count the cells that the masks of each bag share.
 
     Most words of a grid are 0 in all masks of a bag. The others are listed and compared as they
     are, eight cells at a time; counts are whole numbers, so that every way gives the same.

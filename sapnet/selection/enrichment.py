@@ -1,4 +1,4 @@
-"""Positive and negative bags (PNPG, Algorithm 1): boxes from `sampling` with their mask crops."""
+"""Positive and negative bags (PNPG, Algorithm 1): sampled boxes with mask crops."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Negatives(SampledBoxes):
 def choose_proposals(
     bags: Bags, scores: Tensor, members: Tensor, guidance: Tensor, top_k: int
 ) -> Choice:
-    """The selected box of each object and what belongs to its proposal.
+    """Choose the box of each object, with the values of its proposal.
 
     Args:
         bags: N bags.
@@ -78,7 +78,7 @@ def choose_proposals(
 
 
 def sample_positives(choice: Choice, sizes: Tensor, cfg: PositivesConfig) -> SampledBoxes:
-    """Boxes round the selected ones; each sees the selected mask through its own window.
+    """Sample boxes round the selected ones; each crops the selected mask to its own window.
 
     Args:
         choice: the selected boxes of N objects.
@@ -103,7 +103,7 @@ def sample_negatives(
     cfg: NegativesConfig,
     generator: torch.Generator | None = None,
 ) -> Negatives:
-    """Background and part negatives of a batch.
+    """Sample the background and part negatives of a batch.
 
     A background box has no mask. It borrows the crop of any proposal of the batch, so that the
     class branch must reject its features and cannot just reject an empty crop. A part sees the
@@ -145,7 +145,7 @@ def _draw(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | Non
 
 
 def _borrow_crops(bags: Bags, num_crops: int, generator: torch.Generator | None) -> Tensor:
-    """Crops of random proposals of the batch; full ones where the batch has no proposal."""
+    """Borrow crops of random proposals of the batch; full ones if it has no proposal."""
     crops = bags.mask_crops[bags.valid]
     if len(crops) == 0:
         return bags.mask_crops.new_ones(num_crops, *bags.mask_crops.shape[2:])

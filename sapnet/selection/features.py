@@ -1,4 +1,4 @@
-"""What the head sees of a box: pooled pyramid features and the proposal's mask crop."""
+"""Input of the head for each box: pooled pyramid features and the proposal's mask crop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FINEST_SIDE = 56.0
 
 
 def assign_levels(boxes: Tensor, num_levels: int) -> Tensor:
-    """The pyramid level that each box is pooled from.
+    """Assign each box to the pyramid level that it is pooled from.
 
     Args:
         boxes: (M, 4) xyxy, input frame.
@@ -70,7 +70,7 @@ def pool_boxes(
 
 
 def crop_in_boxes(crops: Tensor, source_boxes: Tensor, target_boxes: Tensor) -> Tensor:
-    """Mask crops of one box as seen in other boxes: bilinear at bin centres, zero outside.
+    """Resample mask crops of one box in other boxes: bilinear at bin centers, zero outside.
 
     Args:
         crops: (M, 7, 7) in [0, 1], coverage of the bins of the source box.
@@ -99,7 +99,7 @@ def crop_in_boxes(crops: Tensor, source_boxes: Tensor, target_boxes: Tensor) -> 
 
 
 def with_mask_crops(pooled: Tensor, crops: Tensor) -> Tensor:
-    """Features, features inside the mask, and the mask itself, as channels.
+    """Join features, features inside the mask, and the mask itself as channels.
 
     Args:
         pooled: (M, D, 7, 7).

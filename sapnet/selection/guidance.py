@@ -1,4 +1,4 @@
-"""Point-distance guidance (PDG, Eq. 2): a box that reaches objects of its own class scores less.
+"""Point-distance guidance (PDG, Eq. 2): boxes that reach rivals of their class score less.
 
 W[i, m] sums, over the rivals j of object i that box m reaches, the distance of their points to the
 power `distance_power`; S_dis = sigmoid(1 / W), exactly 1 where W = 0. Rivals of an object are the
@@ -70,7 +70,7 @@ def iterate_rivals(labels: Tensor, image_index: Tensor, objects_per_chunk: int) 
 
 
 def holds_point(points: Tensor, boxes: Tensor, pairs: Tensor) -> Tensor:
-    """Whether each box of an object holds its rival's point (the released code's overlap).
+    """Test if each box of an object holds its rival's point (overlap of the released code).
 
     Args:
         points: (N, 2) x, y.
@@ -85,7 +85,7 @@ def holds_point(points: Tensor, boxes: Tensor, pairs: Tensor) -> Tensor:
 
 
 def reaches_bag(boxes: Tensor, valid: Tensor, pairs: Tensor) -> Tensor:
-    """Whether each box of an object overlaps any proposal of its rival (the paper's overlap).
+    """Test if each box of an object overlaps any proposal of its rival (paper's overlap).
 
     Args:
         boxes: (N, K, 4) xyxy.
@@ -112,14 +112,14 @@ def reaches_bag(boxes: Tensor, valid: Tensor, pairs: Tensor) -> Tensor:
 def distance_penalty(
     points: Tensor, pairs: Tensor, overlaps: Tensor, num_objects: int, power: float = 1.0
 ) -> Tensor:
-    """W of Eq. 2: the summed distances to the rivals that a box reaches.
+    """Sum the distances to the rivals that a box reaches (W of Eq. 2).
 
     Distances are norms of differences: `torch.cdist` loses up to 0.7 px on pixel coordinates.
 
     Args:
         points: (N, 2) x, y.
         pairs: (P, 2) rows (object, rival).
-        overlaps: (P, K) whether box m of the object reaches the rival.
+        overlaps: (P, K) bool, True if box m of the object reaches the rival.
         num_objects: N.
         power: power of each distance; 1 in the paper, 0.5 in the released code.
 
@@ -151,7 +151,7 @@ def guide(bags: Bags, cfg: GuidanceConfig) -> Tensor:
 
     Args:
         bags: N bags of K proposals.
-        cfg: which overlap, distance power and exponent; disabled, every score is 1.
+        cfg: overlap, distance power and exponent; disabled, every score is 1.
 
     Returns:
         (N, K) float32 in (0.5 ** exponent, 1]; exactly 1 where a box reaches no rival.
@@ -164,7 +164,7 @@ def guide(bags: Bags, cfg: GuidanceConfig) -> Tensor:
     per_chunk = max(1, CHUNK_COMPARISONS // comparisons)
     for pairs in iterate_rivals(bags.labels, bags.image_index, per_chunk):
         objects, rivals = pairs.unbind(1)
-        # Most rivals are far away: what the hull does not reach, no box reaches.
+        # Most rivals are far away: no box reaches what the hull of all does not reach.
         if cfg.overlap == "point":
             near = pairs[points_in_boxes(bags.points[rivals], hulls[objects])]
             overlaps = holds_point(bags.points, bags.boxes, near)

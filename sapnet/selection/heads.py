@@ -1,4 +1,4 @@
-"""The only parameters of selection: two shared layers, then two linear layers per stage."""
+"""The parameters of selection: two shared layers, then two linear layers per stage."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 class MilLogits(NamedTuple):
-    """Outputs of one MIL stage, (..., C) each: which class, and which proposal of the bag."""
+    """Logits of one MIL stage, (..., C) each: of the class, and of the proposal in its bag."""
 
     class_logits: Tensor
     instance_logits: Tensor
 
 
 class BoxEncoder(nn.Module):
-    """Boxes to vectors: pooled features (and mask crops) through two layers, both stages' own.
+    """Encoder of boxes: pooled features (and mask crops) through two layers that stages share.
 
     Pooled features are the largest tensor of selection. Boxes are therefore encoded in chunks, and
     where there are several, training computes them again in the backward pass.
 
     Args:
         in_channels: D of the pyramid levels.
-        cfg: width of both layers, whether boxes come with a mask crop, and how they are pooled.
+        cfg: `hidden_channels`, `mask_crops`, `sampling_ratio` and `boxes_per_chunk`.
     """
 
     def __init__(self, in_channels: int, cfg: SelectionConfig) -> None:
@@ -62,7 +62,7 @@ class BoxEncoder(nn.Module):
             features: L levels of (B, D, h, w) float32, P2 first.
             boxes: (M, 4) xyxy, input frame.
             image_index: (M,) the box's image.
-            crops: (M, 7, 7) mask crops; not looked at without `mask_crops`.
+            crops: (M, 7, 7) mask crops; unused without `mask_crops`.
 
         Returns:
             (M, hidden_channels).

@@ -1,4 +1,4 @@
-"""Losses of the two MIL stages (Eqs. 3 and 5 to 8); all are sums divided by a given number.
+"""Losses of the two MIL stages (Eqs. 3 and 5 to 8): sums divided by a given number.
 
 They run in float32 whatever autocast does: probabilities close to 0 and 1 need it.
 """
@@ -23,7 +23,7 @@ LOG_EPSILON = 1e-6
 
 
 def global_mean_count(count: Tensor) -> Tensor:
-    """What a sum of losses is divided by: the mean count of all ranks, 1 where there is nothing.
+    """Return the divisor of a sum of losses: the mean count of all ranks, 1 instead of 0.
 
     Args:
         count: () number of objects or negatives on this rank, >= 0.
@@ -41,7 +41,7 @@ def bag_loss(bag_scores: Tensor, labels: Tensor, num_objects: Tensor | float) ->
     Args:
         bag_scores: (N, C) sums of proposal scores; rounding above 1 is cut off.
         labels: (N,) class index.
-        num_objects: what the sum over bags and classes is divided by.
+        num_objects: divisor of the sum over bags and classes.
 
     Returns:
         () loss; logarithms are bounded at -100.
@@ -56,13 +56,13 @@ def bag_loss(bag_scores: Tensor, labels: Tensor, num_objects: Tensor | float) ->
 def positive_loss(
     bag_scores: Tensor, labels: Tensor, object_weights: Tensor, num_objects: Tensor | float
 ) -> Tensor:
-    """Focal loss of the refined bags, weighted by what selection made of them (Eq. 5).
+    """Focal loss of the refined bags, weighted by the scores of the first stage (Eq. 5).
 
     Args:
         bag_scores: (N, C) sums of proposal scores, class branch through a sigmoid.
         labels: (N,) class index.
         object_weights: (N,) bag scores of the selection stage at the label; no gradient.
-        num_objects: what the sum over bags and classes is divided by.
+        num_objects: divisor of the sum over bags and classes.
 
     Returns:
         () loss.
@@ -77,12 +77,12 @@ def positive_loss(
 def negative_loss(
     class_logits: Tensor, mean_weight: Tensor | float, normaliser: Tensor | float
 ) -> Tensor:
-    """Every class rejects every negative (Eqs. 6 and 7).
+    """Compute the loss of negatives, which every class must reject (Eqs. 6 and 7).
 
     Args:
         class_logits: (M, C) class branch of the negatives that count.
         mean_weight: beta, the mean of the object weights.
-        normaliser: what the sum over negatives and classes is divided by: the number of negatives
+        normaliser: divisor of the sum over negatives and classes: the number of negatives
             in the paper, of objects in the released code.
 
     Returns:

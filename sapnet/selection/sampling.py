@@ -1,4 +1,4 @@
-"""Positive and negative proposals (PNPG, Algorithm 1): what the refinement learns from.
+"""Positive and negative boxes (PNPG, Algorithm 1), from which the refinement learns.
 
 Random numbers are arguments, so that a result can be repeated and compared.
 """
@@ -35,7 +35,7 @@ def clip_boxes(boxes: Tensor, sizes: Tensor) -> Tensor:
 
 
 def jitter_boxes(boxes: Tensor, distance_scores: Tensor, cfg: PositivesConfig) -> Tensor:
-    """Positive boxes round the selected ones (PPG, Eq. 4): same centre, sides times 1 + v / S_dis.
+    """Scale the sides of selected boxes by 1 + v / S_dis, center kept (PPG, Eq. 4).
 
     Args:
         boxes: (N, 4) xyxy selected boxes.
@@ -53,7 +53,7 @@ def jitter_boxes(boxes: Tensor, distance_scores: Tensor, cfg: PositivesConfig) -
 
 
 def random_boxes(uniforms: Tensor, image_sizes: Tensor, overhang: float) -> Tensor:
-    """Boxes anywhere in an image, its border strip included.
+    """Place random boxes anywhere in an image, its border strip included.
 
     Args:
         uniforms: (B, R, 4) in [0, 1): left, top, then right and bottom between them and the end.
@@ -74,7 +74,7 @@ def random_boxes(uniforms: Tensor, image_sizes: Tensor, overhang: float) -> Tens
 def is_background(
     boxes: Tensor, positive_boxes: Tensor, image_index: Tensor, iou_below: float
 ) -> Tensor:
-    """Whether boxes keep clear of every positive of their image.
+    """Test if boxes keep clear of every positive of their image.
 
     Two steps with the answer of one. No positive overlaps a box by more than the hull of its bag
     does, and none is smaller than the smallest of its bag: a box below the limit with these two is
@@ -113,7 +113,7 @@ def is_background(
 
 
 def _near_bags(boxes: Tensor, positive_boxes: Tensor, image_index: Tensor, share: float) -> Tensor:
-    """Pairs of a bag and a box of its image that the bag's bounds do not keep apart.
+    """List pairs of a bag and a box of its image that the bag's bounds do not keep apart.
 
     Args:
         boxes: (4, B, R) coordinates.
@@ -141,18 +141,18 @@ def _near_bags(boxes: Tensor, positive_boxes: Tensor, image_index: Tensor, share
 
 
 def _per_chunk(width: int) -> int:
-    """Rows of a table of this width that are worked on at a time."""
+    """Return the number of rows of a table of this width to work on at a time."""
     return max(1, CHUNK_PAIRS // max(1, width))
 
 
 def _areas(coordinates: Tensor) -> Tensor:
-    """Areas of boxes whose (4, ...) coordinates lie apart."""
+    """Compute areas of boxes whose (4, ...) coordinates lie apart."""
     left, top, right, bottom = coordinates.unbind(0)
     return (right - left) * (bottom - top)
 
 
 def _overlap(first: Tensor, second: Tensor) -> Tensor:
-    """Areas of intersection of boxes whose (4, ...) coordinates lie apart and broadcast."""
+    """Compute intersections of boxes whose (4, ...) coordinates lie apart and broadcast."""
     width = torch.minimum(first[2], second[2]).sub_(torch.maximum(first[0], second[0]))
     height = torch.minimum(first[3], second[3]).sub_(torch.maximum(first[1], second[1]))
     overlap: Tensor = width.clamp_(min=0).mul_(height)
@@ -166,7 +166,7 @@ def sample_background(
     image_index: Tensor,
     cfg: NegativesConfig,
 ) -> tuple[Tensor, Tensor]:
-    """Background negatives (NPG): random boxes of each image clear of its positives.
+    """Sample background negatives (NPG): random boxes of each image, clear of its positives.
 
     Args:
         uniforms: (B, R, 4) in [0, 1).
@@ -183,7 +183,7 @@ def sample_background(
 
 
 def random_parts(uniforms: Tensor, min_side: float) -> Tensor:
-    """Places of boxes inside the unit square.
+    """Place random boxes inside the unit square.
 
     Args:
         uniforms: (..., 4) in [0, 1): position and size along x and y.
@@ -198,7 +198,7 @@ def random_parts(uniforms: Tensor, min_side: float) -> Tensor:
 
 
 def place_parts(boxes: Tensor, parts: Tensor) -> Tensor:
-    """Boxes inside boxes.
+    """Place boxes inside boxes.
 
     Args:
         boxes: (N, 4) xyxy.
@@ -216,7 +216,7 @@ def place_parts(boxes: Tensor, parts: Tensor) -> Tensor:
 def sample_parts(
     uniforms: Tensor, boxes: Tensor, min_area: Tensor, cfg: NegativesConfig
 ) -> tuple[Tensor, Tensor]:
-    """Part negatives (NPG): boxes inside the selected one that miss much of it.
+    """Sample part negatives (NPG): boxes inside the selected one that miss much of it.
 
     Args:
         uniforms: (N, Q, 4) in [0, 1).

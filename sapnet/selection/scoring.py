@@ -1,4 +1,4 @@
-"""Membership of proposals, and the scores of proposals and bags: both MIL branches (Eq. 1)."""
+"""Membership of proposals, and scores of proposals and bags by both MIL branches (Eq. 1)."""
 
 from __future__ import annotations
 

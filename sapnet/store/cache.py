@@ -38,7 +38,7 @@ class _RemoteFile:
 
 
 def local_store(store: Location) -> Path:
-    """The folder of a store on this machine.
+    """Return the folder of a store on this machine; copy a remote store there first.
 
     A store at a URL is copied into the cache, or what is new of it. Shards never change, so that
     each is fetched once; a store that was made anew in the same place replaces its copy. Processes
@@ -65,7 +65,7 @@ def local_store(store: Location) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where copies of remote files are kept."""
+    """Return the folder of the copies of remote files."""
     if named := os.environ.get(CACHE_VARIABLE):
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sapnet"
@@ -102,7 +102,7 @@ def _bring_up_to_date(copy: Path, url: str) -> None:
 
 
 def _list(system: AbstractFileSystem, path: str) -> list[_RemoteFile]:
-    """All files of a store but its manifest and hidden ones."""
+    """List all files of a store but its manifest and hidden ones."""
     found = []
     for entry, info in system.find(path, detail=True).items():
         name = entry.removeprefix(path).lstrip("/")
@@ -112,7 +112,7 @@ def _list(system: AbstractFileSystem, path: str) -> list[_RemoteFile]:
 
 
 def _is_there(copy: Path, file: _RemoteFile) -> bool:
-    """Whether a file needs no fetching. Only shards are known never to change."""
+    """Test if a file needs no fetching. Only shards are known never to change."""
     path = copy / file.name
     is_shard = file.name.startswith(f"{SHARDS}/")
     return is_shard and path.is_file() and path.stat().st_size == file.size
@@ -124,7 +124,7 @@ def _fetch(system: AbstractFileSystem, file: _RemoteFile, copy: Path) -> int:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Writes a file aside and renames it."""
+    """Write a file aside and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as aside:
         aside.write(content)

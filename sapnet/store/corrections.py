@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def correct_objects(
     objects: Sequence[StoredObject], corrections: Corrections, image_size: tuple[int, int]
 ) -> list[StoredObject]:
-    """The objects of one image after review.
+    """Apply corrections to the objects of one image.
 
     A decided mask becomes the object's only proposal, with its new click where it got one; what was
     deleted is left out. Which masks hold a rival's point is found anew for the whole image.
@@ -40,7 +40,7 @@ def correct_objects(
 
 
 def check_correction(corrections: Corrections, annotation_id: int, image: ImageRecord) -> None:
-    """Compares a decided mask with the image that the store holds its object on.
+    """Compare a decided mask with the image of its object in the store.
 
     Raises:
         ValueError: it is of another image, or of another size.

@@ -1,4 +1,4 @@
-"""What selection must know of each proposal, computed once while its mask is at hand."""
+"""Description of each proposal for the selection, computed once while its mask is at hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLICKED_PIXEL = "clicked pixel"
 def describe_objects(
     clicks: Sequence[Click], proposals: Sequence[Proposals], image_size: tuple[int, int]
 ) -> list[StoredObject]:
-    """Joins the clicks of one image with their proposals and describes each mask.
+    """Join the clicks of one image with their proposals and describe each mask.
 
     Empty masks are dropped. An object that keeps none gets the clicked pixel as its only proposal,
     with score 0, so that every object can be trained on.
@@ -30,7 +30,7 @@ def describe_objects(
         image_size: (height, width) of the image.
 
     Returns:
-        N stored objects: `mask_crops` as `crop_masks` gives them, and `holds_rival`, whether the
+        N stored objects: `mask_crops` as `crop_masks` gives them, and `holds_rival`, True if the
         mask holds a point of another object of the same category in this image.
     """
     described = []
@@ -50,12 +50,12 @@ def describe_objects(
 
 
 def given_proposal(mask: RLE) -> Proposals:
-    """The bag of an object whose mask is known: that mask alone, so that there is no choice."""
+    """Return the bag of an object whose mask is known: that mask is its only proposal."""
     return Proposals((mask,), rle_boxes([mask]), np.ones(1, np.float32), (GIVEN_MASK,))
 
 
 def masks_hold_points(masks: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Whether each mask holds at least one of the points.
+    """Test if each mask holds at least one of the points.
 
     Args:
         masks: (K, H, W) uint8 or bool.
@@ -72,7 +72,7 @@ def masks_hold_points(masks: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _rival_points(clicks: Sequence[Click], index: int) -> np.ndarray:
-    """(R, 2) all points of the other objects that have the category of object `index`."""
+    """Collect all points (R, 2) of the other objects with the category of object `index`."""
     points = [
         point
         for other, click in enumerate(clicks)
@@ -83,7 +83,7 @@ def _rival_points(clicks: Sequence[Click], index: int) -> np.ndarray:
 
 
 def _drop_empty(bag: Proposals, click: Click, image_size: tuple[int, int]) -> Proposals:
-    """The proposals that have a pixel, or the clicked pixel alone."""
+    """Keep the proposals that have a pixel; without any, the clicked pixel alone."""
     keep = np.flatnonzero((bag.boxes[:, 2] > bag.boxes[:, 0]) & (bag.boxes[:, 3] > bag.boxes[:, 1]))
     if len(keep) == len(bag) > 0:
         return bag

@@ -1,4 +1,4 @@
-"""Where a proposal store is written: a folder of this machine, or one of object storage.
+"""Folders that proposal stores are written to: on this machine or in object storage.
 
 In both a file is there whole or not at all, and no file is ever written twice: of two processes
 that write the same shard one is refused.
@@ -31,23 +31,23 @@ class StoreFolder(Protocol):
     """The files of one store."""
 
     def names(self, folder: str = "") -> set[str]:
-        """Names of what lies in a folder of the store, hidden entries left out."""
+        """Return the names of the entries of a folder of the store, hidden ones left out."""
         ...
 
     def read(self, names: Sequence[str]) -> list[bytes]:
-        """Contents of files; FileNotFoundError where one is missing."""
+        """Read the contents of files; FileNotFoundError if one is missing."""
         ...
 
     def create(self, name: str, content: bytes) -> None:
-        """Writes a new file; FileExistsError if another process was first."""
+        """Write a new file; FileExistsError if another process was first."""
         ...
 
     def remove_leftover(self, name: str) -> None:
-        """Deletes a file that a killed run left behind, where nobody can be writing it."""
+        """Delete a file that a killed run left behind, unless somebody may be writing it."""
         ...
 
     def lock(self, part: Part) -> ExitStack:
-        """Keeps others from writing the same images; held until the stack is closed.
+        """Keep others from writing the same images until the stack is closed.
 
         Raises:
             StoreError: another process is writing them.
@@ -56,7 +56,7 @@ class StoreFolder(Protocol):
 
 
 def open_folder(store: Location) -> StoreFolder:
-    """The folder of a store, local or remote; nothing is made yet."""
+    """Return the folder of a store, local or remote; nothing is created yet."""
     place = as_location(store)
     return LocalFolder(place) if isinstance(place, Path) else RemoteFolder(place)
 
@@ -190,7 +190,7 @@ def _hold(lock: Path, store: Path, held: ExitStack) -> None:
 
 
 def _probe(lock: Path, store: Path) -> None:
-    """Refuses if a lock is held."""
+    """Raise a StoreError if a lock is held."""
     with ExitStack() as held:
         _hold(lock, store, held)
 
@@ -201,7 +201,7 @@ def _part_name(lock: Path) -> str:
 
 
 def _publish(temporary: Path, path: Path) -> None:
-    """Gives a finished file its name, unless there is one of that name."""
+    """Give a finished file its name, unless there is one of that name."""
     try:
         path.hardlink_to(temporary)
     except FileExistsError:
@@ -219,7 +219,7 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a new name survive a power cut, where the system can open folders (not Windows)."""
+    """Make a new name survive a power cut, if the system can open folders (not Windows)."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""How many objects came with more than a click: a mask that is their label, or a box."""
+"""Counts of objects that came with more than a click: with a mask or a box."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class GivenCounts:
 
 
 def count_given(clicks: Iterable[Click]) -> GivenCounts:
-    """Counts the clicks with a mask, and those without by their box."""
+    """Count the clicks with a mask, and those without by their box."""
     masks = boxes = estimates = 0
     for click in clicks:
         masks += click.mask is not None

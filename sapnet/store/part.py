@@ -40,13 +40,13 @@ class Part:
         return range(self.index * SHARD_RANGE, (self.index + 1) * SHARD_RANGE)
 
     def of(self, items: Sequence[Item]) -> Sequence[Item]:
-        """This part's share, a run of neighbours: all parts in order are the whole in order."""
+        """Return this part's share, a run of neighbors: all parts in order are the whole."""
         bounds = (len(items) * number // self.count for number in (self.index, self.index + 1))
         return items[slice(*bounds)]
 
 
 def parse_part(text: str) -> Part:
-    """The part that `--shard i/n` names.
+    """Parse the part that `--shard i/n` names.
 
     Raises:
         ValueError: the text is no such thing.

@@ -55,7 +55,7 @@ def open_store(store: ProposalStore | Location) -> ProposalStore:
 
 
 class ProposalStore:
-    """All objects of a data set with their proposals, read from disk when asked for.
+    """All objects of a data set with their proposals, read from disk on demand.
 
     Opening reads the table of images only. Objects are read through memory maps, which all
     processes of a machine share; a pickled store travels as its path and is opened again.
@@ -113,7 +113,7 @@ class ProposalStore:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every image of the data set is there; False after a kill or skipped images."""
+        """True if every image of the data set is there; False after a kill or skipped images."""
         return self.num_images == self.manifest.num_images
 
     @property
@@ -137,7 +137,7 @@ class ProposalStore:
         return self._num_kept
 
     def count_given(self) -> GivenCounts:
-        """How many objects came with a mask, and how many with a box alone; before corrections."""
+        """Count the objects that came with a mask or a box; before corrections."""
         masks = boxes = estimates = 0
         for number in self._shards:
             rows = read_shard(self.path, number, OBJECTS_SUFFIX)
@@ -158,7 +158,7 @@ class ProposalStore:
         return frozenset(ids)
 
     def object_columns(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Columns of all objects (see `object_schema`), a batch a shard, memory-mapped.
+        """Yield columns of all objects (see `object_schema`), a batch a shard, memory-mapped.
 
         Objects that a correction deleted are left out; decided masks are not looked at.
         """
@@ -170,7 +170,7 @@ class ProposalStore:
             yield rows.select(list(names))
 
     def objects_of_image(self, index: int) -> list[StoredObject]:
-        """All objects of an image.
+        """Read all objects of an image.
 
         Args:
             index: position of the image in `images`.
@@ -190,7 +190,7 @@ class ProposalStore:
         return correct_objects(objects, self.corrections, size)
 
     def find(self, annotation_id: int) -> StoredObject:
-        """One object.
+        """Read one object.
 
         Args:
             annotation_id: its id in the clicks file.
@@ -229,7 +229,7 @@ class ProposalStore:
         return self._place_of(annotation_id)[0]
 
     def _place_of(self, annotation_id: int) -> tuple[int, int]:
-        """Index of the object's image, and its row in the objects file of that image's shard."""
+        """Find the object's image, and its row in the objects file of that image's shard."""
         order, sorted_ids = self._objects_by_id
         place = int(np.searchsorted(sorted_ids, annotation_id))
         if place == len(sorted_ids) or sorted_ids[place] != annotation_id:
@@ -241,13 +241,13 @@ class ProposalStore:
         return image_index, int(row)
 
     def _corrected_objects(self, image_index: int) -> list[StoredObject]:
-        """Objects of an image; kept until another one is asked for, as describing them costs."""
+        """Return the objects of an image; the last result is kept, as describing them costs."""
         if self._last_corrected is None or self._last_corrected[0] != image_index:
             self._last_corrected = image_index, self.objects_of_image(image_index)
         return self._last_corrected[1]
 
     def _count_kept(self, corrections: Corrections) -> np.ndarray:
-        """(num_images,) objects left in each image; every correction is looked up on the way."""
+        """Count the objects left in each image, (num_images,); check every correction."""
         kept = self._num_objects.copy()
         for annotation_id in (*corrections.fixed, *corrections.deleted):
             try:
@@ -287,7 +287,7 @@ class ProposalStore:
         return order, ids[order]
 
     def _objects(self, number: int) -> pa.RecordBatch:
-        """The mapped objects of a shard; the least recently used ones make room."""
+        """Return the mapped objects of a shard; the least recently used ones make room."""
         if number not in self._mapped:
             path = shard_file(self.path, number, OBJECTS_SUFFIX)
             self._mapped[number] = read_shard(self.path, number, OBJECTS_SUFFIX)

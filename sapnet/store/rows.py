@@ -44,7 +44,7 @@ def object_schema() -> pa.Schema:
 
 @cache
 def image_schema() -> pa.Schema:
-    """Return the columns of an images file; `first_object` is a row of the shard's objects file."""
+    """Return the columns of an images file; `first_object` is a row of the objects file."""
     import pyarrow as pa
 
     return pa.schema(

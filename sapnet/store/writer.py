@@ -1,4 +1,4 @@
-"""Writing a proposal store shard by shard, so that a kill loses at most the shard in flight."""
+"""Writing of a proposal store, shard by shard: a kill loses at most the shard in flight."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class ProposalWriter:
 
     Args:
         path: folder of the store, local or a URL; made if missing.
-        manifest: what this run makes.
+        manifest: description of the run.
         shard_images: images per shard.
-        part: which of several runs that fill the store side by side this one is.
+        part: the part of this run, if several runs fill the store side by side.
 
     Raises:
         StoreError: the folder holds something else, or a store made of other settings or data; or
@@ -71,7 +71,7 @@ class ProposalWriter:
             raise
 
     def _refuse_foreign(self) -> None:
-        """Leaves alone what is no store; hidden files do not count."""
+        """Raise a StoreError for a folder that is no store; hidden files do not count."""
         found = self._folder.names()
         if found and MANIFEST_NAME not in found:
             raise StoreError(
@@ -80,7 +80,7 @@ class ProposalWriter:
             )
 
     def _open(self, manifest: Manifest) -> frozenset[int]:
-        """Begins or continues the store; returns the ids of the images it holds already."""
+        """Begin or continue the store; return the ids of the images it holds already."""
         try:
             self._folder.create(MANIFEST_NAME, manifest_text(manifest))
         except FileExistsError:
@@ -90,7 +90,7 @@ class ProposalWriter:
         return frozenset(_done_image_ids(self.path, self._folder))
 
     def _remove_unfinished(self) -> None:
-        """Deletes what a killed run of this part left of the shard it was writing."""
+        """Delete the files that a killed run of this part left of an unfinished shard."""
         names = self._folder.names(SHARDS)
         complete = set(complete_numbers(names))
         finished = {
@@ -110,14 +110,14 @@ class ProposalWriter:
         return max(used, default=mine.start - 1) + 1
 
     def add(self, image: ImageRecord, objects: Sequence[StoredObject]) -> None:
-        """Adds one image with all its objects; writes a shard when it is full."""
+        """Add one image with all its objects; write a shard when it is full."""
         self._image_rows.append(image_to_row(image, len(self._object_rows), len(objects)))
         self._object_rows.extend(object_to_row(stored) for stored in objects)
         if len(self._image_rows) == self._shard_images:
             self.flush()
 
     def flush(self) -> None:
-        """Writes the images added so far as a shard, however few; nothing if there are none.
+        """Write the images added so far as a shard, however few; nothing if there are none.
 
         Raises:
             StoreError: another process has written a shard of this number in the meantime.
@@ -154,7 +154,7 @@ class ProposalWriter:
 
 
 def _done_image_ids(store: Location, folder: StoreFolder) -> list[int]:
-    """Ids of the images in all finished shards, those of other parts included."""
+    """List the ids of the images in all finished shards, those of other parts included."""
     import pyarrow as pa
 
     if isinstance(store, Path):
@@ -167,7 +167,7 @@ def _done_image_ids(store: Location, folder: StoreFolder) -> list[int]:
 
 
 def _encode_rows(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
-    """Rows as one record batch of an Arrow file."""
+    """Encode rows as one record batch of an Arrow file."""
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()

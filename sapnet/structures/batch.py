@@ -126,7 +126,7 @@ class InstanceTargets(PacksTensors, TensorFields):
 
 @dataclass(frozen=True)
 class Batch(PacksTensors, TensorFields):
-    """What the data loader hands to a training step.
+    """The images of one step, with bags or targets.
 
     Attributes:
         images: (B, 3, H, W) uint8 RGB, padded with zeros on the right and bottom.
@@ -145,7 +145,7 @@ class Batch(PacksTensors, TensorFields):
     targets: InstanceTargets | None = None
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
-        """The same batch on `device`."""
+        """Return the same batch on `device`."""
         moved = super().to(device, non_blocking=non_blocking)
         return replace(
             moved,

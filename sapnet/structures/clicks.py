@@ -32,7 +32,7 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Click:
-    """What the annotator gave for one object, in the original frame.
+    """The annotator's input for one object, in the original frame.
 
     Attributes:
         annotation_id: the object's id; unique in the data set.
@@ -72,7 +72,7 @@ class Click:
 
     @property
     def known_box(self) -> tuple[float, float, float, float] | None:
-        """The box, unless it is an estimate: what may bound the object."""
+        """The box that bounds the object; None for an estimate."""
         return self.box if self.box_score is None else None
 
 

@@ -55,7 +55,7 @@ class StoredObject:
         click: the click, original frame.
         proposals: its K candidates.
         mask_crops: (K, 7, 7) uint8, mean coverage of the mask in each bin of its tight box, 0..255.
-        holds_rival: (K,) bool, whether the mask holds the point of another object of the same
+        holds_rival: (K,) bool, True if the mask holds the point of another object of the same
             category.
     """
 
@@ -74,5 +74,5 @@ class StoredObject:
 
     @property
     def has_given_mask(self) -> bool:
-        """Whether the object's mask came with its click."""
+        """True if the object's mask came with its click."""
         return self.proposals.prompts == (GIVEN_MASK,)

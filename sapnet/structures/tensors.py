@@ -17,7 +17,7 @@ class TensorFields:
     """Moving a dataclass of tensors between devices."""
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
-        """The same values on `device`."""
+        """Return the same values on `device`."""
         moved = {
             f.name: value.to(device, non_blocking=non_blocking)
             for f in fields(self)  # type: ignore[arg-type]  # only dataclasses mix this in

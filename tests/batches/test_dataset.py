@@ -1,4 +1,3 @@
-import pickle
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +12,8 @@ from sapnet.batches.dataset import (
     DatasetConfig,
     ImageDataset,
     MaskDataset,
-    Sample,
-    SharedEpoch,
 )
+from sapnet.batches.sample import Sample
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.geometry.rle import encode_masks
 from sapnet.structures.clicks import Category, Click, ImageRecord
@@ -194,11 +192,3 @@ def test_images(store: SimpleNamespace) -> None:
     assert len(ImageDataset([], AUGMENT)) == 0
     with pytest.raises(ValueError, match="found 1 ids for 2 files"):
         ImageDataset(paths, AUGMENT, image_ids=[1])
-
-
-def test_shared_epoch() -> None:
-    epoch = SharedEpoch()
-    assert int(epoch) == 0
-    epoch.set(7)
-    assert int(epoch) == 7
-    assert int(pickle.loads(pickle.dumps(epoch))) == 7

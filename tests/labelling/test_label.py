@@ -16,6 +16,7 @@ from sapnet.evaluation.evaluate import evaluate
 from sapnet.evaluation.label_file import load_labels
 from sapnet.evaluation.selection_quality import evaluate_choices
 from sapnet.geometry.rle import decode_masks, rle_to_json
+from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label, label_top1
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
@@ -41,7 +42,7 @@ def test_labels_are_proposals_of_the_store(
     model: Network, tiny_set: TinySet, tmp_path: Path
 ) -> None:
     store = ProposalStore(tiny_set.store)
-    summary = label(model, tiny_set.images, store, tmp_path / "labels.json", workers=0)
+    summary = label(model, tiny_set.images, store, tmp_path / "labels.json", LabelConfig(workers=0))
     content = json.loads(summary.labels.read_text())
     clicks = json.loads(tiny_set.clicks.read_text())["annotations"]
     assert summary.num_images == len(content["images"]) == tiny_set.num_images
@@ -66,7 +67,7 @@ def test_candidates_are_listed_when_asked_for(
 ) -> None:
     store = ProposalStore(tiny_set.store)
     out = tmp_path / "labels.json"
-    label(model, tiny_set.images, store, out, with_candidates=True, workers=0)
+    label(model, tiny_set.images, store, out, LabelConfig(candidates=True, workers=0))
     for annotation in json.loads(out.read_text())["annotations"]:
         candidates = annotation["candidates"]
         k = len(store.find(annotation["id"]).proposals)
@@ -81,7 +82,7 @@ def test_the_refined_box_is_in_the_original_frame(
 ) -> None:
     store = ProposalStore(tiny_set.store)
     out = tmp_path / "labels.json"
-    label(model, tiny_set.images, store, out, with_candidates=True, workers=0)
+    label(model, tiny_set.images, store, out, LabelConfig(candidates=True, workers=0))
     annotations = json.loads(out.read_text())["annotations"]
     assert annotations
     for annotation in annotations:
@@ -95,7 +96,13 @@ def test_labels_do_not_depend_on_the_batch(
 ) -> None:
     store = ProposalStore(tiny_set.store)
     for size in (1, 3):
-        label(model, tiny_set.images, store, tmp_path / f"{size}.json", batch_size=size, workers=0)
+        label(
+            model,
+            tiny_set.images,
+            store,
+            tmp_path / f"{size}.json",
+            LabelConfig(batch_size=size, workers=0),
+        )
     one, three = (json.loads((tmp_path / f"{size}.json").read_text()) for size in (1, 3))
     chosen = [[a["segmentation"] for a in c["annotations"]] for c in (one, three)]
     assert chosen[0] == chosen[1]
@@ -119,7 +126,7 @@ def test_a_model_of_more_categories_labels_alike(
         state[name] = ours
     wider.load_state_dict(state)
     for name, network in (("narrow", model), ("wide", wider)):
-        label(network, tiny_set.images, store, tmp_path / f"{name}.json", workers=0)
+        label(network, tiny_set.images, store, tmp_path / f"{name}.json", LabelConfig(workers=0))
     narrow, wide = (json.loads((tmp_path / f"{n}.json").read_text()) for n in ("narrow", "wide"))
     scores = [[a["score"] for a in c["annotations"]] for c in (narrow, wide)]
     assert scores[0] == pytest.approx(scores[1], rel=1e-3)
@@ -135,7 +142,7 @@ def test_categories_that_the_model_does_not_know(
 
 
 def _label(model: Network, images: Path, store: ProposalStore, out: Path) -> list[dict[str, Any]]:
-    label(model, images, store, out, workers=0)
+    label(model, images, store, out, LabelConfig(workers=0))
     annotations: list[dict[str, Any]] = json.loads(out.read_text())["annotations"]
     return annotations
 
@@ -232,7 +239,9 @@ def test_stores_at_a_url(
     system.put(str(tiny_set.store), url, recursive=True)
     try:
         found = [
-            label(model, tiny_set.images, store, tmp_path / f"{name}.json", workers=0).labels
+            label(
+                model, tiny_set.images, store, tmp_path / f"{name}.json", LabelConfig(workers=0)
+            ).labels
             for name, store in (("local", tiny_set.store), ("remote", url))
         ]
         assert found[0].read_bytes() == found[1].read_bytes()

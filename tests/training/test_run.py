@@ -18,6 +18,7 @@ from sapnet.data.clicks import load_clicks
 from sapnet.data.corrections import save_corrections
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.geometry.rle import encode_masks
+from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
@@ -373,7 +374,11 @@ def test_selection_alone_learns_and_labels(run: Run, tiny_set: TinySet, tmp_path
     assert not any(name.startswith("segmentation.") for name in names)
     store = ProposalStore(tiny_set.store)
     written = label(
-        load_model(tmp_path / "run", "cpu"), tiny_set.images, store, tmp_path / "l.json", workers=0
+        load_model(tmp_path / "run", "cpu"),
+        tiny_set.images,
+        store,
+        tmp_path / "l.json",
+        LabelConfig(workers=0),
     )
     assert written.num_objects == int(store.num_objects_of_image.sum())
 

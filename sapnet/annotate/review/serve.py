@@ -45,11 +45,12 @@ def _write_labels(cfg: ReviewConfig) -> None:
             f"{cfg.labels}: no such file. Write it with `sapnet label --candidates`, or name the "
             "trained run with --run to have it written now."
         )
+    from sapnet.labelling.config import LabelConfig
     from sapnet.labelling.label import label
     from sapnet.network.loading import load_model
 
     model = load_model(cfg.run, cfg.device)
-    label(model, cfg.images, ProposalStore(cfg.proposals), cfg.labels, with_candidates=True)
+    label(model, cfg.images, ProposalStore(cfg.proposals), cfg.labels, LabelConfig(candidates=True))
 
 
 def _list_labelled(cfg: ReviewConfig, desk: ReviewDesk) -> ImageListing:
