@@ -4,7 +4,7 @@ Two judges that saw the image in different ways are asked how far they agree wit
 Selection knows the click and its candidates: its judgement is the expected IoU of the chosen mask,
 with the scores of both stages as the probabilities that a candidate is the object. The segmenter
 knows neither: its judgement is the best IoU of its instances of that category. The uncertainty is
-one minus the mean of the two. Variants and figures: docs/results.md.
+one minus the mean of the two. Variants and figures: docs/notebook.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Selection judges each object by its own candidates. The segmenter learned from all labels at once,
 which makes it follow the many right ones rather than the few wrong ones: where selection took a
 part, it often shows the whole object. So when labels are written, its instances that cover the
-click count beside the agreement of the bag. Not in the paper. Figures: docs/results.md.
+click count beside the agreement of the bag. Not in the paper. Figures: docs/notebook.md.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ OPTIMIZER = ("lr", "lr_batch", "steps")
 
 FEW_STEPS = 300
 """A training of fewer steps is pointed out: from scratch, AdamW had found hardly anything on
-held-out images after 150 (docs/results.md)."""
+held-out images after 150 (docs/notebook.md)."""
 
 
 @dataclass(frozen=True)
