@@ -5,18 +5,50 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from sapnet.system.version import __version__
+
 if TYPE_CHECKING:
-    from sapnet.network.model import SAPNet
+    from sapnet.api.evaluate import evaluate
+    from sapnet.api.label import label
+    from sapnet.api.predict import predict
+    from sapnet.api.propose import propose
+    from sapnet.api.segment_clicks import segment_clicks
+    from sapnet.api.train import train
+    from sapnet.prediction.sapnet import SAPNet
+    from sapnet.store.reader import ProposalStore
 
-__version__ = "0.1.0"
-__all__ = ["SAPNet", "__version__"]
+__all__ = [
+    "ProposalStore",
+    "SAPNet",
+    "__version__",
+    "evaluate",
+    "label",
+    "predict",
+    "propose",
+    "segment_clicks",
+    "train",
+]
 
-_LAZY = {"SAPNet": "sapnet.network.model"}
-"""Public names by defining module; imported at first use, so that `import sapnet` stays quick."""
+_LAZY = {
+    "ProposalStore": "sapnet.store.reader",
+    "SAPNet": "sapnet.prediction.sapnet",
+    "evaluate": "sapnet.api.evaluate",
+    "label": "sapnet.api.label",
+    "predict": "sapnet.api.predict",
+    "propose": "sapnet.api.propose",
+    "segment_clicks": "sapnet.api.segment_clicks",
+    "train": "sapnet.api.train",
+}
+"""Module of each public name; imported at first use, so that `import sapnet` stays fast."""
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for."""
+    """Import a public name at its first use."""
     if name not in _LAZY:
         raise AttributeError(f"module 'sapnet' has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, those that are not yet imported included."""
+    return sorted({*globals(), *__all__})

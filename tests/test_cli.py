@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 import yaml
 
+from sapnet.batches.dataset import ClickDataset, Sample
 from sapnet.cli import main
 from sapnet.selection.config import SelectionConfig, paper_selection
 
@@ -55,8 +57,9 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def _settings(output: Output, *words: str) -> dict[str, Any]:
-    """What `train` would run with."""
-    assert main(["train", "--images", "i", "--out", "o", *words, "--print_config"]) == 0
+    """What `train` would run with; the defaults are those of a machine with a GPU."""
+    recipe = ["--config", "defaults"]
+    assert main(["train", "--images", "i", "--out", "o", *recipe, *words, "--print-config"]) == 0
     settings: dict[str, Any] = yaml.safe_load(output.readouterr().out)
     return settings
 
@@ -116,7 +119,7 @@ def test_wrong_use_is_2(
     "words",
     [
         ["points", "--truth", "missing.json", "--out", "clicks.json"],
-        ["train", "--images", "a", "--out", "b", "--proposals", "missing"],
+        ["train", "--images", "a", "--out", "b", "--proposals", "missing", "--config", "defaults"],
         ["predict", "--run", "/missing", "--images", "a", "--out", "b"],
         ["evaluate", "--truth", "missing.json", "--predictions", "missing.json"],
         ["review", "--images", "a", "--proposals", "b", "--labels", "missing.json"],
@@ -321,11 +324,95 @@ def test_settings_of_data_that_are_not_there_are_an_error(capsys: Output) -> Non
     assert "missing: no proposal store here" in capsys.readouterr().err
 
 
-def test_types_have_everyday_names(capsys: Output) -> None:
-    assert main(["train", "--help"]) == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "(required, type: path)" in shown
-    assert "(type: path or null, default: null)" in shown
+# --- the recipe of a machine without a GPU --------------------------------------------------------
+
+
+@pytest.fixture
+def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "sapnet.training.default_recipe.choose_device", lambda _: torch.device("cpu")
+    )
+
+
+def _plain(output: Output, out: Path, *words: str) -> tuple[dict[str, Any], str]:
+    """What `train` without `--config` would run with, and what it says."""
+    assert main(["train", "--images", "i", "--out", str(out), *words, "--print-config"]) == 0
+    shown = output.readouterr()
+    settings: dict[str, Any] = yaml.safe_load(shown.out)
+    return settings, shown.err
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_without_a_gpu_a_small_recipe_is_taken_and_said(capsys: Output, tmp_path: Path) -> None:
+    settings, said = _plain(capsys, tmp_path, "--model.fpn-channels", "48", "--epochs", "3")
+    assert said.startswith("no GPU and no recipe given: this takes the recipe small_images_cpu")
+    assert said.count("\n") == 1
+    assert settings["model"]["backbone"] == "resnet18"
+    assert settings["model"]["selection"]["negatives"]["num_random"] == 32
+    assert (settings["model"]["fpn_channels"], settings["epochs"]) == (48, 3)
+    recipe, _ = _plain(capsys, tmp_path, "--config", "small_images_cpu")
+    optimizer = {**recipe["optimizer"], "steps": [2]}  # two thirds of the training
+    model = {**recipe["model"], "fpn_channels": 48}
+    assert settings == {**recipe, "epochs": 3, "optimizer": optimizer, "model": model}
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_the_method_lies_below_the_small_recipe(capsys: Output, tmp_path: Path) -> None:
+    settings, _ = _plain(capsys, tmp_path, "--method", "paper")
+    selection = settings["model"]["selection"]
+    assert (settings["method"], selection["mask_crops"]) == ("paper", False)
+    assert selection["hidden_channels"] == 256
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_a_recipe_that_is_given_is_the_only_one(
+    capsys: Output, tmp_path: Path, recipe: Path
+) -> None:
+    settings, said = _plain(capsys, tmp_path, "--config", str(recipe))
+    assert said == ""
+    assert settings["model"]["backbone"] == "test_resnet"
+    assert settings["optimizer"]["schedule"] == "step"
+
+
+def test_with_a_gpu_the_defaults_stay(
+    capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sapnet.training.default_recipe.choose_device", lambda _: torch.device("cuda")
+    )
+    settings, said = _plain(capsys, tmp_path)
+    assert (said, settings["model"]["backbone"]) == ("", "resnet50")
+
+
+@pytest.mark.usefixtures("without_gpu")
+@pytest.mark.parametrize("begun_with", ["defaults", "small_images_cpu"])
+def test_an_unfinished_run_goes_on_with_what_it_was_begun_with(
+    begun_with: str, tiny_set: TinySet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that an earlier sapnet began without `--config` has the defaults of a GPU."""
+    original, seen = ClickDataset.__getitem__, []
+
+    def stop(self: ClickDataset, index: int) -> Sample:
+        seen.append(index)
+        if int(self._epoch) == 1:
+            raise KeyboardInterrupt
+        return original(self, index)
+
+    changes = [
+        *("--epochs", "2", "--workers", "0", "--model.backbone", "test_resnet"),
+        *("--model.weights", "none", "--model.augment.short_sides", "[64]"),
+        *("--model.segmentation.stacked_convs", "1", "--model.segmentation.channels", "32"),
+    ]
+    words = ["train", "--images", str(tiny_set.images), "--proposals", str(tiny_set.store)]
+    words += ["--out", str(tmp_path / "run"), *changes]
+    with monkeypatch.context() as patch:
+        patch.setattr(ClickDataset, "__getitem__", stop)
+        assert main([*words, "--config", begun_with, *changes]) == 130
+    stored = json.loads((tmp_path / "run" / "settings.json").read_text())
+    width = {"defaults": 1024, "small_images_cpu": 256}[begun_with]
+    assert stored["model"]["selection"]["hidden_channels"] == width
+    assert main(words) == 0
+    assert json.loads((tmp_path / "run" / "settings.json").read_text()) == stored
 
 
 # --- the whole way ------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sapnet.cli import _known_spellings, _parser
-from sapnet.commands import COMMANDS
+from sapnet.cli import COMMANDS
+from sapnet.commands.parser import build_parser, parse
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -99,9 +99,9 @@ def test_command_lines_parse(
     recipe = next(content for name, content in blocks("yaml") if name == "docs/tutorial.md")
     Path("recipe.yaml").write_text(recipe, encoding="utf-8")
     name, *options = words
-    parser = _parser(name, COMMANDS[name], options)
+    parser = build_parser(name, COMMANDS[name])
     try:
-        parsed = parser.parse_args(_known_spellings(parser, options))
+        parsed = parse(parser, COMMANDS[name], options)
     except SystemExit:
         pytest.fail(f"{page}: `sapnet {' '.join(words)}` does not parse")
     assert vars(parsed)
@@ -111,7 +111,7 @@ def test_options_named_in_the_text_exist() -> None:
     known = {
         option.removeprefix("--").replace("-", "_")
         for name, command in COMMANDS.items()
-        for option in _parser(name, command, [])._option_string_actions
+        for option in build_parser(name, command)._option_string_actions
     }
     for page in PAGES:
         for span in re.findall(r"`([^`]+)`", outside_fences(page.read_text(encoding="utf-8"))):
@@ -123,7 +123,7 @@ def test_options_named_in_the_text_exist() -> None:
 
 
 def test_a_wrong_option_does_not_parse(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = _parser("points", COMMANDS["points"], [])
+    parser = build_parser("points", COMMANDS["points"])
     with pytest.raises(SystemExit):
         parser.parse_args(["--truth", "a.json", "--out", "b.json", "--no-such-option", "1"])
     assert "no-such-option" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sapnet.commands import COMMANDS
+from sapnet.cli import COMMANDS
 
 SECONDS = 5.0
 """The promise is 1 s; a busy machine with two cores gets a margin."""
@@ -59,7 +59,7 @@ def test_quick_start(words: list[str]) -> None:
 
 def test_the_model_is_there_when_asked_for() -> None:
     import sapnet
-    from sapnet.network.model import SAPNet
+    from sapnet.prediction.sapnet import SAPNet
 
     assert sapnet.SAPNet is SAPNet
 
@@ -76,7 +76,7 @@ def test_every_command_shows_its_examples(command: str, capsys: pytest.CaptureFi
     from sapnet.cli import main
 
     assert main([command, "--help"]) == 0
-    shown = capsys.readouterr().out
+    shown = capsys.readouterr().out.replace(" \\\n     ", "")
     for example in COMMANDS[command].examples:
         assert f"  {example}\n" in shown
     assert "<class" not in shown

@@ -19,12 +19,14 @@ from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.labelling.label import label, label_top1
 from sapnet.network.loading import load_model
+from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
 from sapnet.store.reader import ProposalStore
 from sapnet.system.files import write_json_atomic
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 IMAGES = "images"
 """Name of the job that makes the images."""
@@ -63,7 +65,7 @@ def run_rung(folder: LadderFolder, scale: Scale, system: System) -> None:
         model = load_model(run, scale.train.device)
         out = folder.predictions(system.name).parent
         images = folder.test_truth.with_name("images")
-        results = predict(model, images, out, draw=False, workers=1).results
+        results = predict(model, images, out, PredictionConfig(no_pictures=True, workers=1)).results
         figures |= evaluate(folder.test_truth, predictions=results)
     write_json_atomic(figures_file(folder, system.name), figures)
 

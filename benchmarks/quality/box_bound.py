@@ -26,7 +26,7 @@ from sapnet.evaluation.proposals import proposal_ious
 from sapnet.geometry.boxes import broadcast_iou
 from sapnet.labelling.label import label_translation
 from sapnet.network.loading import load_model
-from sapnet.network.model import SAPNet, evaluating
+from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Batch
 
@@ -62,7 +62,7 @@ class LabelledSet:
 
 @torch.no_grad()
 def label_miou(
-    model: SAPNet, labelled: LabelledSet, slack: float, limits: Sequence[float]
+    model: Network, labelled: LabelledSet, slack: float, limits: Sequence[float]
 ) -> list[float]:
     """Return the mean IoU of the labels for each limit."""
     store, truth = labelled.store, labelled.truth

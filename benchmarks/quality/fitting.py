@@ -26,10 +26,12 @@ from sapnet.data.synthetic.writing import SyntheticPaths, write_synthetic
 from sapnet.demo.run import demo_model
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.network.loading import load_model
+from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 BATCH = 4
 """Images per step."""
@@ -110,7 +112,9 @@ def measure(
     train(TrainInputs(images=learned.images, out=run, masks=learned.truth), model, cfg)
     seconds = time.perf_counter() - start
     trained = load_model(run, "cpu")
-    results = predict(trained, held_out.images, run / "predictions", draw=False).results
+    results = predict(
+        trained, held_out.images, run / "predictions", PredictionConfig(no_pictures=True)
+    ).results
     scores = evaluate(held_out.truth, predictions=results)
     segmentation = trained.settings.segmentation
     with next(run.glob("logs/version_0/metrics.csv")).open(newline="") as file:

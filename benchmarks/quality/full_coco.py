@@ -34,7 +34,7 @@ from benchmarks.speed.memory import NUM_CLASSES, BatchSize, peak_gib, random_bat
 from benchmarks.speed.proposers import make_sam
 from benchmarks.speed.scenes import HEIGHT, WIDTH, click_set, draw_photograph
 from sapnet.network.config import ModelConfig
-from sapnet.network.model import SAPNet
+from sapnet.network.model import Network
 from sapnet.selection.config import SelectionConfig, paper_selection
 from sapnet.structures.batch import Batch, InstanceTargets
 from sapnet.structures.clicks import Category, ImageRecord
@@ -61,7 +61,7 @@ class System:
 
 
 def first_stage_alone() -> SelectionConfig:
-    """Return the settings of PSM alone, as in the recipe `ablations/table4_1_mil`."""
+    """Return the settings of PSM alone, as in the recipe `ablations/table4/1_mil`."""
     paper = paper_selection()
     return replace(
         paper,
@@ -128,7 +128,7 @@ def measure_step(system: System, size: BatchSize, backbone: str) -> dict[str, fl
         selection=system.selection or SelectionConfig(),
         segmenter=system.segmenter,
     )
-    model = SAPNet(settings, tuple(Category(i + 1, str(i)) for i in range(NUM_CLASSES))).train()
+    model = Network(settings, tuple(Category(i + 1, str(i)) for i in range(NUM_CLASSES))).train()
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=1e-4, momentum=0.9)
     batch = random_batch(size)

@@ -29,6 +29,7 @@ from sapnet.evaluation.evaluate import evaluate
 from sapnet.labelling.label import label
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
+from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
@@ -37,7 +38,8 @@ from sapnet.segmentation.fitting import scaled_grids, scaled_ranges
 from sapnet.selection.config import ConsensusConfig, NegativesConfig, SelectionConfig
 from sapnet.store.reader import ProposalStore
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 SIZE = 160
 """Side of the images, px."""
@@ -106,7 +108,9 @@ def overfit(cfg: TrainConfig, paths: SyntheticPaths, folder: Path) -> dict[str, 
     train(inputs, small_model(), cfg)
     seconds = time.perf_counter() - start
     model = load_model(out, "cpu")
-    results = predict(model, paths.images, out / "predictions", draw=False).results
+    results = predict(
+        model, paths.images, out / "predictions", PredictionConfig(no_pictures=True)
+    ).results
     scores = evaluate(paths.truth, predictions=results)
     names = ["mask_ap", "mask_ap50", "mask_ap75"]
     if store is not None:

@@ -35,7 +35,7 @@ from sapnet.labelling.label import label_translation
 from sapnet.network.loading import load_model
 from sapnet.network.model import evaluating
 from sapnet.selection.heads import MilLogits
-from sapnet.selection.scoring import bag_members, score_bags
+from sapnet.selection.scoring import bag_membership, score_bags
 from sapnet.store.reader import ProposalStore
 from sapnet.system.files import write_json_atomic
 
@@ -179,7 +179,9 @@ def class_accuracy(run: Path, clicked: ClickedSet) -> float:
             if batch.bags is None:
                 continue
             model.select(batch)
-            scores = score_bags(*logits.pop(), bag_members(batch.bags, branch.cfg), "softmax")
+            scores = score_bags(
+                *logits.pop(), bag_membership(batch.bags, branch.cfg).members, "softmax"
+            )
             right += (scores.bags.argmax(1) == batch.bags.labels).tolist()
     return float(np.mean(right))
 

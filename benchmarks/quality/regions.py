@@ -21,7 +21,8 @@ from PIL import Image
 
 from benchmarks.common import given_options, parse_arguments, setting, table, write_json
 from sapnet.geometry.rle import rle_iou, to_rle
-from sapnet.proposals.regions.proposer import RegionProposer, RegionsConfig
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.structures.clicks import Click
 
 

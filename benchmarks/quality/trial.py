@@ -29,7 +29,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     ),
 }
 """Flags of `sapnet train` for each method. MIL is the first stage alone, as in
-`sapnet/recipes/ablations/table4_1_mil.yaml`, without that recipe's settings of the segmenter."""
+`sapnet/recipes/ablations/table4/1_mil.yaml`, without that recipe's settings of the segmenter."""
 
 
 @dataclass(frozen=True)

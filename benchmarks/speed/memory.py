@@ -23,7 +23,7 @@ from benchmarks.common import (
     write_json,
 )
 from sapnet.network.config import ModelConfig
-from sapnet.network.model import SAPNet
+from sapnet.network.model import Network
 from sapnet.structures.batch import Bags, Batch
 from sapnet.structures.clicks import Category
 from sapnet.structures.masks import CROP_SIZE, MASK_STRIDE
@@ -91,7 +91,7 @@ def measure(size: BatchSize, backbone: str) -> dict[str, float]:
     """Run one training step: forward, backward and the optimizer's step."""
     torch.manual_seed(0)
     settings = ModelConfig(backbone=backbone, weights="none")
-    model = SAPNet(settings, tuple(Category(i + 1, str(i)) for i in range(NUM_CLASSES))).train()
+    model = Network(settings, tuple(Category(i + 1, str(i)) for i in range(NUM_CLASSES))).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
     batch = random_batch(size)
     before = peak_gib()

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from sapnet.annotate.documents import open_click_file
+from sapnet.annotate.click.opening import open_click_file
+from sapnet.annotate.click.routes import click_routes
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.serve import build_server, listen, page_address
-from sapnet.annotate.server import Workspace, build_app
+from sapnet.annotate.server import build_app
+from sapnet.annotate.workspace import Workspace
 from sapnet.data.coco import load_instances
 from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.config import SyntheticConfig
@@ -49,7 +51,8 @@ def main() -> None:
         names = [category.name for category in truth.categories]
         listing, file = open_click_file(paths.images, Path(name) / "clicks.json", names)
         workspace = Workspace(listing, file, PreviewWorker(RegionProposer()))
-        server, bound = build_server(build_app(workspace)), listen("127.0.0.1", 0)
+        app = build_app(workspace, [click_routes(workspace)])
+        server, bound = build_server(app), listen("127.0.0.1", 0)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         try:

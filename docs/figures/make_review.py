@@ -20,9 +20,12 @@ from make_annotate import open_page, save, wait
 from playwright.sync_api import sync_playwright
 
 from sapnet.annotate.review.config import ReviewConfig
+from sapnet.annotate.review.desk import ReviewDesk
+from sapnet.annotate.review.routes import review_routes
 from sapnet.annotate.review.serve import open_review
 from sapnet.annotate.serve import build_server, listen, page_address
-from sapnet.annotate.server import Workspace, build_app
+from sapnet.annotate.server import build_app
+from sapnet.annotate.workspace import Workspace
 from sapnet.data.clicks import save_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.sampling import sample_clicks
@@ -43,7 +46,8 @@ def main() -> None:
     """Label the set with the run, decide a few labels, and save two screenshots."""
     with tempfile.TemporaryDirectory() as name:
         workspace = make_workspace(Path(name), sys.argv[1])
-        server, bound = build_server(build_app(workspace)), listen("127.0.0.1", 0)
+        app = build_app(workspace, [review_routes(workspace.file)])
+        server, bound = build_server(app), listen("127.0.0.1", 0)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         try:
@@ -57,7 +61,7 @@ def main() -> None:
             thread.join()
 
 
-def make_workspace(folder: Path, run: str) -> Workspace:
+def make_workspace(folder: Path, run: str) -> Workspace[ReviewDesk]:
     """Labels of a new synthetic set, open for review."""
     paths = write_synthetic(folder / "data", DATA)
     clicks = folder / "clicks.json"

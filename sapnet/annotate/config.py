@@ -9,24 +9,24 @@ from typing import Literal
 from sapnet.proposals.config import SamConfig
 
 CLICKS_NAME = "clicks.json"
-"""File beside the images folder's content that is written unless `out` names another."""
+"""Name of the clicks file in the images folder, unless `out` names another file."""
 
 PreviewName = Literal["none", "regions", "sam"]
 
 
 @dataclass(frozen=True)
 class AnnotateConfig:
-    """What is clicked on, where it is written, and how the page is served.
+    """Settings of `sapnet annotate`: the images, the clicks file, and the page's server.
 
     Attributes:
         images: folder of the images; sub-folders are included.
         classes: names of the classes, in the order of their keys; those of an existing clicks file
             come first.
-        out: clicks file to write or to continue; unset is `clicks.json` in the images folder.
-        proposer: whose candidate masks are previewed: "regions", "sam", or "none".
-        checkpoint: of `sam`: hub name or local folder.
-        device: where `sam` runs: auto, cpu, cuda or mps.
-        num_proposals: candidates per object of `regions`; unset is its own default.
+        out: clicks file to write or to continue; by default `clicks.json` in the images folder.
+        proposer: proposer whose candidate masks are shown: "regions", "sam", or "none".
+        checkpoint: checkpoint of `sam`: hub name or local folder.
+        device: device of `sam`: auto, cpu, cuda or mps.
+        num_proposals: candidates per object of `regions`; by default that of `regions`.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.
         no_browser: print the address without opening a browser.

@@ -1,8 +1,8 @@
-"""Who may talk to the local server: its own page, and no page of another site.
+"""Protection of the local server: only its own page may send requests.
 
-A browser lets any site send requests to servers on this machine. Two headers that scripts cannot
-forge tell them apart: `Host`, which names another site's domain even where that domain resolves to
-this machine (DNS rebinding), and `Origin` or `Sec-Fetch-Site`, which name the page that asks.
+A browser lets any site send requests to servers on this machine. Headers that scripts cannot forge
+tell such requests apart: `Host` names the other site's domain, even if that domain resolves to this
+machine (DNS rebinding), and `Origin` or `Sec-Fetch-Site` name the page that sent the request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_OWN_SITES = ("same-origin", "none")  # "none": typed or opened by the user
+_OWN_SITES = ("same-origin", "none")  # "none": the user typed or opened the address
 
 _HEADERS = {
     b"content-security-policy": b"default-src 'self'; img-src 'self' blob: data:; "
@@ -25,16 +25,15 @@ _HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
 }
-"""Sent with every answer: the page may load from its own server only, and nobody may frame it."""
+"""Headers of every response: the page may load from its own server only, and not be framed."""
 
 
 class OwnPageOnly:
-    """Refuses requests that another site's page sent, and hardens the answers.
+    """Middleware that refuses requests of other sites' pages and hardens the responses.
 
     Args:
         app: the application.
-        hosts: further names by which the server is reached, besides addresses, `localhost` and this
-            machine's own name.
+        hosts: further names of the server, besides addresses, `localhost` and this machine's name.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
@@ -42,7 +41,7 @@ class OwnPageOnly:
         self._hosts = frozenset({"localhost", socket.gethostname().lower(), *hosts})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
+        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -59,7 +58,7 @@ class OwnPageOnly:
         await self._app(scope, receive, send_hardened)
 
     def _refusal(self, headers: Headers) -> str:
-        """Why a request is refused; empty if it is not."""
+        """Return the reason why a request is refused, empty if it is allowed."""
         host = headers.get("host", "")
         if not self._is_own(host):
             return f"host {host!r} is not this server. Open the address that sapnet printed.\n"
@@ -82,4 +81,4 @@ class OwnPageOnly:
             ipaddress.ip_address(name)
         except ValueError:
             return False
-        return True  # an address was typed; only names can be made to point elsewhere
+        return True  # an address; only names can be made to point elsewhere

@@ -1,4 +1,4 @@
-"""The images of a folder by their names, with what is wrong with those that cannot be read."""
+"""The images of a folder by name, with the problems of those that cannot be read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sapnet.data.images import list_images, upright_size
 from sapnet.structures.clicks import ImageRecord
 
 _HEADER_THREADS = 8
-"""Headers are read side by side: on a network drive each waits for the network."""
+"""Threads that read image headers in parallel: on a network drive, each read waits."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,11 @@ class ListedImage:
     Attributes:
         name: path below the folder, with forward slashes; the image's key everywhere.
         path: the file.
-        width: of the upright image in pixels, 0 where it cannot be read.
-        height: likewise.
-        stamp: time of the file's last change, nanoseconds; part of what browsers may keep.
-        problem: why it cannot be read, empty where it can.
+        width: width of the upright image in pixels, 0 if it cannot be read.
+        height: height of the upright image in pixels, 0 if it cannot be read.
+        stamp: time of the file's last change, nanoseconds; part of the addresses that browsers
+            cache.
+        problem: the reason why it cannot be read, empty if it can.
     """
 
     name: str
@@ -38,7 +39,7 @@ class ListedImage:
 
 
 class ImageListing:
-    """Images by name: a request can name only what was listed, never a path of its own.
+    """Images by name: a request can name only listed images, never a path of its own.
 
     Args:
         images: the images, in the order of the page.
@@ -60,24 +61,24 @@ class ImageListing:
         return self._images[name]
 
     def report(self, name: str, problem: str) -> None:
-        """Keeps what turned out to be wrong with an image when its pixels were read."""
+        """Record a problem that showed when the pixels of an image were read."""
         self._images[name] = replace(self._images[name], problem=problem)
 
 
 def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing:
-    """Lists a folder and reads the size of each image.
+    """List a folder and read the size of each image.
 
     Args:
-        folder: the images; sub-folders are searched.
-        known: images of an existing clicks file; those that the folder lacks are listed with a
-            problem, so that their clicks are seen and kept.
+        folder: folder of the images; sub-folders are searched.
+        known: images of an existing clicks file; those that are missing from the folder are
+            listed with a problem, so that their clicks are shown and kept.
 
     Returns:
-        The images by name, sorted.
+        The images, sorted by name.
 
     Raises:
-        FileNotFoundError: if there is no such folder.
-        ValueError: if there is no image in it.
+        FileNotFoundError: there is no such folder.
+        ValueError: the folder holds no image.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder. Name a folder of images.")

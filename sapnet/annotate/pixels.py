@@ -1,4 +1,4 @@
-"""What the page shows of an image: tiles of a pyramid, and thumbnails, from upright pixels."""
+"""Tiles of an image pyramid, and thumbnails, of upright images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sapnet.annotate.reduced import load_reduced
 from sapnet.data.images import load_image
 
 TILE_SIDE = 1024
-"""Side of a tile in pixels: most images are one tile, a screen at full zoom a few."""
+"""Side of a tile in pixels: most images are one tile, a screen at full zoom shows a few."""
 
 THUMBNAIL_SIDE = 160
 """Long side of a thumbnail in pixels: twice its size on the page, for dense screens."""
@@ -30,7 +30,7 @@ _THUMBNAIL_QUALITY = 80
 
 
 class PixelCache:
-    """Decodes each image once while it is looked at; safe to use from several threads."""
+    """Cache of decoded images; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,13 +39,13 @@ class PixelCache:
         self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
 
     def tile(self, image: ListedImage, level: int, column: int, row: int) -> bytes:
-        """One tile as JPEG.
+        """Return one tile as JPEG.
 
         Args:
             image: the image.
-            level: 0 is full resolution, each further one half of it.
-            column: of the tile, counted from 0.
-            row: likewise.
+            level: 0 is full resolution; each further level halves it.
+            column: column of the tile, counted from 0.
+            row: row of the tile, counted from 0.
 
         Returns:
             The encoded tile, `TILE_SIDE` pixels wide and high or less at the border.
@@ -68,7 +68,7 @@ class PixelCache:
         return _encode(pixels[y : y + TILE_SIDE, x : x + TILE_SIDE], _TILE_QUALITY)
 
     def thumbnail(self, image: ListedImage) -> bytes:
-        """A small upright version as JPEG.
+        """Return a small upright version as JPEG.
 
         Raises:
             FileNotFoundError, ValueError: the image cannot be read.
@@ -87,7 +87,11 @@ class PixelCache:
         return thumbnail
 
     def _pixels(self, image: ListedImage, level: int, *, is_last: bool) -> np.ndarray:
-        """The pixels of a level. A large image is seen whole at first: the last level is quick."""
+        """Return the pixels of a level.
+
+        The page shows a large image whole at first, so the last level is loaded without decoding
+        the full image.
+        """
         with self._lock:
             is_decoded = image.name in self._pyramids
         if is_last and level > 0 and not is_decoded:
@@ -97,13 +101,13 @@ class PixelCache:
         return self._levels(image)[level]
 
     def _levels(self, image: ListedImage) -> tuple[np.ndarray, ...]:
-        """The pyramid (H, W, 3) uint8, halved until a level is one tile."""
+        """Return the pyramid of (H, W, 3) uint8 levels, halved until a level fits one tile."""
         with self._lock:
             if image.name in self._pyramids:
                 self._pyramids.move_to_end(image.name)
                 return self._pyramids[image.name]
             decoding = self._decoding.setdefault(image.name, threading.Lock())
-        with decoding:  # a screen of tiles is asked for at once, and one decode serves them all
+        with decoding:  # the page requests several tiles at once; one decode serves them all
             with self._lock:
                 if image.name in self._pyramids:
                     return self._pyramids[image.name]
@@ -117,7 +121,7 @@ class PixelCache:
     def _drop_oldest(self) -> None:
         sizes = [sum(level.nbytes for level in levels) for levels in self._pyramids.values()]
         kept = sum(sizes)
-        for size in sizes[:-1]:  # the newest stays, however large
+        for size in sizes[:-1]:  # the newest is kept, however large it is
             if kept <= PIXELS_KEPT:
                 return
             self._pyramids.popitem(last=False)
@@ -125,7 +129,7 @@ class PixelCache:
 
 
 def num_levels(width: int, height: int) -> int:
-    """Levels of an image's pyramid."""
+    """Return the number of levels of an image's pyramid."""
     levels = 1
     while max(width, height) > TILE_SIDE:
         width, height = -(-width // 2), -(-height // 2)
@@ -141,7 +145,7 @@ def _pyramid(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _level_size(width: int, height: int, level: int) -> tuple[int, int]:
-    """(height, width) of a level: halved so often, rounded up each time."""
+    """Return (height, width) of a level: halved `level` times, rounded up each time."""
     for _ in range(level):
         width, height = -(-width // 2), -(-height // 2)
     return height, width

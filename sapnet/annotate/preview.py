@@ -1,6 +1,6 @@
-"""Candidate masks while somebody clicks: made in a process of their own, so that nobody waits.
+"""Candidate masks while the user clicks, computed in a separate process.
 
-One question is worked on at a time; of those that wait, only the newest of each tab is answered.
+One request is processed at a time. Of the waiting requests, only the newest of each tab is served.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from sapnet.structures.proposals import Proposals
 from sapnet.system.parallel import run_in_worker, start_worker
 
 PREVIEW_SIDE = 2048
-"""Long side in pixels of the frame that candidates of larger images are drawn in: sharper than a
-screen shows them whole, and proposers look at a smaller frame anyway."""
+"""Long side, in pixels, of the frame in which candidates of larger images are drawn. It is sharper
+than a screen that shows the whole image, and proposers work in a smaller frame anyway."""
 
 PREPARED_KEPT = 8
-"""Images whose preparation is kept: the current one and its neighbours on both sides."""
+"""Number of prepared images that are kept: the current one and its neighbours on both sides."""
 
 
 @dataclass(frozen=True)
 class PreviewTask:
-    """A question for the worker.
+    """A request to the worker.
 
     Attributes:
         path: the image file.
         clicks: all clicks of the image, original frame.
-        index: of the click whose candidates are wanted; None prepares the image only.
+        index: index of the click whose candidates are wanted; None only prepares the image.
     """
 
     path: Path
@@ -48,10 +48,10 @@ class PreviewTask:
 
 
 class PreviewStage:
-    """The worker's side: keeps the last few images prepared.
+    """The worker's side of a preview: proposes masks, and keeps the last few images prepared.
 
     Args:
-        proposer: whose candidates are shown.
+        proposer: the proposer of the candidates.
     """
 
     def __init__(self, proposer: StagedProposer) -> None:
@@ -61,7 +61,7 @@ class PreviewStage:
         )
 
     def __call__(self, task: PreviewTask) -> Proposals | None:
-        """The candidates, drawn in the reduced frame of the image; None if none were asked for."""
+        """Return the candidates, drawn in the reduced frame of the image; None without an index."""
         prepared, original, reduced = self._prepare(task.path)
         if task.index is None:
             return None
@@ -69,7 +69,7 @@ class PreviewStage:
         return self._proposer.propose_prepared(prepared, clicks, [task.index])[0]
 
     def _prepare(self, path: Path) -> tuple[Any, tuple[int, int], tuple[int, int]]:
-        """What the proposer keeps of an image, its original and its reduced (height, width)."""
+        """Return the prepared image, its original and its reduced (height, width)."""
         if path not in self._prepared:
             original = upright_size(path)
             reduced = _reduced_size(original)
@@ -83,11 +83,12 @@ class PreviewStage:
 
 
 class PreviewWorker:
-    """The server's side: asks the worker, one question at a time.
+    """The server's side of a preview: sends the worker one request at a time.
 
     Args:
-        proposer: whose candidates are shown; goes to another process, so it must survive pickling.
-        executor: that runs a `PreviewStage` instead of a process of its own.
+        proposer: the proposer of the candidates; it is sent to another process, so it must survive
+            pickling.
+        executor: runs the `PreviewStage`; None starts a separate process.
     """
 
     def __init__(self, proposer: StagedProposer, executor: Executor | None = None) -> None:
@@ -99,10 +100,10 @@ class PreviewWorker:
         self._newest: Counter[str] = Counter()
 
     async def prepare(self, client: str, path: Path) -> bool:
-        """Prepares an image ahead of its first click.
+        """Prepare an image before its first click.
 
         Returns:
-            False if a newer question of the same tab came first.
+            False if a newer request of the same tab replaced this one.
 
         Raises:
             ValueError, OSError: the image cannot be read.
@@ -112,16 +113,16 @@ class PreviewWorker:
     async def propose(
         self, client: str, path: Path, clicks: Sequence[Click], index: int
     ) -> Proposals | None:
-        """Candidates of one object.
+        """Return the candidates of one object.
 
         Args:
-            client: of the tab that asks.
+            client: id of the tab that sends the request.
             path: the image file.
             clicks: all clicks of the image, original frame.
-            index: of the click.
+            index: index of the click.
 
         Returns:
-            The candidates; None if a newer question of the same tab came first.
+            The candidates; None if a newer request of the same tab replaced this one.
 
         Raises:
             ValueError, OSError: the image cannot be read, or the proposer refuses it.
@@ -129,7 +130,7 @@ class PreviewWorker:
         return (await self._ask(f"propose {client}", PreviewTask(path, tuple(clicks), index)))[1]
 
     def close(self) -> None:
-        """Ends the worker once the question it works on is answered."""
+        """End the worker after its current request."""
         if self._executor is not None and self._given is None:
             self._executor.shutdown(cancel_futures=True)
 
@@ -145,10 +146,10 @@ class PreviewWorker:
             try:
                 return True, await loop.run_in_executor(self._process(), run_in_worker, task)
             except BrokenProcessPool as error:
-                self._executor = None  # the next question starts a new one
+                self._executor = None  # the next request starts a new process
                 raise OSError(
-                    f"the process of the proposer {self.name!r} died, for want of memory perhaps. "
-                    "Clicks are not affected; the next click tries again."
+                    f"the process of the proposer {self.name!r} died, perhaps because memory ran "
+                    "out. Clicks are not affected; the next click tries again."
                 ) from error
 
     def _process(self) -> Executor:
@@ -160,13 +161,13 @@ class PreviewWorker:
 
 
 def _reduced_size(size: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) with a long side of at most `PREVIEW_SIDE`."""
+    """Return (height, width) with a long side of at most `PREVIEW_SIDE`."""
     factor = min(1.0, PREVIEW_SIDE / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def _to_reduced(click: Click, original: tuple[int, int], reduced: tuple[int, int]) -> Click:
-    """The click in the reduced frame; sizes are (height, width)."""
+    """Return the click in the reduced frame; sizes are (height, width)."""
     if original == reduced:
         return click
     scale_y, scale_x = (r / o for r, o in zip(reduced, original, strict=True))

@@ -1,4 +1,4 @@
-"""Large images at a fraction of their size, without decoding all of their pixels."""
+"""Loading of large images at a reduced size, without decoding all of their pixels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sapnet.data.images import load_image
 
 
 def load_reduced(path: Path, size: tuple[int, int]) -> Image.Image:
-    """An image at a smaller size; JPEGs are decoded at 1/2, 1/4 or 1/8, many times faster.
+    """Load an image at a smaller size; decoding JPEGs at 1/2, 1/4 or 1/8 is many times faster.
 
     Args:
         path: the file.
-        size: (height, width) wanted, of the upright image; not larger than the image.
+        size: wanted (height, width) of the upright image; not larger than the image.
 
     Returns:
         The upright image, RGB, of that size.
@@ -30,7 +30,7 @@ def load_reduced(path: Path, size: tuple[int, int]) -> Image.Image:
 
 
 def _decode_fraction(path: Path, side: int) -> Image.Image | None:
-    """A JPEG with a long side of at least `side` pixels; None for other or damaged files."""
+    """Decode a JPEG to a long side of at least `side` pixels; None for other or damaged files."""
     try:
         with Image.open(path) as image:
             if image.format != "JPEG" or image.mode not in ("RGB", "L"):
@@ -39,4 +39,4 @@ def _decode_fraction(path: Path, side: int) -> Image.Image | None:
             image.draft("RGB", (round(image.width * factor), round(image.height * factor)))
             return ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError):
-        return None  # `load_image` says what is wrong, in words
+        return None  # `load_image` then raises an error that explains the problem

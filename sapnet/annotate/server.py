@@ -1,11 +1,10 @@
-"""The click page's server: images, documents and previews over HTTP."""
+"""The server of the pages: images, documents and previews over HTTP."""
 
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,57 +12,27 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from sapnet.annotate.documents import ClickFile, Document, VersionConflictError
 from sapnet.annotate.guard import OwnPageOnly
-from sapnet.annotate.listing import ImageListing, ListedImage
-from sapnet.annotate.pixels import TILE_SIDE, PixelCache, num_levels
-from sapnet.annotate.preview import PreviewWorker
-from sapnet.annotate.review.desk import ReviewDesk
-from sapnet.annotate.review.routes import review_routes
-from sapnet.annotate.wire import (
-    DocumentBody,
-    ObjectBody,
-    PreviewBody,
-    from_document,
-    from_proposals,
-    to_click,
-)
-from sapnet.structures.clicks import Click
+from sapnet.annotate.listing import ListedImage
+from sapnet.annotate.pixels import TILE_SIDE, num_levels
+from sapnet.annotate.wire import PreviewBody, from_document, from_proposals
+from sapnet.annotate.workspace import ImageDocuments, Workspace
 
-# Some systems name another type, and then browsers refuse to run modules.
+# Some systems register another type for scripts, and then browsers refuse to run modules.
 mimetypes.add_type("text/javascript", ".js")
 
 STATIC = Path(__file__).parent / "static"
 
 _KEEP = "private, max-age=3600"
-"""Tiles and thumbnails: their address changes when the file does."""
+"""Cache header of tiles and thumbnails, whose address changes when the file does."""
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """All that the server works on.
-
-    Attributes:
-        listing: the images.
-        file: the clicks, or the labels under review.
-        preview: who makes candidates, None for nobody.
-        mode: what the page does when it opens: "annotate", or another module of the page.
-        pixels: decoded images.
-    """
-
-    listing: ImageListing
-    file: ClickFile | ReviewDesk
-    preview: PreviewWorker | None = None
-    mode: str = "annotate"
-    pixels: PixelCache = field(default_factory=PixelCache)
-
-
-def build_app(workspace: Workspace, routers: Iterable[APIRouter] = ()) -> FastAPI:
-    """The application that serves the page.
+def build_app(workspace: Workspace[ImageDocuments], routers: Iterable[APIRouter] = ()) -> FastAPI:
+    """Return the application that serves the page.
 
     Args:
-        workspace: what is worked on.
-        routers: further routes, for other modes of the page.
+        workspace: the images and their documents.
+        routers: the routes of the page's mode: those that save clicks, or those of a review.
 
     Returns:
         An ASGI application.
@@ -78,14 +47,11 @@ def build_app(workspace: Workspace, routers: Iterable[APIRouter] = ()) -> FastAP
 
     app = FastAPI(title="sapnet annotate", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(OwnPageOnly)
-    app.add_exception_handler(VersionConflictError, _conflict)
     for kind, status in ((ValueError, 422), (OSError, 500)):
         app.add_exception_handler(kind, _problem(status))
     app.include_router(_session_routes(workspace))
     app.include_router(_pixel_routes(workspace))
     app.include_router(_document_routes(workspace))
-    if isinstance(workspace.file, ReviewDesk):
-        app.include_router(review_routes(workspace.file))
     for router in routers:
         app.include_router(router)
     app.mount("/static", _PageFiles(directory=STATIC), name="static")
@@ -93,7 +59,7 @@ def build_app(workspace: Workspace, routers: Iterable[APIRouter] = ()) -> FastAP
 
 
 class _PageFiles(StaticFiles):
-    """The page's own files; a browser asks each time whether they changed, with an upgrade say."""
+    """The files of the page; browsers check each time if they changed."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401  # passed on
         response = super().file_response(*args, **kwargs)
@@ -101,38 +67,16 @@ class _PageFiles(StaticFiles):
         return response
 
 
-def find_image(workspace: Workspace, name: str) -> ListedImage:
-    """The listed image of a name.
-
-    Raises:
-        HTTPException: 404 if it was not listed; nothing outside the listing can be named.
-    """
-    if name not in workspace.listing:
-        raise HTTPException(404, f"no image {name!r} in this folder")
-    return workspace.listing[name]
-
-
-def to_clicks(workspace: Workspace, name: str, objects: Sequence[ObjectBody]) -> tuple[Click, ...]:
-    """Clicks of the objects that the page sent for an image.
-
-    Raises:
-        ValueError: one of them does not fit the image or the categories.
-    """
-    record = workspace.file.record(name)
-    categories = frozenset(category.category_id for category in workspace.file.categories)
-    return tuple(to_click(body, record, categories) for body in objects)
-
-
-def _session_routes(workspace: Workspace) -> APIRouter:
+def _session_routes(workspace: Workspace[ImageDocuments]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/")
     def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+        return FileResponse(STATIC / "click/index.html", headers={"cache-control": "no-cache"})
 
     @router.get("/api/session")
     def session() -> dict[str, Any]:
-        """What the page needs to know once."""
+        """Return the facts that the page needs once."""
         file = workspace.file
         return {
             "mode": workspace.mode,
@@ -146,12 +90,12 @@ def _session_routes(workspace: Workspace) -> APIRouter:
     return router
 
 
-def _pixel_routes(workspace: Workspace) -> APIRouter:
+def _pixel_routes(workspace: Workspace[ImageDocuments]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/api/tile")
     def tile(image: str, level: int, column: int, row: int) -> Response:
-        listed = find_image(workspace, image)
+        listed = workspace.find_image(image)
         try:
             content = workspace.pixels.tile(listed, level, column, row)
         except IndexError as error:
@@ -162,7 +106,7 @@ def _pixel_routes(workspace: Workspace) -> APIRouter:
 
     @router.get("/api/thumbnail")
     def thumbnail(image: str) -> Response:
-        listed = find_image(workspace, image)
+        listed = workspace.find_image(image)
         try:
             content = workspace.pixels.thumbnail(listed)
         except (ValueError, OSError) as error:
@@ -172,37 +116,27 @@ def _pixel_routes(workspace: Workspace) -> APIRouter:
     return router
 
 
-def _document_routes(workspace: Workspace) -> APIRouter:
+def _document_routes(workspace: Workspace[ImageDocuments]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/api/document")
     def read(image: str) -> dict[str, Any]:
-        find_image(workspace, image)
+        workspace.find_image(image)
         return from_document(workspace.file.document(image))
-
-    @router.put("/api/document")
-    def write(image: str, body: DocumentBody) -> dict[str, Any]:
-        """Saves a changed document; 409 if somebody else changed it meanwhile."""
-        find_image(workspace, image)
-        if not isinstance(workspace.file, ClickFile):
-            raise HTTPException(405, "this page writes no clicks; it reviews labels")
-        document = Document(to_clicks(workspace, image, body.objects), body.done)
-        saved = workspace.file.replace(image, document, body.version)
-        return {"version": saved.version, "ids": [c.annotation_id for c in saved.objects]}
 
     @router.post("/api/prepare")
     async def prepare(image: str, client: str) -> Response:
-        """Prepares an image for previews; answers when that is done."""
-        listed = find_image(workspace, image)
+        """Prepare an image for previews; respond when that is done."""
+        listed = workspace.find_image(image)
         if workspace.preview is not None and not listed.problem:
             await workspace.preview.prepare(client, listed.path)
         return Response(status_code=204)
 
     @router.post("/api/preview")
     async def preview(image: str, body: PreviewBody) -> dict[str, Any]:
-        """Candidates of the selected object; `stale` if the same tab has asked again since."""
-        listed = find_image(workspace, image)
-        clicks = to_clicks(workspace, image, body.objects)
+        """Return the selected object's candidates; `stale` after a newer request of the tab."""
+        listed = workspace.find_image(image)
+        clicks = workspace.to_clicks(image, body.objects)
         if workspace.preview is None or body.selected >= len(clicks):
             raise HTTPException(422, "expected a proposer and an object that is selected")
         found = await workspace.preview.propose(body.client, listed.path, clicks, body.selected)
@@ -213,7 +147,7 @@ def _document_routes(workspace: Workspace) -> APIRouter:
     return router
 
 
-def _image_summary(workspace: Workspace, image: ListedImage) -> dict[str, Any]:
+def _image_summary(workspace: Workspace[ImageDocuments], image: ListedImage) -> dict[str, Any]:
     num_objects, is_done = workspace.file.summary(image.name)
     return {
         "name": image.name,
@@ -227,20 +161,16 @@ def _image_summary(workspace: Workspace, image: ListedImage) -> dict[str, Any]:
     }
 
 
-def _unreadable(workspace: Workspace, image: ListedImage, error: Exception) -> HTTPException:
-    """The answer for an image whose pixels cannot be read; the listing keeps why."""
+def _unreadable(
+    workspace: Workspace[ImageDocuments], image: ListedImage, error: Exception
+) -> HTTPException:
+    """Return the response for an image that cannot be read; the listing keeps the reason."""
     workspace.listing.report(image.name, str(error))
     return HTTPException(422, str(error))
 
 
-def _conflict(request: Request, error: Exception) -> JSONResponse:
-    del request
-    current = from_document(error.document) if isinstance(error, VersionConflictError) else None
-    return JSONResponse({"detail": str(error), "document": current}, 409)
-
-
 def _problem(status: int) -> Callable[[Request, Exception], JSONResponse]:
-    """A handler that answers with the error's one line."""
+    """Return a handler that responds with the error's one line."""
 
     def handle(request: Request, error: Exception) -> JSONResponse:
         del request

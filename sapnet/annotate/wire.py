@@ -1,4 +1,4 @@
-"""What the page and the server say to each other about objects, and how it becomes clicks."""
+"""Messages between page and server about objects, and their conversion to clicks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sapnet.structures.masks import RLE
 from sapnet.structures.proposals import Proposals
 
 MAX_POINTS = 1000
-"""Most points of an object, and most objects of a request; far beyond what anybody clicks."""
-
+"""Largest number of points of an object, far beyond what anybody clicks; a request may hold ten
+times as many objects."""
 
 MASKS_KEPT = 512
-"""Masks whose check and enlargement is remembered: those of an image of 48 megapixels take long."""
+"""Number of cached full-size masks: enlarging those of a 48-megapixel image is slow."""
 
 
 class MaskBody(BaseModel):
@@ -31,9 +31,9 @@ class MaskBody(BaseModel):
 
 
 class ObjectBody(BaseModel):
-    """One object as the page holds it; coordinates are pixels of the upright image."""
+    """One object of the page; coordinates are pixels of the upright image."""
 
-    id: int = Field(default=0, ge=0)  # 0: the file does not know it yet
+    id: int = Field(default=0, ge=0)  # 0: not in the file yet
     category_id: int
     points: list[tuple[float, float]] = Field(min_length=1, max_length=MAX_POINTS)
     negative_points: list[tuple[float, float]] = Field(default=[], max_length=MAX_POINTS)
@@ -43,7 +43,7 @@ class ObjectBody(BaseModel):
 
 
 class DocumentBody(BaseModel):
-    """A changed document and the version it was made on; without one it replaces whatever is."""
+    """A changed document and the version it is based on; None replaces any version."""
 
     version: str | None
     objects: list[ObjectBody] = Field(max_length=10 * MAX_POINTS)
@@ -51,26 +51,26 @@ class DocumentBody(BaseModel):
 
 
 class PreviewBody(BaseModel):
-    """A question for the candidates of one object among all of its image."""
+    """A request for the candidates of one object among all objects of its image."""
 
-    client: str = Field(max_length=64)  # of the tab: a newer question replaces its older ones
+    client: str = Field(max_length=64)  # id of the tab: its newer requests replace older ones
     objects: list[ObjectBody] = Field(min_length=1, max_length=10 * MAX_POINTS)
     selected: int = Field(ge=0)
 
 
 def to_click(body: ObjectBody, image: ImageRecord, categories: frozenset[int]) -> Click:
-    """A click from what the page sent, checked against its image.
+    """Convert an object of the page to a click, checked against its image.
 
     Args:
         body: the object.
-        image: it lies on.
-        categories: ids that exist.
+        image: the image of the object.
+        categories: the existing category ids.
 
     Returns:
         The click; its annotation id is 0 if the object is new.
 
     Raises:
-        ValueError: a point outside the image, an unknown category, or a mask that is not one.
+        ValueError: a point lies outside the image, the category is unknown, or the mask is invalid.
     """
     for x, y in (*body.points, *body.negative_points):
         if not (0 <= x < image.width and 0 <= y < image.height):
@@ -96,7 +96,7 @@ def to_click(body: ObjectBody, image: ImageRecord, categories: frozenset[int]) -
 
 
 def from_document(document: Document) -> dict[str, Any]:
-    """A document as the page reads it."""
+    """Convert a document to the form that the page reads."""
     return {
         "version": document.version,
         "done": document.is_done,
@@ -105,7 +105,7 @@ def from_document(document: Document) -> dict[str, Any]:
 
 
 def from_object(click: Click) -> dict[str, Any]:
-    """An object as the page reads it."""
+    """Convert an object to the form that the page reads."""
     return {
         "id": click.annotation_id,
         "category_id": click.category_id,
@@ -118,7 +118,7 @@ def from_object(click: Click) -> dict[str, Any]:
 
 
 def from_proposals(proposals: Proposals) -> list[dict[str, Any]]:
-    """Candidates as the page draws them, best score first."""
+    """Convert candidates to the form that the page draws, best score first."""
     order = np.argsort(-proposals.scores, kind="stable")
     return [
         {
@@ -131,7 +131,7 @@ def from_proposals(proposals: Proposals) -> list[dict[str, Any]]:
 
 
 def _to_mask(body: MaskBody, image: ImageRecord) -> RLE | None:
-    """The mask at its image's size; one without a pixel is none."""
+    """Return the mask at the size of its image; None for a mask without pixels."""
     height, width = body.size
     if not (0 < height <= image.height and 0 < width <= image.width):
         raise ValueError(
@@ -143,7 +143,10 @@ def _to_mask(body: MaskBody, image: ImageRecord) -> RLE | None:
 
 @lru_cache(MASKS_KEPT)
 def _full_size(counts: str, size: tuple[int, int], full: tuple[int, int]) -> RLE | None:
-    """Run lengths at the full (height, width); kept, as every change sends all masks again."""
+    """Return the run lengths at full (height, width); None for a mask without pixels.
+
+    Cached, because every change sends all masks of the image again.
+    """
     rle = to_rle({"size": list(size), "counts": counts}, *size)
     mask = decode_masks([rle])[0]
     if not mask.any():

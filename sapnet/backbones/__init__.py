@@ -1,1 +1,1 @@
-"""Backbones by name, and the places where their weights are found."""
+"""Backbones by name, and their trained weights."""

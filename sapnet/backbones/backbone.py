@@ -1,14 +1,12 @@
-"""The backbone: any timm model that gives features at strides 4, 8, 16 and 32."""
+"""Backbone: any timm model with features at strides 4, 8, 16 and 32."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from sapnet.backbones.config import HUB_WEIGHTS, NO_WEIGHTS
 from sapnet.backbones.norm_folding import fold_batch_norms
 
 if TYPE_CHECKING:
@@ -18,18 +16,16 @@ STRIDES = (4, 8, 16, 32)
 """Strides of C2..C5, the inputs of the feature pyramid."""
 
 CHANNELS_LAST_DEVICE = "cpu"
-"""Where channels next to each other in memory were measured to be quicker (docs/benchmarks.md)."""
-
-MAX_MISSING_SHARE = 0.1
-"""Share of the parameters that a weight file may lack; timm renames a few of some models."""
-
-
-PROBE_SECONDS = 5
-"""How long the hub may take to answer whether it has some weights."""
+"""Device type on which the channels-last layout was measured to be faster (docs/benchmarks.md)."""
 
 
 class Backbone(nn.Module):
-    """Images in, C2..C5 out, with the first stages and the norms frozen where asked.
+    """Network that turns images into the features C2..C5.
+
+    The first stages and the batch norms can be frozen.
+
+    Args:
+        cfg: which model, and which parts of it are frozen.
 
     Attributes:
         channels: channels of C2..C5.
@@ -59,14 +55,14 @@ class Backbone(nn.Module):
         if self._keeps_norms:
             for norm in self._batch_norms():
                 norm.requires_grad_(requires_grad=False)
-        # Lightning trains a network in the mode it finds: what is frozen must be so from the start.
+        # Lightning keeps the mode that it finds: frozen parts must start in evaluation mode.
         self.train()
 
     def _batch_norms(self) -> list[nn.Module]:
         return [m for m in self.body.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 
     def train(self, mode: bool = True) -> Backbone:
-        """Switch to training, leaving frozen stages and frozen norms in evaluation mode."""
+        """Set the training mode; frozen stages and frozen norms stay in evaluation mode."""
         super().train(mode)
         for child in self._frozen:
             child.eval()
@@ -76,7 +72,7 @@ class Backbone(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Features of a batch.
+        """Compute the features of a batch.
 
         Args:
             images: (B, 3, H, W) RGB, 0..255, sides divisible by 32.
@@ -95,87 +91,8 @@ class Backbone(nn.Module):
         return features
 
 
-def load_weights(backbone: Backbone, cfg: BackboneConfig) -> None:
-    """Start a backbone from the trained weights that its settings name.
-
-    Args:
-        backbone: built from the same settings; its parameters are overwritten.
-        cfg: `weights` is "imagenet" (from the hub or its cache), a file's path, or "none", which
-            leaves the backbone as it is.
-
-    Raises:
-        FileNotFoundError: the weights are not where they were looked for.
-        ValueError: the file holds the weights of another model.
-    """
-    import timm
-
-    if cfg.weights == NO_WEIGHTS:
-        return
-    overlay = None
-    if cfg.weights != HUB_WEIGHTS:
-        _check_file(backbone.body, cfg)
-        overlay = {"file": cfg.weights}
-    try:
-        if overlay is None:
-            _check_hub(backbone.body)
-        donor = timm.create_model(
-            cfg.name, features_only=True, pretrained=True, pretrained_cfg_overlay=overlay
-        )
-    except OSError as error:
-        raise FileNotFoundError(
-            f"model.weights: trained weights of {cfg.name} were found neither in the hub's "
-            "cache nor on the hub. Give a weight file with --model.weights PATH, or train from "
-            "scratch with --model.weights none"
-        ) from error
-    except RuntimeError as error:  # shapes that differ, or a model that has no trained weights
-        raise ValueError(
-            f"model.weights: {cfg.weights} does not give weights of timm's {cfg.name}: {error}"
-        ) from error
-    backbone.body.load_state_dict(donor.state_dict())
-
-
-def _check_hub(body: nn.Module) -> None:
-    """Raise an OSError at once where neither the hub's cache nor the hub has the weights.
-
-    Fetching them would retry for a minute before it gives up.
-    """
-    from huggingface_hub import HfApi, try_to_load_from_cache
-
-    repository: str | None = body.pretrained_cfg.get("hf_hub_id")  # type: ignore[union-attr,operator]
-    if repository is None:
-        return
-    names = ("model.safetensors", "pytorch_model.bin")
-    if any(isinstance(try_to_load_from_cache(repository, name), str) for name in names):
-        return
-    try:
-        HfApi().model_info(repository, timeout=PROBE_SECONDS)
-    except Exception as error:  # the hub's client raises its transport's own, changing types
-        raise OSError(f"{repository}: {error}") from error
-
-
-def _check_file(body: nn.Module, cfg: BackboneConfig) -> None:
-    """Say so where a file is missing or of another model; timm would leave out what is missing."""
-    from timm.models import load_state_dict
-
-    expected = f"a .safetensors or .pth file of timm's {cfg.name}"
-    if not Path(cfg.weights).is_file():
-        raise FileNotFoundError(
-            f"model.weights: no file at {cfg.weights}; expected {expected}, or 'imagenet' or 'none'"
-        )
-    # features_only models may have underscores where the whole model has dots.
-    found = {name.replace(".", "_") for name in load_state_dict(cfg.weights, device="cpu")}
-    wanted = [name.replace(".", "_").removeprefix("model_") for name, _ in body.named_parameters()]
-    missing = [name for name in wanted if name not in found]
-    if len(missing) > MAX_MISSING_SHARE * len(wanted):
-        raise ValueError(
-            f"model.weights: expected {expected}; {cfg.weights} lacks {len(missing)} of its "
-            f"{len(wanted)} parameters, such as {missing[0]}. Name the model that the file is of "
-            "with --model.backbone"
-        )
-
-
 def _create(name: str) -> nn.Module:
-    """The timm model with random weights."""
+    """Create the timm model with random weights."""
     import timm
 
     try:
@@ -190,7 +107,7 @@ def _create(name: str) -> nn.Module:
 
 
 def _stride_indices(name: str, reductions: list[int]) -> list[int]:
-    """Index of the model's output at each of our strides."""
+    """Return the index of the model's output at each stride of `STRIDES`."""
     if not set(STRIDES) <= set(reductions):
         raise ValueError(
             f"model.backbone: expected features at the strides {STRIDES}, but {name} gives "
@@ -200,7 +117,7 @@ def _stride_indices(name: str, reductions: list[int]) -> list[int]:
 
 
 def _up_to_stage(body: nn.Module, stage_names: list[str], indices: list[int]) -> list[nn.Module]:
-    """The stem and the first stages: all modules up to the last one of `indices`."""
+    """List the stem and the first stages: all modules up to the last one of `indices`."""
     if not indices:
         return []
     name = stage_names[indices[-1]]

@@ -1,4 +1,4 @@
-"""Settings of a backbone: which one, where its weights are, what of it is frozen."""
+"""Settings of a backbone: its name, its weights, its frozen parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HUB_WEIGHTS = "imagenet"
 
 @dataclass(frozen=True)
 class BackboneConfig:
-    """A backbone.
+    """Settings of a backbone.
 
     Attributes:
         name: name of any timm model with `features_only` support and features at the strides 4, 8,

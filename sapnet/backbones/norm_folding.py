@@ -1,8 +1,8 @@
-"""Batch norms in evaluation mode as part of the convolution before them.
+"""Folding of batch norms in evaluation mode into the convolutions before them.
 
-Such a norm multiplies each channel by a number and adds another one. Multiplying the weights of the
-convolution instead gives the same values, in training too, without a pass over the feature map and
-without keeping the map for the backward pass.
+Such a norm multiplies each channel by a factor and adds an offset. Scaling the weights of the
+convolution gives the same values, in training too. It saves a pass over the feature map and the
+memory that would keep the map for the backward pass.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch import Tensor, fx, nn
 
 
 class FoldingConv2d(nn.Conv2d):
-    """A convolution that does the work of its norm while that is in evaluation mode.
+    """Convolution that does the work of its norm while the norm is in evaluation mode.
 
     Args:
-        conv: whose parameters it takes over, under the same names.
+        conv: the convolution to replace; its parameters are taken over under the same names.
         norm: the only reader of its output. (`SyncBatchNorm.convert_sync_batchnorm` would replace
-            it: convert before folding.)
+            the norm: convert before folding.)
     """
 
     def __init__(self, conv: nn.Conv2d, norm: FoldedBatchNorm2d) -> None:
@@ -40,7 +40,7 @@ class FoldingConv2d(nn.Conv2d):
         self._norm = (norm,)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Convolve and, where the norm leaves it to us, normalise."""
+        """Convolve, and normalize if the norm is folded."""
         (norm,) = self._norm
         if not norm.is_folded:
             return super().forward(inputs)
@@ -52,10 +52,11 @@ class FoldingConv2d(nn.Conv2d):
 
 
 class FoldedBatchNorm2d(nn.BatchNorm2d):
-    """A batch norm that in evaluation mode leaves its work to the `FoldingConv2d` before it.
+    """Batch norm that in evaluation mode leaves its work to the `FoldingConv2d` before it.
 
     Args:
-        norm: with factors and running statistics, which it takes over under the same names.
+        norm: the norm to replace; its factors and running statistics are taken over under the same
+            names.
     """
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
@@ -67,11 +68,11 @@ class FoldedBatchNorm2d(nn.BatchNorm2d):
 
     @property
     def is_folded(self) -> bool:
-        """Whether the convolution normalises."""
+        """True if the convolution normalizes."""
         return not self.training
 
     def factor_and_offset(self) -> tuple[Tensor, Tensor]:
-        """What each channel is multiplied by and what is then added to it, (X,) each."""
+        """Compute the factor and the offset of each channel, (channels,) each."""
         mean, variance = self.running_mean, self.running_var
         if mean is None or variance is None:
             raise RuntimeError("a folded batch norm lost its running statistics")
@@ -79,12 +80,12 @@ class FoldedBatchNorm2d(nn.BatchNorm2d):
         return factor, self.bias - mean * factor
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Normalise by the batch in training; nothing is left to do otherwise."""
+        """Normalize by the batch in training; return the inputs otherwise."""
         return inputs if self.is_folded else super().forward(inputs)
 
 
 def fold_batch_norms(module: nn.Module) -> int:
-    """Let the convolutions inside a module do the work of the batch norms that follow them.
+    """Fold the batch norms of a module into the convolutions before them.
 
     Outputs, parameter names and training stay the same. A pair is folded where tracing shows that
     the norm alone reads the convolution's output; a module that cannot be traced stays as it is.
@@ -97,7 +98,7 @@ def fold_batch_norms(module: nn.Module) -> int:
     """
     try:
         graph = fx.Tracer().trace(module)
-    # What a trace raises depends on the code it meets: control flow, shapes, keyword arguments.
+    # The exception of a trace depends on the code it meets: control flow, shapes, arguments.
     except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, KeyError):
         return 0
     pairs = _pairs(module, graph)
@@ -110,7 +111,7 @@ def fold_batch_norms(module: nn.Module) -> int:
 
 
 def _pairs(module: nn.Module, graph: fx.Graph) -> list[tuple[str, str]]:
-    """Names of convolutions, and of the norms that alone read their outputs."""
+    """List convolutions and the norms that alone read their outputs, by name."""
     calls = [node for node in graph.nodes if node.op == "call_module"]
     count = Counter(node.target for node in calls)
     pairs = []

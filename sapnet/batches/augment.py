@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,39 +16,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from sapnet.batches.config import AugmentConfig
+from sapnet.batches.sample import View
 from sapnet.geometry.boxes import flip_boxes, scale_boxes
 from sapnet.geometry.masks import downsample_masks
-from sapnet.structures.masks import MASK_STRIDE, RLE
-
-
-@dataclass(frozen=True)
-class View:
-    """How one image enters the network.
-
-    Attributes:
-        original_size: (height, width) of the upright file.
-        input_size: (height, width) after resizing, without padding.
-        padded_size: (height, width) with padding.
-        flip: whether it is mirrored left to right.
-        color_factors: factors of brightness, contrast and saturation.
-    """
-
-    original_size: tuple[int, int]
-    input_size: tuple[int, int]
-    padded_size: tuple[int, int]
-    flip: bool = False
-    color_factors: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
-    @property
-    def scale(self) -> Tensor:
-        """(2,) float32 factors of x and y from the original to the input frame."""
-        height, width = self.original_size
-        return torch.tensor([self.input_size[1] / width, self.input_size[0] / height])
-
-    @property
-    def grid_size(self) -> tuple[int, int]:
-        """(h, w) of the stride-4 grid of the padded input."""
-        return self.padded_size[0] // MASK_STRIDE, self.padded_size[1] // MASK_STRIDE
+from sapnet.structures.masks import RLE
 
 
 def resized_size(

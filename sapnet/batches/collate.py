@@ -12,7 +12,7 @@ from sapnet.structures.batch import Bags, Batch, InstanceTargets
 from sapnet.structures.masks import MASK_STRIDE
 
 if TYPE_CHECKING:
-    from sapnet.batches.dataset import Sample
+    from sapnet.batches.sample import Sample
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

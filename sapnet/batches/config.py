@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MASK_STRIDE = 4
-"""Equals `sapnet.structures.batch.MASK_STRIDE`, which cannot be imported here without torch."""
+from sapnet.structures.masks import MASK_STRIDE
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,22 @@ and its index alone, so that a resumed run sees what the run it resumes would ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from sapnet.batches.augment import View, evaluation_view, sample_view, view_content
+from sapnet.batches.augment import evaluation_view, sample_view, view_content
 from sapnet.batches.config import AugmentConfig
+from sapnet.batches.sample import Sample, View
 from sapnet.batches.supervision import make_bags, make_targets, top_proposals
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_areas
-from sapnet.structures.batch import Bags, InstanceTargets
 from sapnet.structures.clicks import ImageRecord
 
 if TYPE_CHECKING:
@@ -61,25 +60,6 @@ class DatasetConfig:
                 "DatasetConfig: expected a seed of 0 or more and max_objects of 1 or more, found "
                 f"{self.seed} and {self.max_objects}"
             )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One image on its way into a batch.
-
-    Attributes:
-        image: (3, *view.input_size) uint8 RGB; the padding comes with the batch.
-        view: how it came from the file.
-        image_id: its id in the data set.
-        bags: its objects' proposals, image index 0; None without.
-        targets: its objects' masks, image index 0; None without.
-    """
-
-    image: Tensor
-    view: View
-    image_id: int
-    bags: Bags | None = None
-    targets: InstanceTargets | None = None
 
 
 class SharedEpoch:
@@ -198,31 +178,34 @@ class ImageDataset(Dataset[Sample]):
     """Images alone, for prediction.
 
     Args:
-        paths: image files.
-        augment: sizes; nothing is left to chance.
-        image_ids: one per file; their place in `paths` where not given.
+        images: image files, or whatever `load` reads.
+        augment: sizes of the input; nothing is varied at random.
+        image_ids: one per image; their indices in `images` if not given.
+        load: reads one image as (H, W, 3) uint8 RGB, upright.
     """
 
     def __init__(
         self,
-        paths: Sequence[Path | str],
+        images: Sequence[Any],
         augment: AugmentConfig,
         image_ids: Sequence[int] | None = None,
+        load: Callable[[Any], np.ndarray] = load_image,
     ) -> None:
-        if image_ids is not None and len(image_ids) != len(paths):
+        if image_ids is not None and len(image_ids) != len(images):
             raise ValueError(
                 f"ImageDataset: expected one image id per file, found {len(image_ids)} ids for "
-                f"{len(paths)} files"
+                f"{len(images)} files"
             )
-        self.paths = tuple(Path(path) for path in paths)
-        self.image_ids = tuple(range(len(paths)) if image_ids is None else image_ids)
+        self.images = tuple(images)
+        self.image_ids = tuple(range(len(images)) if image_ids is None else image_ids)
         self.augment = augment
+        self._load = load
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.images)
 
     def __getitem__(self, index: int) -> Sample:
-        image = load_image(self.paths[index])
+        image = self._load(self.images[index])
         view = evaluation_view((image.shape[0], image.shape[1]), self.augment)
         return Sample(view_content(image, view), view, self.image_ids[index])
 

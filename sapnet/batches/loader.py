@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from sapnet.batches.collate import collate
 
 if TYPE_CHECKING:
-    from sapnet.batches.dataset import Sample
+    from sapnet.batches.sample import Sample
 
 
 @runtime_checkable
@@ -90,7 +90,7 @@ def build_loader(
     """A loader of batches.
 
     Args:
-        dataset: of known length, as those of `sapnet.batches.dataset`.
+        dataset: of known length, as the data sets of this package.
         batch_size: images per batch; the last batch may be smaller.
         shuffle: whether the order is random, another one in each epoch.
         workers: processes that load images; 0 loads in this one.

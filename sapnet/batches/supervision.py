@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sapnet.batches.augment import View, view_boxes, view_crops, view_masks, view_points
+from sapnet.batches.augment import view_boxes, view_crops, view_masks, view_points
+from sapnet.batches.sample import View
 from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import rle_boxes
 from sapnet.structures.batch import Bags, InstanceTargets

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 def _add_arguments(parser: ArgumentParser) -> None:
     from sapnet.annotate.config import AnnotateConfig
 
-    parser.usage = "sapnet annotate IMAGES [options]"
     parser.add_argument("images", type=Path, help="folder of the images")
     parser.add_argument(
         "--classes",
@@ -31,7 +30,9 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.annotate.config import AnnotateConfig
 
     try:
-        from sapnet.annotate.serve import is_local, listen, open_workspace, page_address, serve
+        from sapnet.annotate.click.routes import click_routes
+        from sapnet.annotate.click.serve import open_workspace
+        from sapnet.annotate.serve import is_local, listen, page_address, serve
         from sapnet.annotate.server import build_app
     except ModuleNotFoundError as error:
         raise ValueError(
@@ -51,7 +52,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     if not is_local(cfg.host):
         print(f"anybody who reaches {cfg.host} can see the images and change the clicks")
     print(f"open {page_address(bound)} (ctrl-C stops; every click is saved at once)", flush=True)
-    serve(build_app(workspace), bound, open_browser=not cfg.no_browser)
+    app = build_app(workspace, [click_routes(workspace)])
+    serve(app, bound, open_browser=not cfg.no_browser)
     return SUCCESS
 
 

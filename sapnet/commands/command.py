@@ -1,4 +1,4 @@
-"""What a sub-command is, the exit statuses, and how parsed values become settings."""
+"""Sub-commands: their parts, exit statuses, and settings from parsed values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUCCESS, FAILURE, WRONG_USE, SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class WrongUseError(ValueError):
-    """A setting or a combination of options that makes no sense, found before any work."""
+    """Error in the options or their combination, found before any work."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,28 @@ class Command:
     """A sub-command.
 
     Attributes:
-        summary: what it does, for the overview.
-        add_arguments: declares its options.
-        run: does it, and returns the exit status.
-        examples: command lines for its help.
-        complete: fills in what `--print_config` is to show beyond the options' values; takes the
-            parser and the values, returns new values.
+        summary: short description, for the overview and the help.
+        add_arguments: declares the options.
+        run: does the work, and returns the exit status.
+        examples: command lines for the help.
+        main_options: names of the options that the short help shows, at most ten; all if empty.
+        complete: fills in settings for `--print-config` beyond the values of the options; takes
+            the parser and the values, returns new values.
+        recipes: names the recipes whose settings come below everything that is given; takes the
+            values.
     """
 
     summary: str
     add_arguments: Callable[[ArgumentParser], None]
     run: Callable[[Namespace, ArgumentParser], int]
     examples: tuple[str, ...]
+    main_options: tuple[str, ...] = ()
     complete: Callable[[ArgumentParser, Namespace], Namespace] | None = None
+    recipes: Callable[[Namespace], list[str]] | None = None
 
 
 def instantiate(parser: ArgumentParser, values: Namespace, kind: type[Any]) -> Any:  # noqa: ANN401
-    """A settings dataclass from the parsed values of its fields.
+    """Build a settings dataclass from the parsed values of its fields.
 
     Raises:
         WrongUseError: the settings refuse a value.
@@ -54,7 +59,7 @@ def instantiate(parser: ArgumentParser, values: Namespace, kind: type[Any]) -> A
 
 
 def instantiated(parser: ArgumentParser, values: Namespace) -> Any:  # noqa: ANN401
-    """The parsed values with every nested dataclass built.
+    """Return the parsed values with every nested dataclass built.
 
     Raises:
         WrongUseError: a dataclass refuses a value.
@@ -66,23 +71,31 @@ def instantiated(parser: ArgumentParser, values: Namespace) -> Any:  # noqa: ANN
 
 
 def add_model_arguments(parser: ArgumentParser, *, required: bool = True) -> None:
-    """The options of every command that uses a trained network."""
+    """Add the options of every command that uses a trained network."""
     run_type = str if required else str | None
-    parser.add_argument("--run", type=run_type, required=required, help="run folder, or a hub name")
-    parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--run",
+        type=run_type,
+        required=required,
+        metavar="RUN",
+        help="run folder of sapnet train, or a name on the Hugging Face hub",
+    )
+    parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, cuda:N or mps")
 
 
 def add_recipe_argument(parser: ArgumentParser) -> None:
-    """The option that reads settings from a recipe."""
+    """Add the option that reads settings from a recipe."""
     parser.add_argument(
         "--config",
         action=_recipe_action(),
-        help="recipe as YAML, which may name another one as its `base`; flags after it win",
+        metavar="RECIPE",
+        help="settings from a YAML file, or from a recipe that ships, by its name; options after "
+        "it replace its settings",
     )
 
 
 def _recipe_action() -> type[Any]:
-    """What `--config` does: apply a recipe, and before it those it builds on."""
+    """Return the action of `--config`: apply a recipe, with the recipes that it builds on."""
     import yaml
     from jsonargparse import ActionConfigFile
 
@@ -96,7 +109,7 @@ def _recipe_action() -> type[Any]:
         ) -> None:
             try:
                 settings = load_recipe(values)
-            except ValueError as error:  # what the parser turns into an error of wrong use
+            except ValueError as error:  # the parser turns a TypeError into an error of wrong use
                 raise TypeError(str(error)) from error
             super().__call__(parser, cfg, yaml.safe_dump(settings), option_string)
 

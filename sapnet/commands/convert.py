@@ -199,7 +199,8 @@ def _save_clicks(clicks: ClickSet, args: Namespace) -> None:
 
 def _export(clicks: ClickSet, args: Namespace, options: ReadOptions, findings: Findings) -> None:
     from sapnet.data.formats.read import read_scores
-    from sapnet.data.formats.writers.export import export_masks, masks_of_clicks
+    from sapnet.data.formats.writers.export import export_masks
+    from sapnet.data.formats.writers.instances import masks_of_clicks
 
     exporting = export_options(args, args.images)
     scores = read_scores(args.source, options.source_format)
@@ -216,5 +217,17 @@ COMMAND = Command(
         "sapnet convert project-1.json --images photos --out clicks.json",
         "sapnet convert annotations.xml --out clicks.json --points-only",
         "sapnet convert labels.json --to yolo-seg --images photos --out yolo",
+    ),
+    main_options=(
+        "source",
+        "out",
+        "from",
+        "to",
+        "images",
+        "points-only",
+        "drop-empty",
+        "path-map",
+        "min-score",
+        "report",
     ),
 )

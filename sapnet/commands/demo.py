@@ -29,4 +29,16 @@ COMMAND = Command(
     _add_arguments,
     _run,
     ("sapnet demo", "sapnet demo --out runs/mine --seed 1"),
+    main_options=(
+        "out",
+        "seed",
+        "train-images",
+        "region-images",
+        "test-images",
+        "size",
+        "epochs",
+        "region-epochs",
+        "device",
+        "workers",
+    ),
 )

@@ -23,12 +23,12 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
     add_recipe_argument(parser)
     parser.add_argument("--images", type=Path, required=True, help="folder of the clicked images")
-    parser.add_argument("--clicks", type=Path, required=True, help="clicks file")
+    parser.add_argument("--clicks", type=Path, required=True, help="clicks file to learn from")
     parser.add_argument("--out", type=Path, required=True, help="clicks file to write, with boxes")
     parser.add_argument(
         "--run",
         type=Path | None,
-        help="folder of the training, resumed if it exists; OUT_enhancer where not given",
+        help="folder of the training, resumed if it exists; OUT_enhancer if not given",
     )
     parser.add_argument(
         "--trained",
@@ -44,12 +44,12 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.enhancement.enhance import EnhanceInputs, enhance
 
     cfg = instantiate(parser, args, EnhanceConfig)
-    settings = instantiated(parser, args).model
+    model_cfg = instantiated(parser, args).model
     try:
         inputs = EnhanceInputs(args.images, args.clicks, args.out, args.run, args.trained)
     except ValueError as error:
         raise WrongUseError(error) from error
-    summary = enhance(inputs, settings, cfg)
+    summary = enhance(inputs, model_cfg, cfg)
     print(f"{summary.num_estimated} clicks with an estimated box: {summary.out}")
     if summary.num_known:
         print(f"{summary.num_known} clicks have a known box or mask, which stays")
@@ -67,5 +67,17 @@ COMMAND = Command(
         "--clicks clicks.json --out enhanced.json",
         "sapnet enhance --images more_photos --clicks more_clicks.json --trained enhanced_enhancer "
         "--out more_enhanced.json",
+    ),
+    main_options=(
+        "images",
+        "clicks",
+        "out",
+        "config",
+        "run",
+        "trained",
+        "epochs",
+        "batch-size",
+        "device",
+        "workers",
     ),
 )

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--truth", type=Path, required=True, help="COCO instance json")
     parser.add_argument("--labels", type=Path | None, help="written by sapnet label")
-    parser.add_argument("--proposals", type=Path | None, help="store written by sapnet propose")
+    parser.add_argument(
+        "--proposals",
+        type=str | None,
+        metavar="STORE",
+        help="store written by sapnet propose, or its URL",
+    )
     parser.add_argument("--predictions", type=Path | None, help="COCO results json")
     parser.add_argument(
         "--min-area", type=float, default=0.0, help="least true area of an object that counts, px"

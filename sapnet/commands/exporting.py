@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sapnet.data.formats.marks import Findings
     from sapnet.data.formats.writers.export import ExportReport
     from sapnet.data.formats.writers.files import ExportOptions
+    from sapnet.data.formats.writers.several import Exports
 
 MASK_FORMATS = ("coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studio", "voc")
 
@@ -67,15 +68,18 @@ def export_formats(instances: InstanceSet, args: Namespace, images: Path, stem: 
     Returns:
         What the formats could not hold.
     """
-    from sapnet.data.formats.marks import Findings
-    from sapnet.data.formats.writers.export import FILE_FORMATS, export_masks
+    from sapnet.data.formats.writers.several import export_several
 
-    options, findings = export_options(args, images), Findings()
-    for name in args.format:
-        out = stem.with_name(f"{stem.name}-{name}{'.json' if name in FILE_FORMATS else ''}")
-        print_export(export_masks(instances, name, out, findings, options))
-    print_findings(findings)
-    return findings
+    exports = export_several(instances, args.format, stem, export_options(args, images))
+    print_exports(exports)
+    return exports.findings
+
+
+def print_exports(exports: Exports) -> None:
+    """Print where each format was written, and what was lost."""
+    for report in exports.reports:
+        print_export(report)
+    print_findings(exports.findings)
 
 
 def print_findings(findings: Findings) -> None:

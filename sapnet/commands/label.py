@@ -17,14 +17,20 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--top1",
         action="store_true",
-        help="instead of a run's choice the proposer's own favourite: what training has to beat",
+        help="without a run: take the proposal with the best own score, as a baseline",
     )
     parser.add_argument("--images", type=Path, required=True, help="folder of the clicked images")
-    parser.add_argument("--proposals", type=Path, required=True, help="their proposal store")
+    parser.add_argument(
+        "--proposals",
+        type=str,
+        required=True,
+        metavar="STORE",
+        help="their proposal store, or its URL",
+    )
     parser.add_argument(
         "--corrections",
         type=Path | None,
-        help="written by sapnet review: its masks are the labels, deleted objects get none",
+        help="file of sapnet review: its masks are the labels, deleted objects get none",
     )
     parser.add_argument("--out", type=Path, required=True, help="COCO instance json to write")
     parser.add_argument(
@@ -78,5 +84,17 @@ COMMAND = Command(
     (
         "sapnet label --run run --images photos --proposals store --out labels.json",
         "sapnet label --top1 --images photos --proposals store --out baseline.json",
+    ),
+    main_options=(
+        "run",
+        "images",
+        "proposals",
+        "out",
+        "device",
+        "format",
+        "corrections",
+        "candidates",
+        "top1",
+        "batch-size",
     ),
 )

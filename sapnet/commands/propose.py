@@ -43,4 +43,16 @@ COMMAND = Command(
         "sapnet propose --images photos --clicks clicks.json --out store --proposer sam "
         "--checkpoint facebook/sam-vit-base",
     ),
+    main_options=(
+        "images",
+        "clicks",
+        "out",
+        "proposer",
+        "checkpoint",
+        "file",
+        "num-proposals",
+        "device",
+        "workers",
+        "skip-errors",
+    ),
 )

@@ -89,4 +89,16 @@ COMMAND = Command(
         "sapnet report run --labels labels.json --predictions predictions/results.json "
         "--val.images new_photos --val.truth new_instances.json",
     ),
+    main_options=(
+        "run",
+        "labels",
+        "images",
+        "truth",
+        "proposals",
+        "predictions",
+        "val.images",
+        "val.truth",
+        "metrics",
+        "out",
+    ),
 )

@@ -21,6 +21,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
 
     cfg: ReviewConfig = instantiate(parser, args, ReviewConfig)
     try:
+        from sapnet.annotate.review.routes import review_routes
         from sapnet.annotate.review.serve import open_review
         from sapnet.annotate.serve import is_local, listen, page_address, serve
         from sapnet.annotate.server import build_app
@@ -37,7 +38,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     if not is_local(cfg.host):
         print(f"anybody who reaches {cfg.host} can see the images and change the decisions")
     print(f"open {page_address(bound)} (ctrl-C stops; every decision is saved at once)", flush=True)
-    serve(build_app(workspace), bound, open_browser=not cfg.no_browser)
+    serve(build_app(workspace, [review_routes(desk)]), bound, open_browser=not cfg.no_browser)
     return SUCCESS
 
 
@@ -49,5 +50,17 @@ COMMAND = Command(
         "sapnet review --images photos --proposals store --labels labels.json",
         "sapnet review --run run --images photos --proposals store --labels labels.json "
         "--out corrections.json",
+    ),
+    main_options=(
+        "images",
+        "proposals",
+        "labels",
+        "out",
+        "run",
+        "proposer",
+        "checkpoint",
+        "device",
+        "port",
+        "no-browser",
     ),
 )

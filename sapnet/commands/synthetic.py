@@ -32,5 +32,17 @@ COMMAND = Command(
     "draw a synthetic data set whose objects are made of parts",
     _add_arguments,
     _run,
-    ("sapnet synthetic --out data --num_images 300 --seed 1",),
+    ("sapnet synthetic --out data --num-images 300 --seed 1",),
+    main_options=(
+        "out",
+        "num-images",
+        "size",
+        "num-classes",
+        "objects",
+        "object-size",
+        "touching",
+        "empty",
+        "seed",
+        "workers",
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,71 +18,91 @@ from sapnet.commands.command import (
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-
-METHODS = ("sapnet+", "paper")
-"""What `--method` names: our default selection, or the paper's."""
+    from sapnet.training.inputs import TrainInputs
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
     from sapnet.network.config import ModelConfig
+    from sapnet.recipes.load import METHODS
     from sapnet.training.config import TrainConfig
 
     add_recipe_argument(parser)
-    parser.add_argument("--images", type=Path, required=True, help="folder of the images")
-    parser.add_argument("--proposals", type=Path | None, help="store written by sapnet propose")
+    parser.add_argument("--images", type=Path, required=True, help="folder of the training images")
+    parser.add_argument(
+        "--proposals",
+        type=str | None,
+        metavar="STORE",
+        help="store written by sapnet propose, or its URL",
+    )
     parser.add_argument(
         "--corrections",
         type=Path | None,
-        help="written by sapnet review: its masks stay as they are, deleted objects are left out",
+        help="file of sapnet review: its masks stay as they are, deleted objects are left out",
     )
     parser.add_argument(
-        "--masks", type=Path | None, help="COCO instance json, for --supervision masks"
+        "--masks",
+        type=Path | None,
+        help="COCO instance json to learn from, for --supervision masks",
     )
-    parser.add_argument("--out", type=Path, required=True, help="run folder; resumed if it exists")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="run folder; an unfinished run in it is resumed"
+    )
     parser.add_argument(
         "--truth",
         type=Path | None,
         help="COCO instance json of the training images; only to log the quality of the labels",
     )
-    parser.add_argument("--val.images", type=Path | None, help="folder of held-out images")
-    parser.add_argument("--val.truth", type=Path | None, help="their COCO instance json")
+    parser.add_argument(
+        "--val.images", type=Path | None, help="folder of held-out images, scored after each epoch"
+    )
+    parser.add_argument(
+        "--val.truth", type=Path | None, help="COCO instance json of the held-out images"
+    )
     parser.add_argument(
         "--method",
-        choices=METHODS,
-        default=METHODS[0],
-        help="defaults of model.selection: ours, or the paper as printed",
+        choices=list(METHODS),
+        default=next(iter(METHODS)),
+        help="method of selection: ours, or the one of the paper as printed. Options of "
+        "--model.selection replace its settings",
     )
     parser.add_class_arguments(TrainConfig, None)
     parser.add_class_arguments(ModelConfig, "model")
 
 
+def _recipes(args: Namespace) -> list[str]:
+    """Name the recipes below everything that is given: the method's, and one for a CPU."""
+    from sapnet.recipes.load import METHODS
+    from sapnet.training.default_recipe import NOTE, default_recipe
+
+    names = [METHODS[args.method]]
+    if not args.config:
+        names.append(default_recipe(args.device, args.out))
+        if names[-1] is not None:
+            print(NOTE, file=sys.stderr)
+    return [name for name in names if name is not None]
+
+
 def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
-    """The values with what training would choose: all that the files given allow to know."""
+    """Fill in the settings that training would choose."""
     from sapnet.training.config import TrainConfig
+    from sapnet.training.preview import preview_settings
 
     cfg = instantiate(parser, args, TrainConfig)
+    chosen = preview_settings(_inputs(args), instantiated(parser, args).model, cfg)
     shown = args.clone()
-    for name, value in vars(cfg.optimizer.settled(cfg.batch_size, cfg.epochs)).items():
+    for name, value in vars(chosen.training.optimizer).items():
         shown.optimizer[name] = value
-    if (args.masks if cfg.supervision == "masks" else args.proposals) is not None:
-        from sapnet.training.data import open_training_set
-        from sapnet.training.defaults import fit_to_data
-
-        data = open_training_set(args.images, args.proposals, args.masks, cfg, args.corrections)
-        fitted = fit_to_data(data, instantiated(parser, args).model, cfg).settings.segmentation
-        shown.model.segmentation.num_grids = fitted.num_grids
-        shown.model.segmentation.scale_ranges = fitted.scale_ranges
+    segmentation = chosen.model.segmentation
+    shown.model.segmentation.num_grids = segmentation.num_grids
+    shown.model.segmentation.scale_ranges = segmentation.scale_ranges
     return shown
 
 
-def _run(args: Namespace, parser: ArgumentParser) -> int:
-    from sapnet.training.config import TrainConfig
-    from sapnet.training.run import TrainInputs, train
+def _inputs(args: Namespace) -> TrainInputs:
+    from sapnet.training.inputs import TrainInputs
 
-    cfg = instantiate(parser, args, TrainConfig)
-    settings = instantiated(parser, args).model
     try:
-        inputs = TrainInputs(
+        return TrainInputs(
             images=args.images,
             out=args.out,
             proposals=args.proposals,
@@ -91,10 +112,23 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
             val_images=args.val.images,
             val_truth=args.val.truth,
         )
-        inputs.check_supervision(cfg, settings)
     except ValueError as error:
         raise WrongUseError(error) from error
-    summary = train(inputs, settings, cfg)
+
+
+def _run(args: Namespace, parser: ArgumentParser) -> int:
+    from sapnet.training.config import TrainConfig
+
+    cfg = instantiate(parser, args, TrainConfig)
+    model_cfg = instantiated(parser, args).model
+    inputs = _inputs(args)
+    try:
+        inputs.check_supervision(cfg, model_cfg)
+    except ValueError as error:
+        raise WrongUseError(error) from error
+    from sapnet.training.run import train
+
+    summary = train(inputs, model_cfg, cfg)
     if not summary.is_first_rank:
         return SUCCESS
     done = "nothing to do, it has" if summary.was_finished else "trained"
@@ -115,5 +149,18 @@ COMMAND = Command(
         "sapnet train --config recipe.yaml --images photos --proposals store --out run "
         "--optimizer.lr 0.01",
     ),
+    main_options=(
+        "images",
+        "proposals",
+        "out",
+        "config",
+        "epochs",
+        "batch-size",
+        "device",
+        "model.backbone",
+        "val.images",
+        "val.truth",
+    ),
     complete=_complete,
+    recipes=_recipes,
 )

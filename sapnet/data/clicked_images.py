@@ -1,4 +1,4 @@
-"""Clicks against their image files: sizes compared, everything brought into the upright frame."""
+"""Checking of clicks against their image files, and conversion to the upright frame."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from sapnet.data.clicks import Point
+from sapnet.data.click_annotations import Point
 from sapnet.data.images import ImageHeader, read_header
 from sapnet.data.orientation import orient_box, orient_mask, orient_points
 from sapnet.data.problems import RecordError
@@ -14,26 +14,26 @@ from sapnet.geometry.rle import decode_masks, encode_masks
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
 from sapnet.structures.masks import RLE
 
-_NUM_FILES_NAMED = 5  # of the missing ones, in a message
+_NUM_FILES_NAMED = 5  # missing files that a message names
 
 
 def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
-    """Compares the click set with its image files, and brings all of it into the upright frame.
+    """Check clicks against their image files, and convert them to the upright frame.
 
-    A file whose EXIF orientation swaps its sides, listed with the size before the turn, has its
-    clicks in the frame before the turn: they are turned along. (Orientations that keep the size
-    cannot be told apart that way; there, as everywhere, coordinates are taken as upright.)
+    If the EXIF orientation of a file swaps its sides, and the image is listed with the size before
+    the turn, then its clicks are in the frame before the turn and are turned too. (Orientations
+    that keep the size cannot be recognized this way; then coordinates count as upright, as usual.)
 
     Args:
         clicks: the clicks.
         images_dir: the folder that the file names are relative to.
 
     Returns:
-        The clicks; width, height and coordinates are those of the upright images.
+        The clicks, with the sizes and coordinates of the upright images.
 
     Raises:
-        FileNotFoundError: if image files are missing; the first few are named.
-        ValueError: if a file cannot be read or has another size than listed.
+        FileNotFoundError: image files are missing; the message names the first few.
+        ValueError: a file cannot be read, or has another size than listed.
     """
     folder = Path(images_dir)
     _check_present(clicks.images, folder)
@@ -56,18 +56,18 @@ def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
 
 
 def is_listed_as_stored(image: ImageRecord, header: ImageHeader, path: Path) -> bool:
-    """Whether an image is listed with the size before its EXIF turn, which swaps the sides.
+    """Return True if an image is listed with its size before an EXIF quarter turn.
 
     Args:
-        image: as listed.
-        header: of its file.
+        image: the image as listed.
+        header: header of its file.
         path: the file, for the message.
 
     Returns:
-        False where it is listed with the size of the upright image.
+        False if it is listed with the size of the upright image.
 
     Raises:
-        RecordError: if it is listed with neither.
+        RecordError: it is listed with neither size.
     """
     listed = (image.height, image.width)
     height, width = header.upright_size
@@ -85,7 +85,7 @@ def is_listed_as_stored(image: ImageRecord, header: ImageHeader, path: Path) -> 
 
 
 def turn_click(click: Click, header: ImageHeader) -> Click:
-    """A click of the stored frame in the upright frame of its image."""
+    """Convert a click of the stored frame to the upright frame of its image."""
     frame = (header.stored_size, header.orientation)
 
     def turn(points: tuple[Point, ...]) -> tuple[Point, ...]:

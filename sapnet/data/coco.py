@@ -1,4 +1,4 @@
-"""Ground truth and exported labels: COCO instance files with masks, checked when they are read."""
+"""COCO instance files with masks, such as ground truth, checked when they are read."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ MIN_POLYGON_NUMBERS = 6  # three points of x, y
 
 @dataclass(frozen=True)
 class Instance:
-    """One annotated object, original frame; its mask is made when asked for.
+    """One annotated object, original frame; its mask is made on demand.
 
     Attributes:
-        annotation_id: unique in the file.
-        image: the image it lies on.
-        category_id: the id of its category in the file.
-        is_crowd: whether it marks a region of many objects.
+        annotation_id: id that is unique in the file.
+        image: the image of the object.
+        category_id: id of its category in the file.
+        is_crowd: True if it marks a region of many objects.
         segmentation: polygons or run lengths, as in the file.
         source: the file, for messages.
-        given_area: `area` of the file in square pixels, None where it has none.
-        given_box: xyxy of the file's `bbox`, None where it has none.
-        score: the `score` that exported labels carry, None where there is none.
+        given_area: the file's `area` in square pixels, None if it has none.
+        given_box: the file's `bbox` as xyxy, None if it has none.
+        score: the `score` of exported labels, None if there is none.
     """
 
     annotation_id: int
@@ -46,14 +46,14 @@ class Instance:
 
     @property
     def image_id(self) -> int:
-        """The id of its image."""
+        """The id of the object's image."""
         return self.image.image_id
 
     def rle(self) -> RLE:
-        """Its mask as run lengths of the image's size.
+        """Return the mask as run lengths of the image's size.
 
         Raises:
-            ValueError: if the segmentation cannot be turned into a mask of the image.
+            ValueError: the segmentation cannot be turned into a mask of the image.
         """
         try:
             return to_rle(self.segmentation, self.image.height, self.image.width)
@@ -69,14 +69,14 @@ class Instance:
 
     @property
     def area(self) -> float:
-        """Square pixels: the file's figure, else the number of pixels of the mask."""
+        """The area in square pixels: that of the file, else the number of pixels of the mask."""
         if self.given_area is not None:
             return self.given_area
         return float(rle_areas([self.rle()])[0])
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Box in xyxy pixel edges: the file's, else the tight box of the mask."""
+        """The box in xyxy pixel edges: that of the file, else the tight box of the mask."""
         if self.given_box is not None:
             return self.given_box
         x1, y1, x2, y2 = rle_boxes([self.rle()])[0].tolist()
@@ -88,9 +88,9 @@ class InstanceSet:
     """A data set of annotated objects.
 
     Attributes:
-        images: in file order.
-        categories: by category id, ascending; a category's place is its label.
-        instances: in file order, crowds included.
+        images: the images, in file order.
+        categories: the categories by ascending id; a category's position is its label.
+        instances: the objects in file order, crowds included.
     """
 
     images: tuple[ImageRecord, ...]
@@ -98,7 +98,7 @@ class InstanceSet:
     instances: tuple[Instance, ...]
 
     def instances_by_image(self) -> dict[int, list[Instance]]:
-        """Instances of every image id, in file order; an empty list where there are none."""
+        """Return the instances of every image id, in file order; an empty list if there is none."""
         grouped: dict[int, list[Instance]] = {image.image_id: [] for image in self.images}
         for instance in self.instances:
             grouped[instance.image_id].append(instance)
@@ -106,27 +106,27 @@ class InstanceSet:
 
 
 def load_instances(path: Path | str, report: Report = raise_first) -> InstanceSet:
-    """Reads and checks a COCO instance file.
+    """Read and check a COCO instance file.
 
     Annotations need `id`, `image_id`, `category_id` and `segmentation`; `iscrowd`, `area`, `bbox`
-    and `score` are optional. Masks are checked for form and made later, when they are asked for.
+    and `score` are optional. The form of masks is checked, but they are made later, on demand.
 
     Args:
         path: the json file.
-        report: told of each broken rule; unless it raises, the object is left out.
+        report: receives each broken rule; unless it raises, the object is left out.
 
     Returns:
         Its images, categories and instances.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if anything in it is missing or malformed; the message names the object.
+        FileNotFoundError: there is no such file.
+        ValueError: anything in it is missing or malformed; the message names the object.
     """
     return instances_of(read_coco(path, report), report)
 
 
 def instances_of(coco: CocoFile, report: Report = raise_first) -> InstanceSet:
-    """The objects of a file whose frame has been read; see `load_instances`."""
+    """Return the objects of a file that `read_coco` has read; see `load_instances`."""
     found = (attempt(report, _instance, coco, annotation) for annotation in coco.annotations)
     return InstanceSet(
         images=coco.images,
@@ -176,7 +176,7 @@ def _crowd_flag(coco: CocoFile, annotation: Record) -> bool:
 
 
 def _check_segmentation(coco: CocoFile, annotation: Record) -> None:
-    """Checks the form; what only the raster shows (sizes of run lengths) is checked with it."""
+    """Check the form of a segmentation; its size is checked later, when the mask is made."""
     segmentation = annotation.get("segmentation")
     well_formed: Callable[[Any], bool] = (
         _is_run_lengths if isinstance(segmentation, dict) else _is_polygons

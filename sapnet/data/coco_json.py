@@ -1,12 +1,11 @@
-"""The frame that all COCO-style files share: images, categories, annotations that refer to them.
+"""The common part of all COCO-style files: images, categories and annotations.
 
-Everything is checked once, here at the border. A message names the file, the object and its image,
-what was expected, what was found and what to do.
+Everything is checked once, when the file is read. A message names the file, the object and its
+image, what was expected, what was found and what to do.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,9 +14,10 @@ from typing import Any, TypeVar
 
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.system.files import read_json
 
 Record = dict[str, Any]
-"""One entry of the json, its values not yet checked."""
+"""One entry of the json, with values that are not checked yet."""
 
 SECTIONS = ("images", "categories", "annotations")
 
@@ -26,13 +26,13 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True)
 class CocoFile:
-    """The checked frame of a COCO-style file.
+    """A COCO-style file whose images, categories and references are checked.
 
     Attributes:
-        path: where it was read from; named by every message.
-        images: in file order.
-        categories: by category id, ascending; a category's place is its label.
-        annotations: as they are in the file; `id`, `image_id` and `category_id` are checked.
+        path: the file; every message names it.
+        images: the images, in file order.
+        categories: the categories by ascending id; a category's position is its label.
+        annotations: the annotations as in the file; `id`, `image_id` and `category_id` are checked.
         image_of_id: the images by their id.
         further: the file's other keys, not checked.
     """
@@ -47,7 +47,7 @@ class CocoFile:
     def problem(
         self, annotation: Record, message: str, kind: str = "malformed object"
     ) -> RecordError:
-        """The error for one annotation, to be raised by the caller."""
+        """Return the error for one annotation, to be raised by the caller."""
         return RecordError(
             self.path,
             message,
@@ -58,8 +58,38 @@ class CocoFile:
         )
 
 
+def is_number(value: object) -> bool:
+    """Return True if a json value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def numbers(coco: CocoFile, annotation: Record, key: str, count: int) -> tuple[float, ...]:
+    """Return a list of finite numbers of an annotation.
+
+    Args:
+        coco: the file, for the message.
+        annotation: the annotation.
+        key: the list's key; it must be there.
+        count: the required number of entries.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        ValueError: the value is not such a list.
+    """
+    value = annotation[key]
+    if not (isinstance(value, list) and len(value) == count and all(map(is_number, value))):
+        raise coco.problem(
+            annotation,
+            f"expected '{key}' as {count} finite numbers, found {str(value)[:60]}. "
+            "Correct the object, or drop it.",
+        )
+    return tuple(float(entry) for entry in value)
+
+
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """One record of a section; `number` counts from 1."""
 
     path: Path
@@ -68,32 +98,35 @@ class _Entry:
     record: Record
 
     def problem(self, message: str, kind: str) -> RecordError:
+        """Return the error for this entry, to be raised by the caller."""
         place = f"entry {self.number} of {self.section}"
         return RecordError(self.path, message, kind=kind, place=place)
 
 
 def read_coco(path: Path | str, report: Report = raise_first) -> CocoFile:
-    """Reads the frame of a COCO-style file and checks it.
+    """Read a COCO-style file, and check its images, categories and references.
 
     Args:
         path: a json file with `images`, `categories` and `annotations`.
-        report: told of each broken rule; unless it raises, the record is left out.
+        report: receives each broken rule; unless it raises, the record is left out.
 
     Returns:
         Its images, categories and raw annotations.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not json, a key is missing, an id occurs twice, or an annotation names
-            an unknown image or category.
+        FileNotFoundError: there is no such file.
+        ValueError: it is not json, a key is missing, an id occurs twice, or an annotation names an
+            unknown image or category.
     """
     path = Path(path)
-    content = _read_json(path)
-    entries = {section: _entries(path, content, section, report) for section in SECTIONS}
-    images = _unique(path, "image", _each(entries["images"], _image, report), report)
-    categories = _unique(path, "category", _each(entries["categories"], _category, report), report)
+    content = read_object(path)
+    entries = {section: section_entries(path, content, section, report) for section in SECTIONS}
+    images = _unique(path, "image", read_each(entries["images"], read_image, report), report)
+    categories = _unique(
+        path, "category", read_each(entries["categories"], read_category, report), report
+    )
     annotations = _unique(
-        path, "annotation", _each(entries["annotations"], _annotation, report), report
+        path, "annotation", read_each(entries["annotations"], read_annotation, report), report
     )
     coco = CocoFile(
         path,
@@ -108,10 +141,10 @@ def read_coco(path: Path | str, report: Report = raise_first) -> CocoFile:
 
 
 def label_of_category(categories: Iterable[Category]) -> dict[int, int]:
-    """Labels of category ids.
+    """Return the label of each category id.
 
     Args:
-        categories: in any order.
+        categories: the categories, in any order.
 
     Returns:
         Category id to label 0..C-1, by ascending category id.
@@ -123,7 +156,7 @@ def label_of_category(categories: Iterable[Category]) -> dict[int, int]:
 def frame_records(
     images: Iterable[ImageRecord], categories: Iterable[Category]
 ) -> dict[str, list[Record]]:
-    """The sections `images` and `categories` of a COCO-style file."""
+    """Return the sections `images` and `categories` of a COCO-style file."""
     return {
         "images": [
             {
@@ -140,134 +173,10 @@ def frame_records(
     }
 
 
-def is_number(value: object) -> bool:
-    """Whether a json value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def numbers(coco: CocoFile, annotation: Record, key: str, count: int) -> tuple[float, ...]:
-    """A list of finite numbers of an annotation.
-
-    Args:
-        coco: the file, for the message.
-        annotation: the annotation.
-        key: the list's key; it must be there.
-        count: how many numbers it must hold.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        ValueError: if it is not such a list.
-    """
-    value = annotation[key]
-    if not (isinstance(value, list) and len(value) == count and all(map(is_number, value))):
-        raise coco.problem(
-            annotation,
-            f"expected '{key}' as {count} finite numbers, found {str(value)[:60]}. "
-            "Correct the object, or drop it.",
-        )
-    return tuple(float(entry) for entry in value)
-
-
-def _read_json(path: Path) -> Record:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Name a COCO-style json file.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path}: expected json, but it cannot be parsed ({error}). Export the file again."
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(
-            f"{path}: expected an object with the keys 'images', 'categories' and 'annotations', "
-            f"found a {type(content).__name__}. Export the file in COCO format."
-        )
-    return content
-
-
-def _entries(path: Path, content: Record, section: str, report: Report) -> list[_Entry]:
-    records = attempt(report, _section, path, content, section) or []
-    return [_Entry(path, section, number, record) for number, record in enumerate(records, 1)]
-
-
-def _section(path: Path, content: Record, key: str) -> list[Record]:
-    section = content.get(key)
-    if not isinstance(section, list) or not all(isinstance(record, dict) for record in section):
-        found = "no such key" if key not in content else f"{str(section)[:60]}"
-        raise RecordError(
-            path,
-            f"expected '{key}' as a list of objects, found {found}. "
-            "Export the file in COCO format.",
-            kind="missing section",
-        )
-    return section
-
-
-def _each(
-    entries: Sequence[_Entry], read: Callable[[_Entry], tuple[int, Thing]], report: Report
-) -> list[tuple[int, Thing]]:
-    """Id and content of every entry that can be read."""
-    found = (attempt(report, read, entry) for entry in entries)
-    return [pair for pair in found if pair is not None]
-
-
-def _value(entry: _Entry, key: str) -> Any:  # noqa: ANN401  # json
-    if key not in entry.record:
-        raise entry.problem(
-            f"expected the key '{key}' in every entry, but {str(entry.record)[:80]} has none. "
-            "Add it.",
-            "missing key",
-        )
-    return entry.record[key]
-
-
-def _integer(entry: _Entry, key: str) -> int:
-    value = _value(entry, key)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise entry.problem(
-            f"expected '{key}' as an integer, found {value!r} in {str(entry.record)[:80]}. "
-            "Write ids and sizes as integers.",
-            "not an integer",
-        )
-    return value
-
-
-def _image(entry: _Entry) -> tuple[int, ImageRecord]:
-    image = ImageRecord(
-        image_id=_integer(entry, "id"),
-        file_name=str(_value(entry, "file_name")),
-        width=_integer(entry, "width"),
-        height=_integer(entry, "height"),
-    )
-    if image.width < 1 or image.height < 1:
-        raise RecordError(
-            entry.path,
-            f"expected a width and height of at least 1 px, found "
-            f"{image.width} x {image.height}. Write the size of the upright image.",
-            kind="image without pixels",
-            place=f"image {image.image_id}",
-            image_id=image.image_id,
-        )
-    return image.image_id, image
-
-
-def _category(entry: _Entry) -> tuple[int, Category]:
-    category = Category(_integer(entry, "id"), str(_value(entry, "name")))
-    return category.category_id, category
-
-
-def _annotation(entry: _Entry) -> tuple[int, Record]:
-    for key in ("image_id", "category_id"):
-        _integer(entry, key)
-    return _integer(entry, "id"), entry.record
-
-
 def _unique(
     path: Path, kind: str, pairs: Iterable[tuple[int, Thing]], report: Report
 ) -> dict[int, Thing]:
-    """The content by its id; of those that share an id, the first."""
+    """Return the entries by id; of entries with the same id, the first."""
     found: dict[int, Thing] = {}
     for entry_id, thing in pairs:
         if entry_id in found:
@@ -287,7 +196,7 @@ def _unique(
 def _has_references(
     coco: CocoFile, annotation: Record, category_ids: Collection[int], report: Report
 ) -> bool:
-    """Whether image and category of an annotation are listed."""
+    """Return True if the file lists the image and the category of an annotation."""
     is_known = True
     for name, known in (("image", coco.image_of_id), ("category", category_ids)):
         entry_id = annotation[f"{name}_id"]
@@ -303,3 +212,100 @@ def _has_references(
                 )
             )
     return is_known
+
+
+def read_object(path: Path) -> Record:
+    """Return the content of a json file, which must be an object.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not json, or not an object.
+    """
+    content = read_json(path, "Name a COCO-style json file.")
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"{path}: expected an object with the keys 'images', 'categories' and 'annotations', "
+            f"found a {type(content).__name__}. Export the file in COCO format."
+        )
+    return content
+
+
+def section_entries(path: Path, content: Record, section: str, report: Report) -> list[Entry]:
+    """Return the records of a section, which must be a list of objects."""
+    records = attempt(report, _section, path, content, section) or []
+    return [Entry(path, section, number, record) for number, record in enumerate(records, 1)]
+
+
+def _section(path: Path, content: Record, key: str) -> list[Record]:
+    section = content.get(key)
+    if not isinstance(section, list) or not all(isinstance(record, dict) for record in section):
+        found = "no such key" if key not in content else f"{str(section)[:60]}"
+        raise RecordError(
+            path,
+            f"expected '{key}' as a list of objects, found {found}. "
+            "Export the file in COCO format.",
+            kind="missing section",
+        )
+    return section
+
+
+def read_each(
+    entries: Sequence[Entry], read: Callable[[Entry], tuple[int, Thing]], report: Report
+) -> list[tuple[int, Thing]]:
+    """Return the id and content of every entry that can be read."""
+    found = (attempt(report, read, entry) for entry in entries)
+    return [pair for pair in found if pair is not None]
+
+
+def _value(entry: Entry, key: str) -> Any:  # noqa: ANN401  # json
+    if key not in entry.record:
+        raise entry.problem(
+            f"expected the key '{key}' in every entry, but {str(entry.record)[:80]} has none. "
+            "Add it.",
+            "missing key",
+        )
+    return entry.record[key]
+
+
+def _integer(entry: Entry, key: str) -> int:
+    value = _value(entry, key)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise entry.problem(
+            f"expected '{key}' as an integer, found {value!r} in {str(entry.record)[:80]}. "
+            "Write ids and sizes as integers.",
+            "not an integer",
+        )
+    return value
+
+
+def read_image(entry: Entry) -> tuple[int, ImageRecord]:
+    """Return the id and content of an entry of `images`."""
+    image = ImageRecord(
+        image_id=_integer(entry, "id"),
+        file_name=str(_value(entry, "file_name")),
+        width=_integer(entry, "width"),
+        height=_integer(entry, "height"),
+    )
+    if image.width < 1 or image.height < 1:
+        raise RecordError(
+            entry.path,
+            f"expected a width and height of at least 1 px, found "
+            f"{image.width} x {image.height}. Write the size of the upright image.",
+            kind="image without pixels",
+            place=f"image {image.image_id}",
+            image_id=image.image_id,
+        )
+    return image.image_id, image
+
+
+def read_category(entry: Entry) -> tuple[int, Category]:
+    """Return the id and content of an entry of `categories`."""
+    category = Category(_integer(entry, "id"), str(_value(entry, "name")))
+    return category.category_id, category
+
+
+def read_annotation(entry: Entry) -> tuple[int, Record]:
+    """Return the id and content of an entry of `annotations`, whose ids must be integers."""
+    for key in ("image_id", "category_id"):
+        _integer(entry, key)
+    return _integer(entry, "id"), entry.record

@@ -1,81 +1,24 @@
-"""Corrections of labels: what a person decided in review, kept in a file of its own.
+"""Corrections of labels: the decisions of a review, kept in a file of their own.
 
-The file is a clicks file whose objects all have a mask, with two more keys: `correction` of an
-annotation says how its mask was decided, and `deleted` lists the ids of objects that are none.
-Objects nobody has looked at are not in it.
+The file is a clicks file whose objects all have a mask, with two more keys. The `correction` of an
+annotation says how its mask was decided, and `deleted` lists the ids of annotations that are not
+objects. Objects that were not reviewed are not in the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Any, cast, get_args
 
-from sapnet.data.clicks import click_annotations, clicks_of
+from sapnet.data.click_annotations import click_annotations
+from sapnet.data.clicks import clicks_of
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
-from sapnet.structures.clicks import Category, Click, ImageRecord
+from sapnet.structures.corrections import Action, Correction, Corrections
 from sapnet.system.files import write_json_atomic
-
-Action: TypeAlias = Literal["accepted", "picked", "clicked"]
-"""How a mask was decided: the label was right; another candidate was; a new click gave it."""
-
-
-@dataclass(frozen=True)
-class Correction:
-    """One object whose mask a person decided.
-
-    Attributes:
-        click: its click with the mask, original frame.
-        action: how the mask was decided.
-    """
-
-    click: Click
-    action: Action
-
-    def __post_init__(self) -> None:
-        if self.click.mask is None:
-            raise ValueError(f"object {self.click.annotation_id}: expected a mask, found none")
-
-
-@dataclass(frozen=True)
-class Corrections:
-    """All decisions of a review.
-
-    Attributes:
-        images: of the reviewed data set.
-        categories: of the reviewed data set.
-        fixed: objects whose mask is decided, by annotation id.
-        deleted: annotation ids of what is no object.
-        source: the file, for messages.
-    """
-
-    images: tuple[ImageRecord, ...]
-    categories: tuple[Category, ...]
-    fixed: Mapping[int, Correction] = field(default_factory=dict)
-    deleted: frozenset[int] = frozenset()
-    source: Path | None = None
-
-    def __post_init__(self) -> None:
-        both = sorted(self.fixed.keys() & self.deleted)
-        if both:
-            raise ValueError(
-                f"{self.source or 'corrections'}: object {both[0]} is both deleted and in "
-                "'annotations'. Drop one of the two."
-            )
-
-    def __len__(self) -> int:
-        return len(self.fixed) + len(self.deleted)
-
-    def __str__(self) -> str:
-        return (
-            f"{_count(len(self), 'correction')}: {_count(len(self.fixed), 'mask')} fixed, "
-            f"{_count(len(self.deleted), 'object')} left out"
-        )
 
 
 def load_corrections(path: Path | str) -> Corrections:
-    """Reads and checks a file of corrections.
+    """Read and check a file of corrections.
 
     Args:
         path: a file that `sapnet review` wrote.
@@ -84,8 +27,8 @@ def load_corrections(path: Path | str) -> Corrections:
         The corrections, masks in the frame of the upright images.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if anything in it is missing or malformed; the message names the object.
+        FileNotFoundError: there is no such file.
+        ValueError: anything in it is missing or malformed; the message names the object.
     """
     coco = read_coco(path)
     actions = {record["id"]: record.get("correction") for record in coco.annotations}
@@ -108,12 +51,12 @@ def load_corrections(path: Path | str) -> Corrections:
 def save_corrections(
     path: Path | str, corrections: Corrections, info: dict[str, Any] | None = None
 ) -> Path:
-    """Writes a file that `load_corrections` reads; the file is complete or not there.
+    """Write a file that `load_corrections` reads, atomically.
 
     Args:
         path: the json file.
-        corrections: what to write.
-        info: what the corrections were made of, kept under the key `info`.
+        corrections: the corrections to write.
+        info: the origin of the corrections, kept under the key `info`.
 
     Returns:
         `path`.
@@ -133,10 +76,6 @@ def save_corrections(
         "deleted": sorted(corrections.deleted),
     }
     return write_json_atomic(path, content, indent=None)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _deleted(coco: CocoFile) -> frozenset[int]:

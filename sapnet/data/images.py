@@ -1,4 +1,4 @@
-"""Image files: listed, measured without decoding, and read as upright RGB."""
+"""Listing of image files, reading of their sizes, and loading as upright RGB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sapnet.data.orientation import UPRIGHT, oriented_size
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 )
-"""File endings taken for images when a folder is listed, compared in lower case."""
+"""File endings that count as images when a folder is listed, in lower case."""
 
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 """Markers of a JPEG file."""
@@ -26,11 +26,11 @@ _SIXTEEN_TO_EIGHT_BITS = 257  # 65535 / 255
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What a file says of itself before its pixels are decoded.
+    """Size and orientation of an image file, from its header.
 
     Attributes:
         stored_size: (height, width) of the pixels in the file.
-        orientation: EXIF orientation, 1..8; 1 where the file names none.
+        orientation: EXIF orientation, 1..8; 1 if the file has none.
     """
 
     stored_size: tuple[int, int]
@@ -43,10 +43,10 @@ class ImageHeader:
 
 
 def load_image(path: Path | str) -> np.ndarray:
-    """Reads an image as it is meant to be seen.
+    """Load an image as upright RGB.
 
-    The EXIF orientation is applied. Gray, palette, CMYK and 16-bit images become 8-bit RGB; an
-    alpha channel is dropped; of an animation the first frame is read.
+    The EXIF orientation is applied. Gray, palette, CMYK and 16-bit images become 8-bit RGB, an
+    alpha channel is dropped, and the first frame of an animation is read.
 
     Args:
         path: the file.
@@ -55,18 +55,33 @@ def load_image(path: Path | str) -> np.ndarray:
         (H, W, 3) uint8 RGB, C-contiguous and writable.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read as an image, or is cut off.
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read as an image, or is cut off.
     """
     with _opened(path) as image:
         if (pixels := _decode_plain_jpeg(image, path)) is not None:
             return pixels
-        upright = ImageOps.exif_transpose(image)
-        return np.array(_to_rgb(upright, path))
+        return image_pixels(image, path)
+
+
+def image_pixels(image: Image.Image, place: Path | str = "image") -> np.ndarray:
+    """Convert an open image of any mode to upright 8-bit RGB, as `load_image` does.
+
+    Args:
+        image: an image of Pillow.
+        place: name of the image in error messages.
+
+    Returns:
+        (H, W, 3) uint8 RGB, C-contiguous and writable.
+
+    Raises:
+        ValueError: the image has floating point values.
+    """
+    return np.array(_to_rgb(ImageOps.exif_transpose(image), place))
 
 
 def read_header(path: Path | str) -> ImageHeader:
-    """Size and orientation of an image, without decoding its pixels.
+    """Read size and orientation of an image without decoding its pixels.
 
     Args:
         path: the file.
@@ -75,8 +90,8 @@ def read_header(path: Path | str) -> ImageHeader:
         Its header.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read as an image.
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read as an image.
     """
     with _opened(path) as image:
         orientation = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
@@ -85,7 +100,7 @@ def read_header(path: Path | str) -> ImageHeader:
 
 
 def upright_size(path: Path | str) -> tuple[int, int]:
-    """Size of the upright image, without decoding its pixels.
+    """Read the size of the upright image without decoding its pixels.
 
     Args:
         path: the file.
@@ -94,14 +109,14 @@ def upright_size(path: Path | str) -> tuple[int, int]:
         (height, width).
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read as an image.
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read as an image.
     """
     return read_header(path).upright_size
 
 
 def list_images(source: Path | str | Sequence[Path | str]) -> list[Path]:
-    """Image files of a folder, or of a list of files and folders.
+    """List the image files of a folder, or of a list of files and folders.
 
     Folders are searched with their sub-folders; hidden files are left out. A file that is named
     itself is taken whatever its ending.
@@ -113,8 +128,8 @@ def list_images(source: Path | str | Sequence[Path | str]) -> list[Path]:
         The files, sorted, each once.
 
     Raises:
-        FileNotFoundError: if something named does not exist.
-        ValueError: if there is no image in it.
+        FileNotFoundError: a file or folder does not exist.
+        ValueError: there is no image in them.
     """
     sources = [source] if isinstance(source, str | Path) else list(source)
     found = {path for entry in sources for path in _images_in(Path(entry))}
@@ -143,13 +158,13 @@ def _images_in(path: Path) -> Iterable[Path]:
 
 @contextmanager
 def _opened(path: Path | str) -> Iterator[Image.Image]:
-    """The file opened by Pillow; whatever fails while it is open is told in one line."""
+    """Open a file with Pillow; errors of the decoder become one-line messages."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such image file. Check the folder of images.")
     try:
         with Image.open(path) as image:
             yield image
-    # What Pillow's decoders raise for damaged files.
+    # These are the errors that Pillow's decoders raise for damaged files.
     except (OSError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise ValueError(
             f"{path}: cannot be read as an image ({error}). The file is damaged, cut off or of "
@@ -158,17 +173,18 @@ def _opened(path: Path | str) -> Iterator[Image.Image]:
 
 
 def _decode_plain_jpeg(image: Image.Image, path: Path | str) -> np.ndarray | None:
-    """(H, W, 3) uint8 RGB through OpenCV, in half of Pillow's time; None where it is not for it.
+    """Decode a plain JPEG with OpenCV to (H, W, 3) uint8 RGB; None for any other file.
 
-    Both use libjpeg-turbo and give the same pixels. But OpenCV makes up what is missing of a file
-    that was cut off, and has its own mind of other colour spaces: Pillow does those.
+    This takes half of Pillow's time. Both use libjpeg-turbo and give the same pixels. But OpenCV
+    invents the missing part of a file that was cut off, and converts other color spaces in its own
+    way; Pillow decodes those files.
     """
     if image.format != "JPEG" or image.mode not in ("RGB", "L"):
         return None
     if image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) != UPRIGHT:
         return None
     content = Path(path).read_bytes()
-    # Inside a scan no marker can occur, and a thumbnail lies before the picture's own scan.
+    # A scan contains no marker, and a thumbnail lies before the image's own scan.
     if content.find(_END_OF_IMAGE, content.rfind(_START_OF_SCAN)) < 0:
         return None
     import cv2
@@ -182,7 +198,7 @@ def _decode_plain_jpeg(image: Image.Image, path: Path | str) -> np.ndarray | Non
 
 def _to_rgb(image: Image.Image, path: Path | str) -> Image.Image:
     if image.mode.startswith("I"):
-        # Pillow would clip at 255 instead of scaling. "I" is how it hands over 16-bit PNGs, too.
+        # Pillow would clip at 255 instead of scaling. 16-bit PNGs also have mode "I".
         values = np.asarray(image, np.int64)
         gray = np.clip(np.rint(values / _SIXTEEN_TO_EIGHT_BITS), 0, 255).astype(np.uint8)
         return Image.fromarray(gray).convert("RGB")
@@ -192,5 +208,5 @@ def _to_rgb(image: Image.Image, path: Path | str) -> Image.Image:
             "is unknown. Save the image with 8 bits per channel."
         )
     if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # the way that Pillow asks for, else it warns
+        image = image.convert("RGBA")  # Pillow warns if this step is left out
     return image.convert("RGB")

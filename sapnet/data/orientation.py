@@ -1,7 +1,7 @@
-"""Coordinates of a stored image moved to its upright frame, for the eight EXIF orientations.
+"""Conversion of coordinates from a stored image to its upright frame, by EXIF orientation.
 
-An orientation says how to turn the stored pixels so that they stand upright: a mirror and a
-quarter turn. Sizes are (height, width), points (x, y), boxes xyxy pixel edges.
+An orientation says how to mirror and turn the stored pixels so that the image is upright. Sizes are
+(height, width), points (x, y), boxes xyxy pixel edges.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 
 UPRIGHT = 1
-"""The orientation that leaves the pixels where they are."""
+"""The orientation that does not move the pixels."""
 
 _SWAPS_AXES = frozenset({5, 6, 7, 8})
 _MIRRORS_X = frozenset({2, 3, 7, 8})
 _MIRRORS_Y = frozenset({3, 4, 6, 7})
-"""Mirrors of the stored axes, applied before the axes are swapped (EXIF 2.3, tag 0x0112)."""
+"""Orientations that mirror a stored axis, before the axes are swapped (EXIF 2.3, tag 0x0112)."""
 
 
 def oriented_size(stored_size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Size of the upright image.
+    """Return the size of the upright image.
 
     Args:
         stored_size: (height, width) of the pixels in the file.
@@ -36,10 +36,10 @@ def oriented_size(stored_size: tuple[int, int], orientation: int) -> tuple[int, 
 def orient_points(
     points: np.ndarray | Sequence[Sequence[float]], stored_size: tuple[int, int], orientation: int
 ) -> np.ndarray:
-    """Points of the stored frame in the upright frame.
+    """Convert points of the stored frame to the upright frame.
 
     Args:
-        points: (N, 2) x, y; pixel centres at .5, so that the middle of a pixel stays one.
+        points: (N, 2) x, y; pixel centers are at .5, so a pixel's center stays a pixel's center.
         stored_size: (height, width) of the pixels in the file.
         orientation: EXIF orientation, 1..8.
 
@@ -47,7 +47,7 @@ def orient_points(
         (N, 2) float64 x, y.
 
     Raises:
-        ValueError: if the orientation is not 1..8.
+        ValueError: the orientation is not 1..8.
     """
     if orientation not in range(1, 9):
         raise ValueError(f"expected an EXIF orientation from 1 to 8, found {orientation}")
@@ -63,7 +63,7 @@ def orient_points(
 def orient_box(
     box: Sequence[float], stored_size: tuple[int, int], orientation: int
 ) -> tuple[float, float, float, float]:
-    """A box of the stored frame in the upright frame.
+    """Convert a box of the stored frame to the upright frame.
 
     Args:
         box: xyxy pixel edges.
@@ -79,10 +79,10 @@ def orient_box(
 
 
 def orient_mask(mask: np.ndarray, orientation: int) -> np.ndarray:
-    """A mask of the stored frame in the upright frame.
+    """Convert a mask of the stored frame to the upright frame.
 
     Args:
-        mask: (H, W) of the stored pixels.
+        mask: (H, W) mask of the stored pixels.
         orientation: EXIF orientation, 1..8.
 
     Returns:

@@ -1,7 +1,7 @@
-"""A rule of a data file that a record breaks: raised at once, or gathered with all the others.
+"""Errors in the records of data files: raised at once, or collected.
 
-The rules are written once, in the loaders. A loader stops at the first problem; `sapnet doctor`
-hands it a list to put all of them into.
+The rules are written once, in the loaders. By default a loader stops at the first broken rule;
+`sapnet doctor` passes a function that collects all of them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class RecordError(ValueError):
     """A record of a data file that breaks a rule.
 
     Attributes:
-        kind: the rule in a few words, the same for all records that break it.
-        place: where in the file, in words; empty if it is the file itself.
+        kind: short name of the rule, the same for all records that break it.
+        place: place in the file, in words; empty if the file itself is wrong.
         detail: what was expected, what was found and what to do.
-        image_id: the image concerned, where one is.
-        annotation_id: the object concerned, where one is.
+        image_id: id of the image concerned, if any.
+        annotation_id: id of the object concerned, if any.
     """
 
     def __init__(
@@ -43,16 +43,16 @@ class RecordError(ValueError):
 
 
 Report = Callable[[RecordError], None]
-"""What is told of a broken rule: it raises, or takes note."""
+"""Handler of a broken rule: it raises the error, or records it."""
 
 
 def raise_first(error: RecordError) -> None:
-    """The report of everybody who needs correct files: the first problem ends the reading."""
+    """Raise the error; the handler for callers that need correct files."""
     raise error
 
 
 def attempt(report: Report, check: Callable[..., Found], *args: object) -> Found | None:
-    """The value of a check, or None where a rule is broken and `report` does not raise."""
+    """Return the value of a check, or None if a rule is broken and `report` does not raise."""
     try:
         return check(*args)
     except RecordError as error:

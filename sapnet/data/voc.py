@@ -1,9 +1,9 @@
-"""Pascal VOC 2012 and SBD: their mask files brought into one COCO instance file.
+"""Conversion of the mask files of Pascal VOC 2012 and SBD to one COCO instance file.
 
-The training split known as VOC2012SBD has 10,582 images: those of SBD (Hariharan et al., Semantic
-Contours from Inverse Detectors, ICCV 2011) and of VOC's own segmentation `train` that are not in
-VOC's segmentation `val`, whose 1,449 images are the other split. Where both data sets have an image
-of `train`, VOC's masks are taken.
+The training split known as VOC2012SBD has 10,582 images. They are the images of SBD (Hariharan et
+al., Semantic Contours from Inverse Detectors, ICCV 2011) and of VOC's own segmentation `train` that
+are not in VOC's segmentation `val`; the 1,449 images of `val` are the other split. If both data
+sets have an image of `train`, VOC's masks are taken.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
+from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json
 from sapnet.system.files import write_json_atomic
 
 Split = Literal["train", "val"]
@@ -25,22 +25,22 @@ VOC_CLASSES = (
     "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike "
     "person pottedplant sheep sofa train tvmonitor"
 ).split()
-"""Names by class index, which in the files starts at 1."""
+"""Names by class index; in the files, the index starts at 1."""
 
 VOID = 255
-"""Pixels of VOC's mask files that nobody assigned, mostly object borders."""
+"""Value of unassigned pixels in VOC's mask files, mostly object borders."""
 
 BACKGROUND = 0
 
 
 @dataclass(frozen=True)
 class VocSources:
-    """Where the data sets lie.
+    """Folders of the data sets.
 
     Attributes:
-        devkit: VOC's folder of the year: with JPEGImages, Annotations, ImageSets/Segmentation,
-            SegmentationClass and SegmentationObject (`VOCdevkit/VOC2012`).
-        sbd: SBD's folder `dataset`, with train.txt, val.txt and inst; None without.
+        devkit: VOC's folder of the year (`VOCdevkit/VOC2012`), with JPEGImages, Annotations,
+            ImageSets/Segmentation, SegmentationClass and SegmentationObject.
+        sbd: SBD's folder `dataset`, with train.txt, val.txt and inst; None to use VOC alone.
     """
 
     devkit: Path
@@ -49,7 +49,7 @@ class VocSources:
 
 @dataclass(frozen=True)
 class VocSummary:
-    """What `write_voc` wrote: the file, and how much of it comes from where."""
+    """Summary of `write_voc`: the file, and the numbers of images and objects in it."""
 
     out: Path
     num_images: int
@@ -67,22 +67,22 @@ class _Objects:
 
 
 def write_voc(sources: VocSources, split: Split, out: Path | str) -> VocSummary:
-    """Writes a split as COCO instance json; file names are relative to JPEGImages.
+    """Write a split as COCO instance json; file names are relative to JPEGImages.
 
-    The number of an image's name is its id (2007_000032 is 2007000032). VOC's flag `difficult` is
-    kept as a key; COCO has no such thing and nothing here reads it.
+    The id of an image is the number in its name (2007_000032 becomes 2007000032). VOC's flag
+    `difficult` is kept as a key. COCO has no such flag, and sapnet does not read it.
 
     Args:
         sources: the data sets.
-        split: "train" (of VOC alone where SBD is not given) or "val".
+        split: "train" (of VOC alone if SBD is not given) or "val".
         out: the json file.
 
     Returns:
-        How much was written.
+        A summary of the written file.
 
     Raises:
         FileNotFoundError: a list, image or mask file is missing.
-        ValueError: files of one image disagree in size, or a mask has no class.
+        ValueError: the files of an image disagree in size, or a mask has no class.
     """
     from tqdm import tqdm
 
@@ -104,7 +104,7 @@ def write_voc(sources: VocSources, split: Split, out: Path | str) -> VocSummary:
 
 
 def _names(sources: VocSources, split: Split) -> tuple[list[str], dict[str, None]]:
-    """Image names whose masks are VOC's, and those (an ordered set) whose masks are SBD's."""
+    """Return the names of images with VOC's masks, and (an ordered set) of those with SBD's."""
     lists = sources.devkit / "ImageSets" / "Segmentation"
     own = _read_list(lists / f"{split}.txt")
     if split == "val" or sources.sbd is None:
@@ -124,7 +124,7 @@ def _read_list(path: Path) -> list[str]:
 
 
 def _read_voc(devkit: Path, name: str) -> _Objects:
-    """Objects of an image from VOC's two palette images and its xml file."""
+    """Read the objects of an image from VOC's two palette images and its xml file."""
     objects_path = devkit / "SegmentationObject" / f"{name}.png"
     indices = _palette_indices(objects_path)
     classes = _palette_indices(devkit / "SegmentationClass" / f"{name}.png")
@@ -148,7 +148,7 @@ def _read_voc(devkit: Path, name: str) -> _Objects:
 
 
 def _palette_indices(path: Path) -> np.ndarray:
-    """(H, W) uint8 palette indices of a mask file."""
+    """Read the palette indices of a mask file, (H, W) uint8."""
     with Image.open(path) as image:
         if image.mode not in ("P", "L"):
             raise ValueError(
@@ -159,7 +159,7 @@ def _palette_indices(path: Path) -> np.ndarray:
 
 
 def _class_of(classes: np.ndarray, path: Path, number: int) -> int:
-    """The class that most of an object's pixels have."""
+    """Return the most frequent class of an object's pixels."""
     counts = np.bincount(classes, minlength=VOID + 1)[1 : len(VOC_CLASSES) + 1]
     if counts.sum() == 0:
         raise ValueError(
@@ -170,7 +170,7 @@ def _class_of(classes: np.ndarray, path: Path, number: int) -> int:
 
 
 def _difficult_by_place(path: Path) -> dict[int, bool]:
-    """VOC's flag by an object's number, which is its place in the xml file, counted from 1."""
+    """Read the flag `difficult` by object number: the position in the xml file, from 1."""
     root = ElementTree.parse(path).getroot()
     return {
         place: entry.findtext("difficult", "0").strip() == "1"
@@ -179,7 +179,7 @@ def _difficult_by_place(path: Path) -> dict[int, bool]:
 
 
 def _read_sbd(sources: VocSources, name: str) -> _Objects:
-    """Objects of an image from SBD's MATLAB file: a map of numbers, and a class by number."""
+    """Read the objects of an image from SBD's MATLAB file."""
     from scipy.io import loadmat
 
     path = (sources.sbd or Path()) / "inst" / f"{name}.mat"
@@ -220,7 +220,7 @@ def _annotations(found: _Objects, image_id: int, first_id: int) -> list[dict[str
             "id": first_id + place,
             "image_id": image_id,
             "category_id": class_index,
-            "segmentation": {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")},
+            "segmentation": rle_to_json(rle),
             "area": int(area),
             "bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)],
             "iscrowd": 0,

@@ -32,7 +32,8 @@ from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import ClickSet
 from sapnet.system.files import write_json_atomic
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 if TYPE_CHECKING:
     from sapnet.data.synthetic.writing import SyntheticPaths

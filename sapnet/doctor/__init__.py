@@ -1,1 +1,1 @@
-"""What `sapnet doctor` looks at: the machine, the data set, the store, the run."""
+"""Checks of `sapnet doctor`: the machine, the data set, the store and the run."""

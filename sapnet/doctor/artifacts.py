@@ -1,4 +1,4 @@
-"""What sapnet itself wrote: a proposal store and a training run, and whether they fit the data."""
+"""Examination of a proposal store and a training run, and of their fit to the data."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
 
 MOSTLY = 0.5
-"""Share of objects without a proper candidate from which on the proposer is suspicious."""
+"""Share of objects with a single candidate above which the store is reported."""
 
 
 def examine_store(path: Path, clicks: Path | None) -> Examination:
-    """Looks at a proposal store.
+    """Examine a proposal store.
 
     Args:
-        path: its folder.
-        clicks: the click file that it should have been made from; not compared without it.
+        path: folder of the store.
+        clicks: the clicks file that it should have been made from; None skips the comparison.
     """
     from sapnet.store.reader import ProposalStore
 
@@ -53,7 +53,7 @@ def _check_complete(store: ProposalStore) -> Iterator[Finding]:
 
 
 def _check_objects(store: ProposalStore) -> Iterator[Finding]:
-    """Objects for which nothing but the clicked pixel, or a single mask, was proposed."""
+    """Find objects with the clicked pixel as the only candidate, and with a single candidate."""
     from sapnet.store.describe import CLICKED_PIXEL
 
     alone = 0
@@ -86,7 +86,7 @@ def _check_same_clicks(
 
     try:
         loaded = load_clicks(clicks)
-    except (OSError, ValueError):  # told by the examination of the clicks
+    except (OSError, ValueError):  # reported by the examination of the clicks
         return
     if fingerprint(loaded) != store.manifest.data_fingerprint:
         message = f"the store was made from other clicks than {clicks} holds now: "
@@ -96,11 +96,11 @@ def _check_same_clicks(
 
 
 def examine_run(path: Path, store: Path | None) -> Examination:
-    """Looks at a training run.
+    """Examine a training run.
 
     Args:
-        path: its folder.
-        store: the proposals that it should know the categories of; not compared without them.
+        path: folder of the run.
+        store: a proposal store whose categories the run should know; None skips the comparison.
     """
     if not path.is_dir():
         message = f"expected a run folder, found none at {path}. `sapnet train --out` writes one."
@@ -115,12 +115,12 @@ def examine_run(path: Path, store: Path | None) -> Examination:
 
 
 def _check_progress(path: Path, facts: list[Fact]) -> Iterator[Finding]:
-    """Whether the run has a network, is finished, and learned with finite losses."""
+    """Check that the run has a network, is finished, and ended with finite losses."""
     if not (path / "model.safetensors").is_file():
         message = "no network yet: the first epoch is not finished. Run the same `sapnet train` "
         yield Finding("error", "no network", message + "again.", place=str(path))
     if not (path / "summary.json").is_file():
-        message = "the training was not finished. Run the same `sapnet train` again to go on."
+        message = "the training was not finished. Run the same `sapnet train` again to continue."
         yield Finding("warning", "unfinished run", message, place=str(path))
         return
     summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
@@ -135,7 +135,7 @@ def _check_progress(path: Path, facts: list[Fact]) -> Iterator[Finding]:
 
 
 def _check_sources(path: Path) -> Iterator[Finding]:
-    """Whether the files that the run was started with are still there."""
+    """Check that the files that the run was started with still exist."""
     settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
     for name, source in settings["files"].items():
         if not Path(source).exists():

@@ -1,4 +1,4 @@
-"""A file of clicks and its images: everything that is wrong with them."""
+"""Examination of a clicks file and its images."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from sapnet.doctor.points import check_corners, check_frame, check_near_clicks, 
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
 
 MOSTLY = 0.5
-"""Share of images without objects from which on they are suspicious."""
+"""Share of images without objects above which they are reported."""
 
 
 @dataclass(frozen=True)
 class ExaminedClicks:
-    """What a click file came to.
+    """Results of the examination of a clicks file.
 
     Attributes:
         examination: facts and findings.
-        coco: the frame of the file; None where it cannot be read at all.
-        clicks: those that break no rule, those of turned images turned along; None likewise.
+        coco: the checked file; None if it cannot be read at all.
+        clicks: the valid clicks, in the upright frame of their images; None if the file cannot be
+            read at all.
         files: the images; none without a folder of images.
     """
 
@@ -39,12 +40,12 @@ class ExaminedClicks:
 
 
 def examine_clicks(path: Path, images_dir: Path | None, decode: bool = True) -> ExaminedClicks:
-    """Looks at a click file and its images.
+    """Examine a clicks file and its images.
 
     Args:
-        path: the click file.
-        images_dir: folder of its images; without it they are not looked at.
-        decode: whether the pixels of the images are read, too.
+        path: the clicks file.
+        images_dir: folder of its images; None skips them.
+        decode: True to read the pixels of the images too.
     """
     errors: list[RecordError] = []
     try:
@@ -57,7 +58,7 @@ def examine_clicks(path: Path, images_dir: Path | None, decode: bool = True) -> 
     files = () if images_dir is None else examine_images(coco.images, images_dir, decode)
     num_objects = Counter(annotation["category_id"] for annotation in coco.annotations)
     frame = tuple(check_frame(table))
-    # In a wrong unit or frame, all clicks may be close to each other.
+    # If the unit or frame is wrong, all clicks may be close to each other.
     near = () if frame else check_near_clicks(clicks.clicks, coco.image_of_id)
     findings = [
         *frame,
@@ -65,30 +66,53 @@ def examine_clicks(path: Path, images_dir: Path | None, decode: bool = True) -> 
         *check_corners(table),
         *near,
         *check_categories(coco.categories, num_objects),
-        *check_images_used(coco.images, {a["image_id"] for a in coco.annotations}, "click"),
-        *check_file_names(coco.images),
-        *(finding for file in files for finding in file.findings),
-        *check_same_content(files),
+        *check_listing(coco, files, "click"),
     ]
-    facts = (
-        Fact("file", str(path)),
-        Fact("images", f"{len(coco.images)}, middle size {median_side(coco.images)}"),
-        Fact("objects", str(len(clicks.clicks))),
-        Fact("categories", count_words(coco, num_objects)),
-    )
+    facts = set_facts(coco, len(clicks.clicks), num_objects)
     examination = Examination("clicks", facts, tuple(findings))
     return ExaminedClicks(examination, coco, _turned(clicks, files), files)
+
+
+def check_listing(coco: CocoFile, files: Sequence[ImageFile], what: str) -> Iterator[Finding]:
+    """Check the images of a file: their use, their names, and their content.
+
+    Args:
+        coco: the file.
+        files: its image files, if they were opened.
+        what: name of what marks an object: "click" or "object".
+    """
+    yield from check_images_used(coco.images, {a["image_id"] for a in coco.annotations}, what)
+    yield from check_file_names(coco.images)
+    for file in files:
+        yield from file.findings
+    yield from check_same_content(files)
+
+
+def set_facts(coco: CocoFile, num_objects: int, by_category: Counter[int]) -> tuple[Fact, ...]:
+    """Return the facts about a file of clicks or instances.
+
+    Args:
+        coco: the file.
+        num_objects: number of its valid objects.
+        by_category: number of objects by category id.
+    """
+    return (
+        Fact("file", str(coco.path)),
+        Fact("images", f"{len(coco.images)}, middle size {median_side(coco.images)}"),
+        Fact("objects", str(num_objects)),
+        Fact("categories", count_words(coco, by_category)),
+    )
 
 
 def check_images_used(
     images: Sequence[ImageRecord], used: set[int], what: str
 ) -> Iterator[Finding]:
-    """Findings on images without objects, and on files without images.
+    """Check for images without objects, and for files without images.
 
     Args:
-        images: as listed.
+        images: the listed images.
         used: ids of the images that have objects.
-        what: the name of what an object is given by.
+        what: name of what marks an object: "click" or "object".
     """
     if not images:
         yield Finding("error", "no images", "expected at least one image, found none.")
@@ -114,7 +138,7 @@ def check_images_used(
 
 
 def count_words(coco: CocoFile, num_objects: Counter[int]) -> str:
-    """The categories and their numbers of objects, in words."""
+    """Return the categories and their numbers of objects, in words."""
     names = [f"{c.name} ({num_objects[c.category_id]})" for c in coco.categories]
     return f"{len(names)}: " + ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
 

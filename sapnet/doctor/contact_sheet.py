@@ -1,4 +1,4 @@
-"""A sheet of small pictures with clicks or masks drawn: what no rule can see, the eye does."""
+"""A sheet of small pictures with clicks or masks, for problems that no rule detects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAPER, INK, OUTSIDE = "#ffffff", "#1b1f24", "#ff0000"
 
 _GAP, _CAPTION, _FONT_SIZE, _RADIUS = 12, 26, 15, 7
 _KEY_TEXT, _KEY_GAP = 20, 18
-_MAX_KEYS = 20  # categories in the key of colours
+_MAX_KEYS = 20  # largest number of categories in the key of colors
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Dot:
 
 @dataclass(frozen=True)
 class SheetInputs:
-    """What is drawn.
+    """Contents of the sheet.
 
     Attributes:
-        images: candidates, upright sizes; some are drawn at random.
+        images: images with upright sizes, of which some are drawn at random.
         root: folder of the images.
-        categories: for the colours.
+        categories: categories, which determine the colors.
         dots: points by image id.
         instances: masks by image id.
-        num_images: pictures on the sheet.
-        seed: of the random choice.
+        num_images: number of pictures on the sheet.
+        seed: seed of the random choice.
         side: longer side of a picture in pixels.
     """
 
@@ -63,16 +63,16 @@ class SheetInputs:
 
 
 def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
-    """Draws random images with their objects.
+    """Draw random images with their objects.
 
     Images with objects come first; files that cannot be read are left out. Points outside their
     image are drawn as red crosses at its border.
 
     Args:
-        inputs: what to draw.
+        inputs: contents of the sheet.
 
     Returns:
-        The sheet; None where no image can be drawn.
+        The sheet; None if no image can be drawn.
     """
     tiles: list[Image.Image] = []
     for record in _order(inputs):
@@ -80,14 +80,14 @@ def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
             break
         try:
             pixels = load_image(inputs.root / record.file_name)
-        except (OSError, ValueError):  # told by the examination of the images
+        except (OSError, ValueError):  # reported by the examination of the images
             continue
         tiles.append(_tile(inputs, record, pixels))
     return _join(tiles, inputs) if tiles else None
 
 
 def _order(inputs: SheetInputs) -> list[ImageRecord]:
-    """All images at random, those with objects first."""
+    """Return all images in random order, those with objects first."""
     shuffled = np.random.default_rng(inputs.seed).permutation(len(inputs.images))
     images = [inputs.images[index] for index in shuffled]
     return sorted(images, key=lambda image: not _num_objects(inputs, image))
@@ -98,7 +98,7 @@ def _num_objects(inputs: SheetInputs, image: ImageRecord) -> int:
 
 
 def _tile(inputs: SheetInputs, record: ImageRecord, pixels: np.ndarray) -> Image.Image:
-    """One picture with its caption."""
+    """Draw one picture with its caption."""
     height, width = pixels.shape[:2]
     scale = inputs.side / max(height, width)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
@@ -108,7 +108,7 @@ def _tile(inputs: SheetInputs, record: ImageRecord, pixels: np.ndarray) -> Image
     draw = ImageDraw.Draw(picture)
     label_of_id = label_of_category(inputs.categories)
     for dot in inputs.dots.get(record.image_id, ()):
-        # The sizes listed are what the points were given in.
+        # The points are in the frame of the listed size.
         place = (dot.x / record.width * size[0], dot.y / record.height * size[1])
         _draw_dot(draw, place, size, _color(label_of_id[dot.category_id]))
     tile = Image.new("RGB", (inputs.side, inputs.side + _CAPTION), PAPER)
@@ -127,7 +127,7 @@ def _with_masks(
     for instance in instances:
         try:
             mask = decode_masks([instance.rle()])[0]
-        except ValueError:  # told by the examination of the masks
+        except ValueError:  # reported by the examination of the masks
             continue
         small = Image.fromarray(mask * np.uint8(255)).resize(picture.size, Image.Resampling.BOX)
         groups[label_of_id[instance.category_id]].append(np.asarray(small) > 127)
@@ -174,7 +174,7 @@ def _join(tiles: Sequence[Image.Image], inputs: SheetInputs) -> Image.Image:
 
 
 def _key(categories: Sequence[Category], width: int) -> list[list[tuple[int, int, str]]]:
-    """Lines of the key of colours: where in its line each of the first categories begins."""
+    """Lay out the key of colors: lines of (x, label, name) of the first categories."""
     lines: list[list[tuple[int, int, str]]] = []
     x = width
     for label, category in enumerate(categories[:_MAX_KEYS]):
@@ -197,7 +197,7 @@ def _font() -> ImageFont.FreeTypeFont:
 
 
 def _fit(text: str, width: int) -> str:
-    """The end of a text that is too long for a width in pixels; names differ at their ends."""
+    """Shorten a text to a width in pixels, keeping its end, where names differ."""
     font = _font()
     if font.getlength(text) <= width:
         return text

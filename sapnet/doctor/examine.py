@@ -1,4 +1,4 @@
-"""All of it: the machine, and whatever data, store and run were named."""
+"""All examinations together: the machine, and the given data, store and run."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ REPORT_NAME, SHEET_NAME = "doctor.json", "contact-sheet.png"
 
 @dataclass(frozen=True)
 class DoctorInputs:
-    """What is examined beside the machine.
+    """Inputs of `sapnet doctor`, which are examined in addition to the machine.
 
     Attributes:
         images: folder of the images.
-        clicks: click file.
+        clicks: clicks file.
         truth: COCO instance json.
         proposals: proposal store.
         run: run folder.
-        out: where all findings as json and the pictures are written: a folder, or a json file
-            beside which the pictures go; nothing is written if None.
-        seed: of the choice of pictures.
-        decode: whether the pixels of all images are read, too.
+        out: output of all findings as json and of the pictures: a folder, or a json file beside
+            which the pictures are written. None writes nothing.
+        seed: seed of the choice of pictures.
+        decode: True to read the pixels of all images too.
     """
 
     images: Path | None = None
@@ -51,7 +51,7 @@ class DoctorInputs:
 
 @dataclass(frozen=True)
 class DoctorResult:
-    """What was found, and the files that tell it (None where nothing was asked for or to draw)."""
+    """The diagnosis, and the written files (None if there are none)."""
 
     diagnosis: Diagnosis
     report: Path | None
@@ -59,17 +59,17 @@ class DoctorResult:
 
 
 def examine(inputs: DoctorInputs) -> DoctorResult:
-    """Examines the machine and everything that is named.
+    """Examine the machine and all given inputs.
 
     Args:
-        inputs: what there is.
+        inputs: the data, store and run to examine.
 
     Returns:
-        The diagnosis, and what was written.
+        The diagnosis, and the written files.
     """
     parts = [examine_software(), examine_machine(inputs.out), examine_weights()]
     sheet_inputs: SheetInputs | None = None
-    # The images are opened once, with the clicks where there are some.
+    # The images are opened once: with the clicks if there are any, else with the truth.
     if inputs.truth is not None:
         root = inputs.images if inputs.clicks is None else None
         instances = examine_instances(inputs.truth, root, inputs.decode)
@@ -96,7 +96,7 @@ def examine(inputs: DoctorInputs) -> DoctorResult:
 
 
 def _paths(out: Path) -> tuple[Path, Path]:
-    """The json file and the sheet of pictures."""
+    """Return the paths of the json file and of the sheet of pictures."""
     if out.suffix.lower() == ".json":
         return out, out.with_suffix(".png")
     return out / REPORT_NAME, out / SHEET_NAME
@@ -108,7 +108,7 @@ def _clicks_to_draw(found: ExaminedClicks, inputs: DoctorInputs) -> SheetInputs 
     dots: dict[int, list[Dot]] = defaultdict(list)
     for click in found.clicks.clicks:
         dots[click.image_id] += [Dot(x, y, click.category_id) for x, y in click.points]
-    # Points outside break a rule, so that they are no clicks; they are what one wants to see.
+    # Points outside of their image break a rule and are not clicks, but should be visible here.
     known = {click.annotation_id for click in found.clicks.clicks}
     by_id = {annotation["id"]: annotation for annotation in found.coco.annotations}
     table = click_table(found.coco)
@@ -143,7 +143,7 @@ def _masks_to_draw(found: ExaminedInstances, inputs: DoctorInputs) -> SheetInput
 
 
 def _upright(images: Sequence[ImageRecord], files: Sequence[ImageFile]) -> list[ImageRecord]:
-    """The images with the sides of the upright frame where they are listed as stored."""
+    """Return the images with upright sizes; those that are listed as stored are turned."""
     turned: Mapping[int, bool] = {file.record.image_id: file.is_stored for file in files}
     return [
         ImageRecord(image.image_id, image.file_name, image.height, image.width)

@@ -1,4 +1,4 @@
-"""What an examination comes to: facts, and findings with their severity and place."""
+"""Results of an examination: facts, and findings with their severity and place."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any, Literal
 from sapnet.data.problems import RecordError
 
 Severity = Literal["error", "warning", "note"]
-"""error: a command will refuse it, or what comes out is wrong; warning: probably not what was
-meant; note: worth knowing."""
+"""error: a command will refuse it, or its result will be wrong; warning: probably not intended;
+note: worth knowing."""
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-"""The gravest first."""
+"""The severities, the most severe first."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something worth telling.
+    """A problem or remark.
 
     Attributes:
-        severity: how grave it is.
-        kind: what it is in a few words, the same for all findings of the kind.
+        severity: severity of the finding.
+        kind: short name, the same for all findings of the kind.
         message: what was expected, what was found and what to do.
-        place: where, in words; empty if it concerns the whole.
-        image_id: the image concerned, where it is one.
-        annotation_id: the object concerned, where it is one.
+        place: place in words; empty if it concerns the whole.
+        image_id: id of the image concerned, if any.
+        annotation_id: id of the object concerned, if any.
     """
 
     severity: Severity
@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Fact:
-    """A name and a value, to be read by a person."""
+    """A name and a value, for display."""
 
     name: str
     value: str
@@ -47,12 +47,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class Examination:
-    """One part of the whole: the software, the clicks, the run.
+    """Results of one part, such as the software, the clicks or the run.
 
     Attributes:
         title: heading.
-        facts: what is there.
-        findings: what is wrong or noteworthy with it.
+        facts: facts about the part.
+        findings: problems and remarks.
     """
 
     title: str
@@ -62,31 +62,31 @@ class Examination:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything that was examined.
+    """Results of all examinations.
 
     Attributes:
-        examinations: in the order in which they are told.
+        examinations: the parts, in the order of display.
     """
 
     examinations: tuple[Examination, ...] = field(default=())
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All findings, the gravest first, otherwise in order."""
+        """All findings, the most severe first, otherwise in order."""
         found = [finding for part in self.examinations for finding in part.findings]
         return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
     def count(self, severity: Severity) -> int:
-        """How many findings are of a severity."""
+        """Count the findings of a severity."""
         return sum(finding.severity == severity for finding in self.findings)
 
     @property
     def has_errors(self) -> bool:
-        """Whether anything is wrong."""
+        """True if there is an error."""
         return self.count("error") > 0
 
     def to_json(self) -> dict[str, Any]:
-        """Counts by severity, facts by part, and all findings."""
+        """Return counts by severity, facts by part, and all findings."""
         return {
             "counts": {severity: self.count(severity) for severity in SEVERITIES},
             "facts": {
@@ -98,7 +98,7 @@ class Diagnosis:
 
 
 def findings_from(errors: Iterable[RecordError]) -> list[Finding]:
-    """Broken rules of a data file as findings."""
+    """Convert broken rules of a data file to findings."""
     return [
         Finding(
             "error",

@@ -1,4 +1,4 @@
-"""Image files: whether they can be read, what happens to unusual ones, and doubled pictures."""
+"""Examination of image files: unreadable files, unusual ones, and duplicates."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from sapnet.structures.clicks import ImageRecord
 from sapnet.system.parallel import num_cores
 
 HUGE_PIXELS = 36_000_000
-"""An image of 8000 x 4500 px: a third of a second to read, and shrunk to a tenth of its side."""
+"""Pixels from which an image is reported: 8000 x 4500 px take a third of a second to read, and are
+shrunk to a tenth of their side."""
 
 DARK_LEVEL = 16
-"""Of 255: a 16-bit image that stays under it uses 12 of its 16 bits or fewer."""
+"""Largest level, of 255, of a dark image: such a 16-bit image uses 12 or fewer of its 16 bits."""
 
 _KEEPS_SIZE = frozenset({2, 3, 4})  # EXIF orientations that do not swap the sides
 
@@ -39,7 +40,7 @@ _MODES = {
     "CMYK": "CMYK: converted to RGB without its colour profile, so that colours may shift.",
     "RGBA": "alpha: the channel is dropped, and what lies under transparent pixels shows.",
 }
-"""What `load_image` does to an image by Pillow's mode."""
+"""Conversions of `load_image`, by Pillow's mode."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ class ImageFile:
     """A listed image and its file.
 
     Attributes:
-        record: as listed.
-        header: of the file, None where it cannot be read.
-        is_stored: whether it is listed with the size before its EXIF turn.
-        digest: of the file's bytes; empty where it cannot be read.
-        findings: on this file.
+        record: the image as listed.
+        header: header of the file, None if it cannot be read.
+        is_stored: True if it is listed with the size before its EXIF turn.
+        digest: digest of the file's bytes; empty if it cannot be read.
+        findings: findings on this file.
     """
 
     record: ImageRecord
@@ -64,12 +65,12 @@ class ImageFile:
 def examine_images(
     images: Sequence[ImageRecord], root: Path, decode: bool = True
 ) -> tuple[ImageFile, ...]:
-    """Opens every listed image.
+    """Examine every listed image file.
 
     Args:
-        images: as listed.
+        images: the listed images.
         root: the folder that names are relative to.
-        decode: whether pixels are read, too; else truncated files are not found.
+        decode: True to read the pixels too; otherwise truncated files are not detected.
 
     Returns:
         One entry per image, in order.
@@ -79,7 +80,7 @@ def examine_images(
     folder = Folder(root)
     look = partial(_examine, folder=folder, decode=decode)
     with warnings.catch_warnings(), ThreadPoolExecutor(num_cores()) as pool:
-        # Huge images are told as findings.
+        # Huge images are reported as findings.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         found = pool.map(look, images)
         files = tuple(tqdm(found, total=len(images), desc="images", unit="image", disable=None))
@@ -94,7 +95,7 @@ def examine_images(
 
 
 def check_same_content(files: Sequence[ImageFile]) -> Iterator[Finding]:
-    """Findings on files of different names with the very same bytes."""
+    """Find files with different names and identical bytes."""
     by_digest: dict[bytes, list[ImageRecord]] = defaultdict(list)
     for file in files:
         if file.digest:
@@ -143,7 +144,7 @@ def _examine(record: ImageRecord, folder: Folder, decode: bool) -> ImageFile:
 
 
 def _swapped_size(record: ImageRecord, header: ImageHeader | None) -> str:
-    """A word on width and height that are listed the wrong way round."""
+    """Return a remark if width and height are swapped in the list, else an empty text."""
     if header is not None and (record.width, record.height) == header.upright_size:
         return "width and height are swapped. "
     return ""
@@ -165,7 +166,7 @@ def _about_turn(header: ImageHeader | None, is_stored: bool) -> Iterator[tuple[s
 
 
 def _about_kind(path: Path) -> Iterator[tuple[str, str, str]]:
-    """What is unusual about the file, by its header."""
+    """Yield remarks on unusual properties of the file, from its header."""
     with Image.open(path) as image:
         mode, frames = image.mode, getattr(image, "n_frames", 1)
         pixels, kind = image.width * image.height, str(image.format)
@@ -194,7 +195,7 @@ def _about_kind(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _about_pixels(path: Path) -> Iterator[tuple[str, str, str]]:
-    """What reading the pixels shows."""
+    """Yield problems that show when the pixels are read."""
     try:
         pixels = load_image(path)
     except ValueError as error:
@@ -218,7 +219,7 @@ def _is_sixteen_bit(path: Path) -> bool:
 
 
 def median_side(images: Sequence[ImageRecord]) -> str:
-    """The middle size of the images, in words."""
+    """Return the median size of the images, in words."""
     if not images:
         return "none"
     sides = np.array([(image.width, image.height) for image in images])

@@ -1,4 +1,4 @@
-"""A COCO instance file and its images: everything that is wrong with them."""
+"""Examination of a COCO instance file and its images."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ import numpy as np
 from sapnet.data.coco import Instance, InstanceSet, instances_of
 from sapnet.data.coco_json import read_coco
 from sapnet.data.problems import RecordError
-from sapnet.doctor.click_set import check_images_used, count_words
-from sapnet.doctor.finding import Examination, Fact, Finding, Severity, findings_from
-from sapnet.doctor.image_files import ImageFile, check_same_content, examine_images, median_side
-from sapnet.doctor.names import check_categories, check_file_names
+from sapnet.doctor.click_set import check_listing, set_facts
+from sapnet.doctor.finding import Examination, Finding, Severity, findings_from
+from sapnet.doctor.image_files import ImageFile, examine_images
+from sapnet.doctor.names import check_categories
 from sapnet.doctor.points import check_frame, polygon_table
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
 from sapnet.structures.masks import RLE
 
 AREA_SHARE, AREA_PIXELS = 0.2, 16.0
-"""How far a given area may be from that of the mask. COCO's is that of the polygons, which for
+"""Tolerance of a given area, as a share plus pixels. COCO's area is that of the polygons, which for
 thin objects differs from the number of pixels."""
 
 BOX_SHARE, BOX_PIXELS = 0.05, 3.0
-"""How far a side of a given box may be from the mask's, as a share of the box's longer side."""
+"""Tolerance of the sides of a given box, as a share of the box's longer side plus pixels."""
 
 OVERHANG = 1.0
-"""Pixels by which a polygon may leave its image; more than rounding explains is told."""
+"""Pixels by which a polygon may exceed its image because of rounding."""
 
 TINY_AREA = 16
-"""Masks under 4 x 4 pixels are a cell of the network's mask grid, or less."""
+"""Area below which a mask is reported: 4 x 4 pixels are one cell of the network's mask grid."""
 
 TWIN_IOU = 0.9
-"""Masks of one category that agree more than this are one object, twice."""
+"""IoU above which two masks of one category are taken for the same object."""
 
 
 @dataclass(frozen=True)
 class ExaminedInstances:
-    """What an instance file came to.
+    """Results of the examination of an instance file.
 
     Attributes:
         examination: facts and findings.
-        instances: those that break no rule; None where the file cannot be read at all.
+        instances: the valid instances; None if the file cannot be read at all.
         files: the images; none without a folder of images.
     """
 
@@ -55,12 +55,12 @@ class ExaminedInstances:
 def examine_instances(
     path: Path, images_dir: Path | None, decode: bool = True
 ) -> ExaminedInstances:
-    """Looks at a COCO instance file and its images.
+    """Examine a COCO instance file and its images.
 
     Args:
         path: the instance file.
-        images_dir: folder of its images; without it they are not looked at.
-        decode: whether the pixels of the images are read, too.
+        images_dir: folder of its images; None skips them.
+        decode: True to read the pixels of the images too.
     """
     errors: list[RecordError] = []
     try:
@@ -77,22 +77,14 @@ def examine_instances(
         *check_masks(instances),
         *_check_crowds(instances.instances),
         *check_categories(coco.categories, num_objects),
-        *check_images_used(coco.images, {a["image_id"] for a in coco.annotations}, "object"),
-        *check_file_names(coco.images),
-        *(finding for file in files for finding in file.findings),
-        *check_same_content(files),
+        *check_listing(coco, files, "object"),
     ]
-    facts = (
-        Fact("file", str(path)),
-        Fact("images", f"{len(coco.images)}, middle size {median_side(coco.images)}"),
-        Fact("objects", str(len(instances.instances))),
-        Fact("categories", count_words(coco, num_objects)),
-    )
+    facts = set_facts(coco, len(instances.instances), num_objects)
     return ExaminedInstances(Examination("instances", facts, tuple(findings)), instances, files)
 
 
 def check_masks(instances: InstanceSet) -> Iterator[Finding]:
-    """Findings on single masks, and on masks of an image that are nearly equal."""
+    """Check each mask, and find masks of an image that are nearly equal."""
     for members in instances.instances_by_image().values():
         masks: list[tuple[Instance, RLE]] = []
         for instance in members:
@@ -144,7 +136,7 @@ def _check_box(instance: Instance, tight: np.ndarray) -> Iterator[Finding]:
     if float(np.abs(box - tight).max()) <= allowed:
         return
     x1, y1, x2, y2 = tight.tolist()
-    corners = np.concatenate([box[:2], box[2:] - box[:2]])  # the four numbers as they are given
+    corners = np.concatenate([box[:2], box[2:] - box[:2]])  # the four numbers of the file
     is_xyxy = float(np.abs(corners - tight).max()) <= allowed
     advice = (
         "It looks like [x1, y1, x2, y2]: write [x, y, width, height]."

@@ -1,4 +1,4 @@
-"""The machine: cores, memory, disk, devices, and what a training would run on."""
+"""Examination of the machine: cores, memory, disk, devices, and the choices of a training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sapnet.system.parallel import num_cores
 GIB = 2**30
 
 LEAST_FREE_DISK = 5 * GIB
-"""A run of the default network keeps about 1 GiB of checkpoints and logs, a store of 10 000 objects
-some hundred MiB; below this, both at once get tight."""
+"""A run of the default network writes about 1 GiB of checkpoints and logs, and a store of 10 000
+objects some hundred MiB. With less free space, both together may not fit."""
 
 LEAST_MEMORY = 4 * GIB
-"""torch, one loader process and a batch of the default network do not fit into less."""
+"""Memory that torch, one loader process and a batch of the default network need."""
 
 LEAST_SHARED_MEMORY = GIB
-"""Loader processes hand batches over in shared memory; containers often grant 64 MiB of it."""
+"""Loader processes pass batches through shared memory; containers often have only 64 MiB."""
 
 _SMI_SECONDS = 10
 _CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
@@ -31,10 +31,10 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 
 def examine_machine(out: Path | None = None) -> Examination:
-    """Cores, memory, disk and devices, and which device and precision training would take.
+    """Examine cores, memory, disk and devices, and the device and precision of a training.
 
     Args:
-        out: where files will be written; the current folder if None.
+        out: folder that files will be written to; None is the current folder.
     """
     facts: list[Fact] = []
     findings: list[Finding] = []
@@ -82,7 +82,7 @@ def _too_little(name: str, found: int, least: int, advice: str) -> Finding | Non
 
 
 def memory_bytes() -> tuple[int | None, int | None]:
-    """Main memory that this process may use, and how much of it is free; None where unknown."""
+    """Return the main memory that this process may use, and its free part; None if unknown."""
     if not _MEMORY_TABLE.is_file():  # not Linux
         if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
             return None, None
@@ -103,14 +103,14 @@ def _devices() -> Iterator[tuple[Fact | None, Finding | None]]:
 
         from sapnet.system.device import choose_device, describe_device
         from sapnet.training.config import TrainConfig
-        from sapnet.training.run import choose_precision
-    except (ImportError, OSError, RuntimeError):  # told by the examination of the software
+        from sapnet.training.precision import choose_precision
+    except (ImportError, OSError, RuntimeError):  # reported by the examination of the software
         return
     yield from ((Fact("gpu driver", line), None) for line in _driver_lines())
     yield from _cuda(torch.version.cuda)
     device = choose_device("auto")
     yield Fact("device", f"{describe_device(device)} (what --device auto takes)"), None
-    precision = choose_precision(TrainConfig())
+    precision = choose_precision(TrainConfig.precision, TrainConfig.device)
     yield Fact("precision", f"{precision} (what --precision auto takes)"), None
     yield None, _check_device(str(device))
 
@@ -136,7 +136,7 @@ def _cuda(build: str | None) -> Iterator[tuple[Fact | None, Finding | None]]:
 
 
 def _driver_lines() -> list[str]:
-    """Name and driver of each GPU as the driver's own tool shows them; nothing without it."""
+    """Return name and driver of each GPU, as listed by nvidia-smi; empty without that tool."""
     if shutil.which("nvidia-smi") is None:
         return []
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
@@ -150,7 +150,7 @@ def _driver_lines() -> list[str]:
 
 
 def _check_device(name: str) -> Finding | None:
-    """Runs a convolution and torchvision's compiled operator on the device."""
+    """Run a convolution and a compiled operator of torchvision on the device."""
     import torch
     import torchvision
 

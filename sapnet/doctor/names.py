@@ -1,4 +1,4 @@
-"""Names: categories doubled or unused, files missing or named in a way that fails elsewhere."""
+"""Checks of names: duplicate or unused categories, missing or problematic files."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sapnet.doctor.finding import Finding
 from sapnet.structures.clicks import Category, ImageRecord
 
 FEW_OBJECTS = 10
-"""Under so many objects, a category can hardly be learned from clicks."""
+"""Number of objects below which a category can hardly be learned from clicks."""
 
 
 def check_categories(
     categories: Sequence[Category], num_objects: Counter[int]
 ) -> Iterator[Finding]:
-    """Findings on categories.
+    """Check the categories.
 
     Args:
-        categories: of the data set.
-        num_objects: by category id.
+        categories: categories of the data set.
+        num_objects: number of objects by category id.
     """
     by_name: dict[str, list[Category]] = defaultdict(list)
     for category in categories:
@@ -52,7 +52,7 @@ def _check_count(category: Category, count: int) -> Iterator[Finding]:
 
 
 def check_file_names(images: Sequence[ImageRecord]) -> Iterator[Finding]:
-    """Findings on listed file names that are doubled, or will fail on another machine."""
+    """Find duplicate file names, and names that may fail on other machines."""
     by_name: dict[str, list[ImageRecord]] = defaultdict(list)
     for image in images:
         by_name[unicodedata.normalize("NFC", image.file_name).casefold()].append(image)
@@ -89,7 +89,7 @@ def _shared_name(members: Sequence[ImageRecord]) -> Finding:
 
 
 class Folder:
-    """The files below a folder of images, to say what may be meant by a name that is not there.
+    """The files of a folder of images; suggests what a missing name may stand for.
 
     Args:
         root: the folder.
@@ -107,7 +107,7 @@ class Folder:
             self._by_last.setdefault(_key(name).rsplit("/", 1)[-1], name)
 
     def unlisted(self, images: Sequence[ImageRecord]) -> list[str]:
-        """Images that are there but not listed."""
+        """Return the image files that are not listed."""
         listed = {(self.root / image.file_name).as_posix() for image in images}
         return [
             name
@@ -117,7 +117,7 @@ class Folder:
         ]
 
     def missing(self, image: ImageRecord) -> Finding:
-        """The finding on a listed image that is not there, with what may be meant."""
+        """Return the finding on a missing image, with a suggestion of what may be meant."""
         key = _key(image.file_name)
         near = self._by_key.get(key)
         elsewhere = self._by_last.get(key.rsplit("/", 1)[-1])
@@ -141,5 +141,5 @@ class Folder:
 
 
 def _key(name: str) -> str:
-    """What names have in common that differ in case, in the form of accents, or in slashes."""
+    """Return a key that is equal for names that differ in case, form of accents, or slashes."""
     return unicodedata.normalize("NFC", name).casefold().replace("\\", "/").removeprefix("./")

@@ -1,4 +1,4 @@
-"""Signs that coordinates are not what they should be: swapped, fractions, percent, doubled."""
+"""Checks of coordinates: swapped axes, fractions or percent instead of pixels, duplicates."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from sapnet.doctor.finding import Finding
 from sapnet.structures.clicks import Click, ImageRecord
 
 LEAST_OUTSIDE = 3
-"""Points outside their image from which on a pattern is looked for."""
+"""Number of points outside their image from which swapped axes are suspected."""
 
 MAX_OUTSIDE_SWAPPED = 0.1
-"""Share of the points outside that may stay outside when x and y are swapped."""
+"""Largest share of the points outside that remain outside when x and y are swapped."""
 
 CHANCE = 1e-6
-"""A set of coordinates is suspicious if clicks all over the images would all fall into the corner
-that it covers with less than this probability."""
+"""Probability threshold for a suspicious set of coordinates: that of uniformly spread clicks which
+all fall into the corner that the coordinates cover."""
 
 NEAR_SHARE = 0.004
-"""Clicks nearer than this share of the image's diagonal are taken for one click, twice."""
+"""Distance, as a share of the image's diagonal, below which two clicks count as the same click."""
 
 NEAR_PIXELS = 2.0
-"""The same in pixels, whichever is more."""
+"""The same in pixels; the larger of both applies."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class PointTable:
 
     Attributes:
         annotation_ids: N ids.
-        xy: (N, 2) float64, inside their images or not.
-        sizes: (N, 2) float64 (width, height).
+        xy: (N, 2) float64 points, inside or outside of their images.
+        sizes: (N, 2) float64 (width, height) of their images.
     """
 
     annotation_ids: tuple[int, ...]
@@ -45,7 +45,7 @@ class PointTable:
 
 
 def click_table(coco: CocoFile) -> PointTable:
-    """The `point` of every object that has two finite numbers there."""
+    """Return the `point` of every object whose point is two finite numbers."""
     rows = [
         (annotation["id"], annotation["point"], coco.image_of_id[annotation["image_id"]])
         for annotation in coco.annotations
@@ -55,7 +55,7 @@ def click_table(coco: CocoFile) -> PointTable:
 
 
 def polygon_table(coco: CocoFile) -> PointTable:
-    """The first vertex of every well-formed polygon."""
+    """Return the first vertex of every well-formed polygon."""
     rows = []
     for annotation in coco.annotations:
         for polygon in _polygons(annotation):
@@ -65,7 +65,7 @@ def polygon_table(coco: CocoFile) -> PointTable:
 
 
 def check_frame(table: PointTable) -> Iterator[Finding]:
-    """Findings on coordinates that are, as a whole, of another frame or unit.
+    """Check for coordinates that are, as a whole, in another frame or unit.
 
     Args:
         table: all points of a file.
@@ -99,7 +99,7 @@ def check_frame(table: PointTable) -> Iterator[Finding]:
 
 
 def check_corners(table: PointTable) -> Iterator[Finding]:
-    """Findings on points at exactly (0, 0), which mostly stand for a missing value."""
+    """Find points at exactly (0, 0), which usually stand for a missing value."""
     for annotation_id, point in zip(table.annotation_ids, table.xy, strict=True):
         if not point.any():
             yield Finding(
@@ -113,11 +113,11 @@ def check_corners(table: PointTable) -> Iterator[Finding]:
 
 
 def check_near_clicks(clicks: Sequence[Click], images: dict[int, ImageRecord]) -> Iterator[Finding]:
-    """Findings on objects of one image whose points are at nearly one place.
+    """Find objects of one image whose points are nearly at the same place.
 
     Args:
-        clicks: of the whole data set.
-        images: by id.
+        clicks: all clicks of the data set.
+        images: the images by id.
     """
     by_image: dict[int, list[Click]] = defaultdict(list)
     for click in clicks:
@@ -158,7 +158,7 @@ def _near_finding(one: Click, other: Click, image: ImageRecord) -> Finding:
 
 
 def _log_chance(sizes: np.ndarray, limit: float) -> float:
-    """Log of the probability that clicks all over the images all fall into a corner."""
+    """Return the log probability that uniformly spread clicks all fall into a corner."""
     shares = np.minimum(limit / sizes, 1).prod(axis=1)
     return float(np.log(shares).sum())
 

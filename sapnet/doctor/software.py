@@ -1,4 +1,4 @@
-"""Which packages are installed, and whether they fit sapnet and each other."""
+"""Examination of the installed packages: their fit to sapnet and to each other."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from importlib import metadata
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from sapnet import __version__
 from sapnet.doctor.finding import Examination, Fact, Finding
+from sapnet.system.version import __version__
 
 PACKAGE = "sapnet"
 
 _TORCH_TO_VISION = 15
-"""torch 2.n goes with torchvision 0.(n + 15), since 2.0 (torchvision's read-me)."""
+"""torch 2.n belongs to torchvision 0.(n + 15), since 2.0 (torchvision's read-me)."""
 
 
 def examine_software() -> Examination:
-    """Versions of Python and of everything that sapnet needs, and whether they fit."""
+    """Examine the versions of Python and of all requirements of sapnet."""
     requirements = _requirements()
     facts = [
         Fact("sapnet", __version__),
@@ -33,7 +33,7 @@ def examine_software() -> Examination:
 
 
 def _requirements() -> list[Requirement]:
-    """What the installed sapnet names as its requirements; nothing where it is not installed."""
+    """Return the requirements of the installed sapnet; none if it is not installed."""
     try:
         lines = metadata.requires(PACKAGE) or []
     except metadata.PackageNotFoundError:
@@ -42,7 +42,7 @@ def _requirements() -> list[Requirement]:
 
 
 def _version_facts(requirements: Sequence[Requirement]) -> Iterator[Fact]:
-    """Version and bound of what is needed, and of the extras that are there."""
+    """Yield version and bound of each requirement, and of the installed extras."""
     if not requirements:
         yield Fact(
             "requirements", "not known: sapnet runs from its sources without being installed"
@@ -57,10 +57,10 @@ def _version_facts(requirements: Sequence[Requirement]) -> Iterator[Fact]:
 
 
 def check_bounds(requirements: Sequence[Requirement]) -> Iterator[Finding]:
-    """Findings on packages that are missing, or older than sapnet needs.
+    """Find packages that are missing, or older than sapnet needs.
 
     Args:
-        requirements: needed ones, and those of extras, which count only if they are installed.
+        requirements: requirements of sapnet and of its extras; the latter count only if installed.
     """
     for requirement in requirements:
         found = _installed(requirement.name)
@@ -84,20 +84,20 @@ def check_bounds(requirements: Sequence[Requirement]) -> Iterator[Finding]:
 
 
 def fitting_torchvision(torch_version: str) -> str | None:
-    """The torchvision release series that was built for a torch, such as "0.19" for "2.4.1".
+    """Return the torchvision release series for a torch version, such as "0.19" for "2.4.1".
 
     Args:
-        torch_version: as torch names it, local part (`+cu130`) included.
+        torch_version: version of torch, including the local part (`+cu130`).
 
     Returns:
-        Major and minor version; None for a torch whose partner is not known.
+        Major and minor version; None for a torch version without a known partner.
     """
     version = Version(torch_version)
     return f"0.{version.minor + _TORCH_TO_VISION}" if version.major == 2 else None
 
 
 def _is_needed(requirement: Requirement) -> bool:
-    """Whether it is a requirement of sapnet itself, not of an extra, on this machine."""
+    """Return True for a requirement of sapnet itself, not of an extra, on this machine."""
     return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 
@@ -113,7 +113,7 @@ def _installed(name: str) -> str | None:
 
 
 def _check_pair() -> Iterator[Finding]:
-    """Whether torch and torchvision are of releases that belong together."""
+    """Check that the releases of torch and torchvision belong together."""
     torch_version, vision_version = _installed("torch"), _installed("torchvision")
     if torch_version is None or vision_version is None:
         return
@@ -137,7 +137,7 @@ def _check_pair() -> Iterator[Finding]:
 
 
 def _check_operators() -> Iterator[Finding]:
-    """Whether the heavy libraries can be imported, and torchvision's compiled operators run."""
+    """Check that the heavy libraries can be imported, and that torchvision's operators run."""
     for name in ("torch", "torchvision", "timm", "transformers", "lightning", "cv2"):
         try:
             importlib.import_module(name)

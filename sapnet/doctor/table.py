@@ -1,4 +1,4 @@
-"""A diagnosis as text for a terminal."""
+"""Formatting of a diagnosis as text for a terminal."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from sapnet.doctor.finding import SEVERITIES, Diagnosis, Examination, Fact, Finding, Severity
 
 MAX_SHOWN = 8
-"""Findings of one kind that are shown; all are in the json."""
+"""Largest number of shown findings of one kind; the json has all."""
 
 _COLORS: dict[Severity, str] = {"error": "31;1", "warning": "33;1", "note": "36"}
 _INDENT = "    "
 
 
 def format_diagnosis(diagnosis: Diagnosis, width: int = 100, *, color: bool = False) -> str:
-    """Facts, then findings by severity and kind, then their count.
+    """Format facts, then findings by severity and kind, then their counts.
 
     Args:
-        diagnosis: what was found.
-        width: of the terminal, in characters.
-        color: whether severities are coloured with ANSI sequences.
+        diagnosis: the diagnosis.
+        width: width of the terminal in characters.
+        color: True to color the severities with ANSI sequences.
     """
     width = max(width, 40)
     blocks = [_facts(part, width) for part in diagnosis.examinations if part.facts]
@@ -53,7 +53,7 @@ def _fact(fact: Fact, longest: int, width: int) -> str:
 
 
 def _group(head: str, findings: Sequence[Finding], width: int) -> str:
-    """Findings of one kind; what they all say is said once."""
+    """Format the findings of one kind; a common message is printed once."""
     count = f" ({len(findings)})" if len(findings) > 1 else ""
     shown = findings[:MAX_SHOWN]
     if len(shown) > 1 and len({finding.message for finding in findings}) == 1:

@@ -1,4 +1,4 @@
-"""Whether the weights that the defaults name can be had: in the hub's cache, or from the hub."""
+"""Examination of the default weights: available in the hub's cache, or from the hub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from sapnet.doctor.finding import Examination, Fact, Finding
 
 PROBE_SECONDS = 3.0
-"""How long the hub may take to answer; it is asked once."""
+"""Time limit of a request to the hub."""
 
 WeightState = Literal["cached", "on the hub", "offline", "unreachable"]
 
@@ -18,10 +18,10 @@ class Weights:
     """Weights that a default setting names.
 
     Attributes:
-        name: what they are for.
-        repository: on the Hugging Face hub.
-        files: names of the weight file, any of which will do.
-        advice: what to do where they cannot be had.
+        name: their purpose.
+        repository: repository on the Hugging Face hub.
+        files: alternative names of the weight file.
+        advice: what to do if they are not available.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Weights:
 
 
 def examine_weights() -> Examination:
-    """The default backbone's ImageNet weights, and the default checkpoint of the proposer `sam`."""
+    """Examine the default backbone's weights and the default checkpoint of `sam`."""
     facts, findings = [], []
     hub = _Hub()
     for weights in _default_weights():
@@ -80,41 +80,41 @@ def _default_weights() -> list[Weights]:
 
 
 def _timm_repository(backbone: str) -> str | None:
-    """Where timm keeps a model's weights; None where it has none, or is not installed."""
+    """Return timm's repository of a model's weights; None if there is none, or no timm."""
     try:
         import timm
-    except (ImportError, OSError, RuntimeError):  # told by the examination of the software
+    except (ImportError, OSError, RuntimeError):  # reported by the examination of the software
         return None
     known = timm.get_pretrained_cfg(backbone)
     return None if known is None else known.hf_hub_id
 
 
 class _Hub:
-    """The hub, which is not asked again once it was out of reach.
+    """The hub; after a failed request it counts as unreachable and gets no further requests.
 
     Attributes:
-        problem: why it was; empty as long as it was not.
+        problem: reason of the failure; empty if there was none.
     """
 
     def __init__(self) -> None:
         self.problem = ""
 
     def has(self, repository: str) -> bool:
-        """Whether the hub says that it has a repository."""
+        """Return True if the hub has a repository."""
         from huggingface_hub import HfApi
 
         if self.problem:
             return False
         try:
             HfApi().model_info(repository, timeout=PROBE_SECONDS)
-        except Exception as error:  # the hub's client raises its transport's own, changing types
+        except Exception as error:  # the hub's client raises errors of its transport
             self.problem = str(error).strip().split("\n")[0] or type(error).__name__
             return False
         return True
 
 
 def _find(weights: Weights, hub: _Hub) -> WeightState:
-    """Where some weights are."""
+    """Return the state of some weights."""
     from huggingface_hub import constants, try_to_load_from_cache
 
     if any(isinstance(try_to_load_from_cache(weights.repository, f), str) for f in weights.files):

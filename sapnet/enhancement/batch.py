@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from sapnet.batches.augment import View, evaluation_view, sample_view, view_content, view_points
+from sapnet.batches.augment import evaluation_view, sample_view, view_content, view_points
 from sapnet.batches.collate import collate
 from sapnet.batches.config import AugmentConfig
-from sapnet.batches.dataset import Sample, SharedEpoch
+from sapnet.batches.dataset import SharedEpoch
 from sapnet.batches.loader import EpochSampler
+from sapnet.batches.sample import Sample, View
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
 from sapnet.structures.clicks import Click, ClickSet
@@ -133,13 +134,21 @@ def join_samples(samples: Sequence[ClickSample]) -> ClickBatch:
 
 
 def click_loader(
-    dataset: ClickImages, batch_size: int, workers: int, sampler: EpochSampler
+    dataset: ClickImages, batch_size: int, *, workers: int, shuffle: bool, seed: int = 0
 ) -> DataLoader[ClickSample]:
-    """A loader of `ClickBatch`."""
+    """Return a loader of `ClickBatch`.
+
+    Args:
+        dataset: the clicked images.
+        batch_size: images per batch; the last batch may be smaller.
+        workers: processes that load images; 0 loads in this one.
+        shuffle: True for a random order, another one in each epoch.
+        seed: seed of the order.
+    """
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=sampler,
+        sampler=EpochSampler(dataset, shuffle=shuffle, seed=seed),
         num_workers=workers,
         collate_fn=join_samples,
         pin_memory=torch.cuda.is_available(),

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import torch
 
-from sapnet import __version__
-from sapnet.batches.loader import EpochSampler
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco_json import label_of_category
@@ -17,6 +15,7 @@ from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
 from sapnet.selection.sampling import clip_boxes
 from sapnet.structures.clicks import Click, ClickSet
+from sapnet.system.version import __version__
 
 
 @dataclass(frozen=True)
@@ -136,10 +135,10 @@ def estimate_boxes(
             "the same ids, found others. Train one on these clicks: leave out --trained"
         )
     dataset = ClickImages(images_dir, clicks, trained.model.cfg.augment, seed=None)
-    sampler = EpochSampler(dataset, shuffle=False)
+    loader = click_loader(dataset, batch_size, workers=workers, shuffle=False)
     device = next(trained.model.parameters()).device
     found: dict[int, EstimatedBox] = {}
-    for batch in tqdm(click_loader(dataset, batch_size, workers, sampler), desc="boxes"):
+    for batch in tqdm(loader, desc="boxes"):
         output = trained.model.estimate(batch.to(device))
         boxes, scores = output.boxes.cpu(), output.scores.cpu()
         sizes = batch.original_sizes[batch.image_index]

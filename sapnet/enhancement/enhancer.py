@@ -17,14 +17,14 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from sapnet.backbones.backbone import Backbone
 from sapnet.enhancement.bags import anchor_boxes, jittered_boxes, rival_holders
 from sapnet.geometry.boxes import points_in_boxes
-from sapnet.selection.choose import choose_boxes
+from sapnet.selection.choosing import choose_boxes
 from sapnet.selection.heads import BoxEncoder, MilHead
 from sapnet.selection.losses import bag_loss, global_mean_count, negative_loss, positive_loss
 from sapnet.selection.sampling import sample_background, sample_parts
 from sapnet.selection.scoring import (
     BagScores,
     label_scores,
-    leave_out,
+    narrow_bags,
     score_bags,
     selection_scores,
 )
@@ -157,11 +157,11 @@ class Enhancer(nn.Module):
     def _members(self, boxes: Tensor, batch: ClickBatch, *, without_rivals: bool) -> Tensor:
         """(N, K) bool: the boxes of each bag that may be chosen; they hold their click."""
         members = (boxes[..., :2] < boxes[..., 2:]).all(-1)
-        members = leave_out(members, ~points_in_boxes(batch.points[:, None], boxes))
+        members = narrow_bags(members, [~points_in_boxes(batch.points[:, None], boxes)])
         if not without_rivals:
             return members
         rivals = rival_holders(boxes, batch.points, batch.labels, batch.image_index)
-        return leave_out(members, rivals)
+        return narrow_bags(members, [rivals])
 
     def _encode(self, features: Sequence[Tensor], boxes: Tensor, image_index: Tensor) -> Tensor:
         """Encode (N, K, 4) boxes to (N, K, hidden_channels)."""

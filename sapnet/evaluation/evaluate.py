@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sapnet.data.coco import load_instances
-from sapnet.evaluation.choices import evaluate_choices
 from sapnet.evaluation.labels import evaluate_labels
 from sapnet.evaluation.predictions import evaluate_predictions
 from sapnet.evaluation.proposals import evaluate_proposals
+from sapnet.evaluation.selection_quality import evaluate_choices
+
+if TYPE_CHECKING:
+    from sapnet.store.reader import ProposalStore
+    from sapnet.system.locations import Location
 
 
 def evaluate(
     truth: Path | str,
     *,
     labels: Path | str | None = None,
-    proposals: Path | str | None = None,
+    proposals: ProposalStore | Location | None = None,
     predictions: Path | str | None = None,
     min_area: float = 0,
 ) -> dict[str, float]:
@@ -25,7 +30,7 @@ def evaluate(
         truth: COCO instance json.
         labels: written by `sapnet label`; with `proposals` the choice is compared with the
             proposer's own and the best possible one.
-        proposals: store written by `sapnet propose`.
+        proposals: store written by `sapnet propose`, or its folder or URL.
         predictions: COCO results json, as `sapnet predict` writes.
         min_area: smaller objects are left out of label and proposal figures, pixels.
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sapnet.data.coco import InstanceSet
+from sapnet.evaluation.ground_truth import check_known, objects_by_id, open_truth
 from sapnet.evaluation.label_file import Label, LabelSet, load_labels
-from sapnet.evaluation.quality import ious_with_truth, mean_iou_by_size
-from sapnet.evaluation.truth import check_known, objects_by_id, open_truth
+from sapnet.evaluation.mean_iou import ious_with_truth, mean_iou_by_size
 
 if TYPE_CHECKING:
     from sapnet.structures.masks import RLE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sapnet.data.coco import Instance, InstanceSet
-from sapnet.evaluation.truth import check_known, open_truth
+from sapnet.evaluation.ground_truth import check_known, open_truth
 from sapnet.evaluation.voc import ImageMasks, category_average_precision
 from sapnet.geometry.rle import rle_boxes, to_rle
 

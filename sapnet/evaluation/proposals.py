@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sapnet.data.coco import Instance, InstanceSet
-from sapnet.evaluation.quality import ious_with_truth, mean_iou_by_size
-from sapnet.evaluation.truth import check_known, objects_by_id, open_truth
-from sapnet.store.reader import ProposalStore
+from sapnet.evaluation.ground_truth import check_known, objects_by_id, open_truth
+from sapnet.evaluation.mean_iou import ious_with_truth, mean_iou_by_size
+from sapnet.store.reader import open_store
 
 if TYPE_CHECKING:
+    from sapnet.store.reader import ProposalStore
     from sapnet.structures.masks import RLE
     from sapnet.structures.proposals import StoredObject
+    from sapnet.system.locations import Location
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,12 @@ class JudgedObject:
 
 
 def evaluate_proposals(
-    store: ProposalStore | Path | str, truth: InstanceSet | Path | str, min_area: float = 0
+    store: ProposalStore | Location, truth: InstanceSet | Path | str, min_area: float = 0
 ) -> dict[str, float]:
     """Mean IoU of the proposals chosen by own score and by ground truth.
 
     Args:
-        store: a store written by `sapnet propose`; read image by image.
+        store: a store written by `sapnet propose`, or its folder or URL; read image by image.
         truth: COCO instance json with the masks of the same objects.
         min_area: smaller objects are left out, pixels of the ground truth.
 
@@ -76,7 +78,7 @@ def evaluate_proposals(
 
 
 def proposal_ious(
-    store: ProposalStore | Path | str, truth: InstanceSet | Path | str
+    store: ProposalStore | Location, truth: InstanceSet | Path | str
 ) -> dict[int, np.ndarray]:
     """IoU of every proposal with its object's ground truth.
 
@@ -84,7 +86,7 @@ def proposal_ious(
     `ious[annotation_id][index]`.
 
     Args:
-        store: a store written by `sapnet propose`.
+        store: a store written by `sapnet propose`, or its folder or URL.
         truth: COCO instance json with the masks of the same objects.
 
     Returns:
@@ -100,12 +102,12 @@ def proposal_ious(
 
 
 def judge_proposals(
-    store: ProposalStore | Path | str, truth: InstanceSet | Path | str, min_area: float = 0
+    store: ProposalStore | Location, truth: InstanceSet | Path | str, min_area: float = 0
 ) -> Iterator[JudgedObject]:
     """The objects of a store, one after the other, beside their ground truth.
 
     Args:
-        store: a store written by `sapnet propose`.
+        store: a store written by `sapnet propose`, or its folder or URL.
         truth: COCO instance json with the masks of the same objects.
         min_area: smaller objects are left out, pixels of the ground truth.
 
@@ -115,7 +117,7 @@ def judge_proposals(
     Raises:
         ValueError: if an object of the store is not in the ground truth.
     """
-    proposal_store = ProposalStore(Path(store)) if isinstance(store, Path | str) else store
+    proposal_store = open_store(store)
     gt = open_truth(truth)
     known = {instance.annotation_id for instance in gt.instances}
     objects = objects_by_id(gt, min_area)

@@ -1,4 +1,4 @@
-"""Label clicks with a trained network: the chosen proposal of each object."""
+"""Labelling of clicks with a trained network: the chosen proposal of each object."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sapnet.data.coco_json import frame_records, label_of_category
+from sapnet.labelling.choice import ChosenLabel, chosen_labels, stored_objects, with_overlaps
 from sapnet.labelling.records import label_records, top1_record, with_boxes
-from sapnet.labelling.uncertainty import ChosenLabel, chosen_labels, uncertainty
-from sapnet.labelling.vote import ask_segmenter
-from sapnet.network.model import SAPNet, evaluating
+from sapnet.labelling.uncertainty import uncertainty
+from sapnet.labelling.vote import add_segmenter_vote
+from sapnet.network.model import Network, evaluating
+from sapnet.store.reader import ProposalStore, open_store
 from sapnet.system.files import write_json_atomic
 
 if TYPE_CHECKING:
-    from sapnet.store.reader import ProposalStore
     from sapnet.structures.batch import Batch
-    from sapnet.structures.outputs import Predictions, Selection
+    from sapnet.structures.outputs import Selection
+    from sapnet.system.locations import Location
 
 
 @dataclass(frozen=True)
 class LabelSummary:
-    """What `label` wrote.
+    """The summary of `label`.
 
     Attributes:
-        labels: the file.
+        labels: the file that was written.
         num_images: images it lists.
         num_objects: masks, one per clicked object.
         num_without: clicked objects without any proposal, hence without a mask.
@@ -40,24 +42,24 @@ class LabelSummary:
 
 
 def label(
-    model: SAPNet,
+    model: Network,
     images: Path | str,
-    store: ProposalStore,
+    store: ProposalStore | Location,
     out: Path | str,
     *,
     with_candidates: bool = False,
     batch_size: int = 4,
     workers: int = 2,
 ) -> LabelSummary:
-    """A mask for each click: COCO instance json of the chosen proposals, original frame.
+    """Write a mask for each click: COCO instance json of the chosen proposals, original frame.
 
-    Each comes with an `uncertainty`, higher where it is more likely wrong.
+    Each mask has an `uncertainty`, higher where it is more likely wrong.
 
     Args:
         model: a trained network.
         images: folder of the clicked images.
-        store: their proposals.
-        out: the json file.
+        store: their proposals, or the folder or URL of the store.
+        out: the json file to write.
         with_candidates: also write all candidates of each object with their selection scores.
         batch_size: images at a time.
         workers: processes that load images.
@@ -70,6 +72,7 @@ def label(
     from sapnet.batches.dataset import ClickDataset, DatasetConfig
     from sapnet.batches.loader import build_loader
 
+    store = open_store(store)
     with_model_labels = label_translation(model, store)
     data_cfg = DatasetConfig(augment=model.settings.augment)
     dataset = ClickDataset(images, store, data_cfg, train=False)
@@ -79,9 +82,8 @@ def label(
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
-                labels, chosen, instances = choose_labels(model, moved, store)
-                cfg = model.settings.selection
-                doubts = uncertainty(labels, moved.bags, chosen, instances, cfg)
+                labels, chosen = choose_labels(model, moved, store)
+                doubts = uncertainty(labels, moved.bags, chosen)
                 records = label_records(labels, chosen, doubts, with_candidates)
                 annotations += with_boxes(records, moved, chosen) if with_candidates else records
             bar.update(len(batch.image_ids))
@@ -90,9 +92,9 @@ def label(
 
 @torch.no_grad()
 def choose_labels(
-    model: SAPNet, batch: Batch, store: ProposalStore
-) -> tuple[list[ChosenLabel], Selection, list[Predictions] | None]:
-    """What is chosen for the clicks of a batch, the segmenter's vote included.
+    model: Network, batch: Batch, store: ProposalStore
+) -> tuple[list[ChosenLabel], Selection]:
+    """Choose a label for each click of a batch, the segmenter's vote included.
 
     Args:
         model: a trained network.
@@ -100,37 +102,42 @@ def choose_labels(
         store: the store the bags were made of.
 
     Returns:
-        N labels, the selection that made them, and what the segmenter finds in each image; None
-        without a segmenter.
+        N labels and the selection that made them. With a segmenter, the labels have overlaps.
 
     Raises:
         ValueError: the batch has no bags.
     """
     if batch.bags is None:
         raise ValueError("expected a batch with bags, found none")
+    objects = stored_objects(batch, store)
     if model.segmentation is None:
         selection = model.select(batch)
-        return chosen_labels(batch.bags, selection, store), selection, None
+        return chosen_labels(batch.bags, selection.index, objects), selection
     selection, instances = model.select_and_segment(batch)
-    labels = chosen_labels(batch.bags, selection, store)
-    cfg = model.settings.selection
-    if cfg.consensus.enabled:
-        labels, selection = ask_segmenter(labels, batch.bags, selection, instances, cfg)
-    return labels, selection, instances
+    chosen = chosen_labels(batch.bags, selection.index, objects)
+    labels = with_overlaps(chosen, instances)
+    cfg = model.settings.selection.consensus
+    return (
+        add_segmenter_vote(labels, batch.bags, selection, cfg)
+        if cfg.enabled
+        else (labels, selection)
+    )
 
 
 def label_top1(
-    store: ProposalStore, out: Path | str, *, with_candidates: bool = False
+    store: ProposalStore | Location, out: Path | str, *, with_candidates: bool = False
 ) -> LabelSummary:
-    """The proposer's own favourite for each click, in the form of `label`; no network is needed.
+    """Write the proposer's best-scored mask for each click, in the form of `label`.
 
-    This is what training has to beat. The `uncertainty` is one minus the proposer's score.
+    No network is needed. This is the baseline of training. The `uncertainty` is one minus the
+    proposer's score.
 
     Args:
-        store: the proposals.
-        out: the json file.
+        store: the proposals, or the folder or URL of the store.
+        out: the json file to write.
         with_candidates: also write all candidates of each object with their scores.
     """
+    store = open_store(store)
     objects = (stored for i in range(store.num_images) for stored in store.objects_of_image(i))
     annotations = [
         top1_record(stored, with_candidates) for stored in objects if len(stored.proposals)
@@ -150,8 +157,8 @@ def _write_labels(
     return LabelSummary(path, store.num_images, len(annotations), num_clicked - len(annotations))
 
 
-def label_translation(model: SAPNet, store: ProposalStore) -> Callable[[Batch], Batch]:
-    """A function that turns a batch's labels, which count the store's categories, into the model's.
+def label_translation(model: Network, store: ProposalStore) -> Callable[[Batch], Batch]:
+    """Return a function that converts a batch's labels from the store's categories to the model's.
 
     Raises:
         ValueError: the store has categories that the model does not know.

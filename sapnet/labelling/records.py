@@ -10,7 +10,7 @@ from sapnet.geometry.rle import rle_areas, rle_to_json
 if TYPE_CHECKING:
     import numpy as np
 
-    from sapnet.labelling.uncertainty import ChosenLabel
+    from sapnet.labelling.choice import ChosenLabel
     from sapnet.structures.batch import Batch
     from sapnet.structures.outputs import Selection
     from sapnet.structures.proposals import StoredObject

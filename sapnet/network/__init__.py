@@ -1,1 +1,1 @@
-"""The network that is trained: backbone, pyramid, selection and segmenter; loading it."""
+"""The network that is trained: its model, settings, loading and compilation."""

@@ -1,4 +1,4 @@
-"""The network compiled by torch: quicker steps after a slow first one, same answers."""
+"""Compilation of the network by torch: faster steps after a slow first one, same results."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from sapnet.network.model import SAPNet
+    from sapnet.network.model import Network
 
 COMPILERS = ("g++", "clang++")
-"""C++ compilers that torch looks for, besides the one that CXX names."""
+"""C++ compilers that torch looks for, besides the one named by CXX."""
 
 
-def compile_network(model: SAPNet, device: torch.device, backend: str = "inductor") -> None:
-    """Compile what every image runs through: backbone, pyramid, head and mask feature branch.
+def compile_network(model: Network, device: torch.device, backend: str = "inductor") -> None:
+    """Compile the parts that every image passes: backbone, pyramid, head, mask feature branch.
 
     Selection, losses and post-processing stay as they are: their shapes differ from image to image.
     The first images of each input size take up to minutes.
 
     Args:
         model: changed in place. Names of parameters stay the same.
-        device: where it will run.
-        backend: of `torch.compile`.
+        device: device that it will run on.
+        backend: backend of `torch.compile`.
 
     Raises:
-        ValueError: the machine lacks what torch compiles with.
+        ValueError: the machine has no C++ compiler, or for CUDA no triton.
     """
     _check_compiler(device)
     segmentation = model.segmentation
@@ -38,7 +38,7 @@ def compile_network(model: SAPNet, device: torch.device, backend: str = "inducto
 
 
 def _check_compiler(device: torch.device) -> None:
-    """Say what is missing before the first image does so in a hundred lines."""
+    """Raise a short error for what is missing; torch's own comes late and is a hundred lines."""
     if device.type == "cuda" and find_spec("triton") is None:
         raise ValueError(
             "compile: torch compiles for CUDA with triton, which is not installed. Install it, or "

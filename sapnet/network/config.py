@@ -1,6 +1,6 @@
 """Settings of the whole network; imports no heavy library.
 
-Each stage keeps its own settings beside its code; here they are put together.
+Each stage keeps its own settings beside its code; `ModelConfig` puts them together.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ MAX_STRIDE = 32
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network.
+    """Settings of the network.
 
     Attributes:
         backbone: name of any timm model with `features_only` support and features at the strides
             4, 8, 16 and 32.
-        weights: where the backbone starts: "imagenet" (timm's weights of that name, from the hub
-            or its cache), "none" (random), or the path of a weight file.
+        weights: initial weights of the backbone: "imagenet" (timm's weights of that name, from the
+            hub or its cache), "none" (random), or the path of a weight file.
         frozen_stages: stages that are not trained, counted from the stem (1 = stem and first
             stage, 0 = none). Unset: 1 with weights, 0 without.
-        frozen_norms: whether batch norms of the backbone keep their statistics and factors. Unset:
-            yes with weights, no without.
+        frozen_norms: true if batch norms of the backbone keep their statistics and factors. Unset:
+            true with weights, false without.
         fpn_channels: channels of the feature pyramid.
-        augment: sizes of the input, and how training varies it; prediction uses the largest size
-            and leaves nothing to chance.
-        selection: how a proposal is chosen for each click.
-        segmenter: whether SOLOv2 is there and trained along with the selection. Without it a run
-            only gives labels, several times sooner: the first of two stages.
-        segmentation: SOLOv2.
+        augment: sizes of the input, and its random changes in training. Prediction uses the largest
+            size and changes nothing at random.
+        selection: choice of a proposal for each click.
+        segmenter: true if SOLOv2 is trained along with the selection. Without it a run gives labels
+            alone and takes a fraction of the time: the first of two stages.
+        segmentation: the segmenter SOLOv2.
     """
 
     backbone: str = "resnet50"
@@ -61,20 +61,20 @@ class ModelConfig:
 
     @property
     def has_weights(self) -> bool:
-        """Whether the backbone starts from trained weights."""
+        """True if the backbone starts from trained weights."""
         return self.weights != NO_WEIGHTS
 
     @property
     def num_frozen_stages(self) -> int:
-        """Frozen stages after defaults: the released recipe freezes one where weights exist."""
+        """Number of frozen stages; by default one with weights, as in the released recipe."""
         return int(self.has_weights) if self.frozen_stages is None else self.frozen_stages
 
     @property
     def keeps_norms(self) -> bool:
-        """Whether batch norms are frozen, after defaults."""
+        """True if batch norms are frozen, after defaults."""
         return self.has_weights if self.frozen_norms is None else self.frozen_norms
 
     @property
     def backbone_config(self) -> BackboneConfig:
-        """The backbone's own settings, after defaults."""
+        """Settings of the backbone, after defaults."""
         return BackboneConfig(self.backbone, self.weights, self.num_frozen_stages, self.keeps_norms)

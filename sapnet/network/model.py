@@ -1,11 +1,12 @@
-"""SAPNet: backbone, feature pyramid, selection and segmentation put together, nothing else."""
+"""Network: backbone, feature pyramid, selection and segmenter put together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -13,24 +14,17 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from sapnet.backbones.backbone import Backbone, load_weights
-from sapnet.batches.augment import evaluation_view, view_image
+from sapnet.backbones.backbone import Backbone
+from sapnet.backbones.weights import load_weights
 from sapnet.network.config import ModelConfig
-from sapnet.prediction.detections import read_pixels, to_detections
+from sapnet.network.find import check_network
 from sapnet.segmentation.solov2 import SOLOv2
 from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.targets import instance_targets
 from sapnet.structures.batch import Batch
 from sapnet.structures.clicks import Category
 from sapnet.structures.outputs import Predictions, Selection
-from sapnet.system.json_settings import settings_from_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
-    import supervision as sv
-
+from sapnet.system.from_json import dataclass_from_json
 
 MODEL_CARD = """---
 {{ card_data }}
@@ -47,16 +41,19 @@ from sapnet import SAPNet
 detections = SAPNet.from_pretrained("THIS_FOLDER_OR_HUB_NAME").predict("photo.jpg")
 ```
 """
-"""The README that `save_pretrained` writes beside the weights, a template of huggingface_hub."""
+"""Template of the README that `save_pretrained` writes beside the weights."""
+
+CODERS = {tuple: (lambda categories: [asdict(c) for c in categories], tuple)}
+"""Encoder and decoder of the categories in `config.json`; subclasses must pass it on."""
 
 
 @dataclass(frozen=True)
 class TrainingOutput:
-    """What a training step gives.
+    """Losses and selection of a training step.
 
     Attributes:
-        losses: scalar float32 tensors by name, already weighted; their sum is minimised.
-        selection: what was chosen, where masks come from clicks; else None.
+        losses: scalar float32 tensors by name, already weighted; training minimizes their sum.
+        selection: the chosen proposals if masks come from clicks; else None.
     """
 
     losses: dict[str, Tensor]
@@ -68,7 +65,7 @@ class TrainingOutput:
         return torch.stack(list(self.losses.values())).sum()
 
 
-class SAPNet(
+class Network(
     nn.Module,
     PyTorchModelHubMixin,
     library_name="sapnet",
@@ -76,18 +73,16 @@ class SAPNet(
     pipeline_tag="image-segmentation",
     model_card_template=MODEL_CARD,
     tags=["instance-segmentation", "point-supervision"],
-    coders={tuple: (lambda categories: [asdict(c) for c in categories], tuple)},
+    coders=CODERS,
 ):
-    """The whole network.
+    """The network that is trained.
 
-    Weights are random after construction; `build_model` starts the backbone from trained weights
-    and `SAPNet.from_pretrained` loads a trained network from a folder or the hub.
+    Its weights are random after construction. `build_model` loads trained weights into the
+    backbone; `from_pretrained` loads a whole trained network from a folder or the hub.
 
     Args:
-        settings: the network's settings, as a `ModelConfig` or as the dictionary that
-            `save_pretrained` wrote of one.
-        categories: C categories; a label is an index into them. Dictionaries of their fields are
-            taken as well.
+        settings: a `ModelConfig`, or the dictionary that `save_pretrained` wrote of one.
+        categories: C categories, or dictionaries of their fields; a label is an index into them.
     """
 
     def __init__(
@@ -97,11 +92,11 @@ class SAPNet(
     ) -> None:
         super().__init__()
         if isinstance(settings, dict):
-            settings = settings_from_json(settings, ModelConfig)
+            settings = dataclass_from_json(settings, ModelConfig)
         self.settings = settings
         self.categories = tuple(c if isinstance(c, Category) else Category(**c) for c in categories)
         if not self.categories:
-            raise ValueError("SAPNet: expected at least one category, found none")
+            raise ValueError("expected at least one category, found none")
         self.backbone = Backbone(settings.backbone_config)
         self.fpn = FeaturePyramidNetwork(
             self.backbone.channels, settings.fpn_channels, extra_blocks=LastLevelMaxPool()
@@ -115,17 +110,42 @@ class SAPNet(
             else None
         )
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        **options: Any,  # noqa: ANN401
+    ) -> Self:
+        """Load a trained network from a folder or from the hub, in evaluation mode.
+
+        Args:
+            pretrained_model_name_or_path: run folder, folder of `save_pretrained`, or USER/NAME on
+                the hub.
+            options: those of `huggingface_hub.ModelHubMixin.from_pretrained`, such as `revision`,
+                `cache_dir`, `token` and `local_files_only`.
+
+        Raises:
+            FileNotFoundError: there is no trained network in the folder, or neither a folder nor a
+                network on the hub of this name. The hub has a few seconds to answer.
+        """
+        if not options.get("local_files_only"):
+            kept = ("revision", "cache_dir", "token")
+            search = {name: options[name] for name in kept if name in options}
+            check_network(pretrained_model_name_or_path, **search)
+        network: Self = super().from_pretrained(pretrained_model_name_or_path, **options)
+        return network
+
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """Device of the parameters."""
         return self.backbone.mean.device
 
     @property
     def segmenter(self) -> SOLOv2:
-        """SOLOv2.
+        """The segmenter, SOLOv2.
 
         Raises:
-            ValueError: the settings leave it out.
+            ValueError: the network was built without one.
         """
         if self.segmentation is None:
             raise ValueError(
@@ -136,7 +156,7 @@ class SAPNet(
         return self.segmentation
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Feature pyramid of a batch.
+        """Compute the feature pyramid of a batch.
 
         Args:
             images: (B, 3, H, W) RGB, 0..255, sides divisible by 32.
@@ -148,13 +168,13 @@ class SAPNet(
         return list(self.fpn(named).values())
 
     def forward(self, batch: Batch, generator: torch.Generator | None = None) -> TrainingOutput:
-        """Losses of one batch, from clicks (`batch.bags`) or from masks (`batch.targets`).
+        """Compute the losses of a batch, from clicks (`batch.bags`) or masks (`batch.targets`).
 
-        Without a segmenter only those of the selection.
+        Without a segmenter these are the losses of the selection alone.
 
         Args:
             batch: images with bags or targets.
-            generator: of the random negatives; on the batch's device.
+            generator: source of the random negatives, on the batch's device.
 
         Raises:
             ValueError: the batch has neither bags nor targets, or targets and no segmenter.
@@ -195,7 +215,7 @@ class SAPNet(
 
     @torch.no_grad()
     def select_and_segment(self, batch: Batch) -> tuple[Selection, list[Predictions]]:
-        """Both at once: what `select` chooses, and what `segment` finds without the clicks.
+        """Choose a proposal for each click, and segment the clicked categories of each image.
 
         Args:
             batch: images with bags.
@@ -207,16 +227,17 @@ class SAPNet(
             raise ValueError("expected a batch with bags, found none")
         features = self.features(batch.images)
         outputs = self.segmenter(features)
+        clicked = [batch.bags.labels[batch.bags.image_index == i] for i in range(len(batch.images))]
         return (
             self.selection(features, batch.bags, batch.image_sizes),
-            self.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes),
+            self.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes, clicked),
         )
 
     @torch.no_grad()
     def segment(
         self, images: Tensor, image_sizes: Tensor, original_sizes: Tensor
     ) -> list[Predictions]:
-        """Instances of new images; only backbone, pyramid and segmenter are used.
+        """Segment images; only backbone, pyramid and segmenter are used.
 
         Args:
             images: (B, 3, H, W) RGB, 0..255, padded to sides divisible by 32.
@@ -232,46 +253,10 @@ class SAPNet(
         outputs = self.segmenter(self.features(images))
         return self.segmenter.predict(outputs, image_sizes, original_sizes)
 
-    def predict(
-        self, image: str | Path | np.ndarray, *, score_threshold: float = 0.0
-    ) -> sv.Detections:
-        """Instances of one image.
-
-        Args:
-            image: a file, or (H, W, 3) uint8 RGB.
-            score_threshold: least score of an instance that is returned.
-
-        Returns:
-            Detections in the original frame, best first; see `to_detections`.
-
-        Raises:
-            ValueError: the array is no RGB image, or the file cannot be read.
-        """
-        predictions = self.segment_pixels(read_pixels(image))
-        return to_detections(predictions, self.categories, score_threshold)
-
-    def segment_pixels(self, pixels: np.ndarray) -> Predictions:
-        """Instances of one image as tensors on the network's device.
-
-        Args:
-            pixels: (H, W, 3) uint8 RGB.
-
-        Returns:
-            Instances in the original frame, best first.
-        """
-        view = evaluation_view((pixels.shape[0], pixels.shape[1]), self.settings.augment)
-        with evaluating(self):
-            (predictions,) = self.segment(
-                view_image(pixels, view)[None].to(self.device),
-                torch.tensor([view.input_size], device=self.device),
-                torch.tensor([view.original_size], device=self.device),
-            )
-        return predictions
-
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """A module in evaluation mode, and afterwards back in the mode it was in."""
+    """Set a module to evaluation mode, and restore its mode afterwards."""
     was_training = module.training
     module.eval()
     try:
@@ -280,12 +265,12 @@ def evaluating(module: nn.Module) -> Iterator[None]:
         module.train(was_training)
 
 
-def build_model(settings: ModelConfig, categories: Sequence[Category]) -> SAPNet:
-    """A network ready for training: its backbone starts from the weights of the settings.
+def build_model(settings: ModelConfig, categories: Sequence[Category]) -> Network:
+    """Build a network for training; its backbone starts from the weights of the settings.
 
     Raises:
-        FileNotFoundError: the backbone's weights are not where they were looked for.
+        FileNotFoundError: the backbone's weights are missing.
     """
-    model = SAPNet(settings, tuple(categories))
+    model = Network(settings, tuple(categories))
     load_weights(model.backbone, settings.backbone_config)
     return model

@@ -1,1 +1,1 @@
-"""Instances of new images, from a trained network."""
+"""Instances of new images: the `SAPNet` that users load, and result files of many images."""

@@ -1,4 +1,4 @@
-"""Pictures of masks: predictions on an image, and the candidates of one click."""
+"""Drawing of masks: predictions on an image, and the candidates of one click."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FONT_SIZES = (12, 28)
 def draw_predictions(
     image: np.ndarray, detections: sv.Detections, class_names: Sequence[str]
 ) -> np.ndarray:
-    """Masks, outlines and a line "name score" for every detection.
+    """Draw masks, outlines and a line "name score" for every detection.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -44,17 +44,35 @@ def draw_predictions(
     Returns:
         (H, W, 3) uint8 RGB; a copy of the image without detections.
     """
+    if len(detections) == 0:
+        return image.copy()
+    texts = [
+        f"{class_names[class_id]} {score:.2f}"
+        for class_id, score in zip(detections.class_id, detections.confidence, strict=True)
+    ]
+    return draw_instances(image, detections, texts)
+
+
+def draw_instances(
+    image: np.ndarray, detections: sv.Detections, texts: Sequence[str]
+) -> np.ndarray:
+    """Draw masks, outlines and a text for every detection.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        detections: P detections with masks (P, H, W).
+        texts: P texts.
+
+    Returns:
+        (H, W, 3) uint8 RGB; a copy of the image without detections.
+    """
     import supervision as sv
 
     if len(detections) == 0:
         return image.copy()
-    labels = [
-        f"{class_names[class_id]} {score:.2f}"
-        for class_id, score in zip(detections.class_id, detections.confidence, strict=True)
-    ]
     # Large masks first, so that what lies on them stays visible.
     order = np.argsort(-detections.area, kind="stable")
-    detections, labels = detections[order], [labels[index] for index in order]
+    detections, texts = detections[order], [texts[index] for index in order]
     smallest, largest = _FONT_SIZES
     labeller = sv.RichLabelAnnotator(
         color=_palette(PALETTE),
@@ -65,11 +83,11 @@ def draw_predictions(
         smart_position=True,
     )
     scene = _draw_masks(Image.fromarray(image), detections, PALETTE)
-    return np.asarray(labeller.annotate(scene, detections, labels))
+    return np.asarray(labeller.annotate(scene, detections, texts))
 
 
 def draw_outlines(image: np.ndarray, masks: np.ndarray, color: str = TRUTH_COLOR) -> np.ndarray:
-    """Masks in one colour, faintly filled.
+    """Draw masks in one colour, faintly filled.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -87,7 +105,7 @@ def draw_outlines(image: np.ndarray, masks: np.ndarray, color: str = TRUTH_COLOR
 
 
 def draw_click(image: np.ndarray, point: tuple[float, float]) -> np.ndarray:
-    """A dot with a dark rim on a click.
+    """Draw a dot with a dark rim on a click.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -111,13 +129,13 @@ def draw_click(image: np.ndarray, point: tuple[float, float]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CandidateTiles:
-    """Pictures of one object, all of the same part of its image.
+    """Pictures of one object; all show the same part of its image.
 
     Attributes:
         click: (h, w, 3) uint8 RGB, the image with the click.
         candidates: K pictures with one mask each.
-        truth: the picture with the ground truth; None where it is not known.
-        box: the picture with a box; None where there is none.
+        truth: the picture with the ground truth; None if it is not known.
+        box: the picture with a box; None if there is none.
     """
 
     click: np.ndarray
@@ -134,7 +152,7 @@ def draw_candidates(
     side: int = 176,
     box: tuple[float, float, float, float] | None = None,
 ) -> CandidateTiles:
-    """The candidates of a click side by side, cropped to what they cover.
+    """Draw the candidates of a click, each on a picture cropped to what they cover.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -188,7 +206,7 @@ def _draw_box(image: np.ndarray, box: np.ndarray) -> np.ndarray:
 def _draw_masks(
     scene: Image.Image, detections: sv.Detections, colors: Sequence[str]
 ) -> Image.Image:
-    """Fills and outlines by index; one colour serves all if there is only one."""
+    """Draw fills and outlines, coloured by index; a single colour serves all."""
     import supervision as sv
 
     palette, lookup = _palette(colors), sv.ColorLookup.INDEX
@@ -211,7 +229,10 @@ def _to_detections(masks: np.ndarray) -> sv.Detections:
 
 
 def _window(shown: np.ndarray) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom around True pixels with a margin; the whole picture without any."""
+    """Return left, top, right, bottom around the True pixels, with a margin.
+
+    Without True pixels this is the whole picture.
+    """
     height, width = shown.shape
     columns, rows = np.flatnonzero(shown.any(axis=0)), np.flatnonzero(shown.any(axis=1))
     if len(columns) == 0:
@@ -227,7 +248,7 @@ def _window(shown: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _resize(picture: np.ndarray, size: tuple[int, int], resampling: Image.Resampling) -> np.ndarray:
-    """`picture` at (width, height) `size`."""
+    """Resize a picture to (width, height) `size`."""
     return np.asarray(Image.fromarray(picture).resize(size, resampling))
 
 
@@ -243,7 +264,7 @@ def _palette(colors: Sequence[str]) -> sv.ColorPalette:
 
 @cache
 def font_path() -> str:
-    """DejaVu Sans, which comes with matplotlib: names of categories are not all ASCII."""
+    """Return the file of DejaVu Sans, which comes with matplotlib and has more than ASCII."""
     import matplotlib as mpl
 
     return str(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")

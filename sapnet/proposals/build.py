@@ -1,11 +1,11 @@
-"""Which proposer a configuration names: the one place where they are put together."""
+"""Building of proposers from their settings; the only place where they are built."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sapnet.proposals.config import ProposeConfig, SamConfig
-from sapnet.proposals.proposer import Proposer
+from sapnet.proposals.config import ProposeConfig, SamConfig, StagedConfig
+from sapnet.proposals.proposer import Proposer, StagedProposer
 from sapnet.structures.clicks import ClickSet
 from sapnet.system.locations import Location
 
@@ -13,38 +13,29 @@ PARTS_NAME = "parts.json"
 
 
 def build_proposer(cfg: ProposeConfig, clicks: ClickSet) -> Proposer:
-    """The proposer a configuration names.
+    """Build the proposer of a configuration.
 
     Args:
-        cfg: its proposer and settings.
-        clicks: that it will be asked for; the file of `file` is compared with them.
+        cfg: the proposer and its settings.
+        clicks: the clicks to propose for; the file of `file` is compared with them.
 
     Returns:
         A proposer, ready to run.
 
     Raises:
-        FileNotFoundError: a file it needs is missing.
-        ValueError: a wrong setting, file, checkpoint or device.
+        FileNotFoundError: a required file is missing.
+        ValueError: a setting, file, checkpoint or device is wrong.
     """
     match cfg.proposer:
-        case "regions":
-            from sapnet.proposals.regions.proposer import RegionProposer, RegionsConfig
-
-            if cfg.num_proposals is None:
-                return RegionProposer(RegionsConfig())
-            return RegionProposer(RegionsConfig(num_proposals=cfg.num_proposals))
-        case "sam":
-            from sapnet.proposals.sam import SamProposer
-
-            return SamProposer(
-                SamConfig(
-                    checkpoint=cfg.checkpoint,
-                    device=cfg.device,
-                    precision=cfg.precision,
-                    points_per_chunk=cfg.points_per_chunk,
-                    box_prompts=cfg.box_prompts,
-                )
+        case "regions" | "sam":
+            sam = SamConfig(
+                checkpoint=cfg.checkpoint,
+                device=cfg.device,
+                precision=cfg.precision,
+                points_per_chunk=cfg.points_per_chunk,
+                box_prompts=cfg.box_prompts,
             )
+            return build_staged_proposer(StagedConfig(cfg.proposer, cfg.num_proposals, sam))
         case "simulated":
             from sapnet.proposals.simulated.proposer import SimulatedConfig, SimulatedProposer
 
@@ -59,11 +50,31 @@ def build_proposer(cfg: ProposeConfig, clicks: ClickSet) -> Proposer:
             return proposer
 
 
-def find_parts(images: Location) -> Path:
-    """The synthetic set's parts file, in the images folder or beside it.
+def build_staged_proposer(cfg: StagedConfig) -> StagedProposer:
+    """Build a proposer that can propose for clicks as they come, one by one.
 
     Raises:
-        FileNotFoundError: neither is there.
+        ValueError: a setting, checkpoint or device is wrong.
+    """
+    match cfg.proposer:
+        case "regions":
+            from sapnet.proposals.regions.config import RegionsConfig
+            from sapnet.proposals.regions.proposer import RegionProposer
+
+            if cfg.num_proposals is None:
+                return RegionProposer()
+            return RegionProposer(RegionsConfig(num_proposals=cfg.num_proposals))
+        case "sam":
+            from sapnet.proposals.sam import SamProposer
+
+            return SamProposer(cfg.sam)
+
+
+def find_parts(images: Location) -> Path:
+    """Return the parts file of the synthetic set, from the images folder or its parent.
+
+    Raises:
+        FileNotFoundError: it is in neither of them.
     """
     images = Path(images)
     candidates = (images / PARTS_NAME, images.parent / PARTS_NAME)

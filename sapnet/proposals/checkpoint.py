@@ -1,4 +1,4 @@
-"""Finding and loading the weights of a promptable segmenter of the SAM family."""
+"""Finding and loading of the weights of a promptable segmenter of the SAM family."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MODEL_CLASSES = {
     "sam": "SamModel",
     "sam_hq": "SamHQModel",
     "sam2": "Sam2Model",
-    "sam2_video": "Sam2Model",  # the published SAM 2 files carry the video model's config
+    "sam2_video": "Sam2Model",  # the published SAM 2 files have the video model's config
     "edgetam": "EdgeTamModel",
     "edgetam_video": "EdgeTamModel",
     "sam3_tracker": "Sam3TrackerModel",
-    "sam3_video": "Sam3TrackerModel",  # likewise SAM 3
+    "sam3_video": "Sam3TrackerModel",  # so do those of SAM 3
 }
-"""Image model of transformers by the checkpoint's `model_type`."""
+"""Image models of transformers by the checkpoint's `model_type`."""
 
 LICENCES = {
     "facebook/sam-vit-": "Apache-2.0",
@@ -29,7 +29,7 @@ LICENCES = {
     "yonigozlan/EdgeTAM-hf": "Apache-2.0",
     "facebook/sam3": "SAM License (Meta's own; read it before use)",
 }
-"""Licence of the weights by the beginning of the hub name."""
+"""License of the weights by the prefix of the hub name."""
 
 _FILES = ["*.json", "*.safetensors"]
 _PROBE_SECONDS = 10.0
@@ -45,7 +45,8 @@ class Segmenter:
 
     Attributes:
         model: a SAM-family image model of transformers, in evaluation mode.
-        image_processor: its image processor: resizes, normalises, and brings masks back.
+        image_processor: its image processor, which resizes and normalizes images, and resizes masks
+            back.
         model_type: a key of `MODEL_CLASSES`.
     """
 
@@ -55,7 +56,7 @@ class Segmenter:
 
 
 def find_licence(checkpoint: str) -> str:
-    """The licence of well-known hub names; else where to look for it."""
+    """Return the license of a well-known hub name, else a reference to the model card."""
     for prefix, licence in LICENCES.items():
         if checkpoint.startswith(prefix):
             return licence
@@ -63,17 +64,18 @@ def find_licence(checkpoint: str) -> str:
 
 
 def find_checkpoint(checkpoint: str) -> Path:
-    """The folder of a checkpoint: as given, from the hub's cache, or downloaded now.
+    """Find the folder of a checkpoint: the given one, that in the hub's cache, or a download.
 
     Args:
-        checkpoint: a local folder (as `save_pretrained` of model and processor writes it), or a
+        checkpoint: a local folder (as written by `save_pretrained` of model and processor), or a
             name on the Hugging Face hub.
 
     Returns:
         A folder with config.json, an image processor's json and safetensors weights.
 
     Raises:
-        CheckpointError: not found; says what, where it was looked for, and how to provide it.
+        CheckpointError: not found; the message says what is missing, where it was looked for, and
+            how to provide it.
     """
     folder = Path(checkpoint).expanduser()
     if folder.is_dir():
@@ -88,11 +90,11 @@ def find_checkpoint(checkpoint: str) -> Path:
 
 
 def load_segmenter(folder: Path, device: torch.device) -> Segmenter:
-    """Loads model and image processor from a folder that `find_checkpoint` gave.
+    """Load model and image processor from a folder found by `find_checkpoint`.
 
     Raises:
-        CheckpointError: the model is none of the SAM family, this transformers does not have it,
-            or the file lacks some of its weights.
+        CheckpointError: the model is not of the SAM family, the installed transformers does not
+            have it, or some of its weights are missing.
     """
     import transformers
 
@@ -123,7 +125,7 @@ def load_segmenter(folder: Path, device: torch.device) -> Segmenter:
 
 
 def _missing_files(folder: Path) -> list[str]:
-    """What a checkpoint folder lacks, in words; empty if it is complete."""
+    """Return descriptions of the files missing from a checkpoint folder; empty if complete."""
     missing = [] if (folder / "config.json").is_file() else ["config.json"]
     if not any(
         (folder / f"{stem}_config.json").is_file() for stem in ("preprocessor", "processor")
@@ -135,7 +137,7 @@ def _missing_files(folder: Path) -> list[str]:
 
 
 def _cached(checkpoint: str) -> Path | None:
-    """The folder in the hub's cache if all needed files are there."""
+    """Return the folder in the hub's cache if all needed files are there."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -150,10 +152,10 @@ def _download(checkpoint: str) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     try:
-        # One quick question first: the download itself would retry half a minute when offline.
+        # A quick request first: offline, the download itself would retry for half a minute.
         HfApi().model_info(checkpoint, timeout=_PROBE_SECONDS)
         folder = Path(snapshot_download(checkpoint, allow_patterns=_FILES))
-    except Exception as error:  # the hub's client raises its transport's own, changing types
+    except Exception as error:  # the hub's client raises errors of its transport, of varying types
         raise CheckpointError(_not_found(checkpoint, error)) from error
     missing = _missing_files(folder)
     if missing:
@@ -162,7 +164,7 @@ def _download(checkpoint: str) -> Path:
 
 
 def _not_found(checkpoint: str, error: Exception) -> str:
-    """One line: what is missing, where it was looked for, and two ways to provide it."""
+    """Return a message: what is missing, where it was looked for, and two ways to provide it."""
     from huggingface_hub import constants
 
     reason = str(error).strip().split("\n")[0] or type(error).__name__

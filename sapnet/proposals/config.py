@@ -6,28 +6,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from sapnet.store.part import Part, parse_part
+from sapnet.store.part import SHARD_IMAGES, Part, parse_part
 from sapnet.system.locations import Location
 
 ProposerName = Literal["regions", "sam", "simulated", "file"]
+StagedName = Literal["regions", "sam"]
 Engine = Literal["local", "ray"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
 
 @dataclass(frozen=True)
 class SamConfig:
-    """Which segmenter proposes, and how it runs.
+    """Settings of the proposer `sam`.
 
     Attributes:
         checkpoint: hub name or local folder of SAM, SAM-HQ, SAM 2, EdgeTAM or the SAM 3 tracker;
-            the default's weights are under Apache-2.0.
+            the weights of the default are under Apache-2.0.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        precision: of the image encoder; "auto" is bfloat16 (float16 on GPUs without it) on CUDA and
-            float32 elsewhere. The decoder always runs in float32: in half precision the encoding
-            of a click's position would be off by pixels.
-        points_per_chunk: objects that go through the decoder together; bounds its memory. Unset:
-            16, and 2 on a CPU, where what more of them need does not fit its caches.
-        box_prompts: where a click carries a box, propose for point and box together as well.
+        precision: precision of the image encoder; "auto" is bfloat16 on CUDA (float16 on GPUs
+            without it) and float32 elsewhere. The decoder always runs in float32: in half precision
+            the encoding of a click's position would be off by pixels.
+        points_per_chunk: objects that go through the decoder together; bounds its memory. By
+            default 16, and 2 on a CPU, whose caches do not hold more.
+        box_prompts: True to propose for point and box together as well if a click carries a box.
     """
 
     checkpoint: str = "facebook/sam-vit-base"
@@ -44,25 +45,40 @@ class SamConfig:
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """How a run goes through the images; none of it changes what is proposed.
+class StagedConfig:
+    """Settings of a proposer that can propose for clicks as they come.
 
     Attributes:
-        workers: processes that propose; 1 stays in this process. Unset is 1, and with Ray as many
-            as the cluster has room for.
-        shard_images: images per shard, that is, the work a kill may lose: seconds to minutes, and
-            1200 shards for COCO train2017.
+        proposer: name of the proposer.
+        num_proposals: masks per object of `regions`; None is its own default.
+        sam: settings of `sam`.
+    """
+
+    proposer: StagedName
+    num_proposals: int | None = None
+    sam: SamConfig = field(default_factory=SamConfig)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Settings of a pass over the images; they do not change the proposals.
+
+    Attributes:
+        workers: number of processes that propose; 1 stays in this process. By default 1, and with
+            Ray as many as the cluster has room for.
+        shard_images: images per shard, which is the work that a kill may lose: seconds to minutes,
+            and 1200 shards for COCO train2017.
         skip_errors: leave out images that are missing or cannot be read, instead of stopping.
         engine: "local" for processes of this machine, "ray" for actors of a Ray cluster.
-        part: which of several runs that fill one store side by side this one is.
-        ray_address: of the cluster; unset is the one of `RAY_ADDRESS` or of this machine, and
-            where there is none, a local one.
-        gpus_per_worker: GPUs of each Ray actor, may be a fraction; unset is 1 where the cluster
-            has GPUs.
+        part: the part of this run, if several runs fill one store side by side.
+        ray_address: address of the cluster; by default that of `RAY_ADDRESS` or of this machine,
+            else a local cluster.
+        gpus_per_worker: GPUs of each Ray actor, may be a fraction; by default 1 if the cluster has
+            GPUs.
     """
 
     workers: int | None = None
-    shard_images: int = 100
+    shard_images: int = SHARD_IMAGES
     skip_errors: bool = False
     engine: Engine = "local"
     part: Part = field(default_factory=Part)
@@ -80,7 +96,7 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class ProposeConfig:
-    """Candidate masks for every click of a data set.
+    """Settings of `sapnet propose`: candidate masks for every click of a data set.
 
     Attributes:
         images: folder of the images; or its URL, such as s3://bucket/photos; or a manifest, a
@@ -91,25 +107,26 @@ class ProposeConfig:
             the synthetic set only), or "file" (masks made elsewhere).
         file: json of the proposals (`file`), or of the parts (`simulated`; by default `parts.json`
             in the images folder or beside it).
-        num_proposals: masks per object of `regions`; unset is its own default.
-        checkpoint: of `sam`, see `SamConfig`; so are the next four.
-        device: where `sam` runs; the other proposers run on the CPU.
-        precision: of the image encoder of `sam`.
-        points_per_chunk: objects that go through the decoder of `sam` together; unset: 16, and 2 on
-            a CPU.
-        box_prompts: where a click carries a box, `sam` proposes for point and box as well.
-        workers: processes; unset is the number of cores for `regions` and `simulated`, and 1 for
-            `sam` and `file`. With Ray: actors; unset is as many as the cluster has room for.
-        shard_images: images per shard; a kill loses at most the shard in flight.
-        skip_errors: leave out images that cannot be read; the command then ends with status 3.
-        shard: "i/n", i from 0 to n - 1: this run does the i-th of n parts of the images. Runs of
-            different parts fill one store side by side, on machines that share the file system.
+        num_proposals: masks per object of `regions`; by default that of `regions`.
+        checkpoint: checkpoint of `sam`: hub name or local folder.
+        device: device of `sam`; the other proposers run on the CPU.
+        precision: precision of the image encoder of `sam`.
+        points_per_chunk: objects that go through the decoder of `sam` together; by default 16, and
+            2 on a CPU.
+        box_prompts: `sam` proposes for point and box as well if a click carries a box.
+        workers: number of processes; by default the number of cores for `regions` and `simulated`,
+            and 1 for `sam` and `file`. With Ray, number of actors; by default as many as the
+            cluster has room for.
+        shard_images: images per shard; a kill loses at most the shard in progress.
+        skip_errors: leave out images that cannot be read; the command then exits with status 3.
+        shard: "i/n", i from 0 to n - 1: this run processes the i-th of n parts of the images. Runs
+            of different parts fill one store side by side, on machines that share the file system.
         engine: "local" proposes on this machine, "ray" on a Ray cluster (pip install
             'sapnet[ray]').
-        ray_address: of the cluster; unset is the one of `RAY_ADDRESS` or of this machine, and
-            where there is none, a local one.
-        gpus_per_worker: GPUs of each Ray actor, may be a fraction; unset is 1 for `sam` where
-            the cluster has GPUs, unless `--device cpu`, and 0 for the others.
+        ray_address: address of the cluster; by default that of `RAY_ADDRESS` or of this machine,
+            else a local cluster.
+        gpus_per_worker: GPUs of each Ray actor, may be a fraction; by default 1 for `sam` if the
+            cluster has GPUs, unless `--device cpu`, and 0 for the others.
     """
 
     images: Location
@@ -132,7 +149,7 @@ class ProposeConfig:
     gpus_per_worker: float | None = None
 
     def run(self) -> RunConfig:
-        """How to go through the images.
+        """Return the settings of the pass over the images.
 
         Raises:
             ValueError: a setting is wrong.

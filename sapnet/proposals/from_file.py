@@ -11,31 +11,31 @@ from typing import Any
 import numpy as np
 
 from sapnet.geometry.rle import rle_boxes, to_rle
-from sapnet.proposals.proposer import JSON
 from sapnet.structures.clicks import Click, ClickSet
 from sapnet.structures.proposals import Proposals
+from sapnet.system.from_json import JSON
 
 UNSCORED = 1.0
-"""Score of proposals that come without one: all equally good, so the first is the top one."""
+"""Score of proposals without scores: all are equal, so the first one ranks first."""
 
 SCORE_SLACK = 0.1
-"""How far a score may leave [0, 1] and is clamped: SAM's predicted IoU slightly overshoots 1."""
+"""Tolerance outside [0, 1] within which scores are clamped: SAM's predicted IoU may exceed 1."""
 
 
 class FileProposer:
-    """Hands out the proposals of a json file.
+    """Proposer that returns the proposals of a json file.
 
-    The file is a list of records, or {"proposals": [records]}, one record per object:
-    `{"annotation_id": 7, "segmentations": [...], "scores": [...]}`. A segmentation is whatever COCO
-    allows (compressed or uncompressed run lengths, polygons) in pixels of the upright image; one or
-    more per object. Scores in [0, 1] may be left out: then all are `UNSCORED`.
+    The file is a list of records, or {"proposals": [records]}, with one record per object:
+    `{"annotation_id": 7, "segmentations": [...], "scores": [...]}`. Each object has one or more
+    segmentations in any form of COCO (compressed or uncompressed run lengths, polygons), in pixels
+    of the upright image. Scores lie in [0, 1] and are optional; without them all are `UNSCORED`.
 
     Args:
         path: the json file.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is not such a list, or a record is wrong; names file and object.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not such a list, or a record is wrong; the message names both.
     """
 
     name = "file"
@@ -54,7 +54,7 @@ class FileProposer:
         return {"file": self.path.name, "sha256": self._digest}
 
     def check_objects(self, clicks: ClickSet) -> None:
-        """Checks that file and clicks speak of the same objects; those with a mask need no record.
+        """Check that file and clicks have the same objects; those with a mask need no record.
 
         Raises:
             ValueError: an object of the clicks is missing from the file, or the other way round.
@@ -75,7 +75,7 @@ class FileProposer:
             )
 
     def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
-        """Proposals of the clicks' objects as the file has them; see `Proposer.propose`.
+        """Return the file's proposals for the objects of the clicks; see `Proposer.propose`.
 
         Raises:
             ValueError: an object is missing, or a mask does not have the image's size.
@@ -119,7 +119,7 @@ def _load_records(path: Path, text: bytes) -> dict[int, dict[str, Any]]:
 
 
 def _check_record(record: object, where: str) -> int:
-    """The record's annotation id, after checking all but the masks themselves."""
+    """Check a record except for the masks themselves, and return its annotation id."""
     if not isinstance(record, dict) or not isinstance(record.get("annotation_id"), int):
         raise ValueError(f"{where}: expected an object with an integer 'annotation_id'")
     where = f"{where} (annotation_id {record['annotation_id']})"
@@ -141,7 +141,7 @@ def _check_scores(scores: object, num_masks: int, where: str) -> None:
 
 
 def _some_ids(ids: Sequence[int], shown: int = 5) -> str:
-    """Such as "annotation_id 3" or "annotation_ids 3, 4, 5, 6, 7 and 12 more"."""
+    """Return text like "annotation_id 3" or "annotation_ids 3, 4, 5, 6, 7 and 12 more"."""
     text = ", ".join(str(entry) for entry in ids[:shown])
     more = f" and {len(ids) - shown} more" if len(ids) > shown else ""
     return f"annotation_id{'s' if len(ids) > 1 else ''} {text}{more}"

@@ -1,4 +1,4 @@
-"""One image to propose for: fetched, checked, proposed for and described, in whatever process."""
+"""Proposing for one image: fetch it, check it, propose, and describe the proposals."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class ImageTask:
 
 @dataclass(frozen=True)
 class DescribedImage:
-    """What a store keeps of one image: the image, of upright size, and its objects."""
+    """The content of a store for one image: the image, of upright size, and its objects."""
 
     image: ImageRecord
     objects: list[StoredObject]
 
 
 def make_tasks(clicks: ClickSet) -> list[ImageTask]:
-    """A task for each image of a click set, in its order."""
+    """Return a task for each image of a click set, in its order."""
     of_image = clicks_of_images(clicks)
     return [ImageTask(image, of_image[image.image_id]) for image in clicks.images]
 
 
 def clicks_of_images(clicks: ClickSet) -> Mapping[int, tuple[Click, ...]]:
-    """The clicks of each image id; an empty tuple for an image without."""
+    """Return the clicks of each image id; an empty tuple for an image without clicks."""
     grouped: dict[int, list[Click]] = {image.image_id: [] for image in clicks.images}
     for click in clicks.clicks:
         if click.image_id in grouped:
@@ -53,13 +53,13 @@ def clicks_of_images(clicks: ClickSet) -> Mapping[int, tuple[Click, ...]]:
 
 @dataclass(frozen=True)
 class DescribeImage:
-    """Proposes for one image; runs in the worker processes.
+    """Function object that proposes for one image; it runs in the worker processes.
 
     Attributes:
-        proposer: makes the masks.
-        source: where the images lie.
-        skip_errors: whether an image that cannot be used is told instead of raised.
-        is_checked: whether the headers of all images were looked at before.
+        proposer: the proposer of the masks.
+        source: locations of the images.
+        skip_errors: True to return the problem of an unusable image instead of raising it.
+        is_checked: True if the headers of all images were checked before.
     """
 
     proposer: Proposer
@@ -68,7 +68,7 @@ class DescribeImage:
     is_checked: bool
 
     def __call__(self, task: ImageTask) -> DescribedImage | str:
-        """The image with its objects; with `skip_errors`, the reason why there are none."""
+        """Return the image with its objects; with `skip_errors`, a problem as text instead."""
         if not task.clicks and self.is_checked:
             return DescribedImage(task.image, [])
         try:
@@ -92,7 +92,7 @@ class DescribeImage:
         return DescribedImage(image, describe_objects(clicks, self._bags(pixels, clicks), size))
 
     def _bags(self, pixels: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
-        """A bag per click; the proposer is asked only for objects whose mask is not known."""
+        """Return a bag per click; the proposer runs only for objects without a known mask."""
         unknown = [n for n, click in enumerate(clicks) if click.mask is None]
         proposed = iter(self._propose(pixels, clicks, unknown))
         return [
@@ -106,7 +106,7 @@ class DescribeImage:
             return self.proposer.propose(pixels, clicks)
         if not indices:
             return []
-        if isinstance(self.proposer, StagedProposer):  # the others still matter as rivals
+        if isinstance(self.proposer, StagedProposer):  # the other clicks still matter as rivals
             return self.proposer.propose_prepared(self.proposer.prepare(pixels), clicks, indices)
         return self.proposer.propose(pixels, [clicks[n] for n in indices])
 
@@ -118,7 +118,7 @@ class DescribeImage:
 
 
 def _upright(task: ImageTask, path: Path) -> tuple[ImageRecord, Sequence[Click]]:
-    """The image and its clicks in the upright frame, compared with the file's header."""
+    """Return the image and its clicks in the upright frame, checked against the file's header."""
     from sapnet.data.clicked_images import check_images
 
     listed = ClickSet((replace(task.image, file_name=path.name),), (), task.clicks)

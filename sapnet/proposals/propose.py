@@ -1,11 +1,13 @@
-"""From images and clicks to a proposal store: resumable, in one process or many machines."""
+"""Proposing for a data set: fills a proposal store, resumable, on one or many machines."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sapnet.proposals.build import build_proposer
@@ -21,7 +23,12 @@ from sapnet.proposals.image_task import (
 from sapnet.proposals.proposer import Proposer
 from sapnet.proposals.sources import open_images
 from sapnet.store.given import GivenCounts, count_given
-from sapnet.store.manifest import describe_run
+from sapnet.store.manifest import (
+    FORMAT_VERSION,
+    PLAIN_FORMAT_VERSION,
+    Manifest,
+    fingerprint,
+)
 from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import ClickSet
 from sapnet.structures.proposals import StoredObject
@@ -33,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SkippedImage:
-    """An image left out on request, and why."""
+    """An image that was left out on request, and the reason."""
 
     image_id: int
     file_name: str
@@ -42,16 +49,16 @@ class SkippedImage:
 
 @dataclass(frozen=True)
 class ProposeSummary:
-    """What a run did.
+    """Summary of a run.
 
     Attributes:
         store: folder of the proposal store, or its URL.
-        num_images: images proposed for in this run.
-        num_objects: objects proposed for in this run.
-        num_proposals: masks made in this run.
-        num_images_before: images of this run that the store held already.
-        given: how many objects of the data set came with a mask or a box.
-        skipped: images left out; empty unless skipping was asked for.
+        num_images: number of images proposed for in this run.
+        num_objects: number of objects proposed for in this run.
+        num_proposals: number of masks made in this run.
+        num_images_before: number of images of this run that the store held before.
+        given: numbers of objects of the data set that came with a mask or a box.
+        skipped: images left out; empty unless skipping was requested.
     """
 
     store: Location
@@ -64,11 +71,11 @@ class ProposeSummary:
 
 
 def propose(cfg: ProposeConfig) -> ProposeSummary:
-    """Reads the clicks, builds the proposer and proposes; what `sapnet propose` runs.
+    """Read the clicks, build the proposer, and propose; `sapnet propose` calls this.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a wrong setting, click, image, or store.
+        ValueError: a setting, click, image or store is wrong.
     """
     from sapnet.data.clicks import load_clicks
 
@@ -80,8 +87,24 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
     return propose_dataset(cfg.images, clicks, cfg.out, build_proposer(cfg, clicks), run)
 
 
+def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
+    """Return the manifest of a run that starts now."""
+    has_estimates = any(click.box_score is not None for click in clicks.clicks)
+    return Manifest(
+        proposer=proposer.name,
+        # Through json and back, so that it equals what a later run reads from the file.
+        settings=json.loads(json.dumps(dict(proposer.settings))),
+        data_fingerprint=fingerprint(clicks),
+        categories=clicks.categories,
+        num_images=len(clicks.images),
+        num_objects=len(clicks.clicks),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        format_version=FORMAT_VERSION if has_estimates else PLAIN_FORMAT_VERSION,
+    )
+
+
 def default_workers(proposer: ProposerName) -> int:
-    """The cores of this machine for proposers that compute on the CPU, else 1."""
+    """Return the number of cores for proposers that compute on the CPU, else 1."""
     return num_cores() if proposer in ("regions", "simulated") else 1
 
 
@@ -92,50 +115,43 @@ def propose_dataset(
     proposer: Proposer,
     run: RunConfig | None = None,
 ) -> ProposeSummary:
-    """Proposes for every image that the store does not hold yet.
+    """Propose for every image that the store does not hold yet.
 
-    The store's content does not depend on the engine, the number of workers or parts, nor on how
-    often the run was stopped. Worker processes are spawned: a script that asks for them must guard
-    its own top level by `if __name__ == "__main__":`.
+    The store's content does not depend on the engine, on the number of workers or parts, or on how
+    often the run was stopped. Worker processes are spawned: a script that uses them must protect
+    its top level with `if __name__ == "__main__":`.
 
     Args:
         images_dir: folder that the images' file names are relative to, its URL, or a manifest of
             images; see `open_images`.
-        clicks: images, categories and clicks, as `load_clicks` gives them. Images without clicks
+        clicks: images, categories and clicks, as returned by `load_clicks`. Images without clicks
             are recorded without being decoded.
-        out: folder of the store or its URL, new or begun by an equal run.
-        proposer: makes the masks.
-        run: how to go through the images.
+        out: folder of the store or its URL, new or begun by a run with equal settings.
+        proposer: the proposer of the masks.
+        run: settings of the pass over the images.
 
     Returns:
-        What was done, and which images were skipped if that was asked for.
+        A summary, with the skipped images if skipping was requested.
 
     Raises:
         ValueError: an image is missing, cannot be read, or has another size than listed. In a
-            folder of this machine, what the files' headers tell is found before any work starts.
-        StoreError: `out` was made of other settings or data, or another process is writing it.
+            local folder, all files' headers are checked before any work starts.
+        StoreError: `out` was made from other settings or data, or another process is writing it.
     """
     run = run or RunConfig()
     source = open_images(images_dir)
     mine = run.part.of(clicks.images)
-    # Opened first: a refusal must not wait for a look at each of the images.
+    # The store is opened first, so that an error does not wait until all images are checked.
     with ProposalWriter(out, describe_run(proposer, clicks), run.shard_images, run.part) as writer:
         todo = tuple(i for i in mine if i.image_id not in writer.done_image_ids)
         part, skipped = replace(clicks, images=todo), list[SkippedImage]()
-        # From afar, or for a cluster, this look at each file would take longer than the work.
+        # For remote images, or on a cluster, checking all files here would take too long.
         folder = source.local_folder if run.engine == "local" else None
         if folder is not None:
             part, skipped = _check_images(part, folder, run.skip_errors)
-        tasks = make_tasks(part)
-        counts = _Counts()
         describe = DescribeImage(proposer, source, run.skip_errors, is_checked=folder is not None)
-        with closing(_with_progress(tasks, describe, run)) as results:
-            for task, result in results:
-                if isinstance(result, str):
-                    skipped.append(SkippedImage(task.image.image_id, task.image.file_name, result))
-                    continue
-                writer.add(result.image, result.objects)
-                counts.add(result.objects)
+        counts, unusable = _fill(writer, make_tasks(part), describe, run)
+        skipped += unusable
     for image in skipped:
         logger.warning("skipped image %d, %s: %s", image.image_id, image.file_name, image.reason)
     return ProposeSummary(
@@ -161,10 +177,25 @@ class _Counts:
         self.num_proposals += sum(len(stored.proposals) for stored in objects)
 
 
+def _fill(
+    writer: ProposalWriter, tasks: Sequence[ImageTask], describe: DescribeImage, run: RunConfig
+) -> tuple[_Counts, list[SkippedImage]]:
+    """Propose for all tasks and write the results; return the counts and the skipped images."""
+    counts, skipped = _Counts(), list[SkippedImage]()
+    with closing(_with_progress(tasks, describe, run)) as results:
+        for task, result in results:
+            if isinstance(result, str):
+                skipped.append(SkippedImage(task.image.image_id, task.image.file_name, result))
+                continue
+            writer.add(result.image, result.objects)
+            counts.add(result.objects)
+    return counts, skipped
+
+
 def _check_images(
     clicks: ClickSet, images_dir: Path, skip_errors: bool
 ) -> tuple[ClickSet, list[SkippedImage]]:
-    """Looks at each image file and turns its clicks upright, before the long work starts."""
+    """Check each image file and turn its clicks upright, before the long work starts."""
     from sapnet.data.clicked_images import check_images
 
     of_image = clicks_of_images(clicks)
@@ -193,7 +224,7 @@ def _check_images(
 def _with_progress(
     tasks: Sequence[ImageTask], describe: DescribeImage, run: RunConfig
 ) -> Generator[tuple[ImageTask, DescribedImage | str]]:
-    """Each task with its result, in order, under a bar that counts objects."""
+    """Yield each task with its result, in order, and show a progress bar of objects."""
     from tqdm import tqdm
 
     num_objects = sum(len(task.clicks) for task in tasks)
@@ -209,7 +240,7 @@ def _with_progress(
 def _results(
     tasks: Sequence[ImageTask], describe: DescribeImage, run: RunConfig
 ) -> Generator[DescribedImage | str]:
-    """The tasks done by the engine of the run."""
+    """Return the results of the tasks, computed by the engine of the run."""
     match run.engine:
         case "local":
             return map_in_order(describe, tasks, run.workers or 1)

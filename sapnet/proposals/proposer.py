@@ -1,25 +1,23 @@
-"""What every proposer can do: candidate masks for the clicks of one image."""
+"""The protocol of proposers: candidate masks for the clicks of one image."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sapnet.structures.clicks import Click
     from sapnet.structures.proposals import Proposals
-
-JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
-"""Any value that survives json unchanged (tuples come back as lists)."""
+    from sapnet.system.from_json import JSON
 
 
 class Proposer(Protocol):
-    """Whatever proposes masks for a click: a frozen segmenter, image regions, a file.
+    """A source of candidate masks for clicks: a frozen segmenter, image regions, or a file.
 
-    A proposer that runs in several processes must survive pickling, and gives the same answer
-    for the same image and clicks in each of them.
+    A proposer that runs in several processes must survive pickling, and must give the same
+    proposals for the same image and clicks in each of them.
     """
 
     @property
@@ -29,15 +27,15 @@ class Proposer(Protocol):
 
     @property
     def settings(self) -> Mapping[str, JSON]:
-        """All that decides what is proposed (checkpoint, parameters), and nothing else.
+        """The settings that determine the proposals (checkpoint, parameters), and no others.
 
-        Two runs may share a store only if these are equal; so neither device nor speed settings
-        belong here.
+        Two runs may share a store only if these are equal. Device and speed settings therefore do
+        not belong here.
         """
         ...
 
     def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
-        """Candidate masks of every object of one image.
+        """Return candidate masks of every object of one image.
 
         Args:
             image: (H, W, 3) uint8 RGB, upright.
@@ -45,18 +43,18 @@ class Proposer(Protocol):
                 carry a box.
 
         Returns:
-            N bags of proposals, in the order of the clicks; an object may have any number of
-            them, and empty masks are dropped later.
+            N bags of proposals, in the order of the clicks. A bag may hold any number of
+            proposals; empty masks are dropped later.
         """
         ...
 
 
 @runtime_checkable
 class StagedProposer(Proposer, Protocol):
-    """A proposer whose work on the image can be kept while clicks come one by one."""
+    """A proposer whose work on an image can be kept while clicks arrive one by one."""
 
     def prepare(self, image: np.ndarray) -> Any:  # noqa: ANN401  # each proposer's own
-        """What is computed once per image.
+        """Compute what is needed once per image.
 
         Args:
             image: (H, W, 3) uint8 RGB, upright.
@@ -65,18 +63,18 @@ class StagedProposer(Proposer, Protocol):
 
     def propose_prepared(
         self,
-        prepared: Any,  # noqa: ANN401  # what `prepare` gave
+        prepared: Any,  # noqa: ANN401  # the result of `prepare`
         clicks: Sequence[Click],
         indices: Sequence[int],
     ) -> list[Proposals]:
-        """Candidate masks of some objects of a prepared image.
+        """Return candidate masks of some objects of a prepared image.
 
         Args:
-            prepared: what `prepare` gave for the image.
-            clicks: all N clicks of the image; the others matter as rivals.
-            indices: which of them to propose for.
+            prepared: result of `prepare` for the image.
+            clicks: all N clicks of the image; those without an index matter as rivals.
+            indices: indices of the clicks to propose for.
 
         Returns:
-            One bag of proposals per index, as `propose` would give.
+            One bag of proposals per index, as `propose` would return.
         """
         ...

@@ -1,4 +1,4 @@
-"""Work spread over a Ray cluster, with the results in the order of the work."""
+"""Parallel work on a Ray cluster, with results in the order of the items."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 MAX_BLOCK = 16
-"""Most items that travel together, and that are done again when their actor is lost."""
+"""Largest number of items that are sent together, and redone when their actor is lost."""
 
 BLOCKS_PER_ACTOR = 4
-"""Least blocks for each actor, where there are items enough: so that all are busy to the end."""
+"""Least number of blocks per actor, if there are enough items, to keep all actors busy."""
 
 
 @dataclass(frozen=True)
 class RayConfig:
-    """Where and how wide to run on Ray.
+    """Settings of a run on Ray.
 
     Attributes:
-        address: of the cluster; None is the one of `RAY_ADDRESS` or of this machine, and where
-            there is none, a local one of all cores that ends with the run.
-        workers: actors; None is as many as the cluster has room for when the run begins.
-        gpus_per_worker: of each actor, may be a fraction; None is 1 where the cluster has GPUs.
+        address: address of the cluster; None is that of `RAY_ADDRESS` or of this machine, else a
+            local cluster of all cores that ends with the run.
+        workers: number of actors; None is as many as the cluster has room for at the start.
+        gpus_per_worker: GPUs of each actor, may be a fraction; None is 1 if the cluster has GPUs.
     """
 
     address: str | None = None
@@ -43,23 +43,23 @@ class RayConfig:
 def map_with_ray(
     function: Callable[[Item], Result], items: Sequence[Item], cfg: RayConfig
 ) -> Generator[Result]:
-    """Results of a function for each item, in the items' order, from actors of Ray Data.
+    """Yield the result of a function for each item, in order, computed by actors of Ray Data.
 
-    An actor that is lost is replaced, and the items it was at are done again; so Ray Data does by
-    itself, and without end: an item that kills its process each time must be left out.
+    Ray Data replaces a lost actor and repeats its items, without limit. An item that kills its
+    process each time must therefore be left out.
 
     Args:
-        function: called once per item; pickled once for each actor. What is slow to load, it
-            should load at its first call.
+        function: called once per item; pickled once for each actor. It should load slow resources
+            at its first call.
         items: the work; each must survive pickling.
         cfg: the cluster.
 
     Yields:
-        The results, as soon as all before them are there.
+        Each result as soon as it and all earlier ones are ready.
 
     Raises:
         ImportError: Ray is not installed.
-        Exception: what the function raised, at its item's turn.
+        Exception: any exception of the function, at its item's turn.
     """
     if not items:
         return
@@ -74,7 +74,7 @@ def map_with_ray(
         rows = [{"index": i, "item": pickle.dumps(item)} for i, item in enumerate(items)]
         results = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // block)).map_batches(
             _Actor,
-            # By value where it is the script's own, which actors cannot import.
+            # Pickled by value if it is defined in a script, which actors cannot import.
             fn_constructor_args=(ray.cloudpickle.dumps(function),),
             batch_size=block,
             batch_format="numpy",
@@ -86,13 +86,13 @@ def map_with_ray(
 
 
 class _Actor:
-    """Holds the function, and what it has loaded, in a process of the cluster."""
+    """Actor that holds the function and its loaded resources in a process of the cluster."""
 
     def __init__(self, function: bytes) -> None:
         self._function = pickle.loads(function)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
-        """The pickled outcome of each item: (True, result) or (False, error)."""
+        """Return the pickled outcome of each item: (True, result) or (False, error)."""
         import numpy as np
 
         outcomes = np.empty(len(batch["item"]), object)
@@ -103,12 +103,12 @@ class _Actor:
     def _outcome(self, item: object) -> tuple[bool, object]:
         try:
             return True, self._function(item)
-        except Exception as error:  # raised again by the driver, at its turn
+        except Exception as error:  # the driver raises it again, at its item's turn
             return False, error
 
 
 def _in_order(batches: Iterator[dict[str, np.ndarray]]) -> Iterator[Any]:
-    """Results sorted by index; those that are early wait."""
+    """Yield the results in the order of their indices, keeping early ones until their turn."""
     early: dict[int, bytes] = {}
     following = 0
     for batch in batches:
@@ -133,7 +133,7 @@ def _require_ray() -> None:
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[None]:
-    """Connected to Ray meanwhile; a connection that was there before is used and kept."""
+    """Connect to Ray for the context; an existing connection is used and kept."""
     import ray
 
     if ray.is_initialized():
@@ -148,7 +148,7 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 @contextmanager
 def _quiet_context() -> Iterator[None]:
-    """Ray Data keeps the order, and leaves progress bars to us."""
+    """Make Ray Data keep the order and show no progress bars for the context."""
     import ray.data
 
     context = ray.data.DataContext.get_current()
@@ -165,17 +165,17 @@ def _quiet_context() -> Iterator[None]:
 
 
 def _gpus() -> float:
-    """A GPU for each actor where there are any; Ray hides them from actors that ask for none."""
+    """Return 1 GPU per actor if the cluster has GPUs, else 0; without any, Ray hides them."""
     import ray
 
     return float(ray.cluster_resources().get("GPU", 0) >= 1)
 
 
 def _room(gpus_per_worker: float) -> int:
-    """Actors that the cluster has room for now.
+    """Return the number of actors that the cluster has room for now.
 
     Raises:
-        ValueError: not a single one.
+        ValueError: there is no room for a single one.
     """
     import ray
 

@@ -1,4 +1,4 @@
-"""The proposer `sam`: any SAM-family segmenter of transformers, prompted by clicks and boxes."""
+"""The proposer `sam`: a SAM-family segmenter, prompted by clicks and boxes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import torch
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.checkpoint import Segmenter, find_checkpoint, find_licence, load_segmenter
 from sapnet.proposals.config import SamConfig
-from sapnet.proposals.proposer import JSON
 from sapnet.structures.clicks import Click
 from sapnet.structures.masks import RLE
 from sapnet.structures.proposals import Proposals
 from sapnet.system.device import choose_device, describe_device
+from sapnet.system.from_json import JSON
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PIXEL_CENTER = 0.5
-"""transformers adds this to every prompt coordinate (it takes pixel indices); ours have it."""
+"""Offset that transformers adds to every prompt coordinate, because it expects pixel indices. Our
+coordinates contain it already."""
 
 POINTS_PER_CHUNK, CPU_POINTS_PER_CHUNK = 16, 2
-"""Objects that go through the decoder together, unless the settings say it."""
+"""Default number of objects that go through the decoder together."""
 
 _POSITIVE, _NEGATIVE = 1, 0
 """Labels of points in the SAM prompt encoders."""
@@ -40,10 +41,10 @@ _POSITIVE, _NEGATIVE = 1, 0
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked of the segmenter for one object, original frame.
+    """A prompt of the segmenter for one object, original frame.
 
     Attributes:
-        click_index: position of the object's click in the image.
+        click_index: index of the object's click among those of the image.
         name: "point" or "point+box".
         points: positive points, then negative ones.
         labels: 1 for a positive, 0 for a negative point.
@@ -59,13 +60,13 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Embedding:
-    """One image as the decoder wants it.
+    """One encoded image, in the form that the decoder takes.
 
     Attributes:
-        inputs: keyword arguments of the model's forward that stand for the image.
+        inputs: keyword arguments of the model's forward that represent the image.
         original_size: (height, width) of the image.
-        content_size: (height, width) it was resized to inside the padded input.
-        sizes: what the image processor needs to bring masks back to the original frame.
+        content_size: (height, width) of the resized image inside the padded input.
+        sizes: sizes that the image processor needs to resize masks to the original frame.
     """
 
     inputs: Mapping[str, Any]
@@ -75,15 +76,15 @@ class Embedding:
 
 
 class SamProposer:
-    """Prompts a frozen segmenter: three masks per prompt, scored by its own predicted IoU.
+    """Proposer that prompts a frozen segmenter: three masks per prompt, with predicted IoUs.
 
-    Each image goes through the image encoder once, its objects through the decoder in chunks, and
-    every object's masks become run lengths before the next one's are made. The weights are loaded
-    at the first use; pickling carries the configuration only.
+    Each image goes through the image encoder once, its objects go through the decoder in chunks,
+    and the masks of an object are encoded before those of the next are computed. The weights are
+    loaded at the first use; pickling keeps only the configuration.
 
     Raises:
-        CheckpointError: weights that are missing or of another kind.
-        ValueError: a device that is absent.
+        CheckpointError: the weights are missing or of an unsupported kind.
+        ValueError: this machine does not have the device.
     """
 
     name = "sam"
@@ -100,12 +101,12 @@ class SamProposer:
 
     @property
     def settings(self) -> Mapping[str, JSON]:
-        """Checkpoint and prompts."""
+        """The checkpoint and the kinds of prompts."""
         return {"checkpoint": self.cfg.checkpoint, "box_prompts": self.cfg.box_prompts}
 
     @cached_property
     def segmenter(self) -> Segmenter:
-        """The loaded model; says on which device and under which licence it runs."""
+        """The loaded model; the first access logs its device and the license of its weights."""
         segmenter = load_segmenter(self._folder, self._device)
         logger.info(
             "proposer sam: %s (licence of the weights: %s) on %s, image encoder in %s",
@@ -118,10 +119,10 @@ class SamProposer:
 
     @torch.inference_mode()
     def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
-        """Three masks per prompt of each object; see `Proposer.propose`.
+        """Return three masks per prompt of each object; see `Proposer.propose`.
 
-        Prompts are all points of the object, positive and negative, and, where its click carries a
-        box, the same points together with the box.
+        The prompts are all points of the object, positive and negative, and, if its click carries
+        a box, the same points together with the box.
         """
         if not clicks:
             return []
@@ -131,7 +132,7 @@ class SamProposer:
     def propose_prepared(
         self, prepared: Embedding, clicks: Sequence[Click], indices: Sequence[int]
     ) -> list[Proposals]:
-        """Masks for some clicks of an embedded image; see `StagedProposer`."""
+        """Return masks for some clicks of an embedded image; see `StagedProposer`."""
         chosen = [clicks[n] for n in indices]
         rles: list[list[RLE]] = [[] for _ in chosen]
         scores: list[list[float]] = [[] for _ in chosen]
@@ -162,7 +163,7 @@ class SamProposer:
 
     @torch.inference_mode()
     def prepare(self, image: np.ndarray) -> Embedding:
-        """Resizes one image (H, W, 3) uint8 and runs the image encoder on it."""
+        """Resize one image (H, W, 3) uint8 and run the image encoder on it."""
         encoding = self.segmenter.image_processor(images=image, return_tensors="pt")
         pixels = encoding["pixel_values"].to(self._device)
         with self._encoder_precision():
@@ -172,7 +173,7 @@ class SamProposer:
             for name in ("original_sizes", "reshaped_input_sizes")
             if name in encoding
         }
-        # SAM and SAM-HQ keep the aspect ratio and pad; the later ones stretch to the square.
+        # SAM and SAM-HQ keep the aspect ratio and pad; later models stretch to the square.
         content = sizes.get("reshaped_input_sizes", [pixels.shape[-2:]])[0]
         return Embedding(
             inputs=_decoder_inputs(embeddings, self.segmenter.model_type),
@@ -184,15 +185,15 @@ class SamProposer:
     def _decode(
         self, embedding: Embedding, chunk: Sequence[Prompt]
     ) -> Iterator[tuple[Prompt, np.ndarray, list[float]]]:
-        """For each prompt of a chunk: its masks (3, H, W) bool, original frame, and their scores.
+        """Yield the masks of each prompt, (3, H, W) bool in the original frame, and their scores.
 
-        All prompts of a chunk have equally many points, and all or none have a box.
+        All prompts of a chunk have the same number of points, and all or none have a box.
         """
         inputs = prompt_tensors(chunk, embedding.original_size, embedding.content_size)
         inputs = {name: tensor.to(self._device) for name, tensor in inputs.items()}
         outputs = self.segmenter.model(**embedding.inputs, **inputs, multimask_output=True)
         scores = outputs.iou_scores[0].float().clamp(0, 1).tolist()
-        # One prompt at a time: at the size of a photograph a chunk's masks would fill gigabytes.
+        # One prompt at a time: at the size of a photograph, a chunk's masks would take gigabytes.
         for index, prompt in enumerate(chunk):
             low_resolution = outputs.pred_masks[:, index : index + 1].float()
             masks = self.segmenter.image_processor.post_process_masks(
@@ -202,7 +203,7 @@ class SamProposer:
 
 
 def make_prompts(clicks: Sequence[Click], cfg: SamConfig) -> list[Prompt]:
-    """The prompts of an image's clicks: by points, and by points and box where there is one."""
+    """Return the prompts of clicks: points, and points with box if there is one."""
     prompts = []
     for index, click in enumerate(clicks):
         points = (*click.points, *click.negative_points)
@@ -214,17 +215,17 @@ def make_prompts(clicks: Sequence[Click], cfg: SamConfig) -> list[Prompt]:
 
 
 def chunk_prompts(prompts: Sequence[Prompt], size: int) -> Iterator[list[Prompt]]:
-    """Groups prompts that fit in one tensor: equally many points, all or none with a box.
+    """Group prompts that fit in one tensor: equally many points, all or none with a box.
 
-    The segmenters could pad instead, but their padding is not neutral: padded tokens take part in
-    attention and change the masks.
+    The segmenters can pad, but their padding is not neutral: padded tokens take part in attention
+    and change the masks.
 
     Args:
-        prompts: of one image.
-        size: most prompts of a chunk, at least 1.
+        prompts: prompts of one image.
+        size: largest number of prompts per chunk, at least 1.
 
     Yields:
-        Chunks of 1 to `size` prompts; the prompts of an object in their order.
+        Chunks of 1 to `size` prompts; the prompts of an object keep their order.
     """
     groups: dict[tuple[bool, int], list[Prompt]] = {}
     for prompt in prompts:
@@ -237,15 +238,15 @@ def chunk_prompts(prompts: Sequence[Prompt], size: int) -> Iterator[list[Prompt]
 def prompt_tensors(
     chunk: Sequence[Prompt], original_size: tuple[int, int], content_size: tuple[int, int]
 ) -> dict[str, Tensor]:
-    """The prompts of a chunk as the model's forward takes them.
+    """Convert the prompts of a chunk to arguments of the model's forward.
 
-    Coordinates are scaled from the original to the resized image and given as pixel indices (the
-    centre of the first pixel is 0), to which the prompt encoders add half a pixel again.
+    Coordinates are scaled from the original to the resized image and become pixel indices (the
+    center of the first pixel is 0), to which the prompt encoders add half a pixel again.
 
     Args:
         chunk: n prompts with P points each.
         original_size: (height, width) of the image.
-        content_size: (height, width) it was resized to.
+        content_size: (height, width) of the resized image.
 
     Returns:
         input_points (1, n, P, 2) float32 xy, input_labels (1, n, P) int64, and, if the prompts have
@@ -265,7 +266,7 @@ def prompt_tensors(
 
 
 def _decoder_inputs(embeddings: Any, model_type: str) -> dict[str, Any]:  # noqa: ANN401  # by model
-    """The image's part of the forward's arguments, in float32."""
+    """Return those arguments of the model's forward that represent the image, in float32."""
     match model_type:
         case "sam":
             return {"image_embeddings": embeddings.float()}

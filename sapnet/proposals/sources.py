@@ -1,4 +1,4 @@
-"""Where the images of a data set lie: in a folder, in object storage, or as a manifest says."""
+"""Locations of the images of a data set: a folder, object storage, or a manifest."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ COLUMNS = ("file_name", "location")
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Finds the file of each image by the name that the clicks know it by.
+    """The locations of images by the names that the clicks file uses.
 
     Attributes:
-        folder: that names are relative to, local or a URL.
+        folder: folder that the names are relative to, local or a URL.
         places: location of each name in a manifest; None for a plain folder.
     """
 
@@ -26,12 +26,12 @@ class ImageSource:
 
     @property
     def local_folder(self) -> Path | None:
-        """The folder, if all names are plain files in a folder of this machine."""
+        """The folder if the images are plain files in a folder of this machine, else None."""
         folder = as_location(self.folder)
         return folder if self.places is None and isinstance(folder, Path) else None
 
     def locate(self, file_name: str) -> Location:
-        """Where an image lies.
+        """Return the location of an image.
 
         Raises:
             FileNotFoundError: the manifest does not list it.
@@ -46,15 +46,15 @@ class ImageSource:
 
 
 def open_images(images: Location) -> ImageSource:
-    """The source that `--images` names.
+    """Open the source that `--images` names.
 
     Args:
-        images: a folder, its URL, or a manifest: a `.csv` with the columns `file_name` (as the
-            clicks have it) and `location` (a path, relative to the manifest, or a URL).
+        images: a folder, its URL, or a manifest: a `.csv` with the columns `file_name` (as in the
+            clicks file) and `location` (a path relative to the manifest, or a URL).
 
     Raises:
         FileNotFoundError: there is no such manifest.
-        ValueError: the manifest has other columns, or a name twice.
+        ValueError: the manifest has other columns, or lists a name twice.
     """
     place = as_location(images)
     if not str(place).lower().endswith(MANIFEST_SUFFIX):

@@ -1,4 +1,4 @@
-"""Bars of many named things, one row each, as inline SVG in the colours of the page."""
+"""Bar plots with one named row per entry, as inline SVG in the colors of the page."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROW_HEIGHT, GROUP_BAR_HEIGHT = 0.21, 0.11
-"""Inches: of a row with one bar, of each bar in a row of several."""
+"""Heights in inches of a row with one bar, and of each bar in a row of several."""
 
 FRAME_HEIGHT = 0.75
-"""Inches that the axis and its name take."""
+"""Height in inches of the axis and its name."""
 
 BAR_SHARE = 0.74
-"""Of a row's height, the rest is between the rows."""
+"""Share of a row's height for its bars; the rest separates the rows."""
 
 VALUE_SPACE = 0.3
-"""Share of the longest bar for the values beside it, clear of all lines."""
+"""Space for the values to the right of the bars, as a share of the longest bar."""
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Bars of one colour, one per row.
+    """Bars of one color, one per row.
 
     Attributes:
-        name: for the key.
+        name: name in the key.
         values: (N,) lengths, at least 0; NaN leaves a row without a bar.
         color: a key of `COLORS`.
-        errors: (N,) half the length of the error bars; NaN where there are none. None: nowhere.
+        errors: (N,) half lengths of the error bars; NaN for no error bar. None for none at all.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Reference:
-    """A value that the bars are compared with, a line across all rows."""
+    """A reference value, drawn as a line across all rows."""
 
     name: str
     value: float
@@ -58,13 +58,13 @@ def draw_row_bars(
     axis: str,
     references: Sequence[Reference] = (),
 ) -> str:
-    """Rows with one bar each, its value to the right. The series share the rows out among them.
+    """Draw rows with one bar each and its value to the right.
 
     Args:
         rows: N names, from the top.
-        series: at most one of them has a value in a row.
-        axis: what the lengths are.
-        references: lines across.
+        series: the bars; at most one series has a value in a row.
+        axis: name of the axis.
+        references: reference values.
 
     Returns:
         An `<svg>` element.
@@ -96,12 +96,12 @@ def draw_row_bars(
 
 
 def draw_grouped_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) -> str:
-    """Rows with a bar of every series, the first on top.
+    """Draw rows with one bar of every series, the first series on top.
 
     Args:
         rows: N names, from the top.
-        series: at least one.
-        axis: what the lengths are.
+        series: at least one series.
+        axis: name of the axis.
 
     Returns:
         An `<svg>` element.
@@ -121,12 +121,12 @@ def draw_grouped_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) ->
 
 
 def draw_stacked_bars(rows: Sequence[str], series: Sequence[Bars], axis: str) -> str:
-    """Rows with the bars of all series end to end; no error bars.
+    """Draw rows with the bars of all series end to end, without error bars.
 
     Args:
         rows: N names, from the top.
-        series: from the left; shares, whose sum is at most 1.
-        axis: what the lengths are.
+        series: the bars from the left; shares, whose sum is at most 1.
+        axis: name of the axis.
 
     Returns:
         An `<svg>` element.
@@ -163,7 +163,7 @@ def _errors(bars: Bars) -> np.ndarray:
 
 
 def _draw_errors(axes: Axes, y: np.ndarray, bars: Bars) -> None:
-    """Error bars of the rows that have one, in the colour of the text."""
+    """Draw the error bars of the rows that have one, in the color of the text."""
     errors = _errors(bars)
     known = np.isfinite(errors) & np.isfinite(bars.values)
     if known.any():
@@ -179,12 +179,12 @@ def _draw_errors(axes: Axes, y: np.ndarray, bars: Bars) -> None:
 
 
 def _write_value(axes: Axes, y: float, value: float) -> None:
-    """A value at the right end of its row."""
+    """Write a value at the right end of its row."""
     axes.text(1, y, f"{value:.3f}", ha="right", va="center", transform=axes.get_yaxis_transform())
 
 
 def _finish(axes: Axes, rows: Sequence[str], axis: str) -> None:
-    """Names of the rows, the first on top, and of the axis; the key below."""
+    """Add the names of the rows, the first on top, and of the axis, and the key below."""
     axes.set_yticks(np.arange(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -198,5 +198,5 @@ def _in_key(reference: Reference) -> str:
 
 
 def _size(rows_height: float, keys: Sequence[str]) -> tuple[float, float]:
-    """(width, height) of a plot in inches."""
+    """Return (width, height) of a plot in inches."""
     return NARROW, rows_height + FRAME_HEIGHT + key_height(keys)

@@ -1,4 +1,4 @@
-"""A run's report: whatever its files allow, put together."""
+"""The report of a run, built from the files that are available."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.evaluation.label_file import LabelSet, load_labels
-from sapnet.evaluation.objects import judge_objects
+from sapnet.evaluation.per_object import judge_objects
 from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
 from sapnet.report import label_figures, prediction_figures
@@ -23,33 +23,34 @@ from sapnet.report.prediction_gallery import (
     PredictionRow,
     build_prediction_gallery,
 )
-from sapnet.report.settings import read_run_json, read_settings
+from sapnet.report.run_settings import read_run_json, read_settings
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
-from sapnet.training.run import SETTINGS
+from sapnet.training.run_folder import SETTINGS
 
 MIN_SCORE = 0.3
-"""Predictions below are not drawn, as in `sapnet predict`."""
+"""Least score of predictions that are drawn, as in `sapnet predict`."""
 
 
 @dataclass(frozen=True)
 class RunInputs:
-    """A run and what was made with it; what is not given is left out.
+    """A run and the files made with it; parts without files are left out of the report.
 
     Attributes:
         run: folder written by `sapnet train`.
-        labels: written by `sapnet label`, best with `--candidates`.
-        images: folder of the labelled images; the one the run was trained on if None.
+        labels: file written by `sapnet label`, best with `--candidates`.
+        images: folder of the labelled images; None is the folder that the run was trained on.
         truth: COCO instance json of the labelled images.
         proposals: the store that the labels were chosen from.
         predictions: COCO results, written by `sapnet predict`.
-        val_images: folder of the images of the predictions; `images` if None.
-        val_truth: COCO instance json of the images of the predictions; `truth` if both this and
-            `val_images` are None.
-        metrics: json written by `sapnet evaluate --out`; saves measuring once more.
-        num_objects: labels per gallery.
-        num_images: images of predictions.
-        seed: of the random gallery.
+        val_images: folder of the images of the predictions; None is `images`.
+        val_truth: COCO instance json of the images of the predictions; if both this and
+            `val_images` are None, `truth`.
+        metrics: json written by `sapnet evaluate --out`; without it, the metrics are computed
+            again.
+        num_objects: number of labels per gallery.
+        num_images: number of images with predictions.
+        seed: seed of the random gallery.
     """
 
     run: Path
@@ -71,18 +72,18 @@ class RunInputs:
 
 
 def report_run(inputs: RunInputs, out_html: Path) -> Path:
-    """Writes the page about one run.
+    """Write the report of one run.
 
     Args:
-        inputs: the run and what was made with it.
+        inputs: the run and its files.
         out_html: the file to write.
 
     Returns:
         `out_html`.
 
     Raises:
-        FileNotFoundError: if the run or a file is not there.
-        ValueError: if files do not fit together.
+        FileNotFoundError: the run or a file does not exist.
+        ValueError: the files do not belong together.
     """
     if not inputs.run.is_dir():
         raise FileNotFoundError(
@@ -98,12 +99,13 @@ def build_run_report(
     metrics: Mapping[str, float] | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> RunReport:
-    """Everything that the page shows of one run.
+    """Collect everything that the page shows of one run.
 
     Args:
-        inputs: the run and what was made with it.
-        name: of the run; its folder and the one above if None: most are named alike.
-        metrics: figures that are known already, by the keys of `sapnet evaluate`.
+        inputs: the run and its files.
+        name: name of the run; None is its folder with the parent folder, because most runs have
+            the same folder name.
+        metrics: metrics that are known already, by the keys of `sapnet evaluate`.
         seconds: time by stage.
     """
     inputs = _with_sources_of_the_run(inputs)
@@ -120,12 +122,12 @@ def build_run_report(
 
 
 def find_logs(run: Path) -> tuple[Path, ...]:
-    """The log of each start of a run, oldest first."""
+    """Return the log file of each start of a run, oldest first."""
     return tuple(sorted(run.glob("logs/version_*/metrics.csv"), key=lambda p: p.stat().st_mtime))
 
 
 def _with_sources_of_the_run(inputs: RunInputs) -> RunInputs:
-    """Images and proposals that the run was trained on, where they are still there."""
+    """Fill in the images and proposals that the run was trained on, if they still exist."""
     sources = read_run_json(inputs.run, SETTINGS).get("files", {})
     found = {key: Path(sources[key]) for key in ("images", "proposals") if key in sources}
     images, proposals = found.get("images"), found.get("proposals")
@@ -260,9 +262,9 @@ def _plain_records(path: Path) -> list[dict[str, Any]]:
 def _check_same_images(
     records: Sequence[Mapping[str, Any]], truth: InstanceSet, path: Path
 ) -> None:
-    """Refuses predictions on other images than those of the truth.
+    """Check that the predictions belong to the images of the ground truth.
 
-    Their ids may well be the same: `sapnet predict` counts the images of any folder from 1.
+    The ids alone do not show it: `sapnet predict` counts the images of any folder from 1.
     """
     known = {Path(image.file_name).name for image in truth.images}
     names = {Path(str(record["file_name"])).name for record in records if "file_name" in record}
@@ -275,7 +277,7 @@ def _check_same_images(
 
 
 def _categories(run: Path, records: Sequence[Mapping[str, Any]]) -> tuple[Category, ...]:
-    """Categories of the network; unknown ones of the records are named by their ids."""
+    """Return the network's categories; unknown ones of the records are named by their ids."""
     known = {
         entry["category_id"]: Category(entry["category_id"], entry["name"])
         for entry in read_run_json(run, "config.json").get("categories", [])

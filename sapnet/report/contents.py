@@ -1,4 +1,4 @@
-"""What the page is made of: tables, plots and pictures of one or several runs."""
+"""Contents of the page: tables, plots and pictures of one or several runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 MISSING = "n/a"
 
 MAX_OBJECTS = 100
-"""Most pictures of a gallery."""
+"""Largest number of pictures of a gallery."""
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row: its head, a text per column, and whether it stands out."""
+    """A row: its head, a text per column, and True if it is emphasized."""
 
     name: str
     cells: tuple[str, ...]
@@ -34,9 +34,9 @@ class Table:
     Attributes:
         title: heading.
         corner: head of the first column.
-        columns: heads of the others.
-        rows: with as many cells as there are columns.
-        note: a sentence below it.
+        columns: heads of the other columns.
+        rows: the rows, with as many cells as there are columns.
+        note: a sentence below the table.
     """
 
     title: str
@@ -56,7 +56,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Plot:
-    """A picture as an `<svg>` element in the colours of the page, and what it shows."""
+    """A plot as an `<svg>` element in the colors of the page, with title and note."""
 
     title: str
     svg: str
@@ -65,12 +65,12 @@ class Plot:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was started with.
+    """The settings of a run.
 
     Attributes:
-        facts: where it came from, name to value.
-        changed: settings that are not the defaults, name to value.
-        all: every setting, name to value.
+        facts: its files and state, name to value.
+        changed: settings that differ from the defaults, name to value.
+        all: all settings, name to value.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -80,19 +80,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What the page shows of one run; parts that are empty are left out.
+    """Contents of the page about one run; empty parts are left out.
 
     Attributes:
-        name: of the run, in the demo its proposer.
-        metrics: figures by the keys that `sapnet evaluate` writes; all in [0, 1].
+        name: name of the run; in the demo, its proposer.
+        metrics: metrics by the keys of `sapnet evaluate`; all in [0, 1].
         seconds: time by stage, in the order of the stages.
         metrics_files: metrics.csv of each start of the training run; none without training.
-        settings: what it was started with.
-        label_tables: figures of the labels.
-        label_plots: the same, drawn.
+        settings: settings of the run.
+        label_tables: tables of the labels.
+        label_plots: plots of the labels.
         labels: pictures of labels, see `label_gallery.build_label_gallery`.
-        prediction_tables: figures of the predictions.
-        prediction_plots: the same, drawn.
+        prediction_tables: tables of the predictions.
+        prediction_plots: plots of the predictions.
         predictions: pictures of predictions, see `prediction_gallery.build_prediction_gallery`.
     """
 
@@ -111,12 +111,12 @@ class RunReport:
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """Everything on the page.
+    """The whole content of the page.
 
     Attributes:
         title: heading of the page.
-        runs: in the order of the summary.
-        settings: what the runs have in common, name to value.
+        runs: the runs, in the order of the summary.
+        settings: common settings of the runs, name to value.
     """
 
     title: str
@@ -125,11 +125,11 @@ class ReportInputs:
 
 
 def check_gallery_size(name: str, count: int) -> None:
-    """Refuses galleries that nobody looks through.
+    """Check the size of a gallery.
 
     Args:
-        name: of the setting, for the message.
-        count: pictures that are asked for.
+        name: name of the setting, for the message.
+        count: requested number of pictures.
 
     Raises:
         ValueError: fewer than 0 or more than `MAX_OBJECTS`.
@@ -139,10 +139,10 @@ def check_gallery_size(name: str, count: int) -> None:
 
 
 def figure(value: float | None) -> str:
-    """A figure with three decimals; n/a where there is none."""
+    """Return a figure with three decimals; n/a for None or not finite."""
     return MISSING if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def percent(value: float | None) -> str:
-    """A share in percent; n/a where there is none."""
+    """Return a share in percent; n/a for None or not finite."""
     return MISSING if value is None or not math.isfinite(value) else f"{value:.0%}"

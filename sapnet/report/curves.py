@@ -1,4 +1,4 @@
-"""Training curves: Lightning's metrics.csv as small inline pictures (SVG)."""
+"""Training curves: values of Lightning's metrics.csv as small inline plots (SVG)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_POINTS = 120
-"""Points of a drawn curve; longer ones are averaged in as many groups."""
+"""Largest number of points of a drawn curve; longer curves are averaged in as many groups."""
 
 _NOT_CURVES = frozenset({"step", "epoch", ""})
 
 MAX_MARKED = 12
-"""Points of a curve up to which each is marked."""
+"""Largest number of points of a curve with a marker at each point."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Curve:
     """One logged value.
 
     Attributes:
-        name: as it was logged.
-        steps: (T,) optimiser steps, ascending.
-        values: (T,) finite.
+        name: name in the log.
+        steps: (T,) optimizer steps, ascending.
+        values: (T,) finite values.
     """
 
     name: str
@@ -42,10 +42,10 @@ class Curve:
 
 
 def load_curves(*paths: Path | str) -> tuple[Curve, ...]:
-    """All values that a run logged, in the files of Lightning's CSV logger.
+    """Load all values that a run logged, from the files of Lightning's CSV logger.
 
-    A resumed run has a file for each start; steps that were done again count as done last.
-    Where a value was logged both per step and per epoch, the steps are kept.
+    A resumed run has a file for each start; of repeated steps, the last values count. If a value
+    was logged both per step and per epoch, the values per step are kept.
 
     Args:
         paths: metrics.csv of each start, oldest first.
@@ -54,7 +54,7 @@ def load_curves(*paths: Path | str) -> tuple[Curve, ...]:
         Curves by name; none for files without rows.
 
     Raises:
-        ValueError: if a file has no column `step`.
+        ValueError: a file has no column `step`.
     """
     points: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for path in paths:
@@ -75,7 +75,7 @@ def load_curves(*paths: Path | str) -> tuple[Curve, ...]:
 
 
 def _read_rows(path: Path | str) -> list[tuple[float, str, float]]:
-    """Step, name and value of everything in one file."""
+    """Return step, name and value of every entry of a file."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if "step" not in (reader.fieldnames or ["step"]):
@@ -92,10 +92,10 @@ def _read_rows(path: Path | str) -> list[tuple[float, str, float]]:
 
 
 def draw_curve(curve: Curve) -> str:
-    """A small plot in the colours of the page: CSS `--accent` and the text's.
+    """Draw a small plot in the colors of the page: CSS `--accent` and the text's.
 
     Args:
-        curve: what to draw, any length.
+        curve: the curve, of any length.
 
     Returns:
         An `<svg>` element.
@@ -119,7 +119,7 @@ def _to_curve(name: str, points: Sequence[tuple[float, float]]) -> Curve:
 
 
 def _group(curve: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, means, smallest and largest values of at most `MAX_POINTS` neighbouring groups."""
+    """Return steps, means, minima and maxima of at most `MAX_POINTS` groups of values."""
     num_groups = min(MAX_POINTS, len(curve.values))
     if num_groups == 0:
         nothing = np.zeros(0)

@@ -1,4 +1,4 @@
-"""Tables and plots of labels: by size, by category, and what selection changed."""
+"""Tables and plots of labels: by size, by category, and the effect of selection."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from sapnet.evaluation.label_file import Label, LabelSet
-from sapnet.evaluation.objects import ObjectQuality
-from sapnet.evaluation.quality import LARGE_AREA, SMALL_AREA
+from sapnet.evaluation.mean_iou import LARGE_AREA, SMALL_AREA
+from sapnet.evaluation.per_object import ObjectQuality
 from sapnet.geometry.rle import rle_areas
 from sapnet.report.contents import Plot, Table, TableRow, figure, percent
 from sapnet.report.plots import AxisNames, Line, draw_bars, draw_lines
 from sapnet.structures.clicks import Category
 
 MAX_CATEGORIES = 100
-"""Rows of a table by category; data sets with more show those with the most objects."""
+"""Largest number of rows of a table by category; the categories with the most objects are shown."""
 
 BAD_IOU = 0.5
-"""Labels under it do more harm than good; the share is counted."""
+"""IoU below which a label does more harm than good; the share of such labels is shown."""
 
 NUM_BARS = 20
 MAX_SIZE_GROUPS, LEAST_IN_GROUP = 10, 20
@@ -27,7 +27,7 @@ MAX_SIZE_GROUPS, LEAST_IN_GROUP = 10, 20
 SIZE_NOTE = (
     f"Small: under {SMALL_AREA**0.5:.0f}² px of true area; large: from {LARGE_AREA**0.5:.0f}² on."
 )
-"""What the sizes of objects mean."""
+"""Explanation of the sizes of objects."""
 
 _CHOICES = {"label_miou": "labels", "top1_miou": "proposer's top-1", "oracle_miou": "best possible"}
 _SIZES = {"": "all", "_small": "small", "_medium": "medium", "_large": "large"}
@@ -38,19 +38,19 @@ def tables_with_truth(
     objects: Sequence[ObjectQuality],
     categories: Sequence[Category],
 ) -> tuple[Table, ...]:
-    """What `sapnet evaluate` measures of labels, and the same by category.
+    """Return tables of the label metrics of `sapnet evaluate`, in total and by category.
 
     Args:
-        figures: by its keys.
-        objects: the objects that count.
-        categories: of the data set.
+        figures: metrics by the keys of `sapnet evaluate`.
+        objects: the evaluated objects.
+        categories: categories of the data set.
     """
     tables = [_by_size(figures), _choices(figures, objects), _by_category(objects, categories)]
     return tuple(table for table in tables if table is not None)
 
 
 def tables_without_truth(labels: LabelSet) -> tuple[Table, ...]:
-    """What can be said of labels by themselves."""
+    """Return tables of labels without ground truth."""
     found = list(labels.labels.values())
     if not found:
         return ()
@@ -64,12 +64,12 @@ def tables_without_truth(labels: LabelSet) -> tuple[Table, ...]:
         TableRow(name, _label_cells(members), is_main=name == "all") for name, members in groups
     )
     note = "Same as proposer's: the label is the candidate that the proposer scores best. "
-    note += "Uncertainty: mean, where the labels carry it."
+    note += "Uncertainty: mean, if the labels have it."
     return (Table("By category", "category", columns, rows, note),)
 
 
 def plots_with_truth(objects: Sequence[ObjectQuality]) -> tuple[Plot, ...]:
-    """How IoUs are spread, and how they depend on the size of the object."""
+    """Return plots of the distribution of IoUs, and of IoU by size of the object."""
     if not objects:
         return ()
     lines = _series(objects)
@@ -84,7 +84,7 @@ def plots_with_truth(objects: Sequence[ObjectQuality]) -> tuple[Plot, ...]:
             draw_bars(edges, bars, AxisNames("IoU with the truth", "objects")),
             "Bars: the labels; dashed: the proposer's favourites."
             if len(bars) > 1
-            else "How many labels have which IoU.",
+            else "Number of labels by IoU.",
         ),
         Plot(
             "Mean IoU by size of the object",
@@ -97,7 +97,7 @@ def plots_with_truth(objects: Sequence[ObjectQuality]) -> tuple[Plot, ...]:
 
 
 def plots_without_truth(labels: LabelSet) -> tuple[Plot, ...]:
-    """How sizes and, where labels carry it, the uncertainty are spread."""
+    """Return plots of the distributions of sizes and, if the labels have it, of uncertainty."""
     found = list(labels.labels.values())
     if not found:
         return ()
@@ -131,7 +131,7 @@ def _by_size(figures: Mapping[str, float]) -> Table | None:
 
 
 def _choices(figures: Mapping[str, float], objects: Sequence[ObjectQuality]) -> Table | None:
-    """What selection changed against the proposer's favourites."""
+    """Return a table of the differences between labels and the proposer's favorites."""
     rows = [
         TableRow(name, (f"{figures[key]:.0f}",))
         for key, name in (("num_objects", "objects"), ("num_missing", "objects without a label"))
@@ -203,12 +203,12 @@ def _label_cells(labels: Sequence[Label]) -> tuple[str, ...]:
 
 
 def _sides(labels: Sequence[Label]) -> np.ndarray:
-    """(N,) root of the area of each label, pixels."""
+    """Return the square root of the area of each label, (N,), pixels."""
     return np.asarray(rle_areas([label.rle for label in labels]) ** 0.5)
 
 
 def _series(objects: Sequence[ObjectQuality]) -> list[tuple[str, np.ndarray, str, bool]]:
-    """Name, (N,) IoUs, colour and dashing of what is compared."""
+    """Return name, (N,) IoUs, color and dashing of each series."""
     series = [("labels", np.array([entry.label_iou for entry in objects]), "accent", False)]
     if objects[0].top1_iou is not None:
         top1 = np.array([entry.top1_iou for entry in objects], float)
@@ -221,7 +221,7 @@ def _series(objects: Sequence[ObjectQuality]) -> list[tuple[str, np.ndarray, str
 def _by_side(
     objects: Sequence[ObjectQuality], series: Sequence[tuple[str, np.ndarray, str, bool]]
 ) -> list[Line]:
-    """Means over groups of objects of similar size."""
+    """Return the means over groups of objects of similar size."""
     sides = np.sqrt([entry.area for entry in objects])
     num_groups = min(max(len(objects) // LEAST_IN_GROUP, 1), MAX_SIZE_GROUPS)
     groups = np.array_split(np.argsort(sides, kind="stable"), num_groups)

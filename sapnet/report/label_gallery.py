@@ -1,4 +1,4 @@
-"""Pictures of labels: the click, its candidates, what was chosen, and the truth where known."""
+"""Pictures of labels: click, candidates, the chosen one, and ground truth if known."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from sapnet.data.coco import InstanceSet
 from sapnet.data.images import load_image
+from sapnet.evaluation.ground_truth import objects_by_id
 from sapnet.evaluation.label_file import Candidates, Label, LabelSet
 from sapnet.evaluation.labels import label_iou
-from sapnet.evaluation.truth import objects_by_id
 from sapnet.geometry.rle import decode_masks, rle_iou
 from sapnet.prediction.drawing import draw_candidates
 from sapnet.report.pictures import encode_jpeg
@@ -25,15 +25,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LabelGalleryInputs:
-    """Where the pictures of labels come from.
+    """Sources of the pictures of labels.
 
     Attributes:
-        labels: written by `sapnet label`, with candidates if they are to be shown.
+        labels: labels written by `sapnet label`; their candidates are shown if they have any.
         images: folder of the images.
-        truth: of the same objects, None where it is not known.
-        num_objects: objects per section.
-        max_candidates: the candidates with the best selection scores that are shown.
-        seed: of the random section.
+        truth: ground truth of the same objects, None if unknown.
+        num_objects: number of objects per section.
+        max_candidates: number of candidates shown, those with the best selection scores.
+        seed: seed of the random section.
     """
 
     labels: LabelSet
@@ -46,7 +46,7 @@ class LabelGalleryInputs:
 
 @dataclass(frozen=True)
 class CandidatePicture:
-    """One candidate: JPEG, and its IoU with the truth and its scores where they are known."""
+    """One candidate: JPEG, and its IoU with the ground truth and its scores if known."""
 
     jpeg: bytes
     iou: float | None
@@ -57,9 +57,9 @@ class CandidatePicture:
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One labelled object; all pictures are JPEG, None where there is nothing to show.
+    """One labelled object; all pictures are JPEG, None if there is nothing to show.
 
-    `kind` is what made the chosen proposal, None where nobody looked.
+    `kind` is the kind of the chosen proposal (part, whole, ...), None if unknown.
     """
 
     annotation_id: int
@@ -85,7 +85,7 @@ class LabelSection:
 
 @dataclass(frozen=True)
 class _Object:
-    """A label beside its image and its truth."""
+    """A label with its image, category and ground truth."""
 
     label: Label
     image: ImageRecord
@@ -94,15 +94,15 @@ class _Object:
 
 
 def build_label_gallery(inputs: LabelGalleryInputs) -> tuple[LabelSection, ...]:
-    """The best, the worst, the most unsure and some random labels.
+    """Draw the best, the worst, the most uncertain and some random labels.
 
-    Best and worst need the truth, the most unsure need labels with an `uncertainty`.
+    Best and worst need ground truth; the most uncertain need labels with an `uncertainty`.
 
     Args:
-        inputs: labels, images and how much to show.
+        inputs: labels, images and the number of objects to show.
 
     Returns:
-        The sections that have rows; an object is in one of them only. Labels on images that are
+        The sections that have rows; each object is in one section only. Labels on images that are
         not in the folder are left out.
     """
     ids, gt_rles = _with_truth(inputs)
@@ -114,14 +114,14 @@ def build_label_gallery(inputs: LabelGalleryInputs) -> tuple[LabelSection, ...]:
 
 
 def draw_worst_labels(inputs: LabelGalleryInputs) -> tuple[LabelRow, ...]:
-    """The labels with the lowest IoU, of equal ones those with the lowest ids.
+    """Draw the labels with the lowest IoU; among equal ones, those with the lowest ids.
 
     Args:
-        inputs: labels, images and truth; at most `num_objects` are drawn.
+        inputs: labels, images and ground truth; at most `num_objects` labels are drawn.
 
     Returns:
-        The worst first; none without truth. Labels on images that are not in the folder are left
-        out.
+        The rows, worst first; none without ground truth. Labels on images that are not in the
+        folder are left out.
     """
     _, gt_rles = _with_truth(inputs)
     ious = {key: label_iou(inputs.labels.labels[key], rle) for key, rle in gt_rles.items()}
@@ -130,7 +130,7 @@ def draw_worst_labels(inputs: LabelGalleryInputs) -> tuple[LabelRow, ...]:
 
 
 def _with_truth(inputs: LabelGalleryInputs) -> tuple[list[int], dict[int, RLE]]:
-    """Ids of the labels that can be shown, and the truth of each; no truth where none is given."""
+    """Return the ids of the labels that can be shown, and their ground truth by id, if given."""
     ids = _with_images(inputs)
     if inputs.truth is None:
         return ids, {}
@@ -160,7 +160,7 @@ def _draw_labels(
 
 
 def _with_images(inputs: LabelGalleryInputs) -> list[int]:
-    """Ids of the labels whose image is there."""
+    """Return the ids of the labels whose image exists."""
     absent = {
         image.image_id
         for image in inputs.labels.images
@@ -175,7 +175,7 @@ def _with_images(inputs: LabelGalleryInputs) -> list[int]:
 def _sort_into_sections(
     inputs: LabelGalleryInputs, ids: Sequence[int], gt_rles: dict[int, RLE]
 ) -> dict[str, list[int]]:
-    """The ids of each section's objects, in the order in which they are shown."""
+    """Return the ids of each section's objects, in display order."""
     labels = inputs.labels.labels
     rest = list(ids)
     sections: dict[str, list[int]] = {}
@@ -238,7 +238,7 @@ def _draw_label(inputs: LabelGalleryInputs, shown: _Object) -> LabelRow:
 
 
 def _chosen_index(label: Label, found: Candidates) -> int:
-    """The candidate that is the label; of equal ones that with the best score, -1 if none is."""
+    """Return the index of the candidate that is the label, the best-scored one; -1 if none is."""
     equal = [index for index, rle in enumerate(found.rles) if rle == label.rle]
     return max(equal, key=lambda index: found.scores[index], default=-1)
 

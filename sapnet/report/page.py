@@ -1,4 +1,4 @@
-"""The page itself: one HTML file that loads nothing, light and dark, on a screen or a phone."""
+"""Writing of the page, a self-contained HTML file, light and dark, for any screen."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ SUMMARY_GROUPS = {
     },
     "held-out images": {"mask_ap": "mask AP", "mask_ap50": "mask AP50"},
 }
-"""Name by key of the metrics, in the groups of the summary."""
+"""Names of the metrics by key, in the groups of the summary."""
 
 MAX_PICTURE_BYTES = 7_000_000
-"""Of all pictures of a page; as text they take a third more, so that a page stays under 10 MB."""
+"""Largest size of all pictures of a page. Encoded as text they take a third more, so that a page
+stays under 10 MB."""
 
 Row = TypeVar("Row", LabelRow, PredictionRow)
 
 _QUALITY = ("label_miou", "val_")
-"""How names of logged values begin that are neither losses nor rates."""
+"""Prefixes of the names of logged metrics."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure in large type: its name, value, and a word on it."""
+    """A figure in large type: name, value and a short note."""
 
     name: str
     value: str
@@ -51,11 +52,11 @@ class Tile:
 
 
 def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
-    """Writes the page.
+    """Write the page.
 
     Args:
-        out_html: the file; its folder is made.
-        inputs: what to show. Parts that are empty are left out.
+        out_html: the file; its folder is created.
+        inputs: the content of the page. Empty parts are left out.
 
     Returns:
         `out_html`.
@@ -102,7 +103,7 @@ def render_page(template: str, *folders: Path, **values: object) -> str:
 
 
 def draw_curves(metrics_files: tuple[Path, ...]) -> list[tuple[Curve, str]]:
-    """What was logged in training and its pictures: quality first, then losses and the rest."""
+    """Load and draw the curves of a training: metrics first, then losses, then the rest."""
 
     def rank(curve: Curve) -> tuple[int, bool]:
         if curve.name.startswith(_QUALITY):
@@ -113,7 +114,7 @@ def draw_curves(metrics_files: tuple[Path, ...]) -> list[tuple[Curve, str]]:
 
 
 def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile]:
-    """The few figures that one looks for first: of the files, else the last that were logged."""
+    """Return the most important figures: those of the files, else the last logged values."""
     last = {curve.name: curve.values[-1] for curve, _ in curves}
     metrics = run.metrics
     tiles = []
@@ -138,11 +139,11 @@ def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile
 def fit_pictures(
     runs: Sequence[RunReport], max_bytes: int = MAX_PICTURE_BYTES
 ) -> tuple[RunReport, ...]:
-    """The runs without the last pictures of their galleries where all would be too many.
+    """Drop the last pictures of the galleries if all pictures together are too large.
 
     Args:
-        runs: in the order of the page.
-        max_bytes: of all pictures.
+        runs: the runs, in the order of the page.
+        max_bytes: largest size of all pictures.
     """
     total = sum(map(_picture_bytes, runs))
     if total <= max_bytes:
@@ -161,7 +162,7 @@ def fit_pictures(
 
 
 def _within(rows: tuple[Row, ...], share: float) -> tuple[Row, ...]:
-    """The first rows, as long as they take no more than a share of the bytes of all."""
+    """Return as many first rows as fit into a share of the bytes of all rows."""
     allowed = share * sum(map(row_bytes, rows))
     kept: list[Row] = []
     for row in rows:
@@ -191,14 +192,14 @@ def row_bytes(row: LabelRow | PredictionRow) -> int:
 
 
 def _seconds(value: float | None) -> str:
-    """A time in seconds, or in minutes from 100 s on; n/a where there is none."""
+    """Return a time in seconds, or in minutes from 100 s on; n/a for None."""
     if value is None:
         return MISSING
     return f"{value:.1f} s" if value < 100 else f"{value / 60:.1f} min"
 
 
 def _sides(jpeg: bytes) -> str:
-    """Attributes that keep the place of a picture until it is decoded."""
+    """Return the size attributes of a picture, which reserve its place until it is decoded."""
     with Image.open(BytesIO(jpeg)) as image:
         return f"width={image.width} height={image.height}"
 

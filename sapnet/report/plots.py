@@ -1,4 +1,4 @@
-"""Small plots as inline SVG in the colours of the page, so that they follow its theme."""
+"""Small plots as inline SVG in the colors of the page, so that they follow its theme."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ COLORS = {
     "rose": "#010209",
     "ochre": "#01020a",
 }
-"""Placeholder by the page's variable: matplotlib takes no CSS variables."""
+"""Placeholder colors by the page's CSS variables, which matplotlib cannot use."""
 
 SERIES = ("accent", "chosen", "truth", "violet", "ochre", "teal", "rose")
-"""Colours of things side by side, neighbours well apart."""
+"""Colors of series, with clearly different neighbors."""
 
-_TEXT = "#040506"  # replaced by the text's colour
+_TEXT = "#040506"  # replaced by the text's color
 
 SMALL, LARGE = (2.9, 1.6), (4.4, 2.7)
-"""Inches: a curve among many, a plot of its own."""
+"""Sizes in inches of a curve among many, and of a single plot."""
 
 NARROW = 3.8
-"""Inches: the width of plots with much text, which is to be read on a phone."""
+"""Width in inches of plots with much text, so that it is readable on a phone."""
 
 MAX_LINES_INSIDE = 4
-"""Lines whose key fits between them."""
+"""Largest number of lines whose key is drawn inside of the axes."""
 
-_KEY_ROW = 0.17  # inches, of a key below the axes
-_KEY_LETTERS = 26  # of a name up to which two fit side by side in a narrow plot
+_KEY_ROW = 0.17  # height in inches of a row of a key below the axes
+_KEY_LETTERS = 26  # longest name of which two fit side by side in a narrow plot
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Line:
     """One line of a plot.
 
     Attributes:
-        name: for the key.
+        name: name in the key.
         x: (T,) ascending.
         y: (T,); NaN leaves a gap.
         color: a key of `COLORS`.
-        is_dashed: tells lines apart without their colours.
+        is_dashed: True for a dashed line, which is recognized without colors.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Line:
 
 @dataclass(frozen=True)
 class AxisNames:
-    """What the axes show, and the range of y where it is fixed."""
+    """Names of the axes, and the range of y if it is fixed."""
 
     x: str
     y: str
@@ -73,12 +73,13 @@ class AxisNames:
 
 
 def draw_svg(draw: Callable[[Axes], None], size: tuple[float, float], salt: str) -> str:
-    """What `draw` puts on axes, as SVG.
+    """Draw a plot as SVG.
 
     Args:
-        draw: draws with the colours of `COLORS`.
+        draw: function that draws on axes, in the colors of `COLORS`.
         size: (width, height) in inches; the page scales it.
-        salt: names of the drawing's parts depend on it: equal drawings are equal files.
+        salt: text that determines the names of the drawing's parts, so that equal drawings give
+            equal files.
 
     Returns:
         An `<svg>` element.
@@ -111,11 +112,11 @@ def draw_svg(draw: Callable[[Axes], None], size: tuple[float, float], salt: str)
 
 
 def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
-    """Lines with a key, which lies below them where they are many.
+    """Draw lines with a key, which lies below the axes if there are many lines.
 
     Args:
-        lines: at least one.
-        names: of the axes.
+        lines: at least one line.
+        names: names of the axes.
     """
     is_inside = len(lines) <= MAX_LINES_INSIDE
     size = LARGE if is_inside else (NARROW, LARGE[1] + key_height([line.name for line in lines]))
@@ -142,7 +143,7 @@ def draw_lines(lines: Sequence[Line], names: AxisNames) -> str:
 
 
 def put_key_below(axes: Axes) -> None:
-    """The key of everything on the axes of a plot, `NARROW` or wider, under their names."""
+    """Put the key of a plot below its axes; the plot must be at least `NARROW` wide."""
     handles, names = axes.get_legend_handles_labels()
     axes.figure.legend(
         handles,
@@ -155,7 +156,7 @@ def put_key_below(axes: Axes) -> None:
 
 
 def key_height(names: Sequence[str]) -> float:
-    """Inches that `put_key_below` takes for these names."""
+    """Return the height in inches that `put_key_below` takes for these names."""
     return _KEY_ROW * ceil(len(names) / _key_columns(names))
 
 
@@ -164,12 +165,12 @@ def _key_columns(names: Sequence[str]) -> int:
 
 
 def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str:
-    """A histogram: the first line as bars, the others as steps.
+    """Draw a histogram, with the first line as bars and the others as steps.
 
     Args:
         edges: (T + 1,) borders of the bars.
-        lines: heights (T,) as `y`.
-        names: of the axes.
+        lines: lines whose `y` are the heights, (T,).
+        names: names of the axes.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -189,7 +190,7 @@ def draw_bars(edges: np.ndarray, lines: Sequence[Line], names: AxisNames) -> str
             )
         _name_axes(axes, names)
         axes.margins(x=0.01)
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))  # bars count things
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))  # the heights are counts
         if others:
             axes.legend(frameon=False, loc="best")
 

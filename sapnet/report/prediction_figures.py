@@ -1,4 +1,4 @@
-"""Tables and plots of predictions: COCO's figures, by category, precision over recall."""
+"""Tables and plots of predictions: COCO's metrics, by category, precision over recall."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CURVES = ((0.5, "accent", False), (0.75, "chosen", True))
 
 
 def figure_tables(figures: Mapping[str, float]) -> tuple[Table, ...]:
-    """What `sapnet evaluate` measures of predictions, by its keys."""
+    """Return tables of the prediction metrics of `sapnet evaluate`, given by its keys."""
     if "mask_ap" not in figures:
         return ()
     tables = [
@@ -63,7 +63,7 @@ def figure_tables(figures: Mapping[str, float]) -> tuple[Table, ...]:
 def _table(
     figures: Mapping[str, float], title: str, columns: Mapping[str, str], note: str
 ) -> Table:
-    """Figures of masks and boxes."""
+    """Return a table of metrics with a row for masks and one for boxes."""
     rows = tuple(
         TableRow(kind, tuple(figure(figures.get(f"{kind}_{key}")) for key in columns), is_main)
         for kind, is_main in (("mask", True), ("box", False))
@@ -72,7 +72,7 @@ def _table(
 
 
 def category_table(curves: PrecisionCurves, truth: InstanceSet) -> Table | None:
-    """AP of every category that has ground truth."""
+    """Return a table of the AP of every category that has ground truth."""
     names = {category.category_id: category.name for category in truth.categories}
     counts = Counter(i.category_id for i in truth.instances if not i.is_crowd)
     rows = tuple(
@@ -92,7 +92,7 @@ def category_table(curves: PrecisionCurves, truth: InstanceSet) -> Table | None:
 
 
 def precision_plot(curves: PrecisionCurves) -> Plot | None:
-    """Precision over recall, mean over the categories."""
+    """Return a plot of precision over recall, the mean over the categories."""
     lines = [
         Line(f"IoU {iou}", curves.recalls, curves.mean_curve(iou), color, is_dashed)
         for iou, color, is_dashed in _CURVES
@@ -107,7 +107,7 @@ def precision_plot(curves: PrecisionCurves) -> Plot | None:
 def tables_without_truth(
     records: Sequence[Mapping[str, Any]], categories: Sequence[Category], min_score: float
 ) -> tuple[Table, ...]:
-    """How many instances were found of which category."""
+    """Return a table of the numbers of predictions by category."""
     names = {category.category_id: category.name for category in categories}
     counts = Counter(record["category_id"] for record in records)
     sure = Counter(r["category_id"] for r in records if r["score"] >= min_score)
@@ -123,7 +123,7 @@ def tables_without_truth(
 
 
 def score_plot(records: Sequence[Mapping[str, Any]]) -> Plot | None:
-    """How the scores are spread."""
+    """Return a plot of the distribution of scores."""
     if not records:
         return None
     edges = np.linspace(0, 1, NUM_BARS + 1)

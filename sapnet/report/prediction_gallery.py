@@ -1,4 +1,4 @@
-"""Pictures of predictions beside the image and, where it is known, its ground truth."""
+"""Pictures of predictions, beside the image and, if known, its ground truth."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PredictionGalleryInputs:
-    """Where the pictures of predictions come from.
+    """Sources of the pictures of predictions.
 
     Attributes:
-        records: COCO results; those of an image are told by `file_name`, else by `image_id`.
+        records: COCO results; their images are identified by `file_name`, else by `image_id`.
         images: folder of the images.
-        categories: of the predictions.
-        truth: of the same images, None where it is not known.
-        num_images: how many are shown, evenly spread over the data set.
-        min_score: predictions below are not drawn.
+        categories: categories of the predictions.
+        truth: ground truth of the same images, None if unknown.
+        num_images: number of images shown, evenly spread over the data set.
+        min_score: least score of predictions that are drawn.
         side: longer side of the pictures in pixels.
     """
 
@@ -65,7 +65,7 @@ class PredictionRow:
 
 @dataclass(frozen=True)
 class _Shown:
-    """An image to show: its file, its predictions, and the masks of its truth, None if unknown."""
+    """An image to show: file, predictions, and ground-truth masks (None if unknown)."""
 
     file_name: str
     records: Sequence[Mapping[str, Any]]
@@ -73,10 +73,10 @@ class _Shown:
 
 
 def build_prediction_gallery(inputs: PredictionGalleryInputs) -> tuple[PredictionRow, ...]:
-    """Predictions on some images.
+    """Draw the predictions on some images.
 
     Args:
-        inputs: records, images and how much to show.
+        inputs: records, images and the number of images to show.
 
     Returns:
         One row per image shown; images that are not in the folder are left out.
@@ -89,7 +89,7 @@ def build_prediction_gallery(inputs: PredictionGalleryInputs) -> tuple[Predictio
 
 
 def _from_truth(inputs: PredictionGalleryInputs, truth: InstanceSet) -> list[_Shown]:
-    """All images of the ground truth, those without predictions included."""
+    """Return all images of the ground truth, including those without predictions."""
     records: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for record in inputs.records:
         records[record["image_id"]].append(record)
@@ -105,7 +105,7 @@ def _from_truth(inputs: PredictionGalleryInputs, truth: InstanceSet) -> list[_Sh
 
 
 def _from_records(inputs: PredictionGalleryInputs) -> list[_Shown]:
-    """The images that have predictions, by the names that `sapnet predict` writes."""
+    """Return the images that have predictions, by the file names in the records."""
     records: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for record in inputs.records:
         if "file_name" in record:
@@ -144,7 +144,14 @@ def _to_detections(
     categories: Sequence[Category],
     size: tuple[int, int],
 ) -> sv.Detections:
-    """COCO results of one image of (height, width) `original_size`, at (width, height) `size`."""
+    """Convert COCO results of one image to detections at another size.
+
+    Args:
+        found: results of the image.
+        original_size: (height, width) of the image.
+        categories: categories of the predictions.
+        size: (width, height) of the picture.
+    """
     import supervision as sv
 
     height, width = original_size

@@ -17,6 +17,8 @@ from sapnet.structures.masks import MASK_STRIDE
 from sapnet.structures.outputs import Predictions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sapnet.segmentation.config import SOLOv2Config
 
 CHUNK_PIXELS = 2**24
@@ -46,7 +48,11 @@ class Candidates:
 
 @torch.no_grad()
 def predict_instances(
-    outputs: SOLOv2Outputs, image_sizes: Tensor, original_sizes: Tensor, cfg: SOLOv2Config
+    outputs: SOLOv2Outputs,
+    image_sizes: Tensor,
+    original_sizes: Tensor,
+    cfg: SOLOv2Config,
+    classes: Sequence[Tensor] | None = None,
 ) -> list[Predictions]:
     """Turn the outputs of a batch into final instances.
 
@@ -55,6 +61,8 @@ def predict_instances(
         image_sizes: (B, 2) int64 (height, width) of each image's content in the input frame.
         original_sizes: (B, 2) int64 (height, width) of the original images.
         cfg: strides and prediction settings.
+        classes: of each image, the class indices whose instances are returned; None for all.
+            Bringing a mask to the original frame costs more than finding it.
 
     Returns:
         B predictions, best first; with zero rows where nothing is found. A mask may have lost its
@@ -72,6 +80,9 @@ def predict_instances(
             found = find_candidates(kernels[image], scores[image], features[image], cfg)
             masks = found.probabilities > cfg.predict.mask_threshold
             kept, kept_scores = matrix_nms(masks, found.labels, found.scores, cfg.predict)
+            if classes is not None:
+                is_wanted = torch.isin(found.labels[kept], classes[image])
+                kept, kept_scores = kept[is_wanted], kept_scores[is_wanted]
             predictions.append(
                 Predictions(
                     masks=masks_to_original(

@@ -94,7 +94,11 @@ class SOLOv2(nn.Module):
         return solov2_losses(outputs, targets, grid_targets, self.cfg, mps_weight, num_positives)
 
     def predict(
-        self, outputs: SOLOv2Outputs, image_sizes: Tensor, original_sizes: Tensor
+        self,
+        outputs: SOLOv2Outputs,
+        image_sizes: Tensor,
+        original_sizes: Tensor,
+        classes: Sequence[Tensor] | None = None,
     ) -> list[Predictions]:
         """Turn outputs into instances of each image; see `predict_instances`."""
-        return predict_instances(outputs, image_sizes, original_sizes, self.cfg)
+        return predict_instances(outputs, image_sizes, original_sizes, self.cfg, classes)

@@ -46,9 +46,7 @@ def matrix_nms(
         Indices (P',) of the kept masks, best first, and their lowered scores (P',).
     """
     order = scores.sort(descending=True, stable=True).indices[: cfg.pre_nms]
-    iou = _mask_iou(masks[order])
-    labels = labels[order]
-    iou = (iou * (labels[:, None] == labels)).triu(diagonal=1)  # row: the better mask
+    iou = _iou_within_classes(masks[order], labels[order]).triu(diagonal=1)  # row: the better mask
     # A virtual best mask that overlaps nothing decays nobody: the least decay is at most 1, as it
     # is with the real best one, and exists without any mask.
     # (Joined, not padded: torch before 2.5 cannot pad what is empty.)
@@ -62,13 +60,21 @@ def matrix_nms(
     return order[kept], lowered[kept]
 
 
-def _mask_iou(masks: Tensor) -> Tensor:
-    """IoU (P, P) of each pair of masks (P, h, w); 0 for two masks without pixels."""
-    flat = masks.flatten(1).float()
-    intersection = flat @ flat.T
-    areas = intersection.diagonal()
-    union = areas[:, None] + areas - intersection
-    return intersection / union.clamp(min=1)
+def _iou_within_classes(masks: Tensor, labels: Tensor) -> Tensor:
+    """IoU (P, P) of pairs of masks (P, h, w) of one class; 0 for two masks without pixels.
+
+    Pairs of different classes, which are most of them, are left at 0 and cost nothing.
+    """
+    flat = masks.flatten(1)
+    ious = flat.new_zeros(len(flat), len(flat), dtype=torch.float32)
+    for label in torch.unique(labels):
+        (rows,) = (labels == label).nonzero(as_tuple=True)
+        own = flat[rows].float()
+        intersection = own @ own.T
+        areas = intersection.diagonal()
+        union = areas[:, None] + areas - intersection
+        ious[rows[:, None], rows] = intersection / union.clamp(min=1)
+    return ious
 
 
 def _decay(iou: Tensor, worst: Tensor, cfg: PredictConfig) -> Tensor:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def mine_boxes(
-    selected: Tensor, candidates: Tensor, cfg: MiningConfig, candidate_valid: Tensor | None = None
+    selected: Tensor, candidates: Tensor, members: Tensor | None, cfg: MiningConfig
 ) -> Tensor:
     """Merge each selected box with the larger candidates that agree with it.
 
@@ -29,8 +29,8 @@ def mine_boxes(
     Args:
         selected: (N, 4) xyxy, input frame.
         candidates: (N, k, 4) xyxy, in the order in which they are tried.
-        cfg: the thresholds; `enabled` and `top_k` are the caller's business.
-        candidate_valid: (N, k) bool, None for all.
+        members: (N, k) bool, the candidates that may be merged; None for all.
+        cfg: the thresholds. `enabled` and `top_k` are the caller's business.
 
     Returns:
         (N, 4) refined boxes, a new tensor.
@@ -42,8 +42,8 @@ def mine_boxes(
         candidate = candidates[:, k]
         iou = broadcast_iou(box, candidate)
         eligible = (_areas(candidate) > area) & (iou > last_iou)
-        if candidate_valid is not None:
-            eligible = eligible & candidate_valid[:, k]
+        if members is not None:
+            eligible = eligible & members[:, k]
         close = eligible & (iou > cfg.close_iou)
         contains = _contains(candidate, box, cfg.containment_tolerance)
         containing = eligible & ~close & contains & (iou > cfg.containment_iou)

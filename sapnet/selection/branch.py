@@ -1,30 +1,31 @@
 """The selection branch: from the bags of a batch to one proposal per object, and the losses.
 
-It reads as the paper's figure: selection scores (PSM, with guidance) -> best box -> positives
-(PPG) and negatives (NPG) -> refinement scores (PRM) -> best box -> box mining (BMS) -> nearest
-proposal. With consensus, the scores of both stages weigh the proposals and the one that agrees most
-with them is chosen instead. Everything is computed for all objects of the batch at once.
+`SelectionBranch.forward` reads as the paper's figure: selection scores (PSM, with guidance) ->
+best box -> positives (PPG) and negatives (NPG) -> refinement scores (PRM) -> best box -> box mining
+(BMS) -> nearest proposal. With consensus, the scores of both stages weigh the proposals, and the
+proposal that agrees most with them is chosen instead. Everything is computed for all objects of the
+batch at once.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from sapnet.selection.box_mining import mine_boxes
-from sapnet.selection.choose import choose_boxes
+from sapnet.selection.choosing import boxes_to_proposals, choose_boxes, rank_proposals
 from sapnet.selection.consensus import expected_iou
 from sapnet.selection.enrichment import choose_proposals, sample_negatives, sample_positives
 from sapnet.selection.guidance import guide
 from sapnet.selection.heads import BoxEncoder, MilHead
 from sapnet.selection.losses import bag_loss, global_mean_count, negative_loss, positive_loss
-from sapnet.selection.mapping import boxes_to_proposals, rank_proposals
 from sapnet.selection.scoring import (
     BagScores,
-    bag_members,
-    bag_voters,
+    Membership,
+    bag_membership,
     join_stages,
     label_scores,
     score_bags,
@@ -39,9 +40,62 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sapnet.selection.config import SelectionConfig
-    from sapnet.selection.enrichment import Negatives
+    from sapnet.selection.enrichment import Choice, Negatives
     from sapnet.selection.heads import MilLogits
     from sapnet.structures.batch import Bags
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of the branch for one batch.
+
+    Attributes:
+        features: pyramid levels, P2 first, (B, D, h, w) float32.
+        bags: N bags of K proposals.
+        image_sizes: (B, 2) height and width of each image's content, input frame.
+        membership: of the proposals.
+    """
+
+    features: list[Tensor]
+    bags: Bags
+    image_sizes: Tensor
+    membership: Membership
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """The first MIL stage: each proposal of each bag is scored.
+
+    Attributes:
+        hidden: (N, K, hidden_channels) encoded proposals.
+        guidance: (N, K) distance scores.
+        logits: of the proposals.
+        scores: (N, K) scores that choose; no gradient.
+    """
+
+    hidden: Tensor
+    guidance: Tensor
+    logits: MilLogits
+    scores: Tensor
+
+
+@dataclass(frozen=True)
+class SecondStage:
+    """The second MIL stage: the bags, enriched to Q boxes by positives, are scored again.
+
+    Attributes:
+        choice: the selected proposals, round which the positives lie.
+        boxes: (N, Q, 4) xyxy, the K proposals first.
+        members: (N, Q) bool.
+        logits: of the Q boxes.
+        scores: (N, Q) scores that choose; no gradient.
+    """
+
+    choice: Choice
+    boxes: Tensor
+    members: Tensor
+    logits: MilLogits
+    scores: Tensor
 
 
 class SelectionBranch(nn.Module):
@@ -79,100 +133,127 @@ class SelectionBranch(nn.Module):
             The selection. Its losses: `loss_selection`; with refinement also
             `loss_refinement_positive` and, unless negatives are off, `loss_refinement_negative`.
         """
-        features = [level.float() for level in features]
-        voters = bag_voters(bags, self.cfg)
-        members = bag_members(bags, self.cfg)
-        hidden = self._encode(features, bags.boxes, bags.mask_crops, bags.image_index)
+        levels = [level.float() for level in features]
+        inputs = Inputs(levels, bags, image_sizes, bag_membership(bags, self.cfg))
+        first = self.select(inputs)
+        second = self.refine(inputs, first)
+        losses = self.losses(inputs, first, second, generator) if self.training else {}
+        return self.choose(inputs, first, second, losses)
+
+    def select(self, inputs: Inputs) -> FirstStage:
+        """Score the proposals of each bag (PSM), with guidance."""
+        bags = inputs.bags
+        hidden = self._encode(inputs, bags.boxes, bags.mask_crops)
         guidance = guide(bags, self.cfg.guidance)
         logits: MilLogits = self.selection(hidden)
-        first = score_bags(*logits, members, "softmax", guidance)
-        asked = score_bags(*logits, voters, "softmax", guidance)
-        scores = self._choosing_scores(asked, bags.labels, bags.own_scores)
-        found = self._selection_loss(first, bags) if self.training else {}
+        scores = score_bags(*logits, inputs.membership.voters, "softmax", guidance)
+        chosen_by = self._choosing_scores(scores, bags.labels, bags.own_scores)
+        return FirstStage(hidden, guidance, logits, chosen_by)
+
+    def refine(self, inputs: Inputs, first: FirstStage) -> SecondStage | None:
+        """Score each bag again (PRM) with positives round its best box (PPG); None without PRM."""
         if self.refinement is None:
-            stages = scores[:, None]
-            if self.cfg.consensus.enabled:
-                return self._agree(bags, voters, members, stages, found)
-            index, boxes = choose_boxes(bags.boxes, scores, members, self.cfg.top_k)
-            return Selection(index, boxes, scores, stages, found)
-
-        choice = choose_proposals(bags, scores, members, guidance, self.cfg.top_k)
-        positives = sample_positives(choice, image_sizes[bags.image_index], self.cfg.positives)
-        jittered = self._encode(features, positives.boxes, positives.crops, bags.image_index)
-        enriched_boxes = torch.cat([bags.boxes, positives.boxes], 1)
+            return None
+        bags, membership, cfg = inputs.bags, inputs.membership, self.cfg
+        choice = choose_proposals(bags, first.scores, membership.members, first.guidance, cfg.top_k)
+        sizes = inputs.image_sizes[bags.image_index]
+        positives = sample_positives(choice, sizes, cfg.positives)
+        jittered = self._encode(inputs, positives.boxes, positives.crops)
+        enriched = membership.enriched(positives.boxes.shape[1])
+        logits: MilLogits = self.refinement(torch.cat([first.hidden, jittered], 1))
+        scores = score_bags(*logits, enriched.voters, "sigmoid")
         own_scores = choice.own_scores[:, None].expand(positives.boxes.shape[:2])
-        enriched_members = torch.cat([members, members.new_ones(own_scores.shape)], 1)
-        logits = self.refinement(torch.cat([hidden, jittered], 1))
-        second = score_bags(*logits, enriched_members, "sigmoid")
-        enriched_voters = torch.cat([voters, voters.new_ones(own_scores.shape)], 1)
-        asked = score_bags(*logits, enriched_voters, "sigmoid")
-        refined_scores = self._choosing_scores(
-            asked, bags.labels, torch.cat([bags.own_scores, own_scores], 1)
+        chosen_by = self._choosing_scores(
+            scores, bags.labels, torch.cat([bags.own_scores, own_scores], 1)
         )
-        if self.training:
-            weights = label_scores(first.bags, bags.labels).detach()
-            found |= self._positive_loss(second, bags, weights)
-            if self.cfg.negatives.enabled:
-                negatives = sample_negatives(
-                    bags, enriched_boxes, choice, image_sizes, self.cfg.negatives, generator
-                )
-                found |= self._negative_loss(self.refinement, features, negatives, weights)
-        stages = torch.stack([scores, refined_scores[:, : bags.num_proposals]], 1)
-        if self.cfg.consensus.enabled:
-            return self._agree(bags, voters, members, stages, found)
-        _, boxes = choose_boxes(enriched_boxes, refined_scores, enriched_members)
-        return self._settle(bags, members, boxes, stages, found)
+        boxes = torch.cat([bags.boxes, positives.boxes], 1)
+        return SecondStage(choice, boxes, enriched.members, logits, chosen_by)
 
-    def _encode(
-        self, features: Sequence[Tensor], boxes: Tensor, crops: Tensor, image_index: Tensor
-    ) -> Tensor:
+    def losses(
+        self,
+        inputs: Inputs,
+        first: FirstStage,
+        second: SecondStage | None,
+        generator: torch.Generator | None,
+    ) -> dict[str, Tensor]:
+        """Compute the losses of both stages; the members' scores serve them alone."""
+        bags, cfg = inputs.bags, self.cfg
+        bag_scores = score_bags(
+            *first.logits, inputs.membership.members, "softmax", first.guidance
+        ).bags
+        loss = bag_loss(bag_scores, bags.labels, _count(bags.num_objects, bag_scores))
+        losses = {"loss_selection": cfg.selection_weight * loss}
+        if second is None or self.refinement is None:
+            return losses
+        weights = label_scores(bag_scores, bags.labels).detach()
+        refined = score_bags(*second.logits, second.members, "sigmoid").bags
+        num_objects = _count(bags.num_objects, refined)
+        loss = positive_loss(refined, bags.labels, weights, num_objects)
+        losses["loss_refinement_positive"] = cfg.refinement_alpha * loss
+        if cfg.negatives.enabled:
+            negatives = sample_negatives(
+                bags, second.boxes, second.choice, inputs.image_sizes, cfg.negatives, generator
+            )
+            loss = self._negative_loss(self.refinement, inputs.features, negatives, weights)
+            losses["loss_refinement_negative"] = (1 - cfg.refinement_alpha) * loss
+        return losses
+
+    def choose(
+        self,
+        inputs: Inputs,
+        first: FirstStage,
+        second: SecondStage | None,
+        losses: dict[str, Tensor],
+    ) -> Selection:
+        """Choose by consensus; without it by the best box of the last stage, mined (BMS)."""
+        bags, members = inputs.bags, inputs.membership.members
+        if second is None:
+            stages = first.scores[:, None]
+        else:
+            stages = torch.stack([first.scores, second.scores[:, : bags.num_proposals]], 1)
+        scores = stages[:, -1]
+        if self.cfg.consensus.enabled:
+            scores = self._agreement(inputs, stages)
+            index, boxes = choose_boxes(bags.boxes, scores, members)
+        elif second is None:
+            index, boxes = choose_boxes(bags.boxes, scores, members, self.cfg.top_k)
+        else:
+            _, boxes = choose_boxes(second.boxes, second.scores, second.members)
+            index, boxes = self._settle(bags, boxes, scores, members)
+        return Selection(index, boxes, scores, stages, members, losses)
+
+    def _encode(self, inputs: Inputs, boxes: Tensor, crops: Tensor) -> Tensor:
         """Encode (N, Q, 4) boxes with (N, Q, 7, 7) crops to (N, Q, hidden_channels)."""
-        images = image_index[:, None].expand(boxes.shape[:2]).flatten()
-        hidden: Tensor = self.encoder(features, boxes.flatten(0, 1), images, crops.flatten(0, 1))
+        images = inputs.bags.image_index[:, None].expand(boxes.shape[:2]).flatten()
+        hidden: Tensor = self.encoder(
+            inputs.features, boxes.flatten(0, 1), images, crops.flatten(0, 1)
+        )
         return hidden.view(*boxes.shape[:2], hidden.shape[1])
 
     def _choosing_scores(self, scores: BagScores, labels: Tensor, own_scores: Tensor) -> Tensor:
-        """Scores at the label times the proposer's own scores to their power; no gradient."""
+        """Return scores at the label times powers of the proposer's own scores; no gradient."""
         chosen_by = selection_scores(scores.proposals, labels).detach()
         return chosen_by * own_scores**self.cfg.own_score_power
 
-    def _agree(
-        self,
-        bags: Bags,
-        voters: Tensor,
-        members: Tensor,
-        stages: Tensor,
-        found: dict[str, Tensor],
-    ) -> Selection:
-        """Choose the member that agrees most with the voters, weighted by all stages' scores."""
-        scores = join_stages(stages)
-        expected = expected_iou(bags.masks, scores, voters, self.cfg.consensus) * members
-        index, boxes = choose_boxes(bags.boxes, expected, members)
-        return Selection(index, boxes, expected, stages, found)
+    def _agreement(self, inputs: Inputs, stages: Tensor) -> Tensor:
+        """Return the expected IoU (N, K) of each member with the voters, by all stages' scores."""
+        scores, membership = join_stages(stages), inputs.membership
+        expected = expected_iou(inputs.bags.masks, scores, membership.voters, self.cfg.consensus)
+        return expected * membership.members
 
     def _settle(
-        self, bags: Bags, members: Tensor, boxes: Tensor, stages: Tensor, found: dict[str, Tensor]
-    ) -> Selection:
+        self, bags: Bags, boxes: Tensor, scores: Tensor, members: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Mine the refined boxes among the best original proposals, and map them to masks."""
-        cfg, scores = self.cfg, stages[:, -1]
+        cfg = self.cfg
         if cfg.mining.enabled:
             order, _ = rank_proposals(scores, members)
             best = order[:, : cfg.mining.top_k]
             candidates = bags.boxes.take_along_dim(best[..., None], dim=1)
-            boxes = mine_boxes(boxes, candidates, cfg.mining, members.gather(1, best))
-        index = boxes_to_proposals(
-            boxes, bags.boxes, members, scores if cfg.mask_crops else None, cfg.near_tie_margin
-        )
-        return Selection(index, boxes, scores, stages, found)
-
-    def _selection_loss(self, first: BagScores, bags: Bags) -> dict[str, Tensor]:
-        loss = bag_loss(first.bags, bags.labels, _count(bags.num_objects, first.bags))
-        return {"loss_selection": self.cfg.selection_weight * loss}
-
-    def _positive_loss(self, second: BagScores, bags: Bags, weights: Tensor) -> dict[str, Tensor]:
-        num_objects = _count(bags.num_objects, second.bags)
-        loss = positive_loss(second.bags, bags.labels, weights, num_objects)
-        return {"loss_refinement_positive": self.cfg.refinement_alpha * loss}
+            boxes = mine_boxes(boxes, candidates, members.gather(1, best), cfg.mining)
+        deciding = scores if cfg.mask_crops else None
+        index = boxes_to_proposals(boxes, bags.boxes, deciding, members, cfg.near_tie_margin)
+        return index, boxes
 
     def _negative_loss(
         self,
@@ -180,14 +261,13 @@ class SelectionBranch(nn.Module):
         features: Sequence[Tensor],
         negatives: Negatives,
         weights: Tensor,
-    ) -> dict[str, Tensor]:
+    ) -> Tensor:
         hidden = self.encoder(features, negatives.boxes, negatives.image_index, negatives.crops)
         mean_weight = mean_over_ranks(weights.sum()) / _count(len(weights), weights)
         num_negatives = _count(len(negatives.boxes), weights)
-        loss = negative_loss(refinement.classes(hidden), mean_weight, num_negatives)
-        return {"loss_refinement_negative": (1 - self.cfg.refinement_alpha) * loss}
+        return negative_loss(refinement.classes(hidden), mean_weight, num_negatives)
 
 
 def _count(number: int, like: Tensor) -> Tensor:
-    """What a sum over `number` things is divided by, all ranks considered."""
+    """Return the divisor of a sum over `number` things, all ranks considered."""
     return global_mean_count(like.new_tensor(number))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sapnet.selection.choose import choose_boxes, gather_rows
+from sapnet.selection.choosing import choose_boxes, gather_rows
 from sapnet.selection.features import crop_in_boxes
 from sapnet.selection.sampling import clip_boxes, jitter_boxes, sample_background, sample_parts
 

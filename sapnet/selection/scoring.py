@@ -1,4 +1,4 @@
-"""What a proposal and its bag score: the two MIL branches put together (Eq. 1)."""
+"""Membership of proposals, and the scores of proposals and bags: both MIL branches (Eq. 1)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from sapnet.selection.config import SelectionConfig
@@ -19,7 +21,7 @@ class BagScores:
     """Scores of proposals and of bags.
 
     Attributes:
-        proposals: (N, K, C) in [0, 1]; 0 where not valid.
+        proposals: (N, K, C) in [0, 1]; 0 where no member.
         bags: (N, C) in [0, 1], their sum over the bag.
     """
 
@@ -27,64 +29,74 @@ class BagScores:
     bags: Tensor
 
 
-def leave_out(members: Tensor, unfit: Tensor) -> Tensor:
-    """The bag without its unfit proposals.
+@dataclass(frozen=True)
+class Membership:
+    """The proposals of each bag that take part in selection.
+
+    Attributes:
+        members: (N, K) bool, proposals that selection learns from and may choose; at least one of
+            each bag.
+        voters: (N, K) bool, proposals whose agreement counts in a choice by consensus; all members
+            are among them.
+    """
+
+    members: Tensor
+    voters: Tensor
+
+    def enriched(self, num_positives: int) -> Membership:
+        """Return the membership of bags that generated positives were appended to."""
+        added = self.members.new_ones(len(self.members), num_positives)
+        return Membership(
+            members=torch.cat([self.members, added], 1), voters=torch.cat([self.voters, added], 1)
+        )
+
+
+def bag_membership(bags: Bags, cfg: SelectionConfig) -> Membership:
+    """Decide which proposals take part.
+
+    Voters fit the box that came with the click. Members hold no rival click either: such a mask
+    contains the object and more, so it cannot be the object. It stays a voter, because without its
+    vote the whole object has fewer masks to agree with, and parts of it win more often. A rule that
+    no proposal of a bag passes is not applied to this bag.
+
+    Args:
+        bags: N bags.
+        cfg: `min_box_iou` and `exclude_rivals`.
+    """
+    voters = narrow_bags(bags.valid, (bags.box_iou < cfg.min_box_iou,))
+    unfit = (bags.holds_rival,) if cfg.exclude_rivals else ()
+    return Membership(members=narrow_bags(voters, unfit), voters=voters)
+
+
+def narrow_bags(members: Tensor, unfit: Sequence[Tensor]) -> Tensor:
+    """Leave out unfit proposals, rule by rule.
 
     Args:
         members: (N, K) bool.
-        unfit: (N, K) bool.
+        unfit: one (N, K) bool per rule, the proposals that the rule leaves out.
 
     Returns:
-        (N, K) bool; a bag all of whose members are unfit stays as it is.
+        (N, K) bool. A rule that would empty a bag is not applied to it.
     """
-    kept = members & ~unfit
-    return torch.where(kept.any(1, keepdim=True), kept, members)
-
-
-def bag_voters(bags: Bags, cfg: SelectionConfig) -> Tensor:
-    """The proposals whose agreement counts where the choice is made by consensus.
-
-    Args:
-        bags: N bags.
-        cfg: how well a proposal must fit the box that came with its click.
-
-    Returns:
-        (N, K) bool; at least one of each bag.
-    """
-    return leave_out(bags.valid, bags.box_iou < cfg.min_box_iou)
-
-
-def bag_members(bags: Bags, cfg: SelectionConfig) -> Tensor:
-    """The voters that selection learns from and may choose.
-
-    A mask that holds a rival click cannot be the object, but contains it: without its vote the
-    whole object has fewer masks to agree with, and parts of it win more often.
-
-    Args:
-        bags: N bags.
-        cfg: whether proposals that hold a rival click are left out, and how well one must fit the
-            box that came with its click.
-
-    Returns:
-        (N, K) bool; at least one of each bag.
-    """
-    voters = bag_voters(bags, cfg)
-    return leave_out(voters, bags.holds_rival) if cfg.exclude_rivals else voters
+    for rule in unfit:
+        kept = members & ~rule
+        members = torch.where(kept.any(1, keepdim=True), kept, members)
+    return members
 
 
 def score_bags(
     class_logits: Tensor,
     instance_logits: Tensor,
-    valid: Tensor,
+    members: Tensor,
     activation: Literal["softmax", "sigmoid"],
     factor: Tensor | None = None,
 ) -> BagScores:
-    """Class scores times instance scores, in float32 at least whatever autocast does.
+    """Multiply class scores by instance scores, in float32 at least whatever autocast does.
 
     Args:
         class_logits: (N, K, C).
-        instance_logits: (N, K, C); softmax over the valid proposals of the bag.
-        valid: (N, K) bool.
+        instance_logits: (N, K, C); softmax over the members of the bag.
+        members: (N, K) bool; the others score 0.
         activation: of the class logits: "softmax" over the classes in selection, "sigmoid" in
             refinement.
         factor: (N, K) distance scores that multiply every class, or None.
@@ -95,8 +107,8 @@ def score_bags(
     dtype = torch.promote_types(class_logits.dtype, torch.float32)
     class_logits, instance_logits = class_logits.to(dtype), instance_logits.to(dtype)
     class_scores = class_logits.softmax(-1) if activation == "softmax" else class_logits.sigmoid()
-    member = valid[..., None]
-    # The lowest finite number, not -inf: a bag without a valid proposal gives 0 and no NaN.
+    member = members[..., None]
+    # The lowest finite number, not -inf: a bag without a member gives 0 and no NaN.
     masked = instance_logits.masked_fill(~member, torch.finfo(dtype).min)
     instance_scores = masked.softmax(1) * member
     proposals = class_scores * instance_scores
@@ -106,7 +118,7 @@ def score_bags(
 
 
 def selection_scores(scores: Tensor, labels: Tensor) -> Tensor:
-    """The scores of each bag's own label.
+    """Pick the scores at each bag's own label.
 
     Args:
         scores: (N, K, C) proposal scores.
@@ -119,7 +131,7 @@ def selection_scores(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def join_stages(stage_scores: Tensor) -> Tensor:
-    """The scores of all stages as one: their geometric mean.
+    """Join the scores of all stages to their geometric mean.
 
     Args:
         stage_scores: (N, S, K) >= 0.
@@ -131,7 +143,7 @@ def join_stages(stage_scores: Tensor) -> Tensor:
 
 
 def label_scores(bag_scores: Tensor, labels: Tensor) -> Tensor:
-    """The inner product <c, S> of Eq. 5: each bag's score at its own label.
+    """Pick each bag's score at its own label: the inner product <c, S> of Eq. 5.
 
     Args:
         bag_scores: (N, C).

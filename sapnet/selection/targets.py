@@ -1,12 +1,10 @@
-"""What the segmenter learns from once selection has chosen."""
+"""The targets that a selection gives the segmenter."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sapnet.selection.choose import gather_rows
-from sapnet.selection.mapping import runners_up
-from sapnet.selection.scoring import bag_members
+from sapnet.selection.choosing import gather_rows, runners_up
 from sapnet.structures.batch import InstanceTargets
 
 if TYPE_CHECKING:
@@ -16,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def instance_targets(bags: Bags, selection: Selection, cfg: SelectionConfig) -> InstanceTargets:
-    """Pseudo masks of the chosen proposals, and the runners-up for multi-mask supervision.
+    """Collect the chosen masks, and the runners-up for multi-mask supervision.
 
     Args:
         bags: N bags.
-        selection: what was chosen from them.
-        cfg: whether there are runners-up, and whether rivals left the bags.
+        selection: the choice from them.
+        cfg: `multi_mask`.
 
     Returns:
         N targets with 3 ranked masks, fewer where K is small, 0 without multi-mask supervision.
     """
-    order, exists = runners_up(selection.scores, bag_members(bags, cfg), selection.index)
+    order, exists = runners_up(selection.scores, selection.members, selection.index)
     if not cfg.multi_mask.enabled:
         order, exists = order[:, :0], exists[:, :0]
     return InstanceTargets(

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from tqdm import tqdm
 
-from sapnet.store.layout import IMAGES_SUFFIX, SHARDS
-from sapnet.store.manifest import MANIFEST_NAME, StoreError
+from sapnet.store.layout import IMAGES_SUFFIX, MANIFEST_NAME, SHARDS, StoreError
 from sapnet.system.locations import Location, as_location, file_system
 
 if TYPE_CHECKING:

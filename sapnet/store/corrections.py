@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sapnet.store.describe import describe_objects, given_proposal
 
 if TYPE_CHECKING:
-    from sapnet.data.corrections import Corrections
     from sapnet.structures.clicks import Click, ImageRecord
+    from sapnet.structures.corrections import Corrections
     from sapnet.structures.proposals import Proposals, StoredObject
 
 

@@ -17,8 +17,7 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from sapnet.store.layout import TEMPORARY_SUFFIX
-from sapnet.store.manifest import StoreError
+from sapnet.store.layout import TEMPORARY_SUFFIX, StoreError
 from sapnet.store.part import Part
 from sapnet.system.locations import Location, as_location, file_system
 

@@ -1,4 +1,4 @@
-"""The files of a proposal store: names, columns, and stored objects as table rows and back.
+"""The files of a proposal store and their names; imports no heavy library.
 
 STORE/manifest.json, and for each shard of images
 STORE/shards/00000.objects.arrow (a row per object) and 00000.images.arrow (a row per image).
@@ -8,41 +8,31 @@ A shard counts once both are there; the images file is renamed into place last.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from sapnet.structures.clicks import Click, ImageRecord
-from sapnet.structures.masks import CROP_SIZE, RLE
-from sapnet.structures.proposals import GIVEN_MASK, Proposals, StoredObject
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
+MANIFEST_NAME = "manifest.json"
 SHARDS = "shards"
 OBJECTS_SUFFIX = ".objects.arrow"
 IMAGES_SUFFIX = ".images.arrow"
 TEMPORARY_SUFFIX = ".part"
 
-BOX_LENGTH = 4
-"""Numbers of a known box; an estimated one is followed by its score."""
+
+class StoreError(ValueError):
+    """A proposal store that is missing, damaged, too new, or made of something else."""
 
 
 def shard_file(store: Path, number: int, suffix: str) -> Path:
-    """Where a shard's objects or images lie."""
+    """Return the path of a shard's file of objects or images."""
     return store / SHARDS / shard_name(number, suffix)
 
 
 def shard_name(number: int, suffix: str) -> str:
-    """Name of a shard's file of objects or images."""
+    """Return the name of a shard's file of objects or images."""
     return f"{number:05d}{suffix}"
 
 
 def complete_shards(store: Path) -> list[int]:
-    """Numbers of the shards of which both files are in place, ascending."""
+    """List the numbers of the shards of which both files are in place, ascending."""
     folder = store / SHARDS
     return complete_numbers(
         {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
@@ -50,136 +40,9 @@ def complete_shards(store: Path) -> list[int]:
 
 
 def complete_numbers(names: set[str]) -> list[int]:
-    """Numbers of the shards of which both files are among the names, ascending."""
+    """List the numbers of the shards of which both files are among the names, ascending."""
     pattern = re.compile(rf"(\d+){re.escape(IMAGES_SUFFIX)}")
     matches = (pattern.fullmatch(name) for name in names)
     return sorted(
         int(match[1]) for match in matches if match and f"{match[1]}{OBJECTS_SUFFIX}" in names
     )
-
-
-@cache
-def object_schema() -> pa.Schema:
-    """Columns of an objects file. K-long lists are flat: K boxes are 4 K numbers."""
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("annotation_id", pa.int64()),
-            ("image_id", pa.int64()),
-            ("category_id", pa.int64()),
-            ("points", pa.list_(pa.float64())),
-            ("negative_points", pa.list_(pa.float64())),
-            ("box", pa.list_(pa.float64())),  # xyxy, an estimate with its score; null without
-            ("rles", pa.list_(pa.binary())),
-            ("boxes", pa.list_(pa.float32())),
-            ("scores", pa.list_(pa.float32())),
-            ("prompts", pa.list_(pa.string())),
-            ("mask_crops", pa.binary()),
-            ("holds_rival", pa.list_(pa.bool_())),
-        ]
-    )
-
-
-@cache
-def image_schema() -> pa.Schema:
-    """Columns of an images file; `first_object` is a row of the shard's objects file."""
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("image_id", pa.int64()),
-            ("file_name", pa.string()),
-            ("width", pa.int32()),
-            ("height", pa.int32()),
-            ("first_object", pa.int64()),
-            ("num_objects", pa.int64()),
-        ]
-    )
-
-
-def object_to_row(stored: StoredObject) -> dict[str, Any]:
-    """A row of an objects file."""
-    click, proposals = stored.click, stored.proposals
-    return {
-        "annotation_id": click.annotation_id,
-        "image_id": click.image_id,
-        "category_id": click.category_id,
-        "points": [value for point in click.points for value in point],
-        "negative_points": [value for point in click.negative_points for value in point],
-        "box": _box_to_list(click),
-        "rles": [rle["counts"] for rle in proposals.rles],
-        "boxes": proposals.boxes.astype(np.float32).ravel(),
-        "scores": proposals.scores.astype(np.float32),
-        "prompts": list(proposals.prompts),
-        "mask_crops": stored.mask_crops.astype(np.uint8).tobytes(),
-        "holds_rival": stored.holds_rival.astype(bool).tolist(),
-    }
-
-
-def image_to_row(image: ImageRecord, first_object: int, num_objects: int) -> dict[str, Any]:
-    """A row of an images file."""
-    return {
-        "image_id": image.image_id,
-        "file_name": image.file_name,
-        "width": image.width,
-        "height": image.height,
-        "first_object": first_object,
-        "num_objects": num_objects,
-    }
-
-
-def objects_from_rows(rows: pa.RecordBatch, image_size: tuple[int, int]) -> list[StoredObject]:
-    """Stored objects of the rows of one image; nothing in them refers to the file any more.
-
-    Args:
-        rows: of an objects file.
-        image_size: (height, width) of the image.
-    """
-    return [_object_from_row(row, image_size) for row in rows.to_pylist()]
-
-
-def _object_from_row(row: dict[str, Any], image_size: tuple[int, int]) -> StoredObject:
-    crops = np.frombuffer(row["mask_crops"], np.uint8)
-    rles = tuple(RLE(size=list(image_size), counts=counts) for counts in row["rles"])
-    prompts = tuple(row["prompts"])
-    box, box_score = _box_and_score(row["box"])
-    return StoredObject(
-        click=Click(
-            annotation_id=row["annotation_id"],
-            image_id=row["image_id"],
-            category_id=row["category_id"],
-            points=_pairs(row["points"]),
-            negative_points=_pairs(row["negative_points"]),
-            box=box,
-            mask=rles[0] if prompts == (GIVEN_MASK,) else None,  # stored once, as the proposal
-            box_score=box_score,
-        ),
-        proposals=Proposals(
-            rles=rles,
-            boxes=np.asarray(row["boxes"], np.float32).reshape(-1, 4),
-            scores=np.asarray(row["scores"], np.float32),
-            prompts=prompts,
-        ),
-        mask_crops=crops.reshape(-1, CROP_SIZE, CROP_SIZE).copy(),
-        holds_rival=np.asarray(row["holds_rival"], bool),
-    )
-
-
-def _box_to_list(click: Click) -> list[float] | None:
-    if click.box is None:
-        return None
-    return [*click.box] if click.box_score is None else [*click.box, click.box_score]
-
-
-def _box_and_score(
-    numbers: list[float] | None,
-) -> tuple[tuple[float, float, float, float] | None, float | None]:
-    if numbers is None:
-        return None, None
-    x1, y1, x2, y2, *score = numbers
-    return (x1, y1, x2, y2), score[0] if score else None
-
-
-def _pairs(flat: Sequence[float]) -> tuple[tuple[float, float], ...]:
-    return tuple(zip(flat[::2], flat[1::2], strict=True))

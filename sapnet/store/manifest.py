@@ -1,4 +1,4 @@
-"""What a proposal store was made of, and whether two runs may share one."""
+"""The description of a proposal store, and the check that two runs may share one."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sapnet import __version__
-from sapnet.proposals.proposer import JSON, Proposer
+from sapnet.store.layout import MANIFEST_NAME, StoreError
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.system.differences import differences
+from sapnet.system.from_json import JSON
 from sapnet.system.locations import Location, join
+from sapnet.system.version import __version__
 
 FORMAT_VERSION = 2
-"""Raised when an older sapnet could no longer read what is written."""
+"""Incremented when an older sapnet can no longer read the files."""
 
 PLAIN_FORMAT_VERSION = 1
 """Written where no box is an estimate, which version 2 adds: older stores can be continued."""
 
-MANIFEST_NAME = "manifest.json"
-
 _LATER_VALUES = frozenset({"mask", "box_score"})
-"""Of clicks: fields that early stores did not know."""
-
-
-class StoreError(ValueError):
-    """A proposal store that is missing, damaged, too new, or made of something else."""
+"""Fields of clicks that early stores did not have."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +32,13 @@ class Manifest:
 
     Attributes:
         proposer: the proposer's name.
-        settings: all that decided what was proposed.
+        settings: all settings that decide the proposals.
         data_fingerprint: of the clicks, images and categories; see `fingerprint`.
         categories: of the data set.
         num_images: images the finished store holds, those without clicks included.
         num_objects: objects the finished store holds.
-        created: when the run began, ISO 8601, UTC.
-        sapnet_version: that began it.
+        created: start of the run, ISO 8601, UTC.
+        sapnet_version: version that began it.
         format_version: of the files' layout.
     """
 
@@ -58,24 +53,8 @@ class Manifest:
     format_version: int = FORMAT_VERSION
 
 
-def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
-    """The manifest of a run that starts now."""
-    has_estimates = any(click.box_score is not None for click in clicks.clicks)
-    return Manifest(
-        proposer=proposer.name,
-        # Through json and back, so that it equals what a later run reads from the file.
-        settings=json.loads(json.dumps(dict(proposer.settings))),
-        data_fingerprint=fingerprint(clicks),
-        categories=clicks.categories,
-        num_images=len(clicks.images),
-        num_objects=len(clicks.clicks),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        format_version=FORMAT_VERSION if has_estimates else PLAIN_FORMAT_VERSION,
-    )
-
-
 def fingerprint(clicks: ClickSet) -> str:
-    """SHA-256 of all images, categories and clicks, in their order."""
+    """Return the SHA-256 of all images, categories and clicks, in their order."""
     digest = hashlib.sha256()
     for part in (clicks.images, clicks.categories, clicks.clicks):
         for entry in part:
@@ -84,12 +63,12 @@ def fingerprint(clicks: ClickSet) -> str:
 
 
 def _values(entry: ImageRecord | Category | Click) -> tuple[object, ...]:
-    """An entry's values; later ones count only where they are there, as in stores made before."""
+    """Return an entry's values; fields that early stores did not have count only where set."""
     return tuple(v for k, v in vars(entry).items() if k not in _LATER_VALUES or v is not None)
 
 
 def load_manifest(store: Path) -> Manifest:
-    """Reads the manifest of a store.
+    """Read the manifest of a store.
 
     Raises:
         StoreError: there is no store, the manifest is damaged, or a newer sapnet wrote it.
@@ -104,7 +83,7 @@ def load_manifest(store: Path) -> Manifest:
 
 
 def parse_manifest(text: bytes, store: Location) -> Manifest:
-    """The manifest in a file's content; `store` is named in messages.
+    """Parse the content of a manifest file; `store` is named in messages.
 
     Raises:
         StoreError: it is damaged, or a newer sapnet wrote it.
@@ -118,8 +97,8 @@ def parse_manifest(text: bytes, store: Location) -> Manifest:
     if version > FORMAT_VERSION:
         raise StoreError(
             f"{store}: written in format {version} by sapnet {content.get('sapnet_version')}; this "
-            f"sapnet {__version__} reads up to {FORMAT_VERSION}. Update sapnet, or propose again "
-            "into another folder."
+            f"sapnet {__version__} reads up to {FORMAT_VERSION}. Update sapnet, or propose "
+            "again into another folder."
         )
     try:
         return _manifest_from_json(content)
@@ -128,32 +107,30 @@ def parse_manifest(text: bytes, store: Location) -> Manifest:
 
 
 def manifest_text(manifest: Manifest) -> bytes:
-    """What a store's manifest file holds."""
+    """Return the content of a store's manifest file."""
     return (json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n").encode()
 
 
+_DIFFERENCE = "{name}: the store has {found!r}, this run {wanted!r}"
+
+
 def check_same_run(store: Location, found: Manifest, wanted: Manifest) -> None:
-    """Refuses to go on with a store that another proposer, other settings or other data made.
+    """Refuse to continue a store that another proposer, other settings or other data made.
 
     Raises:
         StoreError: names each key that differs, with both values, and what to do.
     """
     same_proposer = found.proposer == wanted.proposer
     before, now = (_comparable(manifest, same_proposer) for manifest in (found, wanted))
-    differences = [
-        f"{key}: the store has {before.get(key)!r}, this run {now.get(key)!r}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-    if differences:
+    if lines := differences(before, now, line=_DIFFERENCE):
         raise StoreError(
-            f"{store} was made differently and cannot be continued: {'; '.join(differences)}. "
+            f"{store} was made differently and cannot be continued: {'; '.join(lines)}. "
             "Give another --out, delete that folder, or run with the settings it was made with."
         )
 
 
 def _comparable(manifest: Manifest, with_settings: bool) -> dict[str, object]:
-    """What must agree; settings of two different proposers have nothing in common."""
+    """Return what must agree; settings of two different proposers have nothing in common."""
     settings = manifest.settings if with_settings else {}
     return {
         "format_version": manifest.format_version,

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
+SHARD_IMAGES = 100
+"""Images per shard; a kill loses at most the shard in flight."""
+
 SHARD_RANGE = 1_000_000
 """Shard numbers that each part has for itself; the first part's are those of an undivided run."""
 

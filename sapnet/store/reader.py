@@ -7,32 +7,32 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sapnet.store.cache import local_store
 from sapnet.store.corrections import check_correction, correct_objects
 from sapnet.store.given import GivenCounts
-from sapnet.store.layout import (
-    BOX_LENGTH,
-    IMAGES_SUFFIX,
-    OBJECTS_SUFFIX,
-    complete_shards,
-    image_schema,
-    object_schema,
-    objects_from_rows,
-    shard_file,
+from sapnet.store.layout import OBJECTS_SUFFIX, StoreError, complete_shards, shard_file
+from sapnet.store.manifest import Manifest, load_manifest
+from sapnet.store.rows import BOX_LENGTH, objects_from_rows
+from sapnet.store.tables import (
+    StoredImages,
+    box_lengths,
+    column,
+    read_image_table,
+    read_shard,
+    rows_with_given_mask,
 )
-from sapnet.store.manifest import Manifest, StoreError, load_manifest
 from sapnet.structures.clicks import Category, ImageRecord
-from sapnet.structures.proposals import GIVEN_MASK, StoredObject
+from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sapnet.data.corrections import Corrections
+    from sapnet.structures.corrections import Corrections
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,15 @@ MAPPED_BYTES = 64 << 20
 """Size of the shards kept mapped at once. Their pages belong to the system's cache, which all
 processes share, but count as resident in each; mapping a shard again takes a tenth of a
 millisecond."""
+
+
+def open_store(store: ProposalStore | Location) -> ProposalStore:
+    """Open a store that is given by its folder or URL; an open one is returned as it is.
+
+    Raises:
+        StoreError: no store there, a damaged one, or one of a newer format.
+    """
+    return ProposalStore(store) if isinstance(store, str | Path) else store
 
 
 class ProposalStore:
@@ -67,10 +76,10 @@ class ProposalStore:
         self.manifest: Manifest = load_manifest(self.path)
         self._shards = complete_shards(self.path)
         self._table = read_image_table(self.path)
-        self._image_ids = _column(self._table, "image_id")
-        self._first_object = _column(self._table, "first_object")
-        self._num_objects = _column(self._table, "num_objects")
-        self._shard_of_image = _column(self._table, "shard")
+        self._image_ids = column(self._table, "image_id")
+        self._first_object = column(self._table, "first_object")
+        self._num_objects = column(self._table, "num_objects")
+        self._shard_of_image = column(self._table, "shard")
         self._num_kept = self._num_objects
         self._last_corrected: tuple[int, list[StoredObject]] | None = None
         self._mapped: OrderedDict[int, pa.RecordBatch] = OrderedDict()
@@ -131,9 +140,9 @@ class ProposalStore:
         """How many objects came with a mask, and how many with a box alone; before corrections."""
         masks = boxes = estimates = 0
         for number in self._shards:
-            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
-            with_mask = _rows_with_given_mask(rows)
-            lengths = _box_lengths(rows)
+            rows = read_shard(self.path, number, OBJECTS_SUFFIX)
+            with_mask = rows_with_given_mask(rows)
+            lengths = box_lengths(rows)
             masks += len(with_mask)
             lengths[with_mask] = 0
             boxes += int((lengths == BOX_LENGTH).sum())
@@ -144,8 +153,8 @@ class ProposalStore:
         """Annotation ids of the objects that came with a mask."""
         ids: set[int] = set()
         for number in self._shards:
-            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
-            ids.update(rows["annotation_id"].to_numpy()[_rows_with_given_mask(rows)].tolist())
+            rows = read_shard(self.path, number, OBJECTS_SUFFIX)
+            ids.update(rows["annotation_id"].to_numpy()[rows_with_given_mask(rows)].tolist())
         return frozenset(ids)
 
     def object_columns(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -154,7 +163,7 @@ class ProposalStore:
         Objects that a correction deleted are left out; decided masks are not looked at.
         """
         for number in self._shards:
-            rows = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            rows = read_shard(self.path, number, OBJECTS_SUFFIX)
             if self.corrections is not None and self.corrections.deleted:
                 deleted = np.array(sorted(self.corrections.deleted))
                 rows = rows.filter(~np.isin(rows["annotation_id"].to_numpy(), deleted))
@@ -198,6 +207,18 @@ class ProposalStore:
         rows = self._objects(int(self._shard_of_image[image_index])).slice(row, 1)
         image = self.images[image_index]
         return objects_from_rows(rows, (image.height, image.width))[0]
+
+    def position_of(self, image_id: int) -> int:
+        """Return the position of an image in `images`.
+
+        Raises:
+            KeyError: if the store holds no such image.
+        """
+        order = self._images_by_id
+        place = int(np.searchsorted(self._image_ids, image_id, sorter=order))
+        if place == len(order) or self._image_ids[order[place]] != image_id:
+            raise KeyError(f"{self.path}: no image with image_id {image_id}")
+        return int(order[place])
 
     def image_index_of(self, annotation_id: int) -> int:
         """Position in `images` of the image that an object lies on.
@@ -243,6 +264,12 @@ class ProposalStore:
         return kept
 
     @cached_property
+    def _images_by_id(self) -> np.ndarray:
+        """(num_images,) positions of the images, ordered by image id."""
+        order: np.ndarray = np.argsort(self._image_ids, kind="stable")
+        return order
+
+    @cached_property
     def _object_starts(self) -> np.ndarray:
         """(num_images,) number of objects before each image, in the order of the store."""
         starts: np.ndarray = np.cumsum(self._num_objects) - self._num_objects
@@ -252,7 +279,7 @@ class ProposalStore:
     def _objects_by_id(self) -> tuple[np.ndarray, np.ndarray]:
         """(num_objects,) positions sorted by annotation id, and the sorted ids."""
         columns = [
-            _read_batch(self.path, number, OBJECTS_SUFFIX)["annotation_id"].to_numpy()
+            read_shard(self.path, number, OBJECTS_SUFFIX)["annotation_id"].to_numpy()
             for number in self._shards
         ]
         ids = np.concatenate(columns) if columns else np.zeros(0, np.int64)
@@ -263,7 +290,7 @@ class ProposalStore:
         """The mapped objects of a shard; the least recently used ones make room."""
         if number not in self._mapped:
             path = shard_file(self.path, number, OBJECTS_SUFFIX)
-            self._mapped[number] = _read_batch(self.path, number, OBJECTS_SUFFIX)
+            self._mapped[number] = read_shard(self.path, number, OBJECTS_SUFFIX)
             self._mapped_bytes[number] = path.stat().st_size
         self._mapped.move_to_end(number)
         while len(self._mapped) > 1 and (
@@ -272,95 +299,3 @@ class ProposalStore:
             oldest, _ = self._mapped.popitem(last=False)
             del self._mapped_bytes[oldest]
         return self._mapped[number]
-
-
-class StoredImages(Sequence[ImageRecord]):
-    """The images of a store; a record is made when it is asked for.
-
-    Args:
-        table: with the columns of an images file.
-    """
-
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
-
-    def __len__(self) -> int:
-        return int(self._table.num_rows)
-
-    @overload
-    def __getitem__(self, index: int) -> ImageRecord: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[ImageRecord, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> ImageRecord | tuple[ImageRecord, ...]:
-        if isinstance(index, slice):
-            return tuple(self[i] for i in range(*index.indices(len(self))))
-        row = range(len(self))[index]
-        return ImageRecord(
-            **{
-                name: self._table[name][row].as_py()
-                for name in ("image_id", "file_name", "width", "height")
-            }
-        )
-
-
-def _column(table: pa.Table, name: str) -> np.ndarray:
-    values: np.ndarray = table[name].to_numpy()
-    return values
-
-
-def read_image_table(store: Path) -> pa.Table:
-    """The images of all finished shards, with a column `shard`, in memory of their own.
-
-    Raises:
-        StoreError: a file is damaged.
-    """
-    import pyarrow as pa
-
-    shards = complete_shards(store)
-    batches = [_read_batch(store, number, IMAGES_SUFFIX) for number in shards]
-    table = pa.Table.from_batches(batches, schema=image_schema())
-    column = np.repeat(np.asarray(shards, np.int64), [batch.num_rows for batch in batches])
-    return table.append_column("shard", pa.array(column)).combine_chunks()
-
-
-def _rows_with_given_mask(rows: pa.RecordBatch) -> np.ndarray:
-    """Rows of an objects file whose mask came with the click."""
-    import pyarrow.compute as pc
-
-    is_given = pc.equal(pc.list_flatten(rows["prompts"]), GIVEN_MASK)
-    found: np.ndarray = pc.list_parent_indices(rows["prompts"]).filter(is_given).to_numpy()
-    return found
-
-
-def _box_lengths(rows: pa.RecordBatch) -> np.ndarray:
-    """(rows,) how many numbers each row's box is kept as; 0 without a box."""
-    import pyarrow.compute as pc
-
-    lengths = pc.fill_null(pc.list_value_length(rows["box"]), 0)
-    return np.array(lengths, np.int64)
-
-
-def _read_batch(store: Path, number: int, suffix: str) -> pa.RecordBatch:
-    """The one record batch of a file, memory-mapped."""
-    import pyarrow as pa
-
-    path = shard_file(store, number, suffix)
-    repair = (
-        f"Delete the two files {number:05d}.* of this shard and run the same `sapnet propose` "
-        "again; it makes only what is missing."
-    )
-    try:
-        # Arrow's own threads would not survive a fork of the process.
-        options = pa.ipc.IpcReadOptions(use_threads=False)
-        with pa.memory_map(str(path)) as source:
-            batch = pa.ipc.open_file(source, options=options).get_batch(0)
-    except (pa.ArrowException, OSError) as error:
-        raise StoreError(f"{path}: damaged ({error}). {repair}") from error
-    schema = image_schema() if suffix == IMAGES_SUFFIX else object_schema()
-    if batch.schema != schema:
-        raise StoreError(
-            f"{path}: expected the columns {schema.names}, found {batch.schema.names}. {repair}"
-        )
-    return batch

@@ -7,29 +7,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sapnet.proposals.config import RunConfig
 from sapnet.store.folder import StoreFolder, numbers_of, open_folder
 from sapnet.store.layout import (
     IMAGES_SUFFIX,
+    MANIFEST_NAME,
     OBJECTS_SUFFIX,
     SHARDS,
+    StoreError,
     complete_numbers,
-    image_schema,
-    image_to_row,
-    object_schema,
-    object_to_row,
     shard_name,
 )
-from sapnet.store.manifest import (
-    MANIFEST_NAME,
-    Manifest,
-    StoreError,
-    check_same_run,
-    manifest_text,
-    parse_manifest,
-)
-from sapnet.store.part import Part
-from sapnet.store.reader import read_image_table
+from sapnet.store.manifest import Manifest, check_same_run, manifest_text, parse_manifest
+from sapnet.store.part import SHARD_IMAGES, Part
+from sapnet.store.rows import image_schema, image_to_row, object_schema, object_to_row
+from sapnet.store.tables import read_image_table
 from sapnet.structures.clicks import ImageRecord
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, join
@@ -59,7 +50,7 @@ class ProposalWriter:
         self,
         path: Location,
         manifest: Manifest,
-        shard_images: int = RunConfig.shard_images,
+        shard_images: int = SHARD_IMAGES,
         part: Part | None = None,
     ) -> None:
         if shard_images < 1:

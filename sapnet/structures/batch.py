@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from sapnet.structures.masks import CROP_SIZE
-from sapnet.structures.tensors import PacksMasks, TensorFields
+from sapnet.structures.tensors import PacksTensors, TensorFields
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Bags(PacksMasks, TensorFields):
+class Bags(PacksTensors, TensorFields):
     """All proposals of all objects of a batch, input frame.
 
     Attributes:
@@ -83,7 +83,7 @@ class Bags(PacksMasks, TensorFields):
 
 
 @dataclass(frozen=True)
-class InstanceTargets(PacksMasks, TensorFields):
+class InstanceTargets(PacksTensors, TensorFields):
     """Masks the segmenter learns from; it does not know where they came from.
 
     Attributes:
@@ -125,7 +125,7 @@ class InstanceTargets(PacksMasks, TensorFields):
 
 
 @dataclass(frozen=True)
-class Batch(TensorFields):
+class Batch(PacksTensors, TensorFields):
     """What the data loader hands to a training step.
 
     Attributes:

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Selection(TensorFields):
-    """What selection chose for each object.
+    """The chosen proposal of each object.
 
     Attributes:
         index: (N,) int64, the chosen proposal of the bag.
         boxes: (N, 4) float32 refined box, input frame.
         scores: (N, K) float32 final selection scores of the bag's proposals; 0 where not valid.
-        stage_scores: (N, S, K) float32 scores at the object's label that selection and, as the
-            second of S = 2 stages, refinement gave the bag's proposals; 0 where they had no vote.
+        stage_scores: (N, S, K) float32 scores of the bag's proposals at the object's label. S is 1,
+            or 2 with refinement. 0 for proposals that are no voters.
+        members: (N, K) bool, the proposals that could be chosen.
         losses: scalar float32 tensors by name, already weighted; empty outside training.
     """
 
@@ -28,6 +29,7 @@ class Selection(TensorFields):
     boxes: Tensor
     scores: Tensor
     stage_scores: Tensor
+    members: Tensor
     losses: dict[str, Tensor]
 
 

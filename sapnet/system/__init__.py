@@ -1,1 +1,1 @@
-"""Files, processes, devices and settings: what is not about images."""
+"""Files, processes, devices and settings: services that know nothing of images."""

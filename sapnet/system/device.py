@@ -1,4 +1,4 @@
-"""Which device runs: the one asked for, or an error; never a silent fall back."""
+"""Choice of the device: the requested one or an error, never a silent fallback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a name.
+    """Return the device with the given name.
 
     Args:
         name: "auto" (the first CUDA device, else Apple's MPS, else the CPU), or a torch device
@@ -16,7 +16,7 @@ def choose_device(name: str) -> torch.device:
         A device that is present on this machine.
 
     Raises:
-        ValueError: the name is no device, or the device is absent.
+        ValueError: the name is not a device, or this machine does not have the device.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -39,7 +39,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """The device's name as a person knows it, such as "cuda (NVIDIA H100)"."""
+    """Return a readable name of the device, such as "cuda (NVIDIA H100)"."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)

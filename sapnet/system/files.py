@@ -1,22 +1,25 @@
-"""Files that are either complete or not there: written aside, then renamed."""
+"""Atomic writing of files (under a temporary name, then renamed), and reading of json."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import IO, Any
 
 
 def write_text_atomic(path: Path | str, text: str) -> Path:
-    """Writes UTF-8 text so that `path` never holds half of it.
+    """Write UTF-8 text atomically: `path` never holds a part of it.
 
-    Missing parent folders are made; an existing file is replaced.
+    Missing parent folders are created; an existing file is replaced.
 
     Args:
         path: the file to write.
-        text: its whole content.
+        text: the whole content.
 
     Returns:
         `path`.
@@ -25,55 +28,95 @@ def write_text_atomic(path: Path | str, text: str) -> Path:
 
 
 def write_bytes_atomic(path: Path | str, content: bytes) -> Path:
-    """Writes bytes so that `path` never holds half of them.
+    """Write bytes atomically: `path` never holds a part of them.
 
-    Missing parent folders are made; an existing file is replaced.
+    Missing parent folders are created; an existing file is replaced.
 
     Args:
         path: the file to write.
-        content: its whole content.
+        content: the whole content.
 
     Returns:
         `path`.
     """
     path = Path(path)
+    with replaced_file(path) as file:
+        file.write(content)
+    return path
+
+
+@contextmanager
+def replaced_file(path: Path, *, is_synced: bool = True) -> Iterator[IO[bytes]]:
+    """Open a temporary file that becomes `path` when the context ends without an error.
+
+    Missing parent folders are created; an existing file is replaced and keeps its mode.
+
+    Args:
+        path: the file to write.
+        is_synced: True to wait until the content is on the disk, so that it survives a power cut.
+            False is faster for many small files.
+
+    Yields:
+        The temporary file, open for writing.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)
     try:
         with temporary:
-            temporary.write(content)
+            yield temporary
             temporary.flush()
-            os.fsync(temporary.fileno())
+            if is_synced:
+                os.fsync(temporary.fileno())
         Path(temporary.name).chmod(_file_mode(path))
         Path(temporary.name).replace(path)
     except BaseException:
         Path(temporary.name).unlink(missing_ok=True)
         raise
-    return path
 
 
 def write_json_atomic(path: Path | str, value: object, *, indent: int | None = 2) -> Path:
-    """Writes json so that `path` never holds half of it.
+    """Write json atomically: `path` never holds a part of it.
 
-    Keys keep their order. NaN and infinities, which json does not have, become null.
+    Keys keep their order. NaN and infinities, which json cannot express, become null.
 
     Args:
         path: the file to write.
-        value: dictionaries, lists, strings, numbers, booleans and None, nested.
+        value: nested dictionaries, lists, strings, numbers, booleans and None.
         indent: spaces per level; None writes one line, for large files.
 
     Returns:
         `path`.
 
     Raises:
-        TypeError: if `value` holds something json has no form for.
+        TypeError: `value` holds something that json cannot express.
     """
     text = json.dumps(_without_nan(value), indent=indent, allow_nan=False, ensure_ascii=False)
     return write_text_atomic(path, text + "\n")
 
 
+def read_json(path: Path, hint: str = "Name the exported file.") -> Any:  # noqa: ANN401  # any json
+    """Return the content of a json file, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        hint: advice for the message if there is no such file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not json.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file. {hint}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path}: expected json, but it cannot be parsed ({error}). Export the file again."
+        ) from error
+
+
 def _without_nan(value: object) -> object:
-    """The same nested value, with None in place of NaN and infinities."""
+    """Return the nested value with None in place of NaN and infinities."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -84,9 +127,12 @@ def _without_nan(value: object) -> object:
 
 
 def _file_mode(path: Path) -> int:
-    """The mode of the file being replaced, else what a plain `open` would give a new one."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
+    """Return the mode of the file that is replaced, else the mode of a new file."""
+    return path.stat().st_mode & 0o777 if path.exists() else new_file_mode()
+
+
+def new_file_mode() -> int:
+    """Return the mode that a plain `open` gives to a new file."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

@@ -1,4 +1,4 @@
-"""Local paths and object storage alike: `s3://bucket/folder`, `gs://...`, whatever fsspec knows."""
+"""Locations of files: local paths, and URLs of any scheme of fsspec (`s3://...`)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 Location: TypeAlias = "str | Path"
-"""A local path, or a URL as text. (A `Path` would swallow one of the slashes after `s3:`.)"""
+"""A local path, or a URL as text. (A `Path` would drop one of the slashes after `s3:`.)"""
 
 _LOCAL = ("file://", "local://")
 
 
 def as_location(place: Location) -> Location:
-    """A `Path` for everything local, `file://` included; text for a URL."""
+    """Return a `Path` for a local location, including `file://` URLs, else the URL as text."""
     text = str(place)
     for protocol in _LOCAL:
         if text.startswith(protocol):
@@ -27,12 +27,12 @@ def as_location(place: Location) -> Location:
 
 
 def is_remote(place: Location) -> bool:
-    """Whether a location is a URL of something else than this machine's files."""
+    """Return True if a location is a URL that is not a file of this machine."""
     return isinstance(as_location(place), str)
 
 
 def join(folder: Location, name: str) -> Location:
-    """The location of a name inside a folder; a name that is a whole location stays one."""
+    """Return the location of a name in a folder; a name that is a URL is returned unchanged."""
     if "://" in name:
         return as_location(name)
     folder = as_location(folder)
@@ -40,10 +40,10 @@ def join(folder: Location, name: str) -> Location:
 
 
 def file_system(url: str) -> tuple[AbstractFileSystem, str]:
-    """The file system of a URL, and the URL's path in it.
+    """Return the file system of a URL, and the URL's path in it.
 
     Raises:
-        ValueError: fsspec does not know the protocol, or the package that speaks it is missing.
+        ValueError: fsspec does not know the protocol, or its package is not installed.
     """
     import fsspec
 
@@ -60,10 +60,10 @@ def file_system(url: str) -> tuple[AbstractFileSystem, str]:
 
 @contextmanager
 def local_file(place: Location) -> Iterator[Path]:
-    """A file as a local path: itself, or for a URL a copy that lives as long as the context.
+    """Yield a local path of a file: the path itself, or a temporary copy for a URL.
 
     Raises:
-        FileNotFoundError: nothing is at the URL. (A local file is not looked at.)
+        FileNotFoundError: there is no file at the URL. (Local paths are not checked.)
         ValueError: the URL cannot be reached.
     """
     place = as_location(place)

@@ -1,4 +1,4 @@
-"""Work spread over processes, with the results in the order of the work."""
+"""Parallel work in threads and processes, with results in the order of the items."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,37 +16,62 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AHEAD_PER_WORKER = 4
-"""Items handed out beyond the one waited for: keeps workers busy, bounds results held."""
+"""Items submitted per worker beyond the one awaited: enough to keep the workers busy, and a
+bound on the results held in memory."""
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 _work: Callable[[Any], Any] | None = None
-"""What this worker process does; set once when it starts."""
+"""The function of this worker process; set once when the process starts."""
 
 
 def num_cores() -> int:
-    """Cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
+def map_ahead(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
+) -> Iterator[Result]:
+    """Yield results in the order of the items, computed by a pool ahead of their use.
+
+    Unlike `Executor.map`, this takes a limited number of items in advance. Neither the items nor
+    their results pile up in memory.
+
+    Args:
+        pool: executor that runs the function.
+        function: called once per item; its exceptions are raised here, at their item's turn.
+        items: may be infinite.
+        ahead: number of items, 0 or more, that may be in progress or finished beyond the one
+            whose result is awaited.
+    """
+    pending: deque[Future[Result]] = deque()
+    for item in items:
+        pending.append(pool.submit(function, item))
+        if len(pending) > ahead:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
+
+
 def map_in_order(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Generator[Result]:
-    """Results of a function for each item, in the items' order.
+    """Yield the result of a function for each item, in the order of the items.
 
     Args:
-        function: called once per item; must survive pickling if there are workers. It is sent to
-            each worker once.
+        function: called once per item; must survive pickling if there are several workers. It is
+            sent to each worker once.
         items: the work.
-        workers: processes, each with one thread; 1 calls the function in this process.
+        workers: number of processes, each with one thread; 1 calls the function in this process.
 
     Yields:
-        The results, as soon as all before them are there.
+        Each result as soon as it and all earlier ones are ready.
 
     Raises:
-        BrokenProcessPool: a worker died, for want of memory for instance.
+        BrokenProcessPool: a worker died, for example because memory ran out.
     """
     workers = min(workers, len(items))
     if workers <= 1:
@@ -58,22 +83,16 @@ def map_in_order(
         _single_threaded_children(),
         ProcessPoolExecutor(workers, context, start_worker, (function,)) as executor,
     ):
-        waiting: deque[Future[Result]] = deque()
         try:
-            for item in items:
-                waiting.append(executor.submit(run_in_worker, item))
-                if len(waiting) > workers * _AHEAD_PER_WORKER:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            yield from map_ahead(executor, run_in_worker, items, workers * _AHEAD_PER_WORKER)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
 
 
 def start_worker(function: Callable[[Any], Any]) -> None:
-    """Makes this process a worker: it calls the function, and ends with its parent."""
+    """Make this process a worker that calls the function and ends with its parent."""
     global _work
-    # Ctrl-C is the parent's to handle; and a parent that was killed cannot end its workers.
+    # The parent handles Ctrl-C. A parent that was killed cannot end its workers, so they watch it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     _work = function
@@ -87,7 +106,7 @@ def _exit_with_parent() -> None:
 
 
 def run_in_worker(item: Any) -> Any:  # noqa: ANN401  # whatever the function takes and gives
-    """What the worker's function gives for an item; for `submit`.
+    """Return the result of the worker's function for an item; for use with `submit`.
 
     Raises:
         RuntimeError: the process was not started with `start_worker`.
@@ -99,7 +118,7 @@ def run_in_worker(item: Any) -> Any:  # noqa: ANN401  # whatever the function ta
 
 @contextmanager
 def _single_threaded_children() -> Iterator[None]:
-    """Processes started meanwhile find one thread in the variables numeric libraries read."""
+    """Set the thread variables of numeric libraries to 1 for processes started in the context."""
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     try:

@@ -1,4 +1,4 @@
-"""What a loss must know about the other ranks of a distributed run."""
+"""Number of ranks of a distributed run, and means over them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def num_ranks() -> int:
-    """Processes of a distributed run; 1 outside."""
+    """Return the number of processes of a distributed run, 1 outside of one."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_world_size()
     return 1
@@ -30,7 +30,7 @@ def mean_over_ranks(count: Tensor) -> Tensor:
         count: () number of objects (or positives) on this rank, any numeric type.
 
     Returns:
-        () float32 mean over the ranks; the count itself outside distributed runs.
+        () float32 mean over the ranks; outside a distributed run, the count itself.
     """
     mean = count.detach().to(torch.float32, copy=True)
     if (ranks := num_ranks()) > 1:

@@ -1,32 +1,38 @@
-"""What happens beside the training steps: the run folder is kept up to date, progress is told."""
+"""Callbacks: save checkpoints, log progress."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import lightning
 
+from sapnet.training.run_folder import CHECKPOINT
+
 if TYPE_CHECKING:
-    from sapnet.training.module import TrainingModule
+    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT = Path("checkpoints") / "last.ckpt"
-"""The state a run is resumed from, inside the run folder."""
+
+class SavesNetwork(Protocol):
+    """A module that can write its network for use after the training."""
+
+    def save_network(self, folder: Path) -> None:
+        """Write the network to a folder, which may not exist yet."""
 
 
 class SaveRun(lightning.Callback):
-    """Writes the checkpoint and the network after each epoch, aside and then renamed.
+    """Writer of the checkpoint and the network after each epoch.
 
-    In long epochs the checkpoint alone is also written every so many minutes.
+    Files are written under another name and then renamed. In long epochs the checkpoint alone is
+    also written at regular times.
 
     Args:
         run: the run folder.
-        minutes: between two checkpoints inside an epoch; 0 writes none there.
+        minutes: minutes between two checkpoints inside an epoch; 0 writes none there.
     """
 
     def __init__(self, run: Path, minutes: float = 0.0) -> None:
@@ -49,45 +55,44 @@ class SaveRun(lightning.Callback):
         batch: Any,  # noqa: ANN401  # likewise
         batch_idx: int,
     ) -> None:
-        """Save the state to resume from where it is due; the end of the epoch saves its own."""
+        """Save the checkpoint if it is due; the end of the epoch saves its own."""
         del pl_module, outputs, batch
         if not self._seconds or batch_idx + 1 >= trainer.num_training_batches:
             return
         is_due = time.monotonic() - self._last_time >= self._seconds
-        # Clocks differ, and saving takes all ranks: the first one whose time has come decides.
+        # Clocks differ, and all ranks must save together: the first rank that is due decides.
         if trainer.strategy.reduce_boolean_decision(is_due, all=False):
             self._save_checkpoint(trainer)
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Save the state to resume from, then the network to predict with."""
+        """Save the checkpoint, then the network."""
         self._save_checkpoint(trainer)
         if trainer.is_global_zero:
-            module: TrainingModule = pl_module  # type: ignore[assignment]  # the only one we run
-            self._save_network(module)
+            self._save_network(cast("SavesNetwork", pl_module))
 
     def _save_checkpoint(self, trainer: lightning.Trainer) -> None:
         checkpoint = self._run / CHECKPOINT
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         aside = checkpoint.with_suffix(".partial")
-        # Every rank takes part; Lightning writes on the first alone.
+        # Every rank takes part; Lightning writes on the first only.
         trainer.save_checkpoint(aside)
         if trainer.is_global_zero:
             aside.replace(checkpoint)
         self._last_time = time.monotonic()
 
-    def _save_network(self, module: TrainingModule) -> None:
+    def _save_network(self, module: SavesNetwork) -> None:
         aside = self._run / "network.partial"
         shutil.rmtree(aside, ignore_errors=True)
-        module.model.save_pretrained(aside)
+        module.save_network(aside)
         for file in sorted(aside.iterdir()):
             file.replace(self._run / file.name)
         aside.rmdir()
 
 
 class ProgressLines(lightning.Callback):
-    """Tells the progress in lines, for logs and pipes, where a bar would fill pages.
+    """Logger of progress lines, for log files and pipes, where a bar would fill pages.
 
     Args:
         seconds: least time between two lines.
@@ -114,7 +119,7 @@ class ProgressLines(lightning.Callback):
         batch: Any,  # noqa: ANN401  # likewise
         batch_idx: int,
     ) -> None:
-        """Write a line where one is due, for the first step, and at the end of each epoch."""
+        """Log a line if one is due, for the first step, and at the end of each epoch."""
         del pl_module, outputs, batch
         now, count = time.monotonic(), int(trainer.num_training_batches)
         is_due = now - self._last_time >= self._seconds or batch_idx + 1 == count

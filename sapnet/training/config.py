@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+Precision = Literal["auto", "32", "bf16", "fp16"]
+Supervision = Literal["clicks", "top1", "masks"]
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -113,7 +116,7 @@ class TrainConfig:
         optimizer: optimiser and schedule.
     """
 
-    supervision: Literal["clicks", "top1", "masks"] = "clicks"
+    supervision: Supervision = "clicks"
     epochs: int = 12
     batch_size: int = 4
     workers: int = 2
@@ -121,7 +124,7 @@ class TrainConfig:
     device: str = "auto"
     devices: int = 1
     num_nodes: int = 1
-    precision: Literal["auto", "32", "bf16", "fp16"] = "auto"
+    precision: Precision = "auto"
     compile: bool = False
     keep_empty: bool = True
     max_objects: int | None = None

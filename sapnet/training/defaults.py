@@ -1,6 +1,6 @@
-"""Settings that were left open, fitted to the data: grids, scale ranges, learning rate, schedule.
+"""Choose the settings that were left open: grids, scale ranges, learning rate, schedule.
 
-What the user gave, on the command line, in a recipe or in Python, stays as it is.
+Settings that the user gave, on the command line, in a recipe or in Python, stay as they are.
 """
 
 from __future__ import annotations
@@ -18,87 +18,94 @@ from sapnet.training.survey import survey
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sapnet.data.coco import InstanceSet
     from sapnet.network.config import ModelConfig
     from sapnet.segmentation.config import SOLOv2Config
     from sapnet.segmentation.fitting import ObjectLayout
+    from sapnet.store.reader import ProposalStore
     from sapnet.training.config import TrainConfig
-    from sapnet.training.data import TrainingSet
 
 
 SEGMENTATION = ("num_grids", "scale_ranges")
-"""Settings of SOLOv2 that are fitted where they are open."""
+"""Settings of SOLOv2 that may be left open."""
 
 OPTIMIZER = ("lr", "lr_batch", "steps")
-"""Settings of the optimiser, likewise."""
+"""Settings of the optimizer that may be left open."""
 
 FEW_STEPS = 300
-"""A training of fewer steps is pointed out: from scratch, AdamW had found hardly anything on
-held-out images after 150 (docs/notebook.md)."""
+"""Trainings of fewer steps get a hint: after 150 steps from scratch, AdamW had learned hardly
+anything on held-out images (docs/notebook.md)."""
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Settings without open ends.
+class ChosenSettings:
+    """Complete settings of a training.
 
     Attributes:
-        settings: the network.
-        cfg: how to train it.
-        reasons: a line for what was seen in the data and for each choice, why it was made.
+        model: the network.
+        training: the training.
+        reasons: lines for the user: what the data look like, and the reason of each choice.
     """
 
-    settings: ModelConfig
-    cfg: TrainConfig
+    model: ModelConfig
+    training: TrainConfig
     reasons: tuple[str, ...] = ()
 
 
-def fit_to_data(training_set: TrainingSet, settings: ModelConfig, cfg: TrainConfig) -> Fit:
-    """Choose what the settings leave open.
+def choose_settings(
+    source: ProposalStore | InstanceSet, model_cfg: ModelConfig, cfg: TrainConfig
+) -> ChosenSettings:
+    """Choose the settings that are left open, from the training data.
 
     Args:
-        training_set: the data.
-        settings: the network; `num_grids` and `scale_ranges` may be open.
-        cfg: how to train; `lr`, `lr_batch` and `steps` may be open.
+        source: proposals or instances to train on.
+        model_cfg: the network; `num_grids` and `scale_ranges` may be open.
+        cfg: the training; `lr`, `lr_batch` and `steps` may be open.
     """
-    layout = survey(training_set.source, settings.augment)
-    reasons = [_seen(layout)]
-    if settings.segmenter:
-        segmentation, chosen = _fit_segmentation(layout, settings.segmentation)
-        settings = replace(settings, segmentation=segmentation)
+    layout = survey(source, model_cfg.augment)
+    reasons = [_data_line(layout)]
+    if model_cfg.segmenter:
+        segmentation, chosen = _choose_segmentation(layout, model_cfg.segmentation)
+        model_cfg = replace(model_cfg, segmentation=segmentation)
         reasons += chosen
-    reasons += [*_reasons_of_rate(cfg), *_hints(layout, cfg)]
+    reasons += [*_rate_lines(cfg), *_hints(layout, cfg)]
     cfg = replace(cfg, optimizer=cfg.optimizer.settled(cfg.batch_size, cfg.epochs))
-    return Fit(settings, cfg, tuple(reasons))
+    return ChosenSettings(model_cfg, cfg, tuple(reasons))
 
 
-def settle_as_before(settings: ModelConfig, cfg: TrainConfig, stored: dict[str, Any]) -> Fit:
-    """Take what the settings leave open from the run that is to be resumed.
+def settings_as_before(
+    model_cfg: ModelConfig, cfg: TrainConfig, stored: dict[str, Any]
+) -> ChosenSettings:
+    """Take the settings that are left open from the run that is to be resumed.
 
     Args:
-        settings: the network.
-        cfg: how to train it.
-        stored: content of the run's settings file.
+        model_cfg: the network.
+        cfg: the training.
+        stored: content of the settings file of the run.
     """
     model, training = stored.get("model", {}), stored.get("train", {})
-    segmentation = _filled(settings.segmentation, model.get("segmentation", {}), SEGMENTATION)
+    segmentation = _filled(model_cfg.segmentation, model.get("segmentation", {}), SEGMENTATION)
     optimizer = _filled(cfg.optimizer, training.get("optimizer", {}), OPTIMIZER)
-    return Fit(replace(settings, segmentation=segmentation), replace(cfg, optimizer=optimizer))
+    return ChosenSettings(
+        replace(model_cfg, segmentation=segmentation), replace(cfg, optimizer=optimizer)
+    )
 
 
 def _filled(values: Any, stored: dict[str, Any], names: tuple[str, ...]) -> Any:  # noqa: ANN401
-    """A settings dataclass whose open fields of these names are filled in."""
+    """Fill in the open fields of these names of a dataclass."""
     open_names = [name for name in names if getattr(values, name) is None]
     return replace(values, **{name: _as_tuple(stored.get(name)) for name in open_names})
 
 
 def _as_tuple(value: Any) -> Any:  # noqa: ANN401  # JSON
-    """Lists as tuples, inner ones too."""
+    """Convert lists to tuples, inner ones too."""
     return tuple(_as_tuple(entry) for entry in value) if isinstance(value, list) else value
 
 
-def _fit_segmentation(
+def _choose_segmentation(
     layout: ObjectLayout, cfg: SOLOv2Config
 ) -> tuple[SOLOv2Config, tuple[str, ...]]:
-    """The ranges first, as the grids depend on them."""
+    """Choose ranges and grids. The grids depend on the ranges, which therefore come first."""
     reasons = []
     if cfg.scale_ranges is None:
         cfg = replace(cfg, scale_ranges=fit_ranges(layout))
@@ -114,7 +121,7 @@ def _fit_segmentation(
     return cfg, tuple(reasons)
 
 
-def _seen(layout: ObjectLayout) -> str:
+def _data_line(layout: ObjectLayout) -> str:
     if not len(layout):
         return f"data: {layout.num_images} images without objects"
     small, middle, large = np.quantile(layout.sizes, (0.1, 0.5, 0.9))
@@ -148,8 +155,8 @@ def _reason_of_grids(layout: ObjectLayout, cfg: SOLOv2Config) -> str:
     return f"no finer than the features of an input of {layout.short_side} px; {result}"
 
 
-def _reasons_of_rate(cfg: TrainConfig) -> Iterator[str]:
-    """About what is open, before it is settled."""
+def _rate_lines(cfg: TrainConfig) -> Iterator[str]:
+    """Describe the rate and the schedule, where they are left open."""
     optimizer = cfg.optimizer
     if optimizer.lr is None and optimizer.lr_batch is None:
         yield (
@@ -171,5 +178,5 @@ def _hints(layout: ObjectLayout, cfg: TrainConfig) -> Iterator[str]:
 
 
 def _text(values: tuple[Any, ...]) -> str:
-    """Numbers as a recipe writes them, without needless decimals."""
+    """Format numbers as a recipe writes them, without needless decimals."""
     return "[" + ", ".join(_text(v) if isinstance(v, tuple) else f"{v:g}" for v in values) + "]"

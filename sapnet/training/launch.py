@@ -102,3 +102,10 @@ def cluster_plugins(
     if launch is None and "SLURM_NTASKS" in environment:
         return [LightningEnvironment()]
     return []
+
+
+def single_process() -> list[ClusterEnvironment]:
+    """Return the plugins for a training that runs in this process alone, whatever started it."""
+    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+
+    return [LightningEnvironment()]

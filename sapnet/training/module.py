@@ -1,4 +1,4 @@
-"""The training step as Lightning runs it."""
+"""The training step, validation and logs of SAPNet, for Lightning."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import lightning
 import torch
 from torch import Tensor, distributed
 
+from sapnet.prediction.segment import segment_batch
 from sapnet.system.ranks import num_ranks
-from sapnet.training.progress import place_of
-from sapnet.training.schedule import build_optimizer, rate_factor
+from sapnet.training.place import place_of
+from sapnet.training.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
-    from sapnet.network.model import SAPNet
+    from sapnet.network.model import Network
     from sapnet.structures.batch import Batch
     from sapnet.structures.outputs import Selection
     from sapnet.training.config import TrainConfig
@@ -23,24 +26,28 @@ if TYPE_CHECKING:
     from sapnet.training.validation import Validation
 
 LABEL_QUALITY_SUMS = "label_quality_sums"
-"""Key of a checkpoint: sum and number of the IoUs of the epoch in flight."""
+"""Key in a checkpoint: sum and number of the IoUs of the current epoch."""
+
+
+ADVICE = "Lower --optimizer.lr, or train with --precision 32 where it was bf16 or fp16"
+"""Advice to the user after a loss that is not finite."""
 
 
 class TrainingModule(lightning.LightningModule):
-    """SAPNet with its optimiser, its logs and its validation.
+    """SAPNet with its optimizer, its logs and its validation.
 
     Args:
         model: the network.
-        cfg: how to train.
-        steps_per_epoch: optimiser steps of one pass. Lightning could tell, but would start loading
-            for it, before a resumed run knows its epoch.
-        quality: IoU of the proposals with the truth, where it is known.
-        validation: how predictions on held-out images are scored; None without them.
+        cfg: settings of the training.
+        steps_per_epoch: optimizer steps of one pass. Lightning could count them, but would start
+            to load images for it, before a resumed run knows its epoch.
+        quality: IoU of the proposals with the truth, if it is known.
+        validation: scores predictions on held-out images; None without them.
     """
 
     def __init__(
         self,
-        model: SAPNet,
+        model: Network,
         cfg: TrainConfig,
         steps_per_epoch: int,
         quality: LabelQuality | None = None,
@@ -56,48 +63,36 @@ class TrainingModule(lightning.LightningModule):
         self._iou_sum, self._num_ious = 0.0, 0.0
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimiser, with a rate that changes every step."""
-        optimizer = build_optimizer(self.model, self._cfg.optimizer, self._cfg.batch_size)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, rate_factor(self._cfg.optimizer, self._steps_per_epoch, self._cfg.epochs)
+        """Return the optimizer, with a learning rate that changes every step."""
+        cfg = self._cfg
+        return optimizer_and_schedule(
+            self.model, cfg.optimizer, cfg.batch_size, self._steps_per_epoch, cfg.epochs
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Losses of one batch, logged one by one."""
+        """Compute the losses of one batch and log each of them."""
         del batch_idx
-        # Whatever else is random in the network, stochastic depth for instance, depends on seed,
-        # step and rank alone as well.
-        torch.manual_seed(self._step_seed())
-        output = self.model(batch, self._generator())
+        output = self.model(batch, seed_step(self, self._cfg.seed))
         total: Tensor = output.total
-        if not torch.isfinite(total):
-            values = ", ".join(f"{name} {loss.item():.4g}" for name, loss in output.losses.items())
-            raise FloatingPointError(
-                f"the loss is not finite at step {self.global_step} (images "
-                f"{batch.image_ids.tolist()}): {values}. Lower --optimizer.lr, or train with "
-                "--precision 32 where it was bf16 or fp16"
-            )
-        size = batch.images.shape[0]
-        self.log_dict(output.losses, batch_size=size)
-        self.log("loss", total, prog_bar=True, batch_size=size)
-        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
-        self._note_label_quality(batch, output.selection)
+        check_finite(total, output.losses, self.global_step, batch.image_ids.tolist(), ADVICE)
+        log_losses(self, output.losses, total, batch.images.shape[0])
+        self._add_label_quality(batch, output.selection)
         return total
 
+    def save_network(self, folder: Path) -> None:
+        """Write the network to a folder, for `label` and `predict`."""
+        self.model.save_pretrained(folder)
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Predictions of one batch, kept for the epoch's figures."""
+        """Predict one batch and keep the results for the figures of the epoch."""
         del batch_idx
         if self._validation is None:
             return
-        predictions = self.model.segment(batch.images, batch.image_sizes, batch.original_sizes)
+        predictions = segment_batch(self.model, batch)
         self._results += self._validation.encode(predictions, batch.image_ids.tolist())
 
     def on_validation_epoch_end(self) -> None:
-        """Average precision over the held-out images of all ranks."""
+        """Log the average precision over the held-out images of all ranks."""
         if self._validation is None:
             return
         results = _gather(self._results)
@@ -107,16 +102,8 @@ class TrainingModule(lightning.LightningModule):
             named = {f"val_{name}": value for name, value in figures.items()}
             self.log_dict(named, sync_dist=num_ranks() > 1)
 
-    def _generator(self) -> torch.Generator:
-        """Random negatives that depend on seed, step and rank alone: resuming repeats them."""
-        return torch.Generator(self.device).manual_seed(self._step_seed())
-
-    def _step_seed(self) -> int:
-        step = self.global_step * self.trainer.world_size + self.global_rank
-        return self._cfg.seed * 1_000_003 + step
-
-    def _note_label_quality(self, batch: Batch, selection: Selection | None) -> None:
-        """Add the IoU of this step's choices to the epoch's mean."""
+    def _add_label_quality(self, batch: Batch, selection: Selection | None) -> None:
+        """Add the IoU of the masks chosen in this step to the mean of the epoch."""
         if self._quality is None or selection is None or batch.bags is None:
             return
         ious = self._quality.ious(batch.bags.annotation_ids, selection.index)
@@ -124,7 +111,7 @@ class TrainingModule(lightning.LightningModule):
         self._num_ious += len(ious)
 
     def on_train_epoch_end(self) -> None:
-        """Mean IoU of the epoch's choices with the truth, over all ranks."""
+        """Log the mean IoU of the chosen masks with the truth, over all ranks."""
         if self._quality is None:
             return
         iou_sum, num_ious = self._label_quality_sums()
@@ -133,17 +120,17 @@ class TrainingModule(lightning.LightningModule):
             self.log("label_miou", iou_sum / num_ious, sync_dist=num_ranks() > 1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Inside an epoch, keep what its mean is made of so far; every rank takes part."""
+        """Add the sums of the current epoch to the checkpoint; every rank takes part."""
         if place_of(self.trainer).batches_done:
             checkpoint[LABEL_QUALITY_SUMS] = self._label_quality_sums()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the epoch's mean; the first rank keeps the sums of all."""
+        """Restore the sums of the current epoch; the first rank keeps those of all ranks."""
         if self.global_rank == 0:
             self._iou_sum, self._num_ious = checkpoint.get(LABEL_QUALITY_SUMS, (0.0, 0.0))
 
     def _label_quality_sums(self) -> tuple[float, float]:
-        """Sum and number of the epoch's IoUs so far, over all ranks."""
+        """Return sum and number of the IoUs of the epoch so far, over all ranks."""
         counted = torch.tensor(
             [self._iou_sum, self._num_ious], dtype=torch.float32, device=self.device
         )
@@ -154,7 +141,7 @@ class TrainingModule(lightning.LightningModule):
 
 
 def _gather(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The results of all ranks; images that padding of the sampler repeats are kept once."""
+    """Collect the results of all ranks; images that the sampler repeats are kept once."""
     ranks = num_ranks()
     if ranks == 1:
         return results

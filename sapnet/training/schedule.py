@@ -1,4 +1,4 @@
-"""Optimiser and learning-rate schedule."""
+"""Optimizer and learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from sapnet.training.config import OptimizerConfig
 
 STEP_FACTOR = 0.1
-"""What each step of the step schedule multiplies the rate by (paper, section 7)."""
+"""Factor on the rate at each step of the step schedule (paper, section 7)."""
 
 MAX_WARMUP_SHARE = 0.1
-"""Warm-up never takes more than this share of the iterations, however short the training."""
+"""Largest share of the iterations that the warm-up takes, however short the training."""
 
 
 def build_optimizer(
     model: nn.Module, cfg: OptimizerConfig, batch_size: int
 ) -> torch.optim.Optimizer:
-    """The optimiser over the trainable parameters.
+    """Build the optimizer of the trainable parameters.
 
     AdamW does not decay biases and norm factors (one-dimensional parameters); SGD decays
     everything, as the released recipe does.
 
     Args:
         model: the network.
-        cfg: which optimiser and its rates.
+        cfg: optimizer and its rates.
         batch_size: images per step over all devices; scales the rate.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -47,11 +47,11 @@ def build_optimizer(
 def rate_factor(
     cfg: OptimizerConfig, iterations_per_epoch: int, epochs: int
 ) -> Callable[[int], float]:
-    """The factor on the learning rate as a function of the iteration.
+    """Return the factor on the learning rate as a function of the iteration.
 
     Args:
         cfg: schedule and warm-up.
-        iterations_per_epoch: optimiser steps in one epoch.
+        iterations_per_epoch: optimizer steps in one epoch.
         epochs: length of the training.
 
     Returns:

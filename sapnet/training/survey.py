@@ -9,7 +9,8 @@ import numpy as np
 
 from sapnet.batches.augment import resize_factor
 from sapnet.segmentation.fitting import ObjectLayout
-from sapnet.store.reader import ProposalStore, read_image_table
+from sapnet.store.reader import ProposalStore
+from sapnet.store.tables import read_image_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Scoring predictions on held-out images during training."""
+"""Validation during training: average precision on held-out images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sapnet.evaluation.predictions import evaluate_predictions
-from sapnet.geometry.rle import encode_masks, rle_areas
+from sapnet.prediction.records import result_records
 
 if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from sapnet.structures.outputs import Predictions
 
 LOGGED = ("mask_ap", "mask_ap50", "mask_ap75", "box_ap")
-"""Figures of the evaluation that go into the training log."""
+"""Metrics of the evaluation that go into the training log."""
 
 
 class Validation:
-    """Predictions against ground truth.
+    """Comparison of predictions with ground truth.
 
     Args:
         truth: true instances of the held-out images.
-        categories: of the model, by label.
+        categories: C categories of the model, by label.
 
     Raises:
-        ValueError: the ground truth does not know a category of the model.
+        ValueError: the ground truth does not list a category of the model.
     """
 
     def __init__(self, truth: InstanceSet, categories: Sequence[Category]) -> None:
@@ -43,29 +43,18 @@ class Validation:
     def encode(
         self, predictions: Sequence[Predictions], image_ids: Sequence[int]
     ) -> list[dict[str, Any]]:
-        """COCO results of some images.
+        """Convert predictions to COCO results.
 
         Args:
-            predictions: one an image.
-            image_ids: their ids.
+            predictions: one per image.
+            image_ids: ids of the images.
         """
         records = []
         for image, image_id in zip(predictions, image_ids, strict=True):
-            rles = encode_masks(image.masks.cpu().numpy())
-            labels, scores = image.labels.tolist(), image.scores.tolist()
-            for rle, area, label, score in zip(rles, rle_areas(rles), labels, scores, strict=True):
-                if area:
-                    records.append(
-                        {
-                            "image_id": image_id,
-                            "category_id": self._category_ids[label],
-                            "segmentation": rle,
-                            "score": score,
-                        }
-                    )
+            records += result_records(image, self._category_ids, image_id)
         return records
 
     def score(self, results: Sequence[dict[str, Any]]) -> dict[str, float]:
-        """The logged figures of all results."""
+        """Compute the logged metrics of all results."""
         figures = evaluate_predictions(results, self._truth)
         return {name: figures[name] for name in LOGGED}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Request
 
     from sapnet.annotate.preview import PreviewWorker
-    from sapnet.annotate.server import Workspace
+    from sapnet.annotate.workspace import Workspace
 
 NEEDS_UI = "the page needs the extra `ui`"
 CLASSES = ("person", "car", "dog")
@@ -31,7 +31,7 @@ PATIENCE = 20.0  # seconds; generous for a busy machine
 
 
 def _save_image(path: Path, size: tuple[int, int] = (48, 64), orientation: int = 1) -> np.ndarray:
-    """Writes a gray image (height, width) with a red block; returns the pixels as stored."""
+    """Write a gray image (height, width) with a red block; return the pixels as stored."""
     pixels = np.full((*size, 3), 128, np.uint8)
     pixels[size[0] // 4 : size[0] // 2, size[1] // 4 : size[1] // 2] = (255, 0, 0)
     exif = Image.Exif()
@@ -56,8 +56,8 @@ def _open_folder(
 ) -> Workspace:
     """A workspace on a folder; clicks go beside it."""
     pytest.importorskip("fastapi", reason=NEEDS_UI)
-    from sapnet.annotate.documents import open_click_file
-    from sapnet.annotate.server import Workspace
+    from sapnet.annotate.click.opening import open_click_file
+    from sapnet.annotate.workspace import Workspace
 
     listing, file = open_click_file(images, images.parent / "clicks.json", classes)
     return Workspace(listing, file, preview)
@@ -65,12 +65,12 @@ def _open_folder(
 
 @contextmanager
 def _serving(workspace: Workspace, port: int = 0) -> Iterator[str]:
-    """Serves a workspace from a thread; gives the page's address."""
+    """Serve a workspace from a thread; yield the page's address."""
     from sapnet.annotate.serve import build_server, listen, page_address
-    from sapnet.annotate.server import build_app
+    from tests.annotate.pages import app_of
 
     bound = listen("127.0.0.1", port)
-    server = build_server(build_app(workspace))
+    server = build_server(app_of(workspace))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     try:
@@ -151,14 +151,14 @@ class PageDriver:
         return _wait_for(lambda: self.page.evaluate(script, argument), script)
 
     def ready(self) -> None:
-        """Waits until an image is drawn."""
+        """Wait until an image is drawn."""
         self.wait(
             "() => window.sapnet?.store.image && (sapnet.store.image.problem || "
             "[...sapnet.view.tiles.tiles.values()].some((tile) => tile.bitmap))"
         )
 
     def screen(self, x: float, y: float) -> tuple[float, float]:
-        """Where an image position is in the window, by the page's own arithmetic."""
+        """Convert an image position to a window position, with the page's own arithmetic."""
         x, y = self.run(
             "([x, y]) => { const b = sapnet.view.canvas.getBoundingClientRect(); "
             "const [sx, sy] = sapnet.view.toScreen([x, y]); return [b.left + sx, b.top + sy]; }",
@@ -167,7 +167,7 @@ class PageDriver:
         return x, y
 
     def click(self, x: float, y: float, *keys: str, button: str = "left") -> None:
-        """Clicks on an image position while keys are held."""
+        """Click on an image position while keys are held."""
         for key in keys:
             self.page.keyboard.down(key)
         self.page.mouse.click(*self.screen(x, y), button=button)
@@ -189,7 +189,7 @@ class PageDriver:
         return [[[round(x), round(y)] for x, y in entry["points"]] for entry in self.objects]
 
     def saved(self) -> None:
-        """Waits until all is saved."""
+        """Wait until all is saved."""
         self.wait(
             "() => sapnet.saver.state === 'saved' && ![...sapnet.store.documents.values()]"
             ".some((held) => held.isChanged)"
@@ -198,7 +198,7 @@ class PageDriver:
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[Callable[..., PageDriver]]:
-    """Opens pages in fresh profiles; afterwards, no page may have failed or asked another host."""
+    """Open pages in fresh profiles; then check for failures and requests to other hosts."""
     contexts: list[BrowserContext] = []
     failures: list[str] = []
 

@@ -73,7 +73,7 @@ def click_of(object_id: int) -> Click:
 
 
 def make_review_set(folder: Path, given: tuple[int, ...] = ()) -> ReviewSet:
-    """Writes images, store and labels; the objects of `given` came with their mask."""
+    """Write images, store and labels; the objects of `given` came with their mask."""
     made = ReviewSet(*(folder / n for n in ("images", "store", "labels.json", "corrections.json")))
     for name in {name for _, name in IMAGES.values()}:
         pixels = np.full((*SIZE, 3), 128, np.uint8)

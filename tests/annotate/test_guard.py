@@ -8,14 +8,14 @@ pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 
 from fastapi.testclient import TestClient
 
-from sapnet.annotate.server import build_app
+from tests.annotate.pages import app_of
 
 OWN = {"host": "127.0.0.1:8765"}
 
 
 @pytest.fixture
 def client(folder: Path, open_folder: Callable[..., Any]) -> TestClient:
-    return TestClient(build_app(open_folder(folder)))
+    return TestClient(app_of(open_folder(folder)))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:1", "[::1]:8765", "192.168.1.7"])

@@ -288,7 +288,7 @@ def test_masks_are_drawn_where_they_are(
         for mask in masks:
             (rle,) = encode_masks(mask[None])
             runs = driver.run(
-                "async (text) => (await import('/static/masks.js')).decodeCounts(text)",
+                "async (text) => (await import('/static/shared/masks.js')).decodeCounts(text)",
                 rle["counts"].decode(),
             )
             values = np.repeat(np.arange(len(runs)) % 2, runs).reshape(mask.T.shape).T

@@ -10,13 +10,12 @@ import pytest
 pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 
 from fastapi.testclient import TestClient
-from httpx2 import Response
 from PIL import Image
 
 from sapnet.annotate.preview import PreviewWorker
-from sapnet.annotate.server import STATIC, build_app
-from sapnet.data.clicks import load_clicks
+from sapnet.annotate.server import STATIC
 from sapnet.proposals.regions.proposer import RegionProposer
+from tests.annotate.pages import app_of
 
 NAME = "süd/bäume 1.jpg"
 OBJECT = {"category_id": 1, "points": [[3.5, 4.5]]}
@@ -24,29 +23,17 @@ OBJECT = {"category_id": 1, "points": [[3.5, 4.5]]}
 
 @pytest.fixture
 def client(folder: Path, open_folder: Callable[..., Any]) -> TestClient:
-    return TestClient(build_app(open_folder(folder)), base_url="http://127.0.0.1")
-
-
-def put(
-    client: TestClient, name: str, objects: list, version: str | None, *, done: bool = False
-) -> Response:
-    body = {"version": version, "objects": objects, "done": done}
-    return client.put("/api/document", params={"image": name}, json=body)
-
-
-def get(client: TestClient, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/api/document", params={"image": name}).json()
-    return found
+    return TestClient(app_of(open_folder(folder)), base_url="http://127.0.0.1")
 
 
 def test_the_page_and_all_its_parts_are_served(client: TestClient) -> None:
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
-    for path in STATIC.iterdir():
-        answer = client.get(f"/static/{path.name}")
-        assert answer.status_code == 200, path.name
+    for path in STATIC.glob("*/*"):
+        answer = client.get(f"/static/{path.relative_to(STATIC).as_posix()}")
+        assert answer.status_code == 200, path
         assert answer.headers["cache-control"] == "no-cache"
-    script = client.get("/static/app.js").headers["content-type"]
+    script = client.get("/static/click/app.js").headers["content-type"]
     assert script.startswith("text/javascript")
 
 
@@ -58,49 +45,6 @@ def test_the_session_lists_images_and_classes(client: TestClient) -> None:
     assert set(listed) == {"a.png", "broken.jpg", NAME}
     assert (listed[NAME]["width"], listed[NAME]["height"], listed[NAME]["levels"]) == (100, 60, 1)
     assert "cannot be read" in listed["broken.jpg"]["problem"]
-
-
-def test_a_change_is_saved_and_counted(client: TestClient, folder: Path) -> None:
-    before = get(client, NAME)
-    assert before["objects"] == []
-    answer = put(client, NAME, [OBJECT, {**OBJECT, "category_id": 2}], before["version"]).json()
-    assert answer["ids"] == [1, 2]
-    after = get(client, NAME)
-    assert after["version"] == answer["version"]
-    assert [entry["id"] for entry in after["objects"]] == [1, 2]
-    assert len(load_clicks(folder.parent / "clicks.json").clicks) == 2
-    listed = {image["name"]: image for image in client.get("/api/session").json()["images"]}
-    assert listed[NAME]["objects"] == 2
-    put(client, NAME, after["objects"], after["version"], done=True)
-    assert get(client, NAME)["done"] is True
-
-
-def test_an_old_version_is_a_conflict_with_the_current_document(client: TestClient) -> None:
-    version = get(client, NAME)["version"]
-    put(client, NAME, [OBJECT], version)
-    answer = put(client, NAME, [], version)
-    assert answer.status_code == 409
-    assert "changed meanwhile" in answer.json()["detail"]
-    assert answer.json()["document"] == get(client, NAME)
-    assert len(get(client, NAME)["objects"]) == 1
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {"category_id": 1, "points": []},
-        {"category_id": 1, "points": [[1]]},
-        {"category_id": 77, "points": [[1, 1]]},
-        {"category_id": 1, "points": [[100, 1]]},
-        {"category_id": 1, "points": [[1, 1]], "mask": {"size": [60, 100], "counts": "\u00e9"}},
-    ],
-)
-def test_malformed_objects_are_refused_and_change_nothing(client: TestClient, entry: dict) -> None:
-    version = get(client, NAME)["version"]
-    answer = put(client, NAME, [OBJECT, entry], version)
-    assert answer.status_code == 422
-    assert answer.json()["detail"]
-    assert get(client, NAME)["version"] == version
 
 
 @pytest.mark.parametrize(
@@ -131,7 +75,7 @@ def test_an_image_that_is_cut_off_is_told_and_kept(
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     Image.fromarray(noise).save(folder / "cut.jpg")
     (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:1500])
-    client = TestClient(build_app(open_folder(folder)), base_url="http://127.0.0.1")
+    client = TestClient(app_of(open_folder(folder)), base_url="http://127.0.0.1")
     query = {"image": "cut.jpg", "level": 0, "column": 0, "row": 0}
     answer = client.get("/api/tile", params=query)
     assert answer.status_code == 422
@@ -140,26 +84,10 @@ def test_an_image_that_is_cut_off_is_told_and_kept(
     assert "cannot be read" in listed["cut.jpg"]["problem"]
 
 
-def test_a_disk_that_refuses_is_told(
-    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from sapnet.annotate import documents
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(documents, "write_json_atomic", refuse)
-    answer = put(client, NAME, [OBJECT], None)
-    assert answer.status_code == 500
-    assert answer.json()["detail"] == "No space left on device"
-    assert get(client, NAME)["objects"] == []
-    assert not (folder.parent / "clicks.json").exists()
-
-
 def test_previews(folder: Path, open_folder: Callable[..., Any]) -> None:
     with ThreadPoolExecutor(1) as executor:
         workspace = open_folder(folder, PreviewWorker(RegionProposer(), executor))
-        client = TestClient(build_app(workspace), base_url="http://127.0.0.1")
+        client = TestClient(app_of(workspace), base_url="http://127.0.0.1")
         assert client.get("/api/session").json()["proposer"] == "regions"
         query = {"image": "a.png", "client": "tab"}
         assert client.post("/api/prepare", params=query).status_code == 204

@@ -1,4 +1,4 @@
-"""What can be said of the page's files without a browser."""
+"""Checks of the page's files that need no browser."""
 
 import re
 
@@ -32,7 +32,7 @@ PAIRS = [
 
 def themes() -> dict[str, dict[str, str]]:
     """The colours of each block of variables: light, dark by choice, dark by the system."""
-    css = (STATIC / "page.css").read_text(encoding="utf-8")
+    css = (STATIC / "shared/page.css").read_text(encoding="utf-8")
     blocks = re.findall(r"(:root[^{]*)\{([^}]*--text[^}]*)\}", css)
     return {
         selector.strip(): dict(re.findall(r"--([\w-]+): (#\w{6})", block))
@@ -60,18 +60,25 @@ def test_both_ways_to_the_dark_theme_are_one_theme() -> None:
 
 
 def test_no_file_names_another_host() -> None:
-    for path in STATIC.iterdir():
+    for path in STATIC.glob("*/*"):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"(https?:)?//[\w-]+\.\w", text), path.name
 
 
 def test_every_module_and_style_is_reached_from_the_page() -> None:
-    seen = {"index.html", "review.js"}  # a mode's module is named by the session
+    # the session names the module of a mode
+    seen = {STATIC / "click/index.html", STATIC / "review/review.js"}
     waiting = sorted(seen)
     while waiting:
-        text = (STATIC / waiting.pop()).read_text(encoding="utf-8")
-        for name in re.findall(r"(?:/static/|from \"\./)([\w.]+)", text):
-            if name not in seen:
-                seen.add(name)
-                waiting.append(name)
-    assert seen == {path.name for path in STATIC.iterdir()}
+        path = waiting.pop()
+        text = path.read_text(encoding="utf-8")
+        named = {STATIC / name for name in re.findall(r"/static/([\w/.]+)", text)}
+        named |= {(path.parent / name).resolve() for name in re.findall(r'from "(\.[^"]+)"', text)}
+        waiting += named - seen
+        seen |= named
+    assert seen == set(STATIC.glob("*/*"))
+
+
+def test_shared_modules_import_no_page() -> None:
+    for path in (STATIC / "shared").glob("*.js"):
+        assert re.findall(r'from "(?!\./)[^"]+"', path.read_text(encoding="utf-8")) == [], path.name

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from sapnet.batches.augment import (
-    View,
     evaluation_view,
     resized_size,
     sample_view,
@@ -16,6 +15,7 @@ from sapnet.batches.augment import (
     view_points,
 )
 from sapnet.batches.config import AugmentConfig
+from sapnet.batches.sample import View
 from sapnet.geometry.masks import crop_masks, downsample_masks
 from sapnet.geometry.rle import encode_masks, rle_boxes
 

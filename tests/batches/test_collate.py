@@ -4,9 +4,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sapnet.batches.augment import View, view_image
+from sapnet.batches.augment import view_image
 from sapnet.batches.collate import collate
-from sapnet.batches.dataset import Sample
+from sapnet.batches.sample import Sample, View
 from sapnet.batches.supervision import make_bags, make_targets, top_proposals
 from sapnet.data.images import load_image
 

@@ -1,11 +1,6 @@
 import pytest
 
-from sapnet.batches.config import MASK_STRIDE, AugmentConfig
-from sapnet.structures import masks
-
-
-def test_stride_is_that_of_the_masks() -> None:
-    assert MASK_STRIDE == masks.MASK_STRIDE
+from sapnet.batches.config import AugmentConfig
 
 
 @pytest.mark.parametrize(

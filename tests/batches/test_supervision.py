@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from sapnet.batches.augment import View
+from sapnet.batches.sample import View
 from sapnet.batches.supervision import make_bags, make_targets, top_proposals
 from sapnet.geometry.rle import decode_masks
 

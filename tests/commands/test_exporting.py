@@ -14,7 +14,7 @@ from sapnet.data.coco import load_instances
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.geometry.rle import rle_iou
-from sapnet.network.model import SAPNet
+from sapnet.network.model import Network
 from sapnet.store.reader import ProposalStore
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def run(
     torch.manual_seed(0)
     categories = sorted(ProposalStore(tiny_set.store).categories, key=lambda c: c.category_id)
     folder = tmp_path_factory.mktemp("run")
-    SAPNet(tiny_model, tuple(categories)).save_pretrained(folder)
+    Network(tiny_model, tuple(categories)).save_pretrained(folder)
     return folder
 
 

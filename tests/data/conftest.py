@@ -12,7 +12,7 @@ Write = Callable[[dict[str, Any]], Path]
 
 @pytest.fixture
 def write_json(tmp_path: Path) -> Write:
-    """Writes a dictionary to clicks.json and returns its path."""
+    """Write a dictionary to clicks.json and return its path."""
 
     def write(content: dict[str, Any]) -> Path:
         path = tmp_path / "clicks.json"

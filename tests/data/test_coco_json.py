@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from sapnet.data.coco_json import label_of_category, read_coco
+from sapnet.data.coco_json import (
+    Entry,
+    label_of_category,
+    read_category,
+    read_coco,
+    read_each,
+    section_entries,
+)
+from sapnet.data.problems import RecordError
 from sapnet.structures.clicks import Category, ImageRecord
 
 Content = dict[str, Any]
@@ -109,3 +117,18 @@ def test_image_without_pixels(write_json: Write, content: Content) -> None:
     content["images"][0]["width"] = 0
     with pytest.raises(ValueError, match=r"image 5: expected a width and height .* 0 x 480"):
         read_coco(write_json(content))
+
+
+def test_broken_entries_are_reported_by_number_and_left_out() -> None:
+    content = {"categories": [{"id": 3, "name": "cat"}, {"id": "x", "name": "dog"}]}
+    problems: list[RecordError] = []
+    entries = section_entries(Path("a.json"), content, "categories", problems.append)
+    assert read_each(entries, read_category, problems.append) == [(3, Category(3, "cat"))]
+    (problem,) = problems
+    assert str(problem).startswith("a.json, entry 2 of categories: expected 'id' as an integer")
+    assert problem.kind == "not an integer"
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(RecordError, match="expected the key 'name'"):
+        read_category(Entry(Path("a.json"), "categories", 1, {"id": 1}))

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from sapnet.data.clicks import load_clicks
-from sapnet.data.corrections import Correction, Corrections, load_corrections, save_corrections
+from sapnet.data.corrections import load_corrections, save_corrections
 from sapnet.geometry.rle import encode_masks
 from sapnet.structures.clicks import Category, Click, ImageRecord
+from sapnet.structures.corrections import Correction, Corrections
 
 MASK = encode_masks(np.tri(10, 20, dtype=np.uint8)[None])[0]
 CLICK = Click(17, 5, 7, ((1.5, 2.5),), mask=MASK)

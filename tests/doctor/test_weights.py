@@ -7,7 +7,7 @@ from sapnet.doctor.weights import examine_weights
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """An empty cache and a hub that does not answer; the names it was asked for."""
+    """An empty cache and a hub that does not respond; the requested names."""
     names: list[str] = []
 
     class Hub:

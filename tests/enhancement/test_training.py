@@ -9,15 +9,16 @@ import pytest
 import torch
 
 from sapnet.data.clicks import load_clicks
-from sapnet.enhancement import training
 from sapnet.enhancement.enhancer import Enhancer
-from sapnet.enhancement.training import CHECKPOINT, load_enhancer, train_enhancer
+from sapnet.enhancement.module import NETWORK, EnhancerModule
+from sapnet.enhancement.training import load_enhancer, train_enhancer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
 
+    from sapnet.enhancement.batch import ClickBatch
     from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
     from sapnet.selection.scoring import BagScores
     from tests.conftest import TinySet
@@ -28,15 +29,15 @@ class StoppedError(Exception):
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, num_steps: int) -> None:
-    """Stops the training before its step `num_steps`."""
-    step = training._step
+    """Stop the training before its step `num_steps`."""
+    step = EnhancerModule.training_step
 
-    def stopping(state: training._State, *rest: object) -> float:
-        if state.step == num_steps:
+    def stopping(self: EnhancerModule, batch: ClickBatch, index: int) -> Tensor:
+        if self.global_step == num_steps:
             raise StoppedError
-        return step(state, *rest)  # type: ignore[arg-type]  # handed on as they come
+        return step(self, batch, index)
 
-    monkeypatch.setattr(training, "_step", stopping)
+    monkeypatch.setattr(EnhancerModule, "training_step", stopping)
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 4])
@@ -57,13 +58,13 @@ def test_a_stopped_training_ends_as_one_that_was_not(
         with pytest.raises(StoppedError):
             train_enhancer(tiny_set.images, clicks, tmp_path / "run", *arguments)
     done: list[int] = []
-    step = training._step
+    step = EnhancerModule.training_step
 
-    def counting(state: training._State, *rest: object) -> float:
-        done.append(state.step)
-        return step(state, *rest)  # type: ignore[arg-type]  # likewise
+    def counting(self: EnhancerModule, batch: ClickBatch, index: int) -> Tensor:
+        done.append(self.global_step)
+        return step(self, batch, index)
 
-    monkeypatch.setattr(training, "_step", counting)
+    monkeypatch.setattr(EnhancerModule, "training_step", counting)
     resumed = train_enhancer(tiny_set.images, clicks, tmp_path / "run", *arguments)
     assert done[0] == num_steps
     for name, value in whole.model.state_dict().items():
@@ -79,11 +80,11 @@ def test_a_finished_training_is_not_repeated_and_can_be_loaded(
 ) -> None:
     clicks = load_clicks(tiny_set.clicks)
     first = train_enhancer(tiny_set.images, clicks, tmp_path, tiny_enhancer, tiny_enhancing)
-    before = (tmp_path / CHECKPOINT).read_bytes()
+    before = (tmp_path / NETWORK).read_bytes()
     stop_after(monkeypatch, 0)
     again = train_enhancer(tiny_set.images, clicks, tmp_path, tiny_enhancer, tiny_enhancing)
     loaded = load_enhancer(tmp_path, "cpu")
-    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert (tmp_path / NETWORK).read_bytes() == before
     assert loaded.categories == clicks.categories
     assert loaded.model.cfg == tiny_enhancer
     assert not loaded.model.training
@@ -136,6 +137,6 @@ def test_a_loss_that_is_not_finite_stops(
 
     monkeypatch.setattr(Enhancer, "_bag_losses", diverged)
     clicks = load_clicks(tiny_set.clicks)
-    with pytest.raises(FloatingPointError, match=r"not finite at step 0\. Lower --optimizer\.lr"):
+    with pytest.raises(FloatingPointError, match=r"not finite at step 0: .*Lower --optimizer\.lr"):
         train_enhancer(tiny_set.images, clicks, tmp_path, tiny_enhancer, tiny_enhancing)
-    assert not (tmp_path / CHECKPOINT).exists()
+    assert not (tmp_path / NETWORK).exists()

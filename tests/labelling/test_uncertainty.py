@@ -1,20 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
-from sapnet.labelling.uncertainty import (
-    ChosenLabel,
-    chosen_labels,
-    segmenter_agreement,
-    selection_agreement,
-    uncertainty,
-)
+from sapnet.labelling.choice import ChosenLabel, chosen_labels, with_overlaps
+from sapnet.labelling.uncertainty import segmenter_agreement, selection_agreement, uncertainty
 from sapnet.selection.config import SelectionConfig
+from sapnet.selection.scoring import bag_membership
 from sapnet.store.describe import CLICKED_PIXEL, describe_objects, given_proposal
 from sapnet.structures.batch import Bags
 from sapnet.structures.clicks import Click
@@ -65,10 +59,13 @@ def bags_of(masks: list[list[np.ndarray]], holds_rival: torch.Tensor | None = No
     )
 
 
-def chosen(index: list[int], stage_scores: list[list[list[float]]]) -> Selection:
+def chosen(
+    bags: Bags, index: list[int], stage_scores: list[list[list[float]]], exclude_rivals: bool = True
+) -> Selection:
     scores = torch.tensor(stage_scores)
     rows = torch.tensor(index)
-    return Selection(rows, torch.zeros(len(rows), 4), scores[:, 0], scores, {})
+    members = bag_membership(bags, SelectionConfig(exclude_rivals=exclude_rivals)).members
+    return Selection(rows, torch.zeros(len(rows), 4), scores[:, 0], scores, members, {})
 
 
 def instances(masks: list[np.ndarray], labels: list[int]) -> Predictions:
@@ -76,20 +73,11 @@ def instances(masks: list[np.ndarray], labels: list[int]) -> Predictions:
     return Predictions(stacked, torch.tensor(labels, dtype=torch.int64), torch.ones(len(masks)))
 
 
-@dataclass
-class Store:
-    """What `chosen_labels` asks of a store."""
-
-    objects: list[StoredObject]
-
-    def find(self, annotation_id: int) -> StoredObject:
-        return self.objects[annotation_id]
-
-
 def test_selection_agrees_as_expected_iou_says() -> None:
     bags = bags_of([[LEFT, WIDE, RIGHT], [LEFT, WIDE, RIGHT], [LEFT]])
     # Joined by the geometric mean: (0.4, 0.4, 0.2), then (0.5, 0, 0.5), then 0.3 alone.
     selection = chosen(
+        bags,
         [0, 2, 0],
         [
             [[0.8, 0.2, 0.4], [0.2, 0.8, 0.1]],
@@ -97,17 +85,18 @@ def test_selection_agrees_as_expected_iou_says() -> None:
             [[0.3, 0.0, 0.0], [0.3, 0.0, 0.0]],
         ],
     )
-    found = selection_agreement(bags, selection, SelectionConfig())
+    found = selection_agreement(bags, selection)
     np.testing.assert_allclose(found, [0.4 + 0.4 / 2, 0.5, 1], rtol=1e-5)
 
 
 def test_what_left_the_bag_has_no_say() -> None:
     rivals = torch.tensor([[False, True, True]])
     bags = bags_of([[LEFT, WIDE, RIGHT]], rivals)
-    selection = chosen([0], [[[0.1, 0.5, 0.4]]])
-    assert selection_agreement(bags, selection, SelectionConfig()) == pytest.approx(1)
-    with_rivals = selection_agreement(bags, selection, SelectionConfig(exclude_rivals=False))
-    assert with_rivals == pytest.approx(0.1 + 0.5 / 2)
+    without, with_rivals = (
+        chosen(bags, [0], [[[0.1, 0.5, 0.4]]], exclude_rivals) for exclude_rivals in (True, False)
+    )
+    assert selection_agreement(bags, without) == pytest.approx(1)
+    assert selection_agreement(bags, with_rivals) == pytest.approx(0.1 + 0.5 / 2)
 
 
 def test_segmenter_agrees_where_it_finds_the_same_mask_and_category() -> None:
@@ -116,31 +105,32 @@ def test_segmenter_agrees_where_it_finds_the_same_mask_and_category() -> None:
 
     labels = [label(0, 0), label(0, 1), label(1, 0), label(2, 0)]
     found = [instances([WIDE, RIGHT, LEFT], [0, 0, 1]), instances([], []), instances([RIGHT], [0])]
-    np.testing.assert_allclose(segmenter_agreement(labels, found), [0.5, 1, 0, 0])
+    overlaps = [label.overlap for label in with_overlaps(labels, found)]
+    agreement = [segmenter_agreement(overlap, 0) for overlap in overlaps if overlap is not None]
+    assert agreement == [0.5, 1, 0, 0]
 
 
 def test_uncertainty_is_what_the_mean_agreement_lacks() -> None:
-    objects = [stored(0, [LEFT, WIDE]), stored(1, [RIGHT])]
+    objects = dict(enumerate([stored(0, [LEFT, WIDE]), stored(1, [RIGHT])]))
     bags = bags_of([[LEFT, WIDE], [RIGHT]])
-    selection = chosen([1, 0], [[[0.5, 0.5]], [[0.1, 0.0]]])
-    labels = chosen_labels(bags, selection, Store(objects))  # type: ignore[arg-type]  # as a store
-    found = uncertainty(labels, bags, selection, [instances([LEFT], [0])], SelectionConfig())
+    selection = chosen(bags, [1, 0], [[[0.5, 0.5]], [[0.1, 0.0]]])
+    labels = chosen_labels(bags, selection.index, objects)
+    found = uncertainty(with_overlaps(labels, [instances([LEFT], [0])]), bags, selection)
     # The wide one: 3/4 expected, 1/2 of the segmenter. The right one: 1 in its bag of one, and 0.
     np.testing.assert_allclose(found, [1 - (0.75 + 0.5) / 2, 0.5], rtol=1e-5)
 
-    alone = uncertainty(labels, bags, selection, None, SelectionConfig())
+    alone = uncertainty(labels, bags, selection)
     np.testing.assert_allclose(alone, [0.25, 0], rtol=1e-5, atol=1e-6)
 
 
 def test_given_masks_are_certain_and_missing_ones_are_not() -> None:
     mask = encode_masks(LEFT[None])[0]
     (given,) = describe_objects([Click(0, 5, 7, ((0.5, 0.5),))], [given_proposal(mask)], SIZE)
-    objects = [given, stored(1, [LEFT], CLICKED_PIXEL)]
+    objects = {0: given, 1: stored(1, [LEFT], CLICKED_PIXEL)}
     bags = bags_of([[LEFT], [LEFT]])
-    selection = chosen([0, 0], [[[0.5]], [[0.5]]])
-    labels = chosen_labels(bags, selection, Store(objects))  # type: ignore[arg-type]  # as a store
-    found = uncertainty(labels, bags, selection, [instances([], [])], SelectionConfig())
-    assert found.tolist() == [0, 1]
+    selection = chosen(bags, [0, 0], [[[0.5]], [[0.5]]])
+    labels = with_overlaps(chosen_labels(bags, selection.index, objects), [instances([], [])])
+    assert uncertainty(labels, bags, selection).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("num_proposals", [0, 3])
@@ -153,10 +143,10 @@ def test_no_objects(num_proposals: int) -> None:
         torch.zeros(0, 4),
         none["own_scores"],
         none["own_scores"][:, None],
+        none["valid"],
         {},
     )
-    found = uncertainty([], Bags(**none), selection, [instances([], [])], SelectionConfig())
-    assert found.shape == (0,)
+    assert uncertainty([], Bags(**none), selection).shape == (0,)
 
 
 PER_PROPOSAL = ("boxes", "valid", "mask_crops", "holds_rival", "box_iou", "own_scores", "masks")

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
-from sapnet.labelling.uncertainty import ChosenLabel
-from sapnet.labelling.vote import ask_segmenter, segmenter_votes
-from sapnet.selection.config import ConsensusConfig, SelectionConfig
+from sapnet.labelling.choice import ChosenLabel, with_overlaps
+from sapnet.labelling.vote import add_segmenter_vote, segmenter_votes
+from sapnet.selection.config import ConsensusConfig
 from sapnet.store.describe import describe_objects
 from sapnet.structures.batch import Bags
 from sapnet.structures.clicks import Click
@@ -17,7 +17,7 @@ from sapnet.structures.outputs import Predictions, Selection
 from sapnet.structures.proposals import Proposals
 
 SIZE = (12, 20)
-CFG = SelectionConfig()
+CFG = ConsensusConfig()
 
 
 def random_masks(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -79,7 +79,7 @@ def test_votes_are_those_of_the_plain_loop() -> None:
         make_instances(random_masks(6, rng), [0, 1, 0, 1, 0, 0], rng.random(6).tolist()),
         make_instances(random_masks(5, rng), [0, 0, 1, 0, 0], rng.random(5).tolist()),
     ]
-    found = segmenter_votes(labels, instances, 4).numpy()
+    found = segmenter_votes(with_overlaps(labels, instances), 4).numpy()
     expected = plain_votes(labels, masks, instances, 4)
     assert (expected > 0).any()
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -94,15 +94,13 @@ def columns(first: int, last: int) -> np.ndarray:
 PART, WHOLE = columns(0, 4), columns(0, 10)
 
 
-def bag_of(label: ChosenLabel, k: int = 2, holds_rival: bool = False) -> Bags:
+def bag_of(label: ChosenLabel, k: int = 2) -> Bags:
     valid = torch.arange(k) < len(label.stored.proposals)
-    rival = torch.zeros(1, k, dtype=torch.bool)
-    rival[0, 1:] = holds_rival
     return Bags(
         boxes=torch.arange(4.0 * k).view(1, k, 4),
         valid=valid[None],
         mask_crops=torch.zeros(1, k, 7, 7),
-        holds_rival=rival,
+        holds_rival=torch.zeros(1, k, dtype=torch.bool),
         box_iou=torch.ones(1, k),
         own_scores=torch.ones(1, k),
         masks=torch.zeros(1, k, 2, 2, dtype=torch.uint8),
@@ -113,31 +111,31 @@ def bag_of(label: ChosenLabel, k: int = 2, holds_rival: bool = False) -> Bags:
     )
 
 
-def chosen(scores: list[float]) -> Selection:
-    values = torch.tensor([scores])
-    return Selection(torch.tensor([0]), torch.zeros(1, 4), values, values[:, None], {})
+def chosen(scores: list[float], members: tuple[bool, ...] = (True, True)) -> Selection:
+    values, is_member = torch.tensor([scores]), torch.tensor([members])
+    return Selection(torch.tensor([0]), torch.zeros(1, 4), values, values[:, None], is_member, {})
 
 
 def test_the_segmenter_turns_a_choice_that_was_close() -> None:
     label = make_label(np.stack([PART, WHOLE]), (1.5, 1.5))
-    sees_whole = [make_instances(WHOLE[None], [0], [0.3])]
-    (moved,), selection = ask_segmenter([label], bag_of(label), chosen([0.6, 0.5]), sees_whole, CFG)
+    labels = with_overlaps([label], [make_instances(WHOLE[None], [0], [0.3])])
+    (moved,), selection = add_segmenter_vote(labels, bag_of(label), chosen([0.6, 0.5]), CFG)
     assert (moved.index, selection.index.item()) == (1, 1)
     assert selection.boxes.tolist() == [[4, 5, 6, 7]]
     assert selection.scores[0].tolist() == pytest.approx([(0.6 + 0.4) / 2, (0.5 + 1) / 2])
-    light = replace(CFG, consensus=ConsensusConfig(segmenter_weight=0.1))
-    (kept,), _ = ask_segmenter([label], bag_of(label), chosen([0.6, 0.5]), sees_whole, light)
+    light = replace(CFG, segmenter_weight=0.1)
+    (kept,), _ = add_segmenter_vote(labels, bag_of(label), chosen([0.6, 0.5]), light)
     assert kept.index == 0
-    none = replace(CFG, consensus=ConsensusConfig(segmenter_weight=0))
     given = chosen([0.1, 0.0])
-    assert ask_segmenter([label], bag_of(label), given, sees_whole, none)[1] is given
+    none = replace(CFG, segmenter_weight=0)
+    assert add_segmenter_vote(labels, bag_of(label), given, none)[1] is given
 
 
 def test_what_may_not_be_chosen_is_not() -> None:
     label = make_label(np.stack([PART, WHOLE]), (1.5, 1.5))
-    bags = bag_of(label, holds_rival=True)
-    sees_whole = [make_instances(WHOLE[None], [0], [0.3])]
-    (moved,), selection = ask_segmenter([label], bags, chosen([0.1, 0.0]), sees_whole, CFG)
+    labels = with_overlaps([label], [make_instances(WHOLE[None], [0], [0.3])])
+    before = chosen([0.1, 0.0], members=(True, False))
+    (moved,), selection = add_segmenter_vote(labels, bag_of(label), before, CFG)
     assert moved.index == 0
     assert selection.scores[0, 0] == pytest.approx(0.1)  # a bag of one keeps its score
 
@@ -152,11 +150,12 @@ def test_what_may_not_be_chosen_is_not() -> None:
 )
 def test_no_vote_changes_nothing(instances: Predictions) -> None:
     label = make_label(np.stack([PART, WHOLE]), (1.5, 1.5))
-    (kept,), selection = ask_segmenter([label], bag_of(label), chosen([0.6, 0.5]), [instances], CFG)
+    labels = with_overlaps([label], [instances])
+    (kept,), selection = add_segmenter_vote(labels, bag_of(label), chosen([0.6, 0.5]), CFG)
     assert kept.index == 0
     assert selection.scores[0].tolist() == pytest.approx([0.6, 0.5])
 
 
 def test_no_objects() -> None:
     empty = make_instances(np.zeros((0, *SIZE), bool), [], [])
-    assert segmenter_votes([], [empty], 3).shape == (0, 3)
+    assert segmenter_votes(with_overlaps([], [empty]), 3).shape == (0, 3)

@@ -7,16 +7,16 @@ import torch
 
 from sapnet.network.compiling import compile_network
 from sapnet.network.config import ModelConfig
-from sapnet.network.model import SAPNet
+from sapnet.network.model import Network
 from sapnet.structures.clicks import Category
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def model(tiny_model: ModelConfig) -> SAPNet:
+def model(tiny_model: ModelConfig) -> Network:
     torch.manual_seed(0)
-    return SAPNet(tiny_model, (Category(1, "cat"), Category(2, "dog"))).eval()
+    return Network(tiny_model, (Category(1, "cat"), Category(2, "dog"))).eval()
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def model(tiny_model: ModelConfig) -> SAPNet:
         ),
     ],
 )
-def test_answers_and_names_stay(model: SAPNet, backend: str) -> None:
+def test_answers_and_names_stay(model: Network, backend: str) -> None:
     torch._dynamo.reset()
     images = torch.randint(0, 256, (1, 3, 64, 96), dtype=torch.uint8)
     names = list(model.state_dict())
@@ -49,13 +49,13 @@ def test_answers_and_names_stay(model: SAPNet, backend: str) -> None:
     torch.testing.assert_close(found.grid_class_logits, expected.grid_class_logits)
 
 
-def test_a_missing_compiler_is_explained(model: SAPNet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_compiler_is_explained(model: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(ValueError, match=r"expected a C\+\+ compiler .* leave --compile out"):
         compile_network(model, CPU)
 
 
-def test_missing_triton_is_explained(model: SAPNet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_triton_is_explained(model: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sapnet.network.compiling.find_spec", lambda _: None)
     with pytest.raises(ValueError, match="triton, which is not installed"):
         compile_network(model, torch.device("cuda"))

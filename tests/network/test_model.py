@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import timm
 import torch
-from PIL import Image
 from torch import Tensor
 
 from sapnet.network.config import ModelConfig
-from sapnet.network.model import SAPNet, build_model
+from sapnet.network.model import Network, build_model
 from sapnet.selection.config import MultiMaskConfig, SelectionConfig, paper_selection
 from sapnet.structures.batch import Bags, Batch, InstanceTargets
 from sapnet.structures.clicks import Category
@@ -25,9 +23,9 @@ GRID = SIDE // 4
 
 
 @pytest.fixture(scope="module")
-def model(tiny_model: ModelConfig) -> SAPNet:
+def model(tiny_model: ModelConfig) -> Network:
     torch.manual_seed(0)
-    return SAPNet(tiny_model, CATEGORIES)
+    return Network(tiny_model, CATEGORIES)
 
 
 def _bags(counts: Sequence[int], k: int = 4) -> Bags:
@@ -78,7 +76,7 @@ def _batch(
     )
 
 
-def _step(model: SAPNet, batch: Batch) -> dict[str, Tensor]:
+def _step(model: Network, batch: Batch) -> dict[str, Tensor]:
     """Losses of one step, after checking that its gradients are finite."""
     model.zero_grad(set_to_none=True)
     output = model.train()(batch, torch.Generator().manual_seed(0))
@@ -91,7 +89,7 @@ def _step(model: SAPNet, batch: Batch) -> dict[str, Tensor]:
     return losses
 
 
-def test_losses_from_clicks(model: SAPNet) -> None:
+def test_losses_from_clicks(model: Network) -> None:
     losses = _step(model, _batch(2, _bags([2, 1])))
     assert losses.keys() == {
         "loss_selection",
@@ -103,7 +101,7 @@ def test_losses_from_clicks(model: SAPNet) -> None:
     assert all(p.grad is not None for p in model.parameters())
 
 
-def test_losses_from_masks(model: SAPNet) -> None:
+def test_losses_from_masks(model: Network) -> None:
     losses = _step(model, _batch(2, targets=_targets([2, 1])))
     assert losses.keys() == {"loss_mask", "loss_class"}
     assert all(p.grad is None for p in model.selection.parameters())
@@ -111,7 +109,7 @@ def test_losses_from_masks(model: SAPNet) -> None:
 
 def test_without_a_segmenter_only_selection_learns(tiny_model: ModelConfig) -> None:
     torch.manual_seed(0)
-    alone = SAPNet(replace(tiny_model, segmenter=False), CATEGORIES)
+    alone = Network(replace(tiny_model, segmenter=False), CATEGORIES)
     batch = _batch(2, _bags([2, 1]))
     losses = _step(alone, batch)
     assert losses.keys() == {
@@ -126,12 +124,12 @@ def test_without_a_segmenter_only_selection_learns(tiny_model: ModelConfig) -> N
         alone(_batch(1, targets=_targets([1])))
 
 
-def test_total_is_the_sum_of_the_losses(model: SAPNet) -> None:
+def test_total_is_the_sum_of_the_losses(model: Network) -> None:
     output = model.train()(_batch(1, _bags([2])), torch.Generator().manual_seed(0))
     assert output.total.item() == pytest.approx(sum(v.item() for v in output.losses.values()))
 
 
-def test_neither_bags_nor_targets(model: SAPNet) -> None:
+def test_neither_bags_nor_targets(model: Network) -> None:
     with pytest.raises(ValueError, match="expected a batch with bags or targets, found neither"):
         model(_batch(1))
     with pytest.raises(ValueError, match="expected a batch with bags, found none"):
@@ -145,11 +143,11 @@ def test_neither_bags_nor_targets(model: SAPNet) -> None:
 )
 @pytest.mark.parametrize("method", ["sapnet+", "paper"])
 def test_unusual_batches_train_and_select(
-    model: SAPNet, tiny_model: ModelConfig, counts: list[int], k: int, method: str
+    model: Network, tiny_model: ModelConfig, counts: list[int], k: int, method: str
 ) -> None:
     if method == "paper":
         selection = replace(paper_selection(), hidden_channels=32)
-        model = SAPNet(replace(tiny_model, selection=selection), CATEGORIES)
+        model = Network(replace(tiny_model, selection=selection), CATEGORIES)
     batch = _batch(len(counts), _bags(counts, k))
     losses = _step(model, batch)
     if sum(counts) == 0:
@@ -161,11 +159,11 @@ def test_unusual_batches_train_and_select(
 
 
 @pytest.mark.parametrize("counts", [[0, 2], [0, 0], [200]])
-def test_unusual_masks_train(model: SAPNet, counts: list[int]) -> None:
+def test_unusual_masks_train(model: Network, counts: list[int]) -> None:
     _step(model, _batch(len(counts), targets=_targets(counts)))
 
 
-def test_every_size_of_bag_in_one_batch(model: SAPNet) -> None:
+def test_every_size_of_bag_in_one_batch(model: Network) -> None:
     bags = _bags([2, 1], 4)
     valid = torch.tensor([[True] * 4, [True, False, False, False], [True, True, False, False]])
     batch = _batch(2, replace(bags, valid=valid))
@@ -174,7 +172,7 @@ def test_every_size_of_bag_in_one_batch(model: SAPNet) -> None:
     assert valid.gather(1, chosen.index[:, None]).all()
 
 
-def test_losses_are_float32_under_autocast(model: SAPNet) -> None:
+def test_losses_are_float32_under_autocast(model: Network) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         losses = _step(model, _batch(2, _bags([2, 1])))
     assert {loss.dtype for loss in losses.values()} == {torch.float32}
@@ -186,7 +184,7 @@ def test_multi_mask_switch_changes_what_is_learned_from(tiny_model: ModelConfig)
     def mask_loss(multi_mask: MultiMaskConfig) -> float:
         selection = replace(tiny_model.selection, multi_mask=multi_mask)
         torch.manual_seed(0)
-        return _step(SAPNet(replace(tiny_model, selection=selection), CATEGORIES), batch)[
+        return _step(Network(replace(tiny_model, selection=selection), CATEGORIES), batch)[
             "loss_mask"
         ].item()
 
@@ -197,14 +195,14 @@ def test_multi_mask_switch_changes_what_is_learned_from(tiny_model: ModelConfig)
     assert half - off == pytest.approx((on - off) / 2, rel=1e-4)
 
 
-def test_the_segmenter_learns_nothing_through_the_choice(model: SAPNet) -> None:
+def test_the_segmenter_learns_nothing_through_the_choice(model: Network) -> None:
     output = model.train()(_batch(1, _bags([2])), torch.Generator().manual_seed(0))
     assert output.selection is not None
     assert not output.selection.index.requires_grad
     assert not output.selection.boxes.requires_grad
 
 
-def test_random_negatives_follow_the_generator(model: SAPNet) -> None:
+def test_random_negatives_follow_the_generator(model: Network) -> None:
     batch = _batch(1, _bags([2]))
     model.eval()  # no batch statistics
     model.selection.train()
@@ -218,12 +216,12 @@ def test_random_negatives_follow_the_generator(model: SAPNet) -> None:
 
 
 def test_saved_and_loaded_again(
-    model: SAPNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(
         model.settings, weights="imagenet", selection=SelectionConfig(hidden_channels=32, top_k=2)
     )
-    saved = SAPNet(settings, CATEGORIES).eval()
+    saved = Network(settings, CATEGORIES).eval()
     saved.save_pretrained(tmp_path)
     assert {"config.json", "model.safetensors"} <= {path.name for path in tmp_path.iterdir()}
 
@@ -235,7 +233,7 @@ def test_saved_and_loaded_again(
         return created
 
     monkeypatch.setattr(timm, "create_model", without_weights)
-    loaded = SAPNet.from_pretrained(str(tmp_path)).eval()
+    loaded = Network.from_pretrained(str(tmp_path)).eval()
     assert loaded.settings == settings
     assert loaded.categories == CATEGORIES
     theirs = loaded.state_dict()
@@ -245,7 +243,7 @@ def test_saved_and_loaded_again(
         assert torch.equal(ours, same)
 
 
-def test_saved_settings_are_plain_json(model: SAPNet, tmp_path: Path) -> None:
+def test_saved_settings_are_plain_json(model: Network, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     content = json.loads((tmp_path / "config.json").read_text())
     assert content["settings"]["backbone"] == "test_resnet"
@@ -254,12 +252,12 @@ def test_saved_settings_are_plain_json(model: SAPNet, tmp_path: Path) -> None:
 
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(Exception, match="backbones"):
-        SAPNet({"backbones": "resnet50"}, CATEGORIES)
+        Network({"backbones": "resnet50"}, CATEGORIES)
 
 
 def test_without_categories(tiny_model: ModelConfig) -> None:
     with pytest.raises(ValueError, match="expected at least one category, found none"):
-        SAPNet(tiny_model, ())
+        Network(tiny_model, ())
 
 
 def test_built_model_starts_from_the_file(tiny_model: ModelConfig, tmp_path: Path) -> None:
@@ -270,54 +268,6 @@ def test_built_model_starts_from_the_file(tiny_model: ModelConfig, tmp_path: Pat
     assert torch.equal(model.state_dict()["backbone.body.conv1.0.weight"], theirs)
 
 
-def test_features_have_strides_4_to_64(model: SAPNet) -> None:
+def test_features_have_strides_4_to_64(model: Network) -> None:
     shapes = [tuple(f.shape) for f in model.eval().features(_batch(2).images)]
     assert shapes == [(2, 16, side, side) for side in (16, 8, 4, 2, 1)]
-
-
-def test_predict_takes_files_and_arrays(model: SAPNet, tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    model.train()
-    from_array, from_file = model.predict(pixels), model.predict(tmp_path / "a.png")
-    assert model.training, "predict must leave the mode as it was"
-    assert len(from_array) > 0
-    assert from_array.mask is not None
-    assert from_array.mask.shape == (len(from_array), 50, 70)
-    assert (np.diff(from_array.confidence) <= 0).all()
-    assert set(from_array.data["category_id"]) <= {3, 7, 9}
-    for place, label in enumerate(from_array.class_id):
-        assert from_array.data["class_name"][place] == CATEGORIES[label].name
-    np.testing.assert_array_equal(from_file.mask, from_array.mask)
-    np.testing.assert_array_equal(from_file.confidence, from_array.confidence)
-
-
-def test_predicted_boxes_are_tight(model: SAPNet) -> None:
-    found = model.predict(np.full((64, 64, 3), 90, np.uint8))
-    for mask, box in zip(found.mask, found.xyxy, strict=True):
-        rows, columns = np.nonzero(mask)
-        if len(rows):
-            tight = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-            assert box.tolist() == tight
-
-
-def test_grey_and_transparent_files_are_read_as_colour(model: SAPNet, tmp_path: Path) -> None:
-    grey = np.random.default_rng(1).integers(0, 256, (40, 40), np.uint8)
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    Image.fromarray(grey).convert("RGBA").save(tmp_path / "rgba.png")
-    expected = model.predict(np.repeat(grey[..., None], 3, axis=2))
-    for name in ("grey.png", "rgba.png"):
-        np.testing.assert_array_equal(model.predict(tmp_path / name).mask, expected.mask)
-
-
-@pytest.mark.parametrize("shape", [(40, 40), (40, 40, 4), (3, 40, 40)])
-def test_arrays_of_other_shapes_are_refused(model: SAPNet, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"expected an image \(height, width, 3\) of uint8 RGB"):
-        model.predict(np.zeros(shape, np.uint8))
-
-
-def test_nothing_over_the_threshold(model: SAPNet) -> None:
-    found = model.predict(np.zeros((32, 48, 3), np.uint8), score_threshold=1.0)
-    assert len(found) == 0
-    assert found.mask is not None
-    assert found.mask.shape == (0, 32, 48)

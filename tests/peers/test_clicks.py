@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sapnet.data.sampling import draw_points, quasi_center_weights
+from sapnet.data.click_weights import draw_points, quasi_center_weights
 
 Arrays = dict[str, np.ndarray]
 Vectors = tuple[dict[str, Any], Arrays]

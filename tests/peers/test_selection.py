@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from sapnet.selection.box_mining import mine_boxes
-from sapnet.selection.choose import best_index, choose_boxes
+from sapnet.selection.choosing import best_index, boxes_to_proposals, choose_boxes, rank_proposals
 from sapnet.selection.config import MiningConfig, PositivesConfig
 from sapnet.selection.guidance import distance_penalty, distance_scores, holds_point, rival_pairs
 from sapnet.selection.losses import bag_loss, negative_loss, positive_loss
-from sapnet.selection.mapping import boxes_to_proposals, rank_proposals
 from sapnet.selection.sampling import is_background, jitter_boxes, place_parts, random_boxes
 from sapnet.selection.scoring import label_scores, score_bags, selection_scores
 
@@ -122,12 +121,12 @@ def test_selection_stage_mining(vectors: Vectors) -> None:
     arrays = tensors(vectors)
     boxes, scores = arrays["boxes"], arrays["psm_scores"]
     firm = ~arrays["fragile"]
-    mined = mine_boxes(arrays["selected_box"], boxes[:, :3], MiningConfig())
+    mined = mine_boxes(arrays["selected_box"], boxes[:, :3], None, MiningConfig())
     torch.testing.assert_close(mined[firm], arrays["mined_box"][firm], **PIXELS)
 
     _, chosen = choose_boxes(boxes, scores, all_valid(boxes))
     whole = firm & ((chosen - arrays["selected_box"]).abs().amax(1) < PIXELS["atol"])
-    mined = mine_boxes(chosen, boxes[:, :3], MiningConfig())
+    mined = mine_boxes(chosen, boxes[:, :3], None, MiningConfig())
     torch.testing.assert_close(mined[whole], arrays["mined_box"][whole], rtol=1e-6, atol=1e-4)
 
 
@@ -164,7 +163,7 @@ def test_negatives(vectors: Vectors) -> None:
 @pytest.mark.vectors("selection/bms/bms*.npz")
 def test_mining(vectors: Vectors) -> None:
     arrays = tensors(vectors)
-    found = mine_boxes(arrays["selected"], arrays["candidates"], MiningConfig())
+    found = mine_boxes(arrays["selected"], arrays["candidates"], None, MiningConfig())
     torch.testing.assert_close(found, arrays["refined"], **PIXELS)
 
 
@@ -225,7 +224,7 @@ def test_refinement_losses(vectors: Vectors) -> None:
 def test_mapping(vectors: Vectors) -> None:
     arrays = tensors(vectors)
     boxes, valid = arrays["boxes"], all_valid(arrays["boxes"])
-    assert torch.equal(boxes_to_proposals(arrays["refined"], boxes, valid), arrays["index"])
+    assert torch.equal(boxes_to_proposals(arrays["refined"], boxes, None, valid), arrays["index"])
     order, count = rank_proposals(arrays["prm_scores"][:, : boxes.shape[1]], valid)
     assert torch.equal(order, arrays["order"])
     assert bool((count == boxes.shape[1]).all())

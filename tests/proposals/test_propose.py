@@ -22,7 +22,7 @@ from sapnet.geometry.rle import decode_masks
 from sapnet.proposals.config import ProposeConfig, RunConfig
 from sapnet.proposals.from_file import FileProposer
 from sapnet.proposals.propose import propose, propose_dataset
-from sapnet.store.manifest import StoreError
+from sapnet.store.layout import StoreError
 from sapnet.store.part import Part
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord

@@ -29,7 +29,7 @@ NUM_IMAGES = 40
 
 
 class SquareProposer:
-    """A square round each click, as bright as the image there. Kills its process once if asked."""
+    """A square around each click; kills its own process once if requested."""
 
     name = "square"
 
@@ -108,7 +108,7 @@ def images_dir(tmp_path_factory: pytest.TempPathFactory, clicks: ClickSet) -> Pa
 def local_store(
     tmp_path_factory: pytest.TempPathFactory, images_dir: Path, clicks: ClickSet
 ) -> Path:
-    """What the local engine makes."""
+    """Proposals of the local engine."""
     store = tmp_path_factory.mktemp("local") / "store"
     propose_dataset(images_dir, clicks, store, SquareProposer(), RunConfig(shard_images=8))
     return store
@@ -137,7 +137,7 @@ def test_the_same_store_as_the_local_engine_although_an_actor_is_lost(
 def test_a_run_into_object_storage_is_finished_by_ray(
     tmp_path: Path, images_dir: Path, clicks: ClickSet, local_store: Path
 ) -> None:
-    """Begun by the local engine; one image, named by a URL like all, has gone meanwhile."""
+    """The local engine begins the store; then one image, named by a URL, disappears."""
     manifest = tmp_path / "images.csv"
     rows = [f"{i.file_name},file://{images_dir / i.file_name}" for i in clicks.images]
     manifest.write_text("\n".join(["file_name,location", *rows]))

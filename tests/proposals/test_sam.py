@@ -209,7 +209,7 @@ def test_chunks_hold_prompts_of_one_shape() -> None:
 
 
 def test_half_precision_of_the_encoder(checkpoint: Path, image: np.ndarray) -> None:
-    """On the CPU too, if asked for: close to float32, and the decoder gets float32."""
+    """Half precision on the CPU is close to float32, and the decoder gets float32."""
     clicks = [click(i) for i in range(4)]
     full = SamProposer(SamConfig(str(checkpoint), "cpu")).propose(image, clicks)
     half = SamProposer(SamConfig(str(checkpoint), "cpu", "bfloat16"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,18 @@ import pytest
 import yaml
 
 from sapnet.cli import main
-from sapnet.recipes.load import load_recipe
+from sapnet.recipes.load import find_recipe, load_recipe, recipe_names, with_method
+from sapnet.selection.config import paper_selection
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
 
 CONFIGS = Path(__file__).resolve().parents[2] / "sapnet" / "recipes"
 ENHANCERS = CONFIGS / "enhancer"
-RECIPES = sorted(p for p in CONFIGS.rglob("*.yaml") if p.parent != ENHANCERS)
+PARTS = (CONFIGS / "paper.yaml", CONFIGS / "defaults.yaml")
+"""Recipes that say nothing of a training."""
+
+RECIPES = sorted(p for p in CONFIGS.rglob("*.yaml") if p.parent != ENHANCERS and p not in PARTS)
 SMALL = (
     "--epochs 1 --log_every 1 --batch_size 4 --devices 1 --workers 0 --device cpu "
     "--model.backbone test_resnet --model.weights none --model.fpn_channels 16 "
@@ -73,6 +78,40 @@ def test_a_broken_recipe_is_named(text: str, message: str, tmp_path: Path) -> No
         load_recipe(write(tmp_path / "b.yaml", text))
 
 
+def test_recipes_are_named_by_their_path() -> None:
+    names = recipe_names()
+    assert {"paper", "coco_r50_1x", "enhancer/small_images_cpu"} < set(names)
+    assert "ablations/table5/0.5_0.3" in names
+    assert find_recipe("ablations/table5/0.5_0.3").is_file()
+    assert load_recipe("ablations/table5/0.5_0.3")["epochs"] == 12
+    assert len(names) == len(list(CONFIGS.rglob("*.yaml")))
+
+
+def test_no_folder_of_recipes_is_too_full() -> None:
+    folders = {path.parent for path in CONFIGS.rglob("*.yaml")}
+    assert max(len(list(folder.iterdir())) for folder in folders) <= 14
+
+
+def test_a_base_may_be_a_name(tmp_path: Path) -> None:
+    child = write(tmp_path / "b.yaml", "base: coco_r50_1x\nepochs: 3")
+    assert load_recipe(child) == {**load_recipe("coco_r50_1x"), "epochs": 3}
+
+
+def test_the_recipe_of_the_paper_is_its_selection() -> None:
+    selection = load_recipe("paper")["model"]["selection"]
+    assert selection == json.loads(json.dumps(asdict(paper_selection())))
+
+
+def test_a_method_lies_below_the_other_settings() -> None:
+    settings = with_method({"method": "paper", "model": {"selection": {"top_k": 2}}, "epochs": 3})
+    selection = load_recipe("paper")["model"]["selection"]
+    assert settings == {"model": {"selection": {**selection, "top_k": 2}}, "epochs": 3}
+    ours = with_method({"method": "paper", "epochs": 3}, "sapnet+")
+    assert ours == with_method({"epochs": 3}) == {"epochs": 3}
+    with pytest.raises(ValueError, match=r"expected one of sapnet\+, paper, found 'other'"):
+        with_method({"method": "other"})
+
+
 def test_a_missing_recipe_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", "--config", "absent.yaml", "--images", "i", "--out", "o"]
     assert main(words) == 2
@@ -105,7 +144,7 @@ def switches(recipe: str, capsys: pytest.CaptureFixture[str]) -> dict[str, bool]
 
 def test_each_row_of_table_4_adds_its_part(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
-        *(f"ablations/table4_{row}.yaml" for row in ("1_mil", "2_pdg", "3_prm", "4_pnpg", "5_bms")),
+        *(f"ablations/table4/{row}.yaml" for row in ("1_mil", "2_pdg", "3_prm", "4_pnpg", "5_bms")),
         "coco_r50_1x.yaml",
     ]
     found = [switches(row, capsys) for row in rows]

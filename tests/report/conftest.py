@@ -1,4 +1,4 @@
-"""What reports are made of: a data set of discs."""
+"""A data set of discs, for reports."""
 
 import json
 from pathlib import Path

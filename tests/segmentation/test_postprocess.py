@@ -65,6 +65,19 @@ def test_area_must_exceed_the_stride_of_its_level(cfg: SOLOv2Config) -> None:
         assert len(predict_instances(outputs, sizes, sizes, limited)[0]) == expected
 
 
+def test_only_the_wanted_classes_are_returned(cfg: SOLOv2Config) -> None:
+    outputs = one_object_outputs(cfg)
+    sizes = torch.tensor([[32, 32]])
+    (every,) = predict_instances(outputs, sizes, sizes, cfg)
+    (label,) = every.labels.tolist()
+    (same,) = predict_instances(outputs, sizes, sizes, cfg, [torch.tensor([label])])
+    assert torch.equal(same.masks, every.masks)
+    assert torch.equal(same.scores, every.scores)
+    others = torch.tensor([other for other in range(label + 3) if other != label])
+    (none,) = predict_instances(outputs, sizes, sizes, cfg, [others])
+    assert none.masks.shape == (0, 32, 32)
+
+
 def test_candidates_do_not_depend_on_the_chunks(
     cfg: SOLOv2Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,9 +6,9 @@ import torch
 
 from sapnet.selection.config import SelectionConfig, paper_selection
 from sapnet.selection.scoring import (
-    bag_members,
+    bag_membership,
     label_scores,
-    leave_out,
+    narrow_bags,
     score_bags,
     selection_scores,
 )
@@ -76,18 +76,18 @@ def test_boxes_bound_the_bag_before_rivals_do(make_bags: MakeBags) -> None:
         box_iou=torch.tensor([[0.9, 0.8, 0.2], [0.9, 0.5, 0.4], [0.1, 0.0, 1.0]]),
     )
     expected = [[False, True, False], [True, True, False], [True, True, False]]
-    assert bag_members(bags, SelectionConfig(min_box_iou=0.5)).tolist() == expected
-    without = bag_members(bags, SelectionConfig(min_box_iou=0, exclude_rivals=False))
+    assert bag_membership(bags, SelectionConfig(min_box_iou=0.5)).members.tolist() == expected
+    without = bag_membership(bags, SelectionConfig(min_box_iou=0, exclude_rivals=False)).members
     assert torch.equal(without, bags.valid)
 
 
 def test_rivals_leave_unless_all_hold_one(make_bags: MakeBags) -> None:
     valid = torch.tensor([[True, True, False], [True, True, False]])
     holds = torch.tensor([[True, False, False], [True, True, False]])
-    kept = leave_out(valid, holds)
+    kept = narrow_bags(valid, [holds])
     assert kept.tolist() == [[False, True, False], [True, True, False]]
     bags = make_bags(6, 4)
-    assert torch.equal(bag_members(bags, paper_selection()), bags.valid)
-    expected = leave_out(bags.valid, bags.holds_rival)
+    assert torch.equal(bag_membership(bags, paper_selection()).members, bags.valid)
+    expected = narrow_bags(bags.valid, [bags.holds_rival])
     assert not torch.equal(expected, bags.valid)
-    assert torch.equal(bag_members(bags, SelectionConfig()), expected)
+    assert torch.equal(bag_membership(bags, SelectionConfig()).members, expected)

@@ -4,6 +4,7 @@ from dataclasses import replace
 import torch
 
 from sapnet.selection.config import MultiMaskConfig, SelectionConfig, paper_selection
+from sapnet.selection.scoring import bag_membership
 from sapnet.selection.targets import instance_targets
 from sapnet.structures.batch import Bags
 from sapnet.structures.outputs import Selection
@@ -11,15 +12,17 @@ from sapnet.structures.outputs import Selection
 MakeBags = Callable[..., Bags]
 
 
-def select_first(bags: Bags) -> Selection:
+def select_first(bags: Bags, cfg: SelectionConfig) -> Selection:
     scores = torch.linspace(1, 0.1, bags.num_proposals).expand(bags.valid.shape)
+    members = bag_membership(bags, cfg).members
     index = torch.zeros(bags.num_objects, dtype=torch.int64)
-    return Selection(index, bags.boxes[:, 0], scores, scores[:, None], {})
+    return Selection(index, bags.boxes[:, 0], scores, scores[:, None], members, {})
 
 
 def test_chosen_and_ranked_masks(make_bags: MakeBags) -> None:
     bags = make_bags(1, 6)
-    targets = instance_targets(bags, select_first(bags), paper_selection())
+    cfg = paper_selection()
+    targets = instance_targets(bags, select_first(bags, cfg), cfg)
     assert torch.equal(targets.masks, bags.masks[:, 0])
     assert torch.equal(targets.ranked_masks, bags.masks[:, [1, 5, 3]])  # best, worst, middle
     assert targets.ranked_valid.all()
@@ -29,7 +32,8 @@ def test_chosen_and_ranked_masks(make_bags: MakeBags) -> None:
 def test_rivals_are_no_runners_up(make_bags: MakeBags) -> None:
     bags = make_bags(1, 4)
     bags = replace(bags, holds_rival=torch.tensor([[False, True, False, False]]))
-    targets = instance_targets(bags, select_first(bags), SelectionConfig())
+    cfg = SelectionConfig()
+    targets = instance_targets(bags, select_first(bags, cfg), cfg)
     assert torch.equal(targets.ranked_masks[:, :2], bags.masks[:, [2, 3]])
     assert targets.ranked_valid.tolist() == [[True, True, False]]
 
@@ -37,10 +41,10 @@ def test_rivals_are_no_runners_up(make_bags: MakeBags) -> None:
 def test_without_runners_up(make_bags: MakeBags) -> None:
     bags = make_bags(3, 4)
     cfg = SelectionConfig(multi_mask=MultiMaskConfig(enabled=False))
-    targets = instance_targets(bags, select_first(bags), cfg)
+    targets = instance_targets(bags, select_first(bags, cfg), cfg)
     assert targets.ranked_masks.shape == (3, 0, *bags.masks.shape[2:])
     one = make_bags(3, 1)
-    assert instance_targets(one, select_first(one), SelectionConfig()).ranked_valid.shape == (3, 0)
+    assert instance_targets(one, select_first(one, cfg), cfg).ranked_valid.shape == (3, 0)
 
 
 def test_empty(make_bags: MakeBags) -> None:
@@ -51,6 +55,7 @@ def test_empty(make_bags: MakeBags) -> None:
             boxes=torch.zeros(0, 4),
             scores=torch.zeros(0, num_proposals),
             stage_scores=torch.zeros(0, 2, num_proposals),
+            members=torch.zeros(0, num_proposals, dtype=torch.bool),
             losses={},
         )
         assert instance_targets(bags, selection, SelectionConfig()).num_objects == 0

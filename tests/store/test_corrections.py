@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sapnet.data.corrections import Correction, Corrections
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.store.describe import describe_objects
 from sapnet.store.manifest import Manifest
 from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import Category, Click, ImageRecord
+from sapnet.structures.corrections import Correction, Corrections
 from sapnet.structures.masks import RLE
 from sapnet.structures.proposals import GIVEN_MASK, Proposals
 

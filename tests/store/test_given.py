@@ -14,9 +14,10 @@ from PIL import Image
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.from_file import FileProposer
 from sapnet.proposals.propose import propose_dataset
-from sapnet.proposals.regions.proposer import RegionProposer, RegionsConfig
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.store.given import GivenCounts, count_given
-from sapnet.store.manifest import StoreError
+from sapnet.store.layout import StoreError
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.structures.proposals import GIVEN_MASK, Proposals

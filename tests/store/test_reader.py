@@ -13,7 +13,8 @@ from sapnet.geometry.rle import encode_masks
 from sapnet.store import reader as store_module
 from sapnet.store.describe import describe_objects, given_proposal
 from sapnet.store.given import GivenCounts
-from sapnet.store.manifest import Manifest, StoreError, load_manifest
+from sapnet.store.layout import StoreError
+from sapnet.store.manifest import Manifest, load_manifest
 from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import Category, Click, ImageRecord
@@ -153,6 +154,14 @@ def test_find(tmp_path: Path) -> None:
     for unknown in (0, 990, 1001):
         with pytest.raises(KeyError, match=f"no object with annotation_id {unknown}"):
             store.find(unknown)
+
+
+def test_positions_of_images(tmp_path: Path) -> None:
+    store = ProposalStore(write(tmp_path / "store"))
+    assert [store.position_of(image_id) for image_id in (106, 100, 103)] == [6, 0, 3]
+    for unknown in (99, 107):
+        with pytest.raises(KeyError, match=f"no image with image_id {unknown}"):
+            store.position_of(unknown)
 
 
 def test_images_are_a_sequence(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 from sapnet.store import cache as store_cache
 from sapnet.store import folder as store_folder
 from sapnet.store.cache import CACHE_VARIABLE, local_store
-from sapnet.store.manifest import Manifest, StoreError
+from sapnet.store.layout import StoreError
+from sapnet.store.manifest import Manifest
 from sapnet.store.part import SHARD_RANGE, Part
 from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter

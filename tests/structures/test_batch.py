@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import numpy as np
@@ -120,9 +121,9 @@ def test_a_batch_moves_with_all_it_holds() -> None:
 def test_a_selection_moves_its_tensors_and_keeps_its_losses() -> None:
     losses = {"loss_selection": torch.tensor(1.0)}
     scores = torch.zeros(1, 2)
-    selection = Selection(torch.zeros(1), torch.zeros(1, 4), scores, scores[None], losses).to(
-        "meta"
-    )
+    selection = Selection(
+        torch.zeros(1), torch.zeros(1, 4), scores, scores[None], scores > 0, losses
+    ).to("meta")
     assert selection.scores.device.type == "meta"
     assert selection.losses is losses
 
@@ -164,6 +165,22 @@ def test_masks_travel_packed_and_come_back_equal() -> None:
     for name, value in vars(targets).items():
         assert torch.equal(getattr(again_targets, name), value), name
     assert again_targets.masks.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("side", [8, 256])
+def test_batches_survive_the_way_from_a_worker(side: int) -> None:
+    """Small tensors travel as bytes, large ones through shared memory."""
+    images = torch.arange(3 * side * side).view(1, 3, side, side).to(torch.uint8)
+    sizes = torch.tensor([[side, side]])
+    batch = Batch(images, sizes, sizes, torch.tensor([7]), _bags(2, 3))
+    again = pickle.loads(ForkingPickler.dumps(batch))
+    assert torch.equal(again.images, images)
+    assert again.image_ids.tolist() == [7]
+    assert again.bags is not None
+    assert again.targets is None
+    again.images.zero_()  # writable
+    for name, value in vars(batch.bags).items():
+        assert torch.equal(getattr(again.bags, name), value), name
 
 
 def test_packed_masks_are_small() -> None:

@@ -4,7 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from sapnet.system.files import write_json_atomic, write_text_atomic
+from sapnet.system.files import read_json, replaced_file, write_json_atomic, write_text_atomic
+
+
+@pytest.mark.parametrize("is_synced", [True, False])
+def test_a_file_is_replaced_when_its_context_ends(tmp_path: Path, is_synced: bool) -> None:
+    path = tmp_path / "new" / "bytes.bin"
+    with replaced_file(path, is_synced=is_synced) as file:
+        file.write(b"ab")
+        assert not path.exists()
+    assert path.read_bytes() == b"ab"
+    with pytest.raises(TypeError), replaced_file(path, is_synced=is_synced) as file:
+        file.write("text")  # type: ignore[arg-type]  # the error is the point
+    assert path.read_bytes() == b"ab"
+    assert [entry.name for entry in path.parent.iterdir()] == ["bytes.bin"]
 
 
 def test_text_is_written_whole_and_folders_are_made(tmp_path: Path) -> None:
@@ -62,3 +75,14 @@ def test_what_json_cannot_hold_is_an_error_and_writes_nothing(tmp_path: Path) ->
         write_json_atomic(tmp_path / "metrics.json", {"a": {1, 2}})
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_read_with_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    with pytest.raises(FileNotFoundError, match=r"no such file\. Name it\."):
+        read_json(path, "Name it.")
+    path.write_text("[1]", encoding="utf-8-sig")
+    assert read_json(path) == [1]
+    path.write_text("{")
+    with pytest.raises(ValueError, match="expected json, but it cannot be parsed"):
+        read_json(path)

@@ -14,9 +14,10 @@ from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.data import TrainingSet, open_training_set
-from sapnet.training.defaults import Fit, fit_to_data, settle_as_before
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.defaults import ChosenSettings, choose_settings, settings_as_before
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
+from sapnet.training.training_set import TrainingSet, open_training_set
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
@@ -42,7 +43,9 @@ def open_training(tiny_training: TrainConfig) -> TrainConfig:
 
 @pytest.fixture
 def data(tiny_set: TinySet) -> TrainingSet:
-    return open_training_set(tiny_set.images, tiny_set.store, None, TrainConfig())
+    return open_training_set(
+        TrainInputs(tiny_set.images, tiny_set.images, proposals=tiny_set.store), TrainConfig()
+    )
 
 
 def with_segmentation(model: ModelConfig, **changes: object) -> ModelConfig:
@@ -52,18 +55,21 @@ def with_segmentation(model: ModelConfig, **changes: object) -> ModelConfig:
 def test_what_is_open_is_fitted(
     data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
 ) -> None:
-    fit = fit_to_data(data, open_model, open_training)
-    assert fit.settings == with_segmentation(open_model, num_grids=GRIDS, scale_ranges=SHRUNK)
+    chosen = choose_settings(data.source, open_model, open_training)
+    assert chosen.model == with_segmentation(open_model, num_grids=GRIDS, scale_ranges=SHRUNK)
     # 1e-4 at 16 images is usual for adamw; two epochs, the rate falls before the last.
     settled = OptimizerConfig(name="adamw", lr=2.5e-5, lr_batch=4, steps=(1,))
-    assert fit.cfg == replace(open_training, optimizer=settled)
-    assert fit.cfg.optimizer.rate(4) == open_training.optimizer.rate(4)
+    assert chosen.training == replace(open_training, optimizer=settled)
+    assert chosen.training.optimizer.rate(4) == open_training.optimizer.rate(4)
 
 
 def test_each_choice_has_a_line(
     data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
 ) -> None:
-    heads = [line.split(":")[0] for line in fit_to_data(data, open_model, open_training).reasons]
+    heads = [
+        line.split(":")[0]
+        for line in choose_settings(data.source, open_model, open_training).reasons
+    ]
     assert heads == [
         "data",
         "scale ranges [[1, 32], [16, 64], [32, 128], [64, 256], [128, 2048]]",
@@ -89,10 +95,12 @@ def test_what_is_given_stays(
     kept: tuple[object, ...],
     head: str,
 ) -> None:
-    fit = fit_to_data(data, with_segmentation(open_model, **{given: kept}), open_training)
+    chosen = choose_settings(
+        data.source, with_segmentation(open_model, **{given: kept}), open_training
+    )
     fitted = {"num_grids": GRIDS, "scale_ranges": SHRUNK, given: kept}
-    assert fit.settings == with_segmentation(open_model, **fitted)
-    assert not any(line.startswith(head) for line in fit.reasons)
+    assert chosen.model == with_segmentation(open_model, **fitted)
+    assert not any(line.startswith(head) for line in chosen.reasons)
 
 
 @pytest.mark.parametrize(
@@ -103,9 +111,9 @@ def test_a_rate_of_which_anything_is_given_stays(
     data: TrainingSet, tiny_model: ModelConfig, tiny_training: TrainConfig, given: dict[str, object]
 ) -> None:
     optimizer = OptimizerConfig(**given)
-    fitted = fit_to_data(
-        data, tiny_model, replace(tiny_training, optimizer=optimizer)
-    ).cfg.optimizer
+    fitted = choose_settings(
+        data.source, tiny_model, replace(tiny_training, optimizer=optimizer)
+    ).training.optimizer
     assert {name: getattr(fitted, name) for name in given} == given
     assert fitted.rate(4) == optimizer.rate(4)
     assert fitted.falls(2) == optimizer.falls(2)
@@ -115,7 +123,7 @@ def test_given_ranges_that_miss_objects_are_told(
     data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
 ) -> None:
     wide = with_segmentation(open_model, scale_ranges=((100.0, 200.0),) * 5)
-    lines = fit_to_data(data, wide, open_training).reasons
+    lines = choose_settings(data.source, wide, open_training).reasons
     assert any("as given: 100.0% of the objects lie in none" in line for line in lines)
 
 
@@ -123,7 +131,7 @@ def test_selection_alone_needs_no_grids(
     data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
 ) -> None:
     alone = replace(open_model, segmenter=False)
-    assert fit_to_data(data, alone, open_training).settings == alone
+    assert choose_settings(data.source, alone, open_training).model == alone
 
 
 @pytest.mark.parametrize(
@@ -140,7 +148,7 @@ def test_hints(
     changes: dict[str, object],
     message: str | None,
 ) -> None:
-    lines = fit_to_data(data, open_model, replace(open_training, **changes)).reasons
+    lines = choose_settings(data.source, open_model, replace(open_training, **changes)).reasons
     hints = [line for line in lines if line.startswith("hint")]
     assert len(hints) == (message is not None)
     assert message is None or hints[0].startswith(message)
@@ -150,8 +158,10 @@ def test_masks_are_fitted_too(
     tiny_set: TinySet, open_model: ModelConfig, open_training: TrainConfig
 ) -> None:
     cfg = replace(open_training, supervision="masks")
-    data = open_training_set(tiny_set.images, None, tiny_set.truth, cfg)
-    segmentation = fit_to_data(data, open_model, cfg).settings.segmentation
+    data = open_training_set(
+        TrainInputs(tiny_set.images, tiny_set.images, masks=tiny_set.truth), cfg
+    )
+    segmentation = choose_settings(data.source, open_model, cfg).model.segmentation
     assert (segmentation.num_grids, segmentation.scale_ranges) == (GRIDS, SHRUNK)
 
 
@@ -165,10 +175,10 @@ def test_a_resumed_run_takes_what_it_began_with(
     cfg = replace(open_training, optimizer=OptimizerConfig(lr=0.2))
     model = with_segmentation(open_model, strides=(8, 8, 16, 32, 32))
     with pytest.raises(ValueError, match="num_grids has 2 levels"):
-        settle_as_before(model, cfg, stored)
+        settings_as_before(model, cfg, stored)
     stored["model"]["segmentation"] = {"num_grids": [9] * 5, "scale_ranges": [[1, 2]] * 5}
-    fit = settle_as_before(model, cfg, stored)
-    assert fit == Fit(
+    chosen = settings_as_before(model, cfg, stored)
+    assert chosen == ChosenSettings(
         with_segmentation(model, num_grids=(9,) * 5, scale_ranges=((1, 2),) * 5),
         replace(cfg, optimizer=OptimizerConfig(lr=0.2, lr_batch=5, steps=(1,))),
     )
@@ -204,10 +214,10 @@ def test_a_run_holds_what_was_chosen_and_goes_on_with_it(
     assert model.settings.segmentation.num_grids == GRIDS
     assert model.settings.segmentation.scale_ranges == SHRUNK
 
-    def fit_anew(*_: object) -> Fit:
-        raise AssertionError("fitted again")
+    def choose_anew(*_: object) -> ChosenSettings:
+        raise AssertionError("chosen again")
 
-    monkeypatch.setattr("sapnet.training.run.fit_to_data", fit_anew)
+    monkeypatch.setattr("sapnet.training.run.choose_settings", choose_anew)
     assert run().was_finished
     with pytest.raises(ValueError, match=r"num_grids is .*another --out"):
         run(num_grids=PUBLISHED_GRIDS)

@@ -20,17 +20,19 @@ from safetensors.torch import load_file
 from torch import distributed, multiprocessing
 
 from sapnet.batches.collate import collate
-from sapnet.batches.dataset import ClickDataset, DatasetConfig, Sample
+from sapnet.batches.dataset import ClickDataset, DatasetConfig
+from sapnet.batches.sample import Sample
 from sapnet.network.config import ModelConfig
-from sapnet.network.model import SAPNet
+from sapnet.network.model import Network
 from sapnet.selection import enrichment
 from sapnet.selection.config import NegativesConfig
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Bags
 from sapnet.structures.clicks import Category
-from sapnet.training.callbacks import CHECKPOINT
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
+from sapnet.training.run_folder import CHECKPOINT
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
@@ -84,7 +86,7 @@ def _train(
 ) -> tuple[list[float], dict[str, torch.Tensor], list[int]]:
     """Losses of each step (mean over the ranks), the weights after the last, objects seen."""
     torch.manual_seed(0)
-    network = SAPNet(settings, tuple(Category(i + 1, str(i)) for i in range(3))).train()
+    network = Network(settings, tuple(Category(i + 1, str(i)) for i in range(3))).train()
     model: torch.nn.Module = network
     if world_size > 1:
         model = torch.nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)

@@ -12,7 +12,8 @@ import pytest
 from sapnet.batches.config import AugmentConfig
 from sapnet.network.config import ModelConfig
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.run import TrainInputs, train
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet

@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sapnet.batches.dataset import ClickDataset, Sample
+from sapnet.batches.dataset import ClickDataset
+from sapnet.batches.sample import Sample
 from sapnet.data.clicks import load_clicks
-from sapnet.data.corrections import Correction, Corrections, save_corrections
+from sapnet.data.corrections import save_corrections
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.geometry.rle import encode_masks
 from sapnet.labelling.label import label
@@ -23,10 +24,12 @@ from sapnet.network.loading import load_model
 from sapnet.selection.branch import SelectionBranch
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Bags
+from sapnet.structures.corrections import Correction, Corrections
 from sapnet.structures.outputs import Selection
-from sapnet.training.callbacks import CHECKPOINT
 from sapnet.training.config import TrainConfig
-from sapnet.training.run import TrainInputs, TrainSummary, train
+from sapnet.training.inputs import TrainInputs, TrainSummary
+from sapnet.training.run import train
+from sapnet.training.run_folder import CHECKPOINT
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet

@@ -13,11 +13,11 @@ from sapnet.batches.augment import evaluation_view, view_boxes, view_points
 from sapnet.batches.config import AugmentConfig
 from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import load_instances
-from sapnet.data.corrections import Corrections
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, RunConfig
 from sapnet.proposals.propose import propose_dataset
 from sapnet.store.reader import ProposalStore
+from sapnet.structures.corrections import Corrections
 from sapnet.training.survey import box_sizes, middle_of_groups, survey
 
 if TYPE_CHECKING:

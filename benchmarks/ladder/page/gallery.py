@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sapnet.data.coco import InstanceSet
-from sapnet.evaluation.choices import kind_of
 from sapnet.evaluation.label_file import LabelSet
+from sapnet.evaluation.selection_quality import kind_of
 from sapnet.report.label_gallery import LabelGalleryInputs, LabelRow, draw_worst_labels
 from sapnet.store.reader import ProposalStore
 

@@ -19,7 +19,7 @@ from benchmarks.common import given_options, parse_arguments, setting, write_jso
 from benchmarks.quality.fit_regions.maps import fit_stages
 from benchmarks.quality.fit_regions.quality import CUTS, fit_quality, judge_pools
 from benchmarks.quality.fit_regions.scenes import load_scenes, report
-from sapnet.proposals.regions.proposer import RegionsConfig
+from sapnet.proposals.regions.config import RegionsConfig
 
 HEADER = '''"""Coefficients of the region proposer, printed by `benchmarks.quality.fit_regions`.
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.quality.fit_regions.scenes import Scene, report, unpack
+from sapnet.proposals.regions import maps as rm
 from sapnet.proposals.regions import windows as rw
-from sapnet.proposals.regions.proposer import RegionsConfig, arrange_clicks, assumed_boxes
+from sapnet.proposals.regions.candidates import assumed_boxes
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.evidence import STATIC_FEATURES, WINDOW_CELLS, Windows
+from sapnet.proposals.regions.scene import arrange_clicks
 
 NUM_STAGES = 3
 
@@ -25,7 +29,7 @@ CELL_RIDGE = 1e-5
 """Ridge, per sample and unit of squared standardized coefficient."""
 
 
-def near_windows(scene: Scene, cfg: RegionsConfig) -> tuple[rw.Windows, np.ndarray] | None:
+def near_windows(scene: Scene, cfg: RegionsConfig) -> tuple[Windows, np.ndarray] | None:
     """Return windows near the true boxes, and the truth in their cells: (A, G, G) bool.
 
     None if all objects of the scene are too small.
@@ -48,7 +52,7 @@ def near_windows(scene: Scene, cfg: RegionsConfig) -> tuple[rw.Windows, np.ndarr
     if not index:
         return None
     windows = rw.cut_windows(scene.evidence, field, np.array(index), np.concatenate(chosen))
-    steps = (np.arange(rw.WINDOW_CELLS) + 0.5) / rw.WINDOW_CELLS * 2 - 1
+    steps = (np.arange(WINDOW_CELLS) + 0.5) / WINDOW_CELLS * 2 - 1
     x = ((windows.center[:, :1] + windows.reach[:, :1] * steps) * width).astype(int)
     y = ((windows.center[:, 1:] + windows.reach[:, 1:] * steps) * height).astype(int)
     shown = [
@@ -73,17 +77,17 @@ def fit_stages(scenes: list[Scene], cfg: RegionsConfig) -> tuple[dict[str, float
         for i, (windows, truth, kernel) in enumerate(seen):
             features = windows.static
             if number > 0:
-                dynamic = rw.dynamic_features(windows, maps[i], kernel)
+                dynamic = rm.dynamic_features(windows, maps[i], kernel)
                 features = np.concatenate([features, dynamic])
             for a in range(len(truth)):
                 inside = np.flatnonzero(windows.inside[a])
                 pick = generator.choice(inside, CELLS_PER_WINDOW)
                 cells.append(features[:, a].reshape(len(features), -1)[:, pick].T)
                 labels.append(truth[a].ravel()[pick])
-        names = rw.STATIC_FEATURES + (rw.DYNAMIC_FEATURES if number > 0 else ())
+        names = STATIC_FEATURES + (rm.DYNAMIC_FEATURES if number > 0 else ())
         weights = fit_logistic(np.concatenate(cells), np.concatenate(labels))
         stages.append(dict(zip(names, weights.tolist(), strict=True)))
-        maps = [rw.object_maps(w, kernel, tuple(stages))[-1] for w, _, kernel in seen]
+        maps = [rm.object_maps(w, kernel, tuple(stages))[-1] for w, _, kernel in seen]
         ious = [cell_iou(m > 0.4, t) for m, (_, t, _) in zip(maps, seen, strict=True)]
         report(f"stage {number}: IoU in windows {np.concatenate(ious).mean():.4f}")
     return tuple(stages)

@@ -9,18 +9,12 @@ import numpy as np
 
 from benchmarks.quality.fit_regions.scenes import Scene, report, unpack
 from sapnet.proposals.regions import windows as rw
+from sapnet.proposals.regions.candidates import MapPrior, collect_pool
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.features import QUALITY_FEATURES
 from sapnet.proposals.regions.pool import sample_frame
-from sapnet.proposals.regions.proposer import (
-    MapPrior,
-    RegionsConfig,
-    arrange_clicks,
-    collect_pool,
-)
-from sapnet.proposals.regions.scoring import (
-    QUALITY_FEATURES,
-    choose_candidates,
-    expand_features,
-)
+from sapnet.proposals.regions.scene import arrange_clicks
+from sapnet.proposals.regions.scoring import choose_candidates, expand_features
 
 QUALITY_RIDGE = 1e-5
 """Ridge, per sample and unit of squared standardized coefficient."""

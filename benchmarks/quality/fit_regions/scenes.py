@@ -12,8 +12,9 @@ from PIL import Image
 
 from benchmarks.quality.regions import load_clicks
 from sapnet.geometry.rle import decode_masks, to_rle
-from sapnet.proposals.regions.image import ImageEvidence, measure_image
-from sapnet.proposals.regions.proposer import RegionsConfig
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.evidence import ImageEvidence
+from sapnet.proposals.regions.image import measure_image
 from sapnet.structures.clicks import Click
 
 

@@ -13,12 +13,11 @@ from tqdm import tqdm
 from sapnet.batches.dataset import ClickDataset, DatasetConfig
 from sapnet.batches.loader import build_loader
 from sapnet.data.coco import load_instances
-from sapnet.geometry.rle import encode_masks, rle_iou
+from sapnet.geometry.rle import rle_iou
 from sapnet.labelling.label import choose_labels, label_translation
 from sapnet.labelling.uncertainty import uncertainty
-from sapnet.network.model import SAPNet, evaluating
+from sapnet.network.model import Network, evaluating
 from sapnet.selection.consensus import pairwise_iou
-from sapnet.selection.scoring import bag_members
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Batch
 from sapnet.structures.masks import RLE
@@ -80,7 +79,7 @@ def normalized(values: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def collect(model: SAPNet, images: Path, store: ProposalStore, truth: Path) -> list[Evidence]:
+def collect(model: Network, images: Path, store: ProposalStore, truth: Path) -> list[Evidence]:
     """Return the evidence on every label whose mask was not given."""
     gt_rles = {entry.annotation_id: entry.rle() for entry in load_instances(truth).instances}
     dataset = ClickDataset(
@@ -96,25 +95,23 @@ def collect(model: SAPNet, images: Path, store: ProposalStore, truth: Path) -> l
 
 
 def _evidence_of_batch(
-    model: SAPNet, batch: Batch, store: ProposalStore, gt_rles: Mapping[int, RLE]
+    model: Network, batch: Batch, store: ProposalStore, gt_rles: Mapping[int, RLE]
 ) -> list[Evidence]:
     if batch.bags is None:
         return []
-    bags, cfg = batch.bags, model.settings.selection
-    labels, selection, instances = choose_labels(model, batch, store)
-    if instances is None:
-        raise SystemExit("expected a run with a segmenter: it is one of the judges")
-    kept = uncertainty(labels, bags, selection, instances, cfg)
-    members = bag_members(bags, cfg).cpu().numpy()
+    bags = batch.bags
+    labels, selection = choose_labels(model, batch, store)
+    kept = uncertainty(labels, bags, selection)
+    members = selection.members.cpu().numpy()
     overlap = pairwise_iou(bags.masks).cpu().numpy()
     scores, stages = selection.scores.cpu().numpy(), selection.stage_scores.cpu().double().numpy()
     found = []
     for n, label in enumerate(labels):
         if label.stored.has_given_mask:
             continue
-        member, image = np.flatnonzero(members[n]), instances[label.image_index]
-        same = (image.labels == label.label).cpu().numpy()
-        rles = encode_masks(image.masks.cpu().numpy()[same])
+        if label.overlap is None:
+            raise SystemExit("expected a run with a segmenter: it is one of the judges")
+        member = np.flatnonzero(members[n])
         found.append(
             Evidence(
                 iou=float(rle_iou([label.rle], [gt_rles[label.stored.click.annotation_id]])[0, 0]),
@@ -124,8 +121,8 @@ def _evidence_of_batch(
                 stages=stages[n][:, member],
                 overlap=overlap[n][np.ix_(member, member)],
                 own=label.stored.proposals.scores[member],
-                segmenter_iou=rle_iou([label.rle], rles)[0] if rles else np.zeros(0),
-                segmenter_score=image.scores.cpu().numpy()[same],
+                segmenter_iou=label.overlap.ious[label.index],
+                segmenter_score=label.overlap.scores,
             )
         )
     return found

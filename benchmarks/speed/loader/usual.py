@@ -17,8 +17,9 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sapnet.batches.augment import View, evaluation_view
+from sapnet.batches.augment import evaluation_view
 from sapnet.batches.config import AugmentConfig
+from sapnet.batches.sample import View
 from sapnet.structures.clicks import ImageRecord
 from sapnet.structures.masks import MASK_STRIDE, RLE
 

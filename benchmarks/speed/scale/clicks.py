@@ -10,8 +10,9 @@ from pathlib import Path
 from benchmarks.speed.scale.costs import Costs
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.proposals.image_task import make_tasks
-from sapnet.proposals.regions.proposer import RegionProposer, RegionsConfig
-from sapnet.store.manifest import describe_run
+from sapnet.proposals.propose import describe_run
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 
 NUM_LISTED = 20_000

@@ -22,9 +22,10 @@ from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.network.config import ModelConfig
-from sapnet.proposals.regions.proposer import RegionProposer, RegionsConfig
+from sapnet.proposals.propose import describe_run
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.store.describe import describe_objects
-from sapnet.store.manifest import describe_run
 from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import Category, ClickSet, ImageRecord

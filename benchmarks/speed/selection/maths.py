@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 
 from sapnet.selection.box_mining import mine_boxes
-from sapnet.selection.choose import choose_boxes
+from sapnet.selection.choosing import boxes_to_proposals, choose_boxes, rank_proposals
 from sapnet.selection.config import GuidanceConfig, MiningConfig, NegativesConfig, PositivesConfig
 from sapnet.selection.enrichment import choose_proposals
 from sapnet.selection.guidance import guide
-from sapnet.selection.mapping import boxes_to_proposals, rank_proposals
 from sapnet.selection.sampling import clip_boxes, jitter_boxes, sample_background, sample_parts
 from sapnet.structures.batch import Bags
 from sapnet.structures.masks import CROP_SIZE
@@ -136,8 +135,8 @@ def run_package(inputs: Inputs, method: Method) -> Outputs:
     scores = inputs.second_scores[:, :PROPOSALS]
     order, _ = rank_proposals(scores, bags.valid)
     candidates = bags.boxes.take_along_dim(order[:, : method.mining.top_k, None], dim=1)
-    refined = mine_boxes(chosen, candidates, method.mining)
-    index = boxes_to_proposals(refined, bags.boxes, bags.valid)
+    refined = mine_boxes(chosen, candidates, None, method.mining)
+    index = boxes_to_proposals(refined, bags.boxes, None, bags.valid)
     return Outputs(guidance, positives, background, is_background, parts, is_part, refined, index)
 
 

@@ -21,7 +21,7 @@ from benchmarks.speed.solov2.worker import (
     serve,
 )
 from sapnet.network.config import ModelConfig
-from sapnet.network.model import SAPNet
+from sapnet.network.model import Network
 from sapnet.segmentation.convert import convert_mmdet_head, convert_mmdet_neck
 from sapnet.segmentation.outputs import SOLOv2Outputs
 from sapnet.structures.batch import InstanceTargets
@@ -40,11 +40,11 @@ GRADIENTS = {
 }
 
 
-def build(state: Outputs) -> SAPNet:
+def build(state: Outputs) -> Network:
     """Build our network with the weights that mmdetection's side wrote."""
     num_classes = len(state["mask_head.conv_cls.bias"])
     settings = ModelConfig(weights="none", frozen_norms=True, frozen_stages=1)
-    model = SAPNet(settings, tuple(Category(k + 1, str(k)) for k in range(num_classes)))
+    model = Network(settings, tuple(Category(k + 1, str(k)) for k in range(num_classes)))
     prefix = "backbone."
     model.backbone.body.load_state_dict(
         {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
@@ -70,7 +70,7 @@ def training_targets(inputs: Outputs) -> InstanceTargets:
 class Jobs:
     """Jobs of the model on the inputs."""
 
-    def __init__(self, model: SAPNet, inputs: Outputs) -> None:
+    def __init__(self, model: Network, inputs: Outputs) -> None:
         self.model, self.inputs = model, inputs
         self.targets = training_targets(inputs)
 

@@ -1,1 +1,1 @@
-"""Review of labels: the server side of the page on which labels are corrected."""
+"""The review page: the server side of the page on which labels are corrected."""

@@ -10,26 +10,26 @@ from sapnet.annotate.config import AnnotateConfig
 from sapnet.proposals.config import SamConfig
 
 CORRECTIONS_NAME = "corrections.json"
-"""File beside the labels that is written unless `out` names another."""
+"""Name of the corrections file beside the labels, unless `out` names another file."""
 
 ReviewProposerName = Literal["store", "regions", "sam", "none"]
 
 
 @dataclass(frozen=True)
 class ReviewConfig:
-    """Which labels are looked at, where decisions are written, and how the page is served.
+    """Settings of `sapnet review`: the labels, the file of decisions, and the page's server.
 
     Attributes:
         images: folder of the clicked images.
-        proposals: their proposal store.
-        labels: written by `sapnet label`; with a run and without that file it is written first.
-        out: file of the decisions, written or continued; unset is `corrections.json` beside the
+        proposals: the proposal store of the images.
+        labels: file written by `sapnet label`; if it does not exist, it is written with `run`.
+        out: file of the decisions, written or continued; by default `corrections.json` beside the
             labels.
-        run: trained run or hub name, needed only where the labels are not there yet.
-        proposer: who proposes for new clicks: "store" is the proposer of the store where it can be
-            asked again (`regions` and `sam`), else `regions`.
-        checkpoint: of `sam`: hub name or local folder; unset is the one of the store.
-        device: where the run and `sam` compute: auto, cpu, cuda or mps.
+        run: trained run or hub name; needed only if the labels do not exist yet.
+        proposer: proposer for new clicks: "store" is the proposer of the store if it can propose
+            for new clicks (`regions` and `sam`), else `regions`.
+        checkpoint: checkpoint of `sam`: hub name or local folder; by default that of the store.
+        device: device of the run and of `sam`: auto, cpu, cuda or mps.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.
         no_browser: print the address without opening a browser.

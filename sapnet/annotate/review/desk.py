@@ -1,13 +1,11 @@
-"""The labels while they are reviewed: one versioned document per image, saved at every decision.
+"""The labels under review: one versioned document per image, saved at every decision.
 
-A document holds the image's objects with what was decided of each. As in `documents`, its version
-is a digest of its content, and a change names the version it was made on.
+A document holds the objects of an image with the decision on each. As in `documents`, its version
+is a digest of its content, and a change names the version it is based on.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,23 +13,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sapnet.annotate.documents import Document, FileChangedError, file_stamp
-from sapnet.data.corrections import (
-    Action,
-    Correction,
-    Corrections,
-    load_corrections,
-    save_corrections,
+from sapnet.annotate.documents import (
+    Document,
+    VersionConflictError,
+    WatchedFile,
+    click_content,
+    content_digest,
 )
+from sapnet.data.corrections import load_corrections, save_corrections
 from sapnet.evaluation.label_file import Label, LabelSet, load_labels
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.structures.corrections import Action, Correction, Corrections
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import Click
 
 Decision: TypeAlias = Action | Literal["deleted"]
-"""What can be decided of an object."""
+"""A decision on an object."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class ReviewedObject:
 
     Attributes:
         click: its click; the mask is the decided one, else the label.
-        decision: None while nobody has decided.
+        decision: the decision on it; None while there is none.
     """
 
     click: Click
@@ -62,41 +61,20 @@ class ReviewDocument:
 
     @property
     def version(self) -> str:
-        """A digest of all that the page can change."""
-        content = [
-            [
-                entry.click.annotation_id,
-                entry.click.category_id,
-                entry.click.points,
-                entry.click.negative_points,
-                entry.click.mask["counts"].decode("ascii") if entry.click.mask else None,
-                entry.decision,
-            ]
-            for entry in self.objects
-        ]
-        return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()[:16]
-
-
-class ReviewConflictError(ValueError):
-    """A change to a document that somebody else changed meanwhile.
-
-    Attributes:
-        document: the current one.
-    """
-
-    def __init__(self, message: str, document: ReviewDocument) -> None:
-        super().__init__(message)
-        self.document = document
+        """A digest of everything that the page can change."""
+        return content_digest(
+            [[*click_content(entry.click), entry.decision] for entry in self.objects]
+        )
 
 
 @dataclass(frozen=True)
 class QueueEntry:
-    """An object's place in the queue.
+    """An entry of the review queue.
 
     Attributes:
-        label: what was chosen for it.
-        image: the image it lies on.
-        decision: None while nobody has decided.
+        label: the label of the object.
+        image: the image of the object.
+        decision: the decision on it; None while there is none.
     """
 
     label: Label
@@ -105,12 +83,12 @@ class QueueEntry:
 
 
 class ReviewDesk:
-    """Labels, their candidates, and the decisions on them; safe to use from several threads.
+    """Labels, their candidates, and the decisions on them; thread-safe.
 
     Args:
         path: the file of the decisions; need not exist.
-        labels: what is reviewed.
-        store: the candidates the labels were chosen from.
+        labels: the labels to review.
+        store: the candidates that the labels were chosen from.
         corrections: decisions that the file holds already.
     """
 
@@ -130,22 +108,22 @@ class ReviewDesk:
         self._deleted = set(corrections.deleted)
         self._num_labels = Counter(label.image_id for label in labels.labels.values())
         self._lock = threading.Lock()
-        self._stamp = file_stamp(path)
+        self._watched = WatchedFile(path, "sapnet review")
 
     def summary(self, name: str) -> tuple[int, bool]:
-        """How many labels an image holds; images are never finished as a whole."""
+        """Return the number of labels of an image, and False: images are never marked as done."""
         return self._num_labels[self._records[name].image_id], False
 
     def record(self, name: str) -> ImageRecord:
-        """The image's entry of the store."""
+        """Return the image's entry of the store."""
         return self._records[name]
 
     def document(self, name: str) -> Document:
-        """The image's clicks, for those parts of the page that know of no decisions."""
+        """Return the image's clicks, for the parts of the page that do not use decisions."""
         return Document(tuple(entry.click for entry in self.reviewed(name).objects))
 
     def reviewed(self, name: str) -> ReviewDocument:
-        """The current document of an image; objects without a label are not reviewed."""
+        """Return the current document of an image; it leaves out objects without a label."""
         stored = self.store.objects_of_image(self._places[self._records[name].image_id])
         return ReviewDocument(
             tuple(
@@ -164,7 +142,7 @@ class ReviewDesk:
         return ReviewedObject(labelled, "deleted" if annotation_id in self._deleted else None)
 
     def queue(self) -> list[QueueEntry]:
-        """The labels, the most uncertain first; masks that were given are none to review."""
+        """Return the labels to review, the most uncertain first, without masks that were given."""
         entries = [
             QueueEntry(label, self._records[self._names[label.image_id]], self._decision(label))
             for label in self.labels.labels.values()
@@ -181,26 +159,26 @@ class ReviewDesk:
     def replace(
         self, name: str, objects: Sequence[ReviewedObject], version: str | None
     ) -> ReviewDocument:
-        """Puts new decisions in place of those with the named version, and saves the file.
+        """Replace the decisions of an image and save the file.
 
         Args:
-            name: of the image.
-            objects: all objects of the image, each once; without a decision it is the label again.
-            version: that the change was made on; None replaces whatever is there.
+            name: name of the image.
+            objects: all objects of the image, each once; one without a decision keeps its label.
+            version: version that the change is based on; None replaces any version.
 
         Returns:
             The document as saved.
 
         Raises:
-            ReviewConflictError: the current document has another version.
+            VersionConflictError: the current document has another version.
             FileChangedError: another program changed the file.
-            ValueError: other objects than those of the image.
+            ValueError: the objects are not those of the image.
             OSError: the file cannot be written.
         """
         with self._lock:
             current = self.reviewed(name)
             if version is not None and version != current.version:
-                raise ReviewConflictError(
+                raise VersionConflictError(
                     f"{name} was reviewed meanwhile, in another tab or by somebody else", current
                 )
             ids = [entry.click.annotation_id for entry in objects]
@@ -212,7 +190,7 @@ class ReviewDesk:
             try:
                 self._save()
             except OSError:
-                self._fixed, self._deleted = before  # what could not be saved must not look saved
+                self._fixed, self._deleted = before  # an unsaved change must not look saved
                 raise
             return self.reviewed(name)
 
@@ -227,16 +205,12 @@ class ReviewDesk:
                 self._fixed[annotation_id] = Correction(entry.click, entry.decision)
 
     def _save(self) -> None:
-        if file_stamp(self.path) != self._stamp:
-            raise FileChangedError(
-                f"{self.path} was changed by another program, so this decision is not saved. Stop "
-                "`sapnet review` and start it again to go on from the changed file."
-            )
+        self._watched.require_unchanged()
         save_corrections(self.path, self.corrections())
-        self._stamp = file_stamp(self.path)
+        self._watched.note_written()
 
     def corrections(self) -> Corrections:
-        """All decisions so far, with the images and categories that they name."""
+        """Return all decisions so far, with their images and categories."""
         image_ids = {correction.click.image_id for correction in self._fixed.values()}
         return Corrections(
             images=tuple(i for i in self._records.values() if i.image_id in image_ids),
@@ -248,20 +222,21 @@ class ReviewDesk:
 
 
 def open_desk(labels: Path, proposals: Path, path: Path) -> ReviewDesk:
-    """Opens labels with their candidates, and the decisions made before.
+    """Open labels with their candidates, and the earlier decisions.
 
     Args:
-        labels: written by `sapnet label`.
-        proposals: the store they were chosen from.
+        labels: file written by `sapnet label`.
+        proposals: the store that the labels were chosen from.
         path: the file of the decisions; need not exist.
 
     Raises:
         FileNotFoundError: the labels or the store are missing.
-        ValueError: a file is malformed, of another data set, or the labels have no uncertainty.
+        ValueError: a file is malformed or belongs to another data set, or the labels have no
+            uncertainty.
     """
     found = load_labels(labels)
     corrections = load_corrections(path) if path.is_file() else Corrections((), (), source=path)
-    # Opened with the corrections, the store refuses those of other objects or sizes.
+    # Opening the store with the corrections checks that their objects and sizes are its own.
     ProposalStore(proposals, corrections)
     store = ProposalStore(proposals)
     _check_labels(labels, found.labels, store)

@@ -1,4 +1,4 @@
-"""What the review page asks for: the queue, documents with decisions, and candidates."""
+"""Routes of the review page: the queue, documents with decisions, and candidates."""
 
 from __future__ import annotations
 
@@ -10,13 +10,8 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from sapnet.annotate.review.desk import (
-    QueueEntry,
-    ReviewConflictError,
-    ReviewDesk,
-    ReviewDocument,
-    ReviewedObject,
-)
+from sapnet.annotate.documents import VersionConflictError
+from sapnet.annotate.review.desk import QueueEntry, ReviewDesk, ReviewDocument, ReviewedObject
 from sapnet.annotate.wire import MAX_POINTS, ObjectBody, from_object, to_click
 from sapnet.geometry.rle import rle_iou, rle_to_json
 from sapnet.structures.clicks import ImageRecord
@@ -24,20 +19,20 @@ from sapnet.structures.masks import RLE
 
 
 class ReviewedBody(ObjectBody):
-    """An object with what was decided of it."""
+    """An object with the decision on it."""
 
     decision: Literal["accepted", "picked", "clicked", "deleted"] | None = None
 
 
 class ReviewBody(BaseModel):
-    """A changed document and the version it was made on; without one it replaces whatever is."""
+    """A changed document and the version it is based on; None replaces any version."""
 
     version: str | None
     objects: list[ReviewedBody] = Field(max_length=10 * MAX_POINTS)
 
 
 def review_routes(desk: ReviewDesk) -> APIRouter:
-    """The routes that the review mode of the page adds.
+    """Return the routes that the review mode of the page adds.
 
     Args:
         desk: the labels and the decisions on them.
@@ -46,7 +41,7 @@ def review_routes(desk: ReviewDesk) -> APIRouter:
 
     @router.get("/queue")
     def queue() -> list[dict[str, Any]]:
-        """All labels, the most uncertain first."""
+        """Return all labels, the most uncertain first."""
         return [_queue_row(entry) for entry in desk.queue()]
 
     @router.get("/document")
@@ -56,7 +51,7 @@ def review_routes(desk: ReviewDesk) -> APIRouter:
 
     @router.put("/document", response_model=None)
     def write(image: str, body: ReviewBody) -> dict[str, Any] | JSONResponse:
-        """Saves decisions; 409 if somebody else changed the image's meanwhile."""
+        """Save decisions; 409 if somebody else changed those of the image in the meantime."""
         record = _find_image(desk, image)
         categories = frozenset(category.category_id for category in desk.categories)
         objects = [
@@ -65,7 +60,7 @@ def review_routes(desk: ReviewDesk) -> APIRouter:
         ]
         try:
             saved = desk.replace(image, objects, body.version)
-        except ReviewConflictError as error:
+        except VersionConflictError as error:
             content = {"detail": str(error), "document": _from_reviewed(error.document)}
             return JSONResponse(content, 409)
         return {
@@ -75,7 +70,7 @@ def review_routes(desk: ReviewDesk) -> APIRouter:
 
     @router.get("/candidates")
     def candidates(object_id: int) -> dict[str, Any]:
-        """What the label was chosen from, the most likely first."""
+        """Return the candidates of a label, the most likely first."""
         if object_id not in desk.labels.labels:
             raise HTTPException(404, f"no label of an object {object_id}")
         return _candidates(desk, object_id)
@@ -84,7 +79,7 @@ def review_routes(desk: ReviewDesk) -> APIRouter:
 
 
 def body_order(document: ReviewDocument, objects: list[ReviewedObject]) -> list[ReviewedObject]:
-    """The document's objects in the order in which they were sent."""
+    """Return the document's objects in the order of the request."""
     of_id = {entry.click.annotation_id: entry for entry in document.objects}
     return [of_id[entry.click.annotation_id] for entry in objects]
 
@@ -117,7 +112,7 @@ def _queue_row(entry: QueueEntry) -> dict[str, Any]:
 
 
 def _candidates(desk: ReviewDesk, object_id: int) -> dict[str, Any]:
-    """The stored proposals; selection scores where the label file has them, else the proposer's."""
+    """Return the stored proposals, with the label file's selection scores if it has them."""
     label, proposals = desk.labels.labels[object_id], desk.store.find(object_id).proposals
     given = label.candidates
     is_scored = given is not None and given.rles == proposals.rles

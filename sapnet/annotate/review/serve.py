@@ -1,4 +1,4 @@
-"""From the settings of `sapnet review` to what its page works on."""
+"""Conversion of the settings of `sapnet review` to what its page works on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from sapnet.annotate.listing import ImageListing, list_folder
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.review.desk import ReviewDesk, open_desk
-from sapnet.annotate.server import Workspace
+from sapnet.annotate.workspace import Workspace
+from sapnet.proposals.build import build_staged_proposer
+from sapnet.proposals.config import SamConfig, StagedConfig
 from sapnet.store.reader import ProposalStore
 
 if TYPE_CHECKING:
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def open_review(cfg: ReviewConfig) -> tuple[Workspace, ReviewDesk]:
-    """Opens labels, candidates and decisions; writes the labels first where there are none yet.
+def open_review(cfg: ReviewConfig) -> tuple[Workspace[ReviewDesk], ReviewDesk]:
+    """Open labels, candidates and decisions; write the labels first if they do not exist.
 
     Raises:
         FileNotFoundError, ValueError: something is missing or malformed.
@@ -51,7 +53,7 @@ def _write_labels(cfg: ReviewConfig) -> None:
 
 
 def _list_labelled(cfg: ReviewConfig, desk: ReviewDesk) -> ImageListing:
-    """The images that hold a label."""
+    """Return the images that have labels."""
     labelled = {label.image_id for label in desk.labels.labels.values()}
     known = [image for image in desk.store.images if image.image_id in labelled]
     names = {image.file_name for image in known}
@@ -60,11 +62,11 @@ def _list_labelled(cfg: ReviewConfig, desk: ReviewDesk) -> ImageListing:
 
 
 def build_reviewer_preview(cfg: ReviewConfig, manifest: Manifest) -> PreviewWorker | None:
-    """Who proposes for new clicks; None for nobody.
+    """Return the worker that proposes for new clicks; None for the proposer "none".
 
     Args:
-        cfg: the choice.
-        manifest: of the store whose labels are reviewed.
+        cfg: the settings of the review.
+        manifest: the manifest of the store whose labels are reviewed.
 
     Raises:
         ValueError: the checkpoint or the device is missing.
@@ -74,23 +76,16 @@ def build_reviewer_preview(cfg: ReviewConfig, manifest: Manifest) -> PreviewWork
         name = "sam" if manifest.proposer == "sam" else "regions"
         if name != manifest.proposer:
             logger.info(
-                "the proposer %r cannot be asked for new clicks; `regions` proposes instead",
+                "the proposer %r cannot propose for new clicks; `regions` proposes instead",
                 manifest.proposer,
             )
-    match name:
-        case "none":
-            return None
-        case "regions":
-            from sapnet.proposals.regions.proposer import RegionProposer, RegionsConfig
-
-            count = manifest.settings.get("num_proposals")
-            if manifest.proposer == "regions" and isinstance(count, int):
-                return PreviewWorker(RegionProposer(RegionsConfig(num_proposals=count)))
-            return PreviewWorker(RegionProposer())
-        case _:
-            from sapnet.proposals.config import SamConfig
-            from sapnet.proposals.sam import SamProposer
-
-            stored = str(manifest.settings.get("checkpoint", SamConfig.checkpoint))
-            checkpoint = cfg.checkpoint or stored
-            return PreviewWorker(SamProposer(SamConfig(checkpoint=checkpoint, device=cfg.device)))
+    if name == "none":
+        return None
+    count = manifest.settings.get("num_proposals") if manifest.proposer == "regions" else None
+    stored = str(manifest.settings.get("checkpoint", SamConfig.checkpoint))
+    staged = StagedConfig(
+        name,
+        count if isinstance(count, int) else None,
+        SamConfig(checkpoint=cfg.checkpoint or stored, device=cfg.device),
+    )
+    return PreviewWorker(build_staged_proposer(staged))

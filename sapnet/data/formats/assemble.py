@@ -1,23 +1,23 @@
-"""Marks of a foreign file made into clicks: images found, groups joined, everything checked."""
+"""Conversion of the marks of a foreign file to clicks: find images, join groups, check."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sapnet.data.formats.image_paths import ImageFolder
-from sapnet.data.formats.marks import Box, Findings, Mark, Point, Source, SourceImage
-from sapnet.data.sampling import nearest_to_center
+from sapnet.data.click_weights import nearest_to_center
+from sapnet.data.formats.marks import Findings, Mark, Source
+from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import decode_masks, merge_rles, rle_areas, rle_boxes, to_rle
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.structures.masks import RLE
 
 BORDER = 1.0
-"""Pixels by which tools let a point lie outside its image; such points are moved to the border."""
+"""Tolerance, in pixels, for points outside their image; such points are moved into the image."""
 
-_INSIDE = 0.5  # from the border to where such a point is moved: the centre of the last pixel
+_INSIDE = 0.5  # distance from the border of a moved point: the center of the last pixel
 _MIN_CORNERS = 3
 _NO_ID = -1
 
@@ -27,10 +27,10 @@ class AssembleOptions:
     """Choices of a conversion to clicks.
 
     Attributes:
-        points_only: leave out boxes and masks that the source holds.
-        drop_empty: leave out images without an object.
-        negative_category: points of this category are places beside the object of their group.
-        for_masks: masks are what counts, so that it is not noted how objects without a click got
+        points_only: True to leave out the source's boxes and masks.
+        drop_empty: True to leave out images without an object.
+        negative_category: points of this category are negative clicks of the object of their group.
+        for_masks: True if only masks matter. Then it is not noted how objects without a click got
             their point.
     """
 
@@ -41,30 +41,27 @@ class AssembleOptions:
 
 
 def assemble(
-    source: Source, folder: ImageFolder, findings: Findings, options: AssembleOptions
+    source: Source,
+    images: Mapping[str, ImageRecord],
+    findings: Findings,
+    options: AssembleOptions,
 ) -> ClickSet:
-    """Clicks from the marks of a file.
+    """Convert the marks of a file to clicks.
 
-    Marks of one image and group are one object where their categories agree. Outlines are filled
-    and joined to one mask. An object without a point gets one from its mask (the pixel nearest to
-    the middle of its box), else the middle of its box; both are noted.
+    Marks of one image with the same group and category form one object. Outlines are filled and
+    joined to one mask. An object without a point gets the pixel of its mask that is nearest to the
+    center of the mask's box, else the center of its box; both are noted.
 
     Args:
-        source: what a reader found.
-        folder: where the images lie.
-        findings: takes up what does not come along as it was.
+        source: the images and marks that a reader found.
+        images: the images that were found, by their reference; see `find_images`.
+        findings: collects what is lost or changed.
         options: what to leave out.
 
     Returns:
         Images in file order and categories, with the ids of the source or from 1, and clicks with
-        the ids of the source where every object has one, else from 1.
-
-    Raises:
-        ValueError: if an image's size is neither in the file nor to be read from the folder, or two
-            references lead to one file.
+        the ids of the source if every object has one, else from 1.
     """
-    marked = {mark.reference for mark in source.marks}
-    images = _find_images(source.images, folder, findings, marked)
     negative = options.negative_category
     names = [mark.category for mark in source.marks if mark.category != negative]
     categories = _all_categories(source.categories, names, negative)
@@ -92,60 +89,6 @@ def _empty_words(is_dropped: bool) -> str:
     return f"images without an object, {'left out' if is_dropped else 'kept as empty'}"
 
 
-def _find_images(
-    listed: Iterable[SourceImage], folder: ImageFolder, findings: Findings, marked: set[str]
-) -> dict[str, ImageRecord]:
-    """The images that exist, by their reference; those marked must have a size."""
-    found: dict[str, ImageRecord] = {}
-    reference_of_name: dict[str, str] = {}
-    for image in listed:
-        name = folder.file_name(image.reference)
-        if name is None:
-            findings.skip(f"images that are not in {folder.folder}", image.reference)
-            continue
-        if name in reference_of_name:
-            raise ValueError(
-                f"{image.place}: expected one entry per image, but {image.reference!r} and "
-                f"{reference_of_name[name]!r} both lead to {name}. Tell them apart with --path-map."
-            )
-        if image.size is None and folder.folder is None and image.reference not in marked:
-            # Label Studio, for one, tells the size with every region alone.
-            findings.skip("images without an object and without a size; see --images", name)
-            continue
-        size = _size(image, name, folder, findings)
-        if size is not None:
-            reference_of_name[name] = image.reference
-            image_id = len(found) + 1 if image.image_id is None else image.image_id
-            found[image.reference] = ImageRecord(image_id, name, size[1], size[0])
-    return found
-
-
-def _size(
-    image: SourceImage, name: str, folder: ImageFolder, findings: Findings
-) -> tuple[int, int] | None:
-    """The size in the file, which must be that of the image, stored or upright; or the image's."""
-    try:
-        header = folder.header(name)
-    except ValueError as error:
-        findings.skip("images that cannot be read", str(error))
-        return None
-    if header is None:
-        if image.size is None:
-            raise ValueError(
-                f"{image.place}: expected the size of {image.reference!r}, but the source does not "
-                "hold it. Name the folder of the images with --images."
-            )
-        return image.size
-    if image.size in (None, header.upright_size):
-        return header.upright_size
-    if image.size == header.stored_size:  # `check_images` turns the clicks along later
-        findings.note("images listed with their size before the EXIF turn", name)
-        return image.size
-    listed, real = (f"{w} x {h}" for h, w in (image.size, header.upright_size))
-    findings.skip("images of another size than listed", f"{name}: {listed} listed, {real} found")
-    return None
-
-
 def _all_categories(
     declared: tuple[Category, ...], used: Iterable[str], negative: str | None
 ) -> tuple[Category, ...]:
@@ -162,7 +105,7 @@ def _all_categories(
 def _objects(
     marks: Iterable[Mark], negative: str | None, findings: Findings
 ) -> Iterable[list[Mark]]:
-    """Marks object by object, in the order of each object's first mark."""
+    """Yield the marks of each object, in the order of the objects' first marks."""
     objects: dict[Hashable, list[Mark]] = {}
     negatives: dict[Hashable, list[Mark]] = {}
     for index, mark in enumerate(marks):
@@ -222,7 +165,7 @@ def _click(
 def _inside(
     points: list[Point], image: ImageRecord, place: str, findings: Findings
 ) -> tuple[Point, ...]:
-    """The points inside the image; those on its border are moved in."""
+    """Return the points inside the image; those on its border are moved into it."""
     kept: list[Point] = []
     for x, y in points:
         is_near = -BORDER <= x <= image.width + BORDER and -BORDER <= y <= image.height + BORDER
@@ -241,7 +184,7 @@ def _inside(
 
 
 def _one_box(boxes: list[Box], image: ImageRecord, place: str, findings: Findings) -> Box | None:
-    """The box round all boxes of an object, clipped to the image."""
+    """Return the box around all boxes of an object, clipped to the image."""
     if not boxes:
         return None
     x1, y1 = (max(0.0, min(box[i] for box in boxes)) for i in (0, 1))
@@ -284,7 +227,7 @@ def _middle_of_mask(mask: RLE) -> Point:
 
 
 def _with_ids(clicks: list[Click]) -> tuple[Click, ...]:
-    """The clicks with their own ids where each has one, else numbered from 1."""
+    """Return the clicks with their own ids if each has one, else numbered from 1."""
     ids = {click.annotation_id for click in clicks}
     if len(ids) == len(clicks) and _NO_ID not in ids:
         return tuple(clicks)

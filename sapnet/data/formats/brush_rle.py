@@ -1,13 +1,12 @@
 """Label Studio's run lengths of brushed masks: the bit stream of `@thi.ng/rle-pack`.
 
-Written out here because `label-studio-sdk`, which has it too, pins pandas, lxml, opencv and some
-twenty more packages and takes seconds per large mask. The tests compare with it where it is
-installed.
+`label-studio-sdk` also implements it, but pins pandas, lxml, opencv and some twenty more packages,
+and takes seconds per large mask. The tests compare with it if it is installed.
 
-The stream: 32 bits number of values, 5 bits word size - 1, four times 4 bits the sizes - 1 of
-length fields; then records of 1 bit (a run, or single values), 2 bits which length field, the
-length - 1, and one value for a run or as many values as the length says. The values are the RGBA
-bytes of the image, row by row; the mask is where alpha is not 0.
+The stream begins with the number of values (32 bits), the word size minus 1 (5 bits), and the sizes
+minus 1 of four length fields (4 bits each). Then come records: 1 bit (a run, or single values), 2
+bits (the index of the length field), the length minus 1, and one value for a run or `length` single
+values. The values are the RGBA bytes of the image, row by row; the mask is where alpha is not 0.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _FOREGROUND = 255
 
 
 def encode_brush(mask: np.ndarray) -> list[int]:
-    """Label Studio's run lengths of a mask.
+    """Encode a mask as Label Studio's run lengths.
 
     Args:
         mask: (H, W) bool or uint8; non-zero is foreground.
@@ -45,7 +44,7 @@ def encode_brush(mask: np.ndarray) -> list[int]:
 
 
 def _length_fields(length: int) -> list[str]:
-    """The bits that say a run's length, several where the longest field is too short."""
+    """Return the bits of a run's length, several fields if it exceeds the longest one."""
     longest = 1 << _LENGTH_SIZES[-1]
     pieces = [longest] * ((length - 1) // longest)
     pieces.append(length - sum(pieces))
@@ -57,18 +56,18 @@ def _length_fields(length: int) -> list[str]:
 
 
 def decode_brush(rle: Sequence[int], height: int, width: int) -> np.ndarray:
-    """The mask of Label Studio's run lengths.
+    """Decode the mask of Label Studio's run lengths.
 
     Args:
         rle: bytes as integers.
-        height: of the image, in pixels.
-        width: of the image, in pixels.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
 
     Returns:
         (H, W) uint8 0/1.
 
     Raises:
-        ValueError: if the stream is cut off, or is not of an image of this size.
+        ValueError: the stream is cut off, or does not belong to an image of this size.
     """
     values = _decode_values(bytes(rle))
     if values.size != height * width * _CHANNELS:
@@ -85,7 +84,7 @@ def _decode_values(data: bytes) -> np.ndarray:
     bits = _Bits(data)
     num_values, word_size = bits.read(32), bits.read(5) + 1
     sizes = [bits.read(4) + 1 for _ in range(4)]
-    # Of a damaged stream the number may be anything; a run makes at most 2**16 values of 3 bytes.
+    # In a damaged stream the number is arbitrary; a run makes at most 2**16 values of 3 bytes.
     if num_values > (len(data) + 1) << sizes[-1] or word_size != _WORD_SIZE:
         raise ValueError("expected Label Studio's run lengths of 8-bit values, found other bytes")
     values = np.zeros(num_values, np.uint8)

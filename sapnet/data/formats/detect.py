@@ -1,4 +1,4 @@
-"""Which tool wrote a file or folder, and how one can tell."""
+"""Detection of the format of a file or folder by its content."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from sapnet.data.formats.json_values import load_json
-from sapnet.data.formats.readers.cvat import parse_xml
-from sapnet.data.formats.readers.labelme import is_labelme
-from sapnet.data.formats.readers.table import known_columns, read_header_row
-from sapnet.data.formats.readers.via import is_via
-from sapnet.data.formats.readers.voc import voc_files
-from sapnet.data.formats.readers.yolo import yolo_root
+from sapnet.data.formats.signs import (
+    is_labelme,
+    is_via,
+    known_columns,
+    read_header_row,
+    voc_files,
+    yolo_root,
+)
+from sapnet.data.formats.xml_values import parse_xml
+from sapnet.system.files import read_json
 
 SourceFormat = Literal[
     "coco", "results", "label-studio", "cvat", "labelme", "via", "csv", "yolo", "voc"
@@ -21,24 +24,24 @@ SourceFormat = Literal[
 
 @dataclass(frozen=True)
 class Detection:
-    """A format and what gave it away."""
+    """A format, and the reason why it was recognized."""
 
     name: SourceFormat
     reason: str
 
 
 def detect_format(path: Path) -> Detection:
-    """Finds out the format of a file or folder by its content.
+    """Detect the format of a file or folder by its content.
 
     Args:
-        path: what the user named.
+        path: the file or folder.
 
     Returns:
         The format and the reason.
 
     Raises:
-        FileNotFoundError: if there is nothing of that name.
-        ValueError: if it is none of the formats; the message lists them.
+        FileNotFoundError: there is no such file or folder.
+        ValueError: it has none of the known formats; the message lists them.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder. Name what the tool exported.")
@@ -58,7 +61,7 @@ def _of_folder(path: Path) -> Detection | None:
     if yolo_root(path) is not None:
         return Detection("yolo", "the folder holds data.yaml or classes.txt")
     for file in sorted(path.rglob("*.json")):
-        if is_labelme(load_json(file)):
+        if is_labelme(read_json(file)):
             return Detection("labelme", f"{file.name} has the keys 'shapes' and 'imagePath'")
     for file in voc_files(path):
         if parse_xml(file).tag == "annotation":
@@ -69,7 +72,7 @@ def _of_folder(path: Path) -> Detection | None:
 def _of_file(path: Path) -> Detection | None:
     match path.suffix.lower():
         case ".json":
-            return _of_json(load_json(path))
+            return _of_json(read_json(path))
         case ".xml":
             tag = parse_xml(path).tag
             kinds: dict[str, SourceFormat] = {"annotations": "cvat", "annotation": "voc"}

@@ -1,4 +1,4 @@
-"""From what a foreign file calls an image (a path, a URL) to a file of the image folder."""
+"""Resolution of image references (paths, URLs) to files of the image folder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from sapnet.data.images import ImageHeader, list_images, read_header
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
-"""Label Studio puts this before the name of an uploaded file."""
+"""Prefix that Label Studio adds to the name of an uploaded file."""
 
 
 class ImageFolder:
     """The folder of images, which may be unknown.
 
     Args:
-        folder: None where the images are not at hand; then names are taken from the references.
-        path_map: (from, to) beginnings of references, tried in order before anything else.
+        folder: the folder; None if the images are not available, so that the names are taken from
+            the references.
+        path_map: (from, to) prefixes of references, tried in order before anything else.
     """
 
     def __init__(self, folder: Path | None, path_map: Sequence[tuple[str, str]] = ()) -> None:
@@ -29,11 +30,11 @@ class ImageFolder:
         self.path_map = tuple(path_map)
 
     def file_name(self, reference: str) -> str | None:
-        """The image's name relative to the folder.
+        """Return the name of an image relative to the folder.
 
-        Of the reference's path, the longest ending that is a file of the folder; then the same
-        without Label Studio's upload prefix; then the only file of that name in any sub-folder.
-        Without a folder: the path as it is if it is relative, else its last part.
+        The name is the longest ending of the reference's path that is a file of the folder; else
+        the same without Label Studio's upload prefix; else the only file of that name in any
+        sub-folder. Without a folder, it is the path itself if it is relative, else its last part.
 
         Args:
             reference: a path or URL.
@@ -63,15 +64,15 @@ class ImageFolder:
         return None
 
     def header(self, name: str) -> ImageHeader | None:
-        """Size and orientation of a file of the folder; None where the folder is unknown.
+        """Return size and orientation of a file of the folder; None if the folder is unknown.
 
         Raises:
-            ValueError: if it cannot be read as an image.
+            ValueError: the file cannot be read as an image.
         """
         return None if self.folder is None else read_header(self.folder / name)
 
     def _mapped(self, reference: str) -> PurePosixPath | None:
-        """The path that the first fitting entry of the path map leads to; None if none fits."""
+        """Apply the first matching entry of the path map; None if none matches."""
         for start, replacement in self.path_map:
             for spelling in (reference, unquote(reference)):
                 if spelling.startswith(start):
@@ -90,10 +91,10 @@ class ImageFolder:
 
 
 def parse_path_map(entries: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Pairs from `FROM=TO`; FROM may hold '=' itself, as '?d=' does.
+    """Parse `FROM=TO` entries; FROM may contain '=' itself, such as '?d='.
 
     Raises:
-        ValueError: if an entry has no '='.
+        ValueError: an entry has no '='.
     """
     pairs = []
     for entry in entries:
@@ -108,7 +109,7 @@ def parse_path_map(entries: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _path_of(reference: str) -> PurePosixPath:
-    """The path in a path or URL; of Label Studio's local files, the one that they ask for."""
+    """Return the path part of a path or URL; for Label Studio's local files, the queried path."""
     if not _is_url(reference):
         return PurePosixPath(reference.replace("\\", "/"))
     address = urlsplit(reference)
@@ -117,5 +118,5 @@ def _path_of(reference: str) -> PurePosixPath:
 
 
 def _is_url(reference: str) -> bool:
-    is_served = reference.startswith("/data/")  # Label Studio's own paths, quoted like URLs
+    is_served = reference.startswith("/data/")  # Label Studio's own paths are quoted like URLs
     return is_served or re.match(r"^[a-z][a-z0-9+.-]+:", reference) is not None

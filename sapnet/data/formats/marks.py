@@ -1,4 +1,4 @@
-"""What the readers of foreign files hand over, and what they could not take along."""
+"""Marks: the common form of annotations from foreign files, and a list of what was lost."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sapnet.data.formats.points import Box, Point
 from sapnet.structures.clicks import Category
 from sapnet.structures.masks import RLE
 
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]
-
-_NUM_PLACES_NAMED = 3  # of each kind, in a summary
+_NUM_PLACES_NAMED = 3  # places that a summary names for each kind
 
 
 @dataclass(frozen=True)
 class SourceImage:
-    """An image as a foreign file names it.
+    """An image as a foreign file lists it.
 
     Attributes:
         reference: the path or URL in the file, unchanged; unique in a source.
-        size: (height, width) that the file lists, None where it lists none.
-        place: where it is listed, for messages.
-        image_id: its id in the file, None where it has none.
+        size: the listed (height, width), None if the file lists none.
+        place: the place in the file, for messages.
+        image_id: the id in the file, None if it has none.
     """
 
     reference: str
@@ -34,19 +32,19 @@ class SourceImage:
 
 @dataclass(frozen=True)
 class Mark:
-    """One annotated thing of a foreign file, in pixels; the parts of an object share a group.
+    """One annotation of a foreign file, in pixels; the marks of an object share a group.
 
     Attributes:
-        place: where it stands, for messages.
+        place: the place in the file, for messages.
         reference: the `SourceImage.reference` of its image.
         category: name of its category.
         points: clicks on the object.
         negative_points: clicks beside the object.
         box: xyxy, pixel edges.
         polygons: outlines, joined to one mask when the image's size is known.
-        mask: of the image's size.
-        group: what the marks of one object of an image have in common; None for a mark alone.
-        annotation_id: the object's id in the file, None where it has none.
+        mask: a mask of the image's size.
+        group: a value that the marks of one object of an image share; None for a single mark.
+        annotation_id: the object's id in the file, None if it has none.
     """
 
     place: str
@@ -63,12 +61,13 @@ class Mark:
 
 @dataclass(frozen=True)
 class Source:
-    """All that a reader found.
+    """The images, categories and marks that a reader found.
 
     Attributes:
-        images: in file order, those without marks included.
-        categories: those that the file declares; names that only marks use are added later.
-        marks: in file order.
+        images: the images in file order, including those without marks.
+        categories: the categories that the file declares; names that only marks use are added
+            later.
+        marks: the marks in file order.
     """
 
     images: tuple[SourceImage, ...]
@@ -78,11 +77,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that did not come along as it was.
+    """One piece of the source that was lost or changed.
 
     Attributes:
-        kind: "skipped" is lost; "noted" came along in another form.
-        what: the sort of thing, the same words for all of its kind.
+        kind: "skipped" if it was lost, "noted" if it was kept in another form.
+        what: description of its kind, the same words for all of a kind.
         place: file and object.
     """
 
@@ -93,25 +92,25 @@ class Finding:
 
 @dataclass
 class Findings:
-    """Collects what a conversion could not take along as it was; readers add to it."""
+    """Collection of what a conversion lost or changed; readers add to it."""
 
     entries: list[Finding] = field(default_factory=list)
 
     def skip(self, what: str, place: str) -> None:
-        """Records something that is lost."""
+        """Record something that was lost."""
         self.entries.append(Finding("skipped", what, place))
 
     def note(self, what: str, place: str) -> None:
-        """Records something that came along in another form."""
+        """Record something that was kept in another form."""
         self.entries.append(Finding("noted", what, place))
 
     @property
     def num_skipped(self) -> int:
-        """How many things are lost."""
+        """The number of lost pieces."""
         return sum(entry.kind == "skipped" for entry in self.entries)
 
     def lines(self) -> list[str]:
-        """One line per sort of thing, the lost ones first: how many, what, and the first places."""
+        """Return one line per kind, lost ones first: count, description, and the first places."""
         places: dict[tuple[str, str], list[str]] = {}
         for entry in sorted(self.entries, key=lambda entry: entry.kind == "noted"):
             places.setdefault((entry.kind, entry.what), []).append(entry.place)

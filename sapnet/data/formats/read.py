@@ -1,4 +1,4 @@
-"""Any known source to clicks: the one entry of all readers."""
+"""Conversion of any known source to clicks: the common entry point of all readers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from sapnet.data.coco_json import is_number
 from sapnet.data.formats.assemble import AssembleOptions, assemble
 from sapnet.data.formats.detect import SourceFormat, detect_format
 from sapnet.data.formats.image_paths import ImageFolder
-from sapnet.data.formats.json_values import load_json
 from sapnet.data.formats.marks import Findings, Source
 from sapnet.data.formats.readers.coco import Crowds, read_coco_marks
 from sapnet.data.formats.readers.cvat import read_cvat
@@ -20,24 +19,27 @@ from sapnet.data.formats.readers.results import read_results
 from sapnet.data.formats.readers.table import read_table
 from sapnet.data.formats.readers.via import read_via
 from sapnet.data.formats.readers.voc import read_voc
-from sapnet.data.formats.readers.yolo import listed_images, read_yolo, yolo_root
+from sapnet.data.formats.readers.yolo import listed_images, read_yolo
+from sapnet.data.formats.signs import yolo_root
+from sapnet.data.formats.source_images import find_images
 from sapnet.structures.clicks import ClickSet
+from sapnet.system.files import read_json
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a foreign file is read.
+    """Settings for reading a foreign file.
 
     Attributes:
-        source_format: None finds it out.
-        images: folder of the images, None where they are not at hand.
-        path_map: (from, to) beginnings of the references to images.
-        label_key: VIA's region attribute with the category; None finds it out.
-        crowds: what COCO's `iscrowd: 1` means.
+        source_format: the format; None detects it.
+        images: folder of the images, None if they are not available.
+        path_map: (from, to) prefixes of the references to images.
+        label_key: VIA's region attribute with the category; None detects it.
+        crowds: meaning of COCO's `iscrowd: 1`.
         categories: COCO-style json that names the categories of results.
-        min_score: least score of a result that is taken.
-        predictions: read Label Studio's predictions instead of its annotations.
-        assembling: what is left out.
+        min_score: least score of results to keep.
+        predictions: True to read Label Studio's predictions instead of its annotations.
+        assembling: choices of the conversion to clicks.
     """
 
     source_format: SourceFormat | None = None
@@ -52,20 +54,20 @@ class ReadOptions:
 
 
 def read_any(path: Path | str, findings: Findings, options: ReadOptions | None = None) -> ClickSet:
-    """Clicks, with the boxes and masks that are known, from a file of any known tool.
+    """Read clicks, with known boxes and masks, from a file of any known tool.
 
     Args:
         path: a file or folder.
-        findings: takes up everything that does not come along as it was.
-        options: how to read it.
+        findings: collects what is lost or changed.
+        options: settings for reading.
 
     Returns:
-        The clicks, coordinates in pixels of the image as the source lists it.
+        The clicks, with coordinates in pixels of the image as the source lists it.
 
     Raises:
-        FileNotFoundError: if the source or the image folder is missing.
-        CrowdQuestionError: if COCO's `iscrowd: 1` occurs and `crowds` is "ask".
-        ValueError: if the source cannot be read at all.
+        FileNotFoundError: the source or the image folder is missing.
+        CrowdQuestionError: COCO's `iscrowd: 1` occurs and `crowds` is "ask".
+        ValueError: the source cannot be read at all.
     """
     path, options = Path(path), options or ReadOptions()
     folder = ImageFolder(options.images, options.path_map)
@@ -73,7 +75,8 @@ def read_any(path: Path | str, findings: Findings, options: ReadOptions | None =
     source = _read(path, name, folder, findings, options)
     if name == "yolo" and folder.folder is None:
         folder = ImageFolder(yolo_root(path), options.path_map)
-    return assemble(source, folder, findings, options.assembling)
+    images = find_images(source, folder, findings)
+    return assemble(source, images, findings, options.assembling)
 
 
 def _read(
@@ -101,18 +104,18 @@ def _read(
 
 
 def read_scores(path: Path, name: SourceFormat | None) -> dict[int, float]:
-    """The scores that COCO-style json and results carry, by annotation id.
+    """Read the scores of COCO-style json or results, by annotation id.
 
     Args:
         path: the source.
         name: its format.
 
     Returns:
-        Scores by the id under which `read_any` gives the object; empty for other formats.
+        Scores by the id that `read_any` gives to the object; empty for other formats.
     """
     if name not in ("coco", "results"):
         return {}
-    content = load_json(path)
+    content = read_json(path)
     records = content["annotations"] if isinstance(content, dict) else content
     return {
         record.get("id", number): float(record["score"])

@@ -1,4 +1,4 @@
-"""Shapes that tools draw, as outlines and boxes: rotated rectangles, ellipses."""
+"""Conversion of shapes (turned rectangles, ellipses, crops) to outlines and masks."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sapnet.data.formats.marks import Box, Point
+from sapnet.data.formats.points import Box, Point
+from sapnet.geometry.rle import encode_masks
+from sapnet.structures.masks import RLE
 
 ELLIPSE_CORNERS = 64
-"""An ellipse's outline; at 64 corners it misses 0.2 % of the area."""
+"""Corners of an ellipse's outline; with 64 corners it misses 0.2 % of the area."""
 
 
 def rotated_rectangle(
     corner: Point, width: float, height: float, degrees: float, pivot: Point
 ) -> tuple[Point, ...]:
-    """Corners of a rectangle turned clockwise, as seen with y pointing down.
+    """Return the corners of a rectangle that is turned clockwise (with y pointing down).
 
     Args:
-        corner: its top left corner before the turn.
-        width: before the turn.
-        height: before the turn.
-        degrees: clockwise.
-        pivot: the point that stays (Label Studio: the corner itself; CVAT: the centre).
+        corner: top left corner before the turn.
+        width: width before the turn.
+        height: height before the turn.
+        degrees: clockwise angle.
+        pivot: the fixed point (Label Studio: the corner itself; CVAT: the center).
 
     Returns:
         Four (x, y).
@@ -34,12 +36,12 @@ def rotated_rectangle(
 
 
 def ellipse(centre: Point, radii: Point, degrees: float = 0.0) -> tuple[Point, ...]:
-    """Corners on an ellipse whose axes are turned clockwise.
+    """Return corners on an ellipse whose axes are turned clockwise.
 
     Args:
-        centre: (x, y).
-        radii: along x and y before the turn.
-        degrees: clockwise.
+        centre: (x, y) of the center.
+        radii: radii along x and y before the turn.
+        degrees: clockwise angle.
 
     Returns:
         `ELLIPSE_CORNERS` (x, y).
@@ -50,7 +52,7 @@ def ellipse(centre: Point, radii: Point, degrees: float = 0.0) -> tuple[Point, .
 
 
 def turned(points: Sequence[Point], degrees: float, pivot: Point) -> tuple[Point, ...]:
-    """Points turned clockwise round a pivot, as seen with y pointing down."""
+    """Turn points clockwise around a pivot (with y pointing down)."""
     sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
     moved = np.asarray(points, np.float64) - pivot
     result = moved @ np.array([[cosine, sine], [-sine, cosine]]) + pivot
@@ -58,6 +60,25 @@ def turned(points: Sequence[Point], degrees: float, pivot: Point) -> tuple[Point
 
 
 def bounding_box(points: Sequence[Point]) -> Box:
-    """The upright xyxy box round points."""
+    """Return the upright xyxy box around points."""
     (x1, y1), (x2, y2) = np.min(points, axis=0).tolist(), np.max(points, axis=0).tolist()
     return x1, y1, x2, y2
+
+
+def place_mask(crop: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> RLE:
+    """Place the crop of a mask in its image; parts outside of the image are cut off.
+
+    Args:
+        crop: (h, w); non-zero is foreground.
+        corner: (x, y) of the crop's top left pixel.
+        size: (height, width) of the image.
+
+    Returns:
+        Run lengths of the image's size.
+    """
+    mask = np.zeros((1, *size), np.uint8)
+    left, top = corner
+    x, y = max(left, 0), max(top, 0)
+    inside = crop[y - top : max(size[0] - top, 0), x - left : max(size[1] - left, 0)] != 0
+    mask[0, y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    return encode_masks(mask)[0]

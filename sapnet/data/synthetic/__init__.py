@@ -1,5 +1,5 @@
 """A synthetic data set of objects made of parts, with exact ground truth.
 
-A part alone does not tell the class (each part occurs in several classes), so that "part, whole or
-group?" is a real question for whoever has to turn a click into a mask.
+Each part occurs in several classes, so a part alone does not determine the class. "Part, whole or
+group?" is therefore a real question when a click is turned into a mask.
 """

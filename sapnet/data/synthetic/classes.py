@@ -1,4 +1,4 @@
-"""Object classes: which parts an object has and how they are arranged."""
+"""Object classes: the parts of an object and their arrangement."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from sapnet.data.synthetic.parts import PART_KINDS, part_outline, radius_along
 
 CATALOGUE_SEED = 20
-"""Fixes the classes for all sets, whatever their own seed."""
+"""Seed of the classes, the same for all sets."""
 
 PARTS_PER_CLASS = (3, 4, 3, 2, 3, 4, 3, 3)
-"""Number of parts, repeated over the classes."""
+"""Numbers of parts, repeated over the classes."""
 
 SATELLITE_RADIUS = (0.6, 0.9)
-"""Radius of the parts round the body, whose radius is 1."""
+"""Radius of the parts around the body, whose radius is 1."""
 
 MIN_ANGLE = np.pi * 80 / 180
-"""Smallest angle between two parts on the same body: nearer ones would hide each other."""
+"""Smallest angle between two parts on the same body; closer parts would hide each other."""
 
 OVERLAP = 0.2
-"""How far a part reaches into the one it sits on, as a share of its radius."""
+"""Overlap of a part with the body, as a share of the part's radius."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ArrangedPart:
     Attributes:
         kind: index into `PART_KINDS`.
         center: (x, y).
-        radius: of the circle round its outline.
+        radius: radius of the circle around its outline.
         angle: its rotation, radians.
     """
 
@@ -52,10 +52,10 @@ class ObjectClass:
 
 @lru_cache
 def object_classes(num_classes: int) -> tuple[ObjectClass, ...]:
-    """The first `num_classes` classes of the catalogue.
+    """Return the first `num_classes` classes of the catalogue.
 
-    Every part kind is used about equally often, so that it occurs in several classes, and no
-    class's parts are a subset of another's, so that each whole is unmistakable.
+    Every part kind is used about equally often, so that it occurs in several classes. No class's
+    parts are a subset of another's, so that each whole object is unambiguous.
     """
     rng = np.random.default_rng(CATALOGUE_SEED)
     uses = np.zeros(len(PART_KINDS))
@@ -74,7 +74,7 @@ def object_classes(num_classes: int) -> tuple[ObjectClass, ...]:
 
 
 def _arrange(kinds: np.ndarray, rng: np.random.Generator) -> ObjectClass:
-    """Puts the first kind in the middle and the others round it, each reaching into it."""
+    """Place the first kind in the middle and the others around it, overlapping it."""
     angles = _spread_angles(len(kinds) - 1, rng)
     parts = [ArrangedPart(int(kinds[0]), (0.0, 0.0), 1.0, 0.0)]
     body_outline = part_outline(PART_KINDS[kinds[0]].shape)
@@ -90,7 +90,7 @@ def _arrange(kinds: np.ndarray, rng: np.random.Generator) -> ObjectClass:
 
 
 def _spread_angles(count: int, rng: np.random.Generator) -> list[float]:
-    """`count` directions, multiples of 45 degrees, any two at least `MIN_ANGLE` apart."""
+    """Draw `count` directions, multiples of 45 degrees, any two at least `MIN_ANGLE` apart."""
     while True:
         angles = rng.integers(0, 8, count) * (np.pi / 4)
         gaps = np.abs(angles[:, None] - angles[None, :])

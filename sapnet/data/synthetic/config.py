@@ -1,11 +1,11 @@
-"""What the synthetic data set looks like."""
+"""Settings of the synthetic data set."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MAX_CLASSES = 16
-"""Most classes for which the part vocabulary gives clearly different combinations."""
+"""Largest number of classes for which the parts give clearly different combinations."""
 
 
 @dataclass(frozen=True)
@@ -13,22 +13,22 @@ class SyntheticConfig:
     """Settings of the synthetic set; the same values always give the same images.
 
     Attributes:
-        num_images: images of the set.
-        size: side of the square images or (height, width), pixels.
-        num_classes: object classes, 2 to 16. The classes do not depend on the seed: class 3 of a
-            training set is class 3 of the held-out set.
-        objects: fewest and most objects of an image that is not empty.
-        object_size: shortest and longest allowed value of an object's longest side, as a share of
-            the image's short side (at 160 px: 16 to 99 px); drawn log-uniformly.
-        touching: wanted share of objects that touch a neighbour of their own class.
-        overlapping: share of the other objects that may cover parts of what is there already.
+        num_images: number of images.
+        size: side of the square images, or (height, width), in pixels.
+        num_classes: number of object classes, 2 to 16. The classes do not depend on the seed: class
+            3 of a training set is class 3 of the held-out set.
+        objects: smallest and largest number of objects of an image that is not empty.
+        object_size: smallest and largest length of an object's longest side, as a share of the
+            image's short side (at 160 px: 16 to 99 px); drawn log-uniformly.
+        touching: target share of objects that touch a neighbor of their own class.
+        overlapping: share of the other objects that may cover parts of earlier ones.
         empty: share of images without objects.
-        clutter: fewest and most background shapes that are no object: blobs and lone parts.
-        min_area: fewest visible pixels of an object.
+        clutter: smallest and largest number of background shapes: blobs and single parts.
+        min_area: smallest number of visible pixels of an object.
         min_visible: smallest visible share of an object's full outline.
-        noise: standard deviation of the sensor noise, grey levels of 255.
-        lighting: strength of the light's change over image and objects, 0 (flat) to 1.
-        seed: of the whole set; image i depends on (seed, i) alone.
+        noise: standard deviation of the sensor noise, gray levels of 255.
+        lighting: strength of the light's variation over image and objects, 0 (flat) to 1.
+        seed: seed of the whole set; image i depends only on (seed, i).
     """
 
     num_images: int = 300

@@ -1,4 +1,4 @@
-"""Which regions of a label map touch each other."""
+"""Pairs of regions of a label map that touch each other."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 
 
 def touching_pairs(label_map: np.ndarray, min_contacts: int = 3) -> list[tuple[int, int]]:
-    """Pairs of regions that are neighbours.
+    """Return the pairs of regions that touch each other.
 
     Args:
         label_map: (H, W) integers, 0 for no region.
-        min_contacts: fewest pairs of neighbouring pixels (8-neighbourhood) that count as touching.
+        min_contacts: smallest number of pairs of adjacent pixels (8-neighborhood) that counts as
+            touching.
 
     Returns:
         Pairs (a, b), a < b, sorted.

@@ -1,4 +1,4 @@
-"""Colours of the picture: background, textures of parts, light and noise."""
+"""Painting of the image: background, textures of parts, light and noise."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from sapnet.data.synthetic.parts import PART_KINDS, Texture
 from sapnet.data.synthetic.sprites import Sprite
 
 HUE_JITTER = 0.03
-"""Largest change of a part's hue from object to object; far less than the gap between kinds."""
+"""Largest change of a part's hue between objects; far less than the gap between kinds."""
 
 VALUE_JITTER = 0.12
 """Largest relative change of a part's brightness."""
 
 PLAIN_VALUE = 0.3
-"""The plain texture: this far from the middle towards the bright colour."""
+"""Value of the plain texture, between the middle (0) and the bright color (1)."""
 
 NOISE_TILE = 64
 """Side of the noise texture's repeated tile."""
 
 
 def paint_background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A muted background: two colours mixed by smooth clouds and, half the time, by a texture.
+    """Paint a muted background.
+
+    Two colors are mixed by smooth clouds and, in half of the images, by a texture.
 
     Returns:
         (H, W, 3) float32 in [0, 1].
@@ -49,14 +51,14 @@ def paint_sprite(
     lighting: float,
     rng: np.random.Generator,
 ) -> None:
-    """Paints a sprite into the image, in place; what lies outside the image is left out.
+    """Paint a sprite into the image, in place; parts outside the image are cut off.
 
     Args:
         image: (H, W, 3) float32 in [0, 1].
-        sprite: what to paint.
+        sprite: the sprite.
         origin: (top, left) of the sprite in the image, pixels; may be negative.
         lighting: strength of the shading over the sprite, 0..1.
-        rng: draws colours, texture phases and the direction of the light.
+        rng: random generator of colors, texture phases and the direction of the light.
     """
     part_map, (top, left) = clip_to_image(sprite.part_map, origin, image.shape[:2])
     light = rng.uniform(0, 2 * np.pi)
@@ -67,7 +69,7 @@ def paint_sprite(
         kind = PART_KINDS[frame.kind]
         rows, columns = np.nonzero(part_map == index + 1)
         dark, bright = _part_colours(kind.hue, kind.saturation, kind.values, rng)
-        # Pixel coordinates in the sprite's own frame: a clipped sprite keeps its texture.
+        # Pixel coordinates in the sprite's own frame, so that a clipped sprite keeps its texture.
         x = (columns + (left - origin[1])).astype(np.float32)
         y = (rows + (top - origin[0])).astype(np.float32)
         u, v = _rotate(x - frame.center[0], y - frame.center[1], frame.angle, frame.radius)
@@ -77,7 +79,7 @@ def paint_sprite(
 
 
 def paint_blob(image: np.ndarray, size: float, rng: np.random.Generator) -> None:
-    """Paints a smooth blob of one muted colour anywhere into the image, in place."""
+    """Paint a smooth blob of one muted color at a random place, in place."""
     height, width = image.shape[:2]
     side = max(4, int(size))
     top, left = int(rng.integers(0, height)) - side // 2, int(rng.integers(0, width)) - side // 2
@@ -91,13 +93,13 @@ def paint_blob(image: np.ndarray, size: float, rng: np.random.Generator) -> None
 def finish(
     image: np.ndarray, noise: float, lighting: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Lights the scene, softens the edges and adds sensor noise.
+    """Light the scene, soften the edges and add sensor noise.
 
     Args:
         image: (H, W, 3) float32 in [0, 1].
-        noise: standard deviation, grey levels of 255.
-        lighting: strength of the light's change over the image, 0..1.
-        rng: draws light and noise.
+        noise: standard deviation of the noise, gray levels of 255.
+        lighting: strength of the light's variation over the image, 0..1.
+        rng: random generator of light and noise.
 
     Returns:
         (H, W, 3) uint8.
@@ -106,7 +108,7 @@ def finish(
     light = 1 + lighting * (0.3 * smooth_field(size, 2, rng) + rng.uniform(-0.5, 0.3))
     lit = image * (255 * light.astype(np.float32))[..., None]
     picture = Image.fromarray(lit.clip(0, 255, out=lit).astype(np.uint8))
-    # Integers suffice for the grain, and are several times faster to add and clip.
+    # Integers are precise enough for the noise, and several times faster to add and clip.
     soft = np.asarray(picture.filter(ImageFilter.SMOOTH)).astype(np.int16)
     soft += np.rint(rng.standard_normal(size, np.float32) * noise).astype(np.int16)[..., None]
     return soft.clip(0, 255, out=soft).astype(np.uint8)
@@ -115,13 +117,13 @@ def finish(
 def texture_values(
     texture: Texture, u: np.ndarray, v: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """A texture at given places.
+    """Evaluate a texture at given coordinates.
 
     Args:
-        texture: which.
-        u: float32 coordinates along the part's axis, 1 = the part's radius.
+        texture: name of the texture.
+        u: float32 coordinates along the part's axis, in units of the part's radius.
         v: float32 coordinates across it, of the same shape.
-        rng: draws frequency and phase.
+        rng: random generator of frequency and phase.
 
     Returns:
         Float32 in [-1, 1], of the same shape.
@@ -149,7 +151,7 @@ def texture_values(
 
 
 def smooth_field(size: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) float32 smooth random field, about in [-1, 1], from `cells` x `cells` values."""
+    """Return a smooth random field from `cells` x `cells` values, (H, W) float32 near [-1, 1]."""
     grid = rng.uniform(-1, 1, (cells, cells)).astype(np.float32)
     height, width = size
     return np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
@@ -158,7 +160,7 @@ def smooth_field(size: tuple[int, int], cells: int, rng: np.random.Generator) ->
 def clip_to_image(
     crop: np.ndarray, origin: tuple[int, int], image_size: tuple[int, int]
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """The part of a crop that lies inside the image, and where it lies.
+    """Return the part of a crop that lies inside the image, and where it lies.
 
     Args:
         crop: (h, w) values.
@@ -177,14 +179,14 @@ def clip_to_image(
 def _rotate(
     x: np.ndarray, y: np.ndarray, angle: float, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates in a frame turned by `angle` whose unit is `scale` pixels."""
+    """Convert coordinates to a frame turned by `angle`, in units of `scale` pixels."""
     cosine, sine = np.float32(np.cos(angle) / scale), np.float32(np.sin(angle) / scale)
     return cosine * x + sine * y, cosine * y - sine * x
 
 
 @lru_cache
 def _noise_tile() -> np.ndarray:
-    """(NOISE_TILE, NOISE_TILE) float32 in [-1, 1]; the same for every set, read-only."""
+    """Return the noise tile of all sets, (NOISE_TILE, NOISE_TILE) float32 in [-1, 1]."""
     tile = np.random.default_rng(0).uniform(-1, 1, (NOISE_TILE, NOISE_TILE)).astype(np.float32)
     tile.setflags(write=False)
     return tile
@@ -193,7 +195,7 @@ def _noise_tile() -> np.ndarray:
 def _part_colours(
     hue: float, saturation: float, values: tuple[float, float], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(3,) float32 dark and light colour of a part, varied within its family."""
+    """Draw the dark and the light color of a part, each (3,) float32, near those of its kind."""
     hue = (hue + rng.uniform(-HUE_JITTER, HUE_JITTER)) % 1
     gain = 1 + rng.uniform(-VALUE_JITTER, VALUE_JITTER)
     dark, bright = (
@@ -204,6 +206,6 @@ def _part_colours(
 
 
 def _muted_colour(rng: np.random.Generator) -> np.ndarray:
-    """(3,) float32 colour of low saturation."""
+    """Draw a color of low saturation, (3,) float32."""
     hue, saturation, value = rng.random(), rng.uniform(0, 0.35), rng.uniform(0.2, 0.8)
     return np.array(colorsys.hsv_to_rgb(hue, saturation, value), np.float32)

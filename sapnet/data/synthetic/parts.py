@@ -1,4 +1,4 @@
-"""The vocabulary of parts from which objects are composed: a shape, a texture, two colours."""
+"""The kinds of parts that objects consist of: a shape, a texture and two colors each."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class PartKind:
     """One kind of part.
 
     Attributes:
-        shape: its outline.
-        texture: the pattern that mixes its two colours.
-        hue: its colour family, 0..1 round the colour circle.
-        saturation: of both colours, 0..1.
-        values: brightness of its dark and its light colour, 0..1.
+        shape: shape of the outline.
+        texture: pattern that mixes the two colors.
+        hue: hue of the colors, 0..1 around the color circle.
+        saturation: saturation of both colors, 0..1.
+        values: brightness of the dark and the light color, 0..1.
     """
 
     shape: Shape
@@ -47,7 +47,7 @@ PART_KINDS = (
 
 @lru_cache
 def part_outline(shape: Shape) -> np.ndarray:
-    """The outline of a shape, star-shaped round the origin and inside the unit circle.
+    """Return the outline of a shape, star-shaped about the origin and inside the unit circle.
 
     Returns:
         (V, 2) float64 vertices (x, y), read-only.
@@ -78,16 +78,16 @@ def part_outline(shape: Shape) -> np.ndarray:
 
 
 def _on_circle(num_vertices: int, phase: float) -> np.ndarray:
-    """(V, 2) vertices of a regular polygon on the unit circle, the first one at `phase`."""
+    """Return (V, 2) vertices of a regular polygon on the unit circle, from `phase` on."""
     angles = phase + 2 * np.pi * np.arange(num_vertices) / num_vertices
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 def radius_along(outline: np.ndarray, angle: float) -> float:
-    """Distance from the origin to the outline in the direction `angle` (radians).
+    """Return the distance from the origin to the outline in the direction `angle` (radians).
 
     Args:
-        outline: (V, 2) vertices of a polygon that is star-shaped round the origin.
+        outline: (V, 2) vertices of a polygon that is star-shaped about the origin.
         angle: direction of the ray.
     """
     direction = np.array([np.cos(angle), np.sin(angle)])

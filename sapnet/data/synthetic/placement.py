@@ -1,4 +1,4 @@
-"""Where the objects of a scene stand: apart, touching, or covering one another."""
+"""Placement of the objects of a scene: apart, touching, or covering one another."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ LARGEST_IN_GROUP = 0.75
 """Largest object of a group, relative to the largest object allowed."""
 
 GROUP_SCALE = 0.2
-"""Largest relative difference in size between neighbours of a group."""
+"""Largest relative difference in size between neighbors of a group."""
 
 OUTSIDE = 0.12
-"""How far an object may reach over the image's border, as a share of its side."""
+"""Largest part of an object outside of the image, as a share of its side."""
 
 ATTEMPTS = 5
-"""Sprites tried for an object, each smaller than the last, before it is given up."""
+"""Number of sprites that are tried for an object, each smaller than the last."""
 
 POSITIONS = 8
-"""Places or directions tried for a sprite."""
+"""Number of positions or directions that are tried for a sprite."""
 
 SHRINK = 0.8
 """Size of the next attempt, relative to the last."""
 
 PRESS = 0.06
-"""How far a touching object is pushed over its neighbour, as a share of its side."""
+"""Largest overlap of a touching object with its neighbor, as a share of its side."""
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Arrangement:
     """The objects placed so far, back to front.
 
     Attributes:
-        owner: (H, W) int16, 1 + index of the object seen at the pixel, 0 for background.
+        owner: (H, W) int16, 1 + index of the object visible at the pixel, 0 for background.
         sprites: the placed sprites.
-        origins: (top, left) of each; may be negative.
-        full_areas: pixels of each sprite, covered or outside ones included.
+        origins: (top, left) of each sprite; may be negative.
+        full_areas: number of pixels of each sprite, including covered and outside ones.
     """
 
     owner: np.ndarray
@@ -51,10 +51,10 @@ class Arrangement:
 
 
 def arrange_objects(cfg: SyntheticConfig, rng: np.random.Generator) -> Arrangement:
-    """Places the objects of one scene, large ones first.
+    """Place the objects of one scene, large ones first.
 
     Every placed object keeps at least `cfg.min_area` visible pixels and `cfg.min_visible` of its
-    full area. An object that finds no place after several smaller tries is left out.
+    full area. An object that does not fit after several attempts of shrinking size is left out.
     """
     placed = Arrangement(np.zeros(cfg.image_size, np.int16))
     if rng.random() < cfg.empty:
@@ -74,28 +74,28 @@ def arrange_objects(cfg: SyntheticConfig, rng: np.random.Generator) -> Arrangeme
 def _plan(
     cfg: SyntheticConfig, rng: np.random.Generator, low: float, high: float
 ) -> list[tuple[int, int, float]]:
-    """(label, group size, longest side in pixels) of the scene's groups, largest first."""
+    """Return (label, group size, longest side in pixels) of the scene's groups, largest first."""
     num_objects = int(rng.integers(cfg.objects[0], cfg.objects[1] + 1))
     groups = _group_sizes(num_objects, cfg.touching, rng)
     plan = []
     for group_size in groups + [1] * (num_objects - sum(groups)):
         side = float(np.exp(rng.uniform(np.log(low), np.log(high))))
         if group_size > 1:
-            # Two of the largest would not fit side by side.
+            # Two objects of the largest size would not fit side by side.
             side = min(side, LARGEST_IN_GROUP * high)
         plan.append((int(rng.integers(cfg.num_classes)), group_size, side))
     return sorted(plan, key=lambda group: -group[2])
 
 
 def _group_sizes(num_objects: int, touching: float, rng: np.random.Generator) -> list[int]:
-    """Sizes, 2 or 3, of groups that hold on average the share `touching` of the objects."""
+    """Draw group sizes, 2 or 3, so that groups hold on average `touching` of the objects."""
     remaining = int(touching * num_objects + rng.random())
     if remaining == 1:
         remaining = 2 * int(num_objects >= 2 and rng.random() < 0.5)
     sizes = []
     while remaining > 0:
         group_size = remaining if remaining <= 3 else int(rng.integers(2, 4))
-        # A rest of one could touch nobody.
+        # A single remaining object would have nothing to touch.
         group_size = 2 if remaining - group_size == 1 else group_size
         sizes.append(group_size)
         remaining -= group_size
@@ -105,7 +105,7 @@ def _group_sizes(num_objects: int, touching: float, rng: np.random.Generator) ->
 def _place_alone(
     placed: Arrangement, label: int, side: float, cfg: SyntheticConfig, rng: np.random.Generator
 ) -> int | None:
-    """Places an object anywhere; returns its index, None if there was no room."""
+    """Place an object anywhere; return its index, None if there is no room."""
     may_cover = rng.random() < cfg.overlapping
     object_class = object_classes(cfg.num_classes)[label]
     smallest = cfg.object_size[0] * min(cfg.image_size)
@@ -123,7 +123,7 @@ def _place_alone(
 
 
 def _position(image_side: int, sprite_side: int, rng: np.random.Generator) -> float:
-    """First row or column of a sprite that reaches over the border by at most `OUTSIDE`."""
+    """Draw the first row or column of a sprite that exceeds the border by at most `OUTSIDE`."""
     margin = OUTSIDE * sprite_side
     return rng.uniform(-margin, max(-margin, image_side - sprite_side + margin))
 
@@ -131,7 +131,7 @@ def _position(image_side: int, sprite_side: int, rng: np.random.Generator) -> fl
 def _place_beside(
     placed: Arrangement, anchor: int, side: float, cfg: SyntheticConfig, rng: np.random.Generator
 ) -> int | None:
-    """Places an object of the anchor's class so that it touches it; returns its index."""
+    """Place an object of the anchor's class so that they touch; return its index."""
     label = placed.sprites[anchor].label
     sprite = draw_object(label, object_classes(cfg.num_classes)[label], side, rng)
     start = rng.uniform(0, 2 * np.pi)
@@ -145,7 +145,7 @@ def _place_beside(
 def _slide_to(
     placed: Arrangement, anchor: int, sprite: Sprite, angle: float, rng: np.random.Generator
 ) -> tuple[int, int]:
-    """Slides a sprite towards the anchor from the direction `angle` until it just covers it.
+    """Slide a sprite towards the anchor from the direction `angle` until it just covers it.
 
     Returns:
         (top, left) of the sprite.
@@ -172,7 +172,7 @@ def _slide_to(
 def _origin_at(
     center: tuple[float, float], distance: float, direction: tuple[float, float], sprite: Sprite
 ) -> tuple[int, int]:
-    """(top, left) of a sprite whose centre is `distance` away from `center`; all (y, x)."""
+    """Return (top, left) of a sprite at a `distance` from `center`; all are (y, x)."""
     height, width = sprite.part_map.shape
     return (
         round(center[0] + distance * direction[0] - height / 2),
@@ -187,12 +187,12 @@ def _put(
     may_cover: bool,
     cfg: SyntheticConfig,
 ) -> bool:
-    """Adds the sprite on top where it and all others stay visible enough; says whether it did."""
+    """Add a sprite on top if it and all others stay visible enough; return True on success."""
     visible, (top, left) = clip_to_image(sprite.part_map, origin, cfg.image_size)
     inside = visible > 0
     full_area = int(np.count_nonzero(sprite.part_map))
-    # Reaching far over the border is refused like being covered: an object must be seen whole
-    # enough to be told from its parts.
+    # A sprite far outside of the image is refused like a covered one: enough of an object must be
+    # visible to tell it from its parts.
     if np.count_nonzero(inside) < max(cfg.min_area, (1 - 2 * OUTSIDE) * full_area):
         return False
     below = placed.owner[top : top + inside.shape[0], left : left + inside.shape[1]]

@@ -1,4 +1,4 @@
-"""One image of the synthetic set with its exact truth."""
+"""One image of the synthetic set, with its exact ground truth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sapnet.data.synthetic.placement import Arrangement, arrange_objects
 from sapnet.data.synthetic.sprites import draw_sprite
 
 LONE_PART_SHARE = 0.4
-"""Share of the clutter that is a single part of some class, as opposed to a blob."""
+"""Share of the clutter that is a single part instead of a blob."""
 
 CLUTTER_SIZE = (0.06, 0.3)
 """Size of a clutter shape, as a share of the image's short side."""
@@ -29,7 +29,7 @@ CLUTTER_SIZE = (0.06, 0.3)
 
 @dataclass(frozen=True)
 class SceneObject:
-    """An object as it is seen in its scene.
+    """An object as it is visible in its scene.
 
     Attributes:
         label: class index 0..C-1.
@@ -52,7 +52,7 @@ class Scene:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        objects: may be empty.
+        objects: the objects; may be empty.
     """
 
     image: np.ndarray
@@ -60,11 +60,11 @@ class Scene:
 
 
 def draw_scene(cfg: SyntheticConfig, index: int) -> Scene:
-    """Draws image `index` of the set; depends on `cfg` and `index` alone.
+    """Draw image `index` of the set; it depends only on `cfg` and `index`.
 
     Args:
-        cfg: of the set.
-        index: >= 0; may exceed `cfg.num_images`, for a stream of fresh images.
+        cfg: settings of the set.
+        index: number of the image, >= 0; may exceed `cfg.num_images`, for a stream of new images.
     """
     rng = np.random.default_rng((cfg.seed, index))
     placed = arrange_objects(cfg, rng)
@@ -76,7 +76,7 @@ def draw_scene(cfg: SyntheticConfig, index: int) -> Scene:
 
 
 def _paint_clutter(image: np.ndarray, cfg: SyntheticConfig, rng: np.random.Generator) -> None:
-    """Paints blobs and lone parts, in place."""
+    """Paint blobs and single parts, in place."""
     height, width = cfg.image_size
     for _ in range(int(rng.integers(cfg.clutter[0], cfg.clutter[1] + 1))):
         size = rng.uniform(*CLUTTER_SIZE) * min(height, width)
@@ -94,7 +94,7 @@ def _paint_clutter(image: np.ndarray, cfg: SyntheticConfig, rng: np.random.Gener
 
 
 def _scene_objects(placed: Arrangement) -> tuple[SceneObject, ...]:
-    """The placed objects with their visible masks, parts and touching neighbours."""
+    """Return the placed objects with their visible masks, parts and touching neighbors."""
     labels = [sprite.label for sprite in placed.sprites]
     neighbours: list[list[int]] = [[] for _ in labels]
     for first, second in touching_pairs(placed.owner):
@@ -122,5 +122,5 @@ def _scene_objects(placed: Arrangement) -> tuple[SceneObject, ...]:
 
 
 def category_names(num_classes: int) -> tuple[str, ...]:
-    """Names of the classes, in the order of their labels."""
+    """Return the names of the classes, in the order of their labels."""
     return tuple(object_class.name for object_class in object_classes(num_classes))

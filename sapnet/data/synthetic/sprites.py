@@ -1,4 +1,4 @@
-"""Sprites: one object or shape rasterised in a frame of its own, before it is placed."""
+"""Sprites: one object or shape, rasterized in its own frame before it is placed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sapnet.data.synthetic.classes import ArrangedPart, ObjectClass
 from sapnet.data.synthetic.parts import PART_KINDS, part_outline
 
 ROTATION = 25 * np.pi / 180
-"""Largest turn of an object away from its class's upright pose."""
+"""Largest rotation of an object from its class's upright pose."""
 
 STRETCH = 0.15
 """Largest relative change of an object's aspect."""
@@ -22,7 +22,7 @@ PART_JITTER = 0.1
 
 @dataclass(frozen=True)
 class PartFrame:
-    """Where a part lies on its sprite, for its texture: centre (x, y), radius, angle; pixels."""
+    """Position of a part on its sprite, for its texture: center (x, y), radius, angle; pixels."""
 
     kind: int
     center: tuple[float, float]
@@ -32,11 +32,11 @@ class PartFrame:
 
 @dataclass(frozen=True)
 class Sprite:
-    """A rasterised object.
+    """A rasterized object.
 
     Attributes:
         label: class index.
-        part_map: (h, w) uint8, 1 + index of the part seen at the pixel, 0 outside; tight.
+        part_map: (h, w) uint8, 1 + index of the part visible at the pixel, 0 outside; tight.
         frames: the parts' frames in sprite pixels, in the order of the indices.
     """
 
@@ -48,13 +48,13 @@ class Sprite:
 def draw_sprite(
     label: int, parts: tuple[ArrangedPart, ...], longest_side: float, rng: np.random.Generator
 ) -> Sprite:
-    """Rasterises parts in a random pose.
+    """Rasterize parts in a random pose.
 
     Args:
         label: class index of the sprite.
         parts: its parts in the class's frame.
         longest_side: length of the sprite's longest side, pixels.
-        rng: draws mirroring, turn, stretch and the parts' sizes.
+        rng: random generator of mirroring, rotation, stretch and the sizes of the parts.
     """
     turn = rng.uniform(-ROTATION, ROTATION)
     stretch = 1 + rng.uniform(-STRETCH, STRETCH)
@@ -86,12 +86,12 @@ def draw_sprite(
 def draw_object(
     label: int, object_class: ObjectClass, longest_side: float, rng: np.random.Generator
 ) -> Sprite:
-    """Rasterises an object of a class in a random pose; see `draw_sprite`."""
+    """Rasterize an object of a class in a random pose; see `draw_sprite`."""
     return draw_sprite(label, object_class.parts, longest_side, rng)
 
 
 def _outline(part: ArrangedPart, radius: float) -> np.ndarray:
-    """(V, 2) outline of a part in the frame of its object."""
+    """Return the outline of a part in the frame of its object, (V, 2)."""
     cosine, sine = np.cos(part.angle), np.sin(part.angle)
     turned = part_outline(PART_KINDS[part.kind].shape) @ np.array([(cosine, sine), (-sine, cosine)])
     placed: np.ndarray = turned * radius + np.array(part.center)
@@ -99,7 +99,7 @@ def _outline(part: ArrangedPart, radius: float) -> np.ndarray:
 
 
 def _trim(sprite: Sprite) -> Sprite:
-    """The sprite without empty rows and columns at its borders."""
+    """Remove empty rows and columns at the borders of a sprite."""
     rows = np.flatnonzero(sprite.part_map.any(axis=1))
     columns = np.flatnonzero(sprite.part_map.any(axis=0))
     top, left = rows[0], columns[0]

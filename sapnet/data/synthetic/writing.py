@@ -1,4 +1,4 @@
-"""The synthetic set on disk: images, COCO ground truth, and the parts of every object."""
+"""Writing of the synthetic set: images, COCO ground truth, and the parts of every object."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from sapnet.data.synthetic.parts import PART_KINDS
 from sapnet.data.synthetic.scene import Scene, SceneObject, category_names, draw_scene
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json
 from sapnet.structures.masks import RLE
+from sapnet.system.files import replaced_file, write_text_atomic
 
 PNG_COMPRESSION = 1
-"""zlib level: the fastest, as sensor noise hardly compresses at any level."""
+"""zlib level: the fastest, because sensor noise hardly compresses at any level."""
 
 CHUNK = 16
-"""Images handed to a worker at a time."""
+"""Number of images that a worker receives at a time."""
 
 
 @dataclass(frozen=True)
 class SyntheticPaths:
-    """Where the set lies.
+    """Paths of the files of a synthetic set.
 
     Attributes:
         images: folder of 000001.png, 000002.png, ...
         truth: COCO ground truth, `instances.json`.
-        parts: `parts.json`, each object's visible parts; for the simulated proposer alone.
+        parts: `parts.json`, the visible parts of each object; read only by the simulated proposer.
     """
 
     images: Path
@@ -45,18 +46,18 @@ class SyntheticPaths:
 
 
 def write_synthetic(out: Path, cfg: SyntheticConfig, workers: int = 1) -> SyntheticPaths:
-    """Writes the synthetic set.
+    """Write the synthetic set.
 
-    The files are the same for any number of workers. Each file appears whole or not at all, the
-    json files last.
+    The files are the same for any number of workers. Each file is written atomically, the json
+    files last.
 
     Args:
-        out: folder, made where needed; files of the same names are replaced.
-        cfg: of the set.
-        workers: processes that draw.
+        out: folder, created if needed; files of the same names are replaced.
+        cfg: settings of the set.
+        workers: number of processes that draw.
 
     Returns:
-        The paths of what was written.
+        The paths of the written files.
     """
     paths = SyntheticPaths(out / "images", out / "instances.json", out / "parts.json")
     paths.images.mkdir(parents=True, exist_ok=True)
@@ -80,14 +81,15 @@ def write_synthetic(out: Path, cfg: SyntheticConfig, workers: int = 1) -> Synthe
                 parts.append(
                     {"annotation_id": first_id + offset, "image_id": index + 1} | parts_entry
                 )
-    _write_json(paths.parts, {"objects": parts})
-    _write_json(paths.truth, truth)
+    # Plain dumps: proposal stores keep a digest of the parts file, so its bytes must not change.
+    write_text_atomic(paths.parts, json.dumps({"objects": parts}))
+    write_text_atomic(paths.truth, json.dumps(truth))
     return paths
 
 
 @contextmanager
 def _records(folder: Path, cfg: SyntheticConfig, workers: int) -> Iterator[Iterator[Any]]:
-    """The images' records in the order of the images, drawn here or by worker processes."""
+    """Yield the records of the images in their order, drawn here or by worker processes."""
     draw = partial(_draw_image, folder, cfg)
     if workers <= 1:
         yield map(draw, range(cfg.num_images))
@@ -99,21 +101,20 @@ def _records(folder: Path, cfg: SyntheticConfig, workers: int) -> Iterator[Itera
 def _draw_image(
     folder: Path, cfg: SyntheticConfig, index: int
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Draws and saves an image; returns its objects' entries for both json files."""
+    """Draw and save an image; return the entries of its objects for both json files."""
     scene = draw_scene(cfg, index)
     path = folder / _file_name(index)
-    partial_path = path.with_suffix(".part")
-    Image.fromarray(scene.image).save(partial_path, "png", compress_level=PNG_COMPRESSION)
-    partial_path.replace(path)
+    with replaced_file(path, is_synced=False) as file:
+        Image.fromarray(scene.image).save(file, "png", compress_level=PNG_COMPRESSION)
     return _object_entries(scene)
 
 
 def _object_entries(scene: Scene) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each object's entries, without ids; neighbours are indices within the scene."""
+    """Return each object's entries, without ids; neighbours are indices within the scene."""
     if not scene.objects:
         return []
     objects = scene.objects
-    # One call for all masks of the image: the encoder's overhead counts at this size.
+    # One call for all masks of the image, because the encoder's overhead matters at this size.
     encoded = encode_masks(
         np.concatenate([np.stack([o.mask for o in objects]), *(o.part_masks for o in objects)])
     )
@@ -136,7 +137,7 @@ def _object_entries(scene: Scene) -> list[tuple[dict[str, Any], dict[str, Any]]]
 
 
 def _parts_entry(scene_object: SceneObject, part_rles: Iterator[RLE]) -> dict[str, Any]:
-    """An object's entry in the parts file; takes as many run lengths as it has parts."""
+    """Return an object's entry in the parts file, taking one run length per part."""
     kinds = scene_object.part_kinds
     return {
         "neighbours": list(scene_object.neighbours),
@@ -152,9 +153,3 @@ def _image_entry(index: int, cfg: SyntheticConfig) -> dict[str, Any]:
 
 def _file_name(index: int) -> str:
     return f"{index + 1:06d}.png"
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    partial_path = path.with_suffix(".part")
-    partial_path.write_text(json.dumps(content))
-    partial_path.replace(path)

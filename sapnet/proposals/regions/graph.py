@@ -1,60 +1,37 @@
 """The graph of an image's finest segments: geodesic distances and the merging tree.
 
-No learned parts: segments, the colour steps between neighbours, shortest paths, and the
-regions that grow when the most similar neighbours are merged first.
+Nothing is learned here. The module measures segments and the color steps between neighbors,
+computes shortest paths, and builds the tree of regions by merging the most similar neighbors first.
 """
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
+from sapnet.proposals.regions.evidence import SegmentGraph
+
 GEODESIC_STEP = 2.0
-"""Lab units added to every step between two segments, so that distance in the plane counts too."""
+"""Lab units added to every step between two segments, so that spatial distance counts too."""
 
 COLOR_UNIT = 100.0
 """Lab difference that counts as 1 when merging."""
 
 SIZE_WEIGHT = 0.6
-"""Weight of a pair's joint size beside its colour difference when merging: small ones go first."""
+"""Weight of a pair's joint size relative to its color difference; small pairs merge first."""
 
 FILL_WEIGHT = 0.6
-"""Weight of the empty part of a pair's joint box when merging: compact pairs go first."""
-
-
-@dataclass(frozen=True)
-class SegmentGraph:
-    """The finest segments of an image (S of them) and their neighbours (E pairs).
-
-    Attributes:
-        colors: (S, 3) float64 mean Lab colour.
-        areas: (S,) float64 pixels of the working frame.
-        boxes: (S, 4) float64 x1, y1, x2, y2, pixel edges of the working frame.
-        pairs: (E, 2) int64 neighbouring segments, first < second.
-        contrasts: (E,) float64 mean Lab distance across the common border.
-    """
-
-    colors: np.ndarray
-    areas: np.ndarray
-    boxes: np.ndarray
-    pairs: np.ndarray
-    contrasts: np.ndarray
-
-    @property
-    def num_segments(self) -> int:
-        """S."""
-        return int(self.areas.shape[0])
+"""Weight of the empty part of a pair's joint box; compact pairs merge first."""
 
 
 def build_graph(lab: np.ndarray, labels: np.ndarray) -> SegmentGraph:
-    """Measures segments and their common borders.
+    """Measure segments and their common borders.
 
     Args:
         lab: (h, w, 3) float32 Lab image.
-        labels: (h, w) int64 segment of each pixel, 0..S-1, none empty.
+        labels: (h, w) int64 segment of each pixel, 0..S-1, no segment empty.
     """
     num_segments = int(labels.max()) + 1
     flat = labels.ravel()
@@ -81,7 +58,7 @@ def build_graph(lab: np.ndarray, labels: np.ndarray) -> SegmentGraph:
 
 
 def _segment_boxes(labels: np.ndarray, num_segments: int) -> np.ndarray:
-    """(S, 4) tight boxes, pixel edges."""
+    """Return the tight box of each segment, (S, 4), pixel edges."""
     rows, columns = np.indices(labels.shape)
     boxes = np.empty((num_segments, 4))
     flat = labels.ravel()
@@ -95,11 +72,11 @@ def _segment_boxes(labels: np.ndarray, num_segments: int) -> np.ndarray:
 
 
 def geodesic_distances(graph: SegmentGraph, sources: np.ndarray) -> np.ndarray:
-    """Length of the shortest path from each source segment to every segment.
+    """Return the length of the shortest path from each source segment to every segment.
 
     Args:
         graph: the segments.
-        sources: (N,) int64 segment each path starts from.
+        sources: (N,) int64 segment that each path starts from.
 
     Returns:
         (N, S) float64 in Lab units; a step costs half the border's contrast, half the
@@ -117,7 +94,7 @@ def geodesic_distances(graph: SegmentGraph, sources: np.ndarray) -> np.ndarray:
 
 
 class _Regions:
-    """Regions while they merge; plain lists, since each step touches two of them."""
+    """Regions during merging; plain lists, because each step changes only two of them."""
 
     def __init__(self, graph: SegmentGraph) -> None:
         self.areas: list[float] = graph.areas.tolist()
@@ -129,7 +106,7 @@ class _Regions:
         self.image_area = sum(self.areas)
 
     def cost(self, a: int, b: int) -> float:
-        """How unlike two neighbours are; large and loosely packed pairs cost more."""
+        """Return the dissimilarity of two neighbors; large and loosely packed pairs cost more."""
         (l1, a1, b1), (l2, a2, b2) = self.colors[a], self.colors[b]
         box, other = self.boxes[a], self.boxes[b]
         width = max(box[2], other[2]) - min(box[0], other[0])
@@ -141,7 +118,7 @@ class _Regions:
         return float(color / COLOR_UNIT + extent)
 
     def merge(self, a: int, b: int) -> dict[int, float]:
-        """Appends the union of a and b; returns its neighbours and their contrasts."""
+        """Append the union of a and b; return its neighbors and their contrasts."""
         node, joint = len(self.areas), self.areas[a] + self.areas[b]
         share = self.areas[a] / joint
         box, other = self.boxes[a], self.boxes[b]
@@ -173,11 +150,11 @@ class _Regions:
 
 
 def merge_segments(graph: SegmentGraph) -> np.ndarray:
-    """Merges the most similar neighbours again and again until one region is left.
+    """Merge the most similar neighbors repeatedly until one region is left.
 
     Returns:
-        (2 S - 1,) int64 parent of every node; leaves are the segments 0..S-1, node S + i is
-        made by merge i, the root is its own parent. Fewer nodes where segments do not touch.
+        (2 S - 1,) int64 parent of every node; leaves are the segments 0..S-1, merge i makes node
+        S + i, and the root is its own parent. There are fewer nodes if segments do not touch.
     """
     regions = _Regions(graph)
     parents = list(range(graph.num_segments))

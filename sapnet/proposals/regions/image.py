@@ -1,73 +1,49 @@
-"""What the region proposer measures once per image, whatever the clicks.
+"""Measurements of an image that the region proposer takes once, for all clicks.
 
-A pyramid of Lab images with a small colour code book, three segmentations from fine to
-coarse, and the graph and merging tree of the fine one.
+They are a pyramid of Lab images with a small color code book, three segmentations from fine to
+coarse, and the graph and merging tree of the fine segmentation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from PIL import Image
 
-from sapnet.proposals.regions.graph import SegmentGraph, build_graph, merge_segments
+from sapnet.proposals.regions.evidence import ImageEvidence
+from sapnet.proposals.regions.graph import build_graph, merge_segments
 
 NUM_CODES = 40
-"""Colours of the code book; histograms of this length separate an object from its surround."""
+"""Colors of the code book; histograms of this length separate an object from its surround."""
 
 CODE_SAMPLES = 4000
-"""Pixels the code book is fitted to."""
+"""Number of pixels that the code book is fitted to."""
 
 CODE_ROUNDS = 6
 """Rounds of k-means that fit the code book."""
 
 CODE_SPREAD = 8.0
-"""Lab distance at which two colour codes are still alike (standard deviation of the kernel)."""
+"""Standard deviation, in Lab units, of the kernel that measures the likeness of two codes."""
 
 TEXTURE_WEIGHT = 1.5
-"""Weight of the local contrast of lightness beside the three colour channels in a code."""
+"""Weight of the local contrast of lightness, relative to the three color channels, in a code."""
 
 FINE_SCALE = (20.0, 20)
 """Felzenszwalb's scale and smallest segment, pixels of the working frame."""
 
 COARSE_SCALES = ((60.0, 20), (200.0, 60))
-"""The same for the middle and coarse segmentation, pixels of half the working frame."""
+"""Likewise for the middle and coarse segmentation, pixels of the halved working frame."""
 
 SMALLEST_LEVEL = 24
 """The pyramid ends at the level whose long side is below this many pixels."""
 
 
-@dataclass(frozen=True)
-class ImageEvidence:
-    """Measurements of one image; positions are fractions of its width and height.
-
-    Attributes:
-        size: (height, width) of the original image.
-        levels: L Lab images (h_l, w_l, 3) float32, finest first.
-        codes: L code images (h_l, w_l) int64.
-        code_kernel: (40, 40) float32 likeness of two codes, rows sum to 1.
-        segments: three (h, w) int64 label maps of the working frame, fine to coarse.
-        graph: the fine segments.
-        parents: (T,) int64 merging tree over the fine segments.
-    """
-
-    size: tuple[int, int]
-    levels: tuple[np.ndarray, ...]
-    codes: tuple[np.ndarray, ...]
-    code_kernel: np.ndarray
-    segments: tuple[np.ndarray, ...]
-    graph: SegmentGraph
-    parents: np.ndarray
-
-
 def measure_image(image: np.ndarray, working_side: int) -> ImageEvidence:
-    """Measures an image.
+    """Measure an image.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        working_side: long side of the frame the segmentations work in, pixels; the finest
-            pyramid level is twice as large. Smaller images are not enlarged.
+        working_side: long side of the frame of the segmentations, pixels; the finest pyramid level
+            is twice as large. Smaller images are not enlarged.
     """
     from skimage.color import rgb2lab
 
@@ -92,7 +68,7 @@ def measure_image(image: np.ndarray, working_side: int) -> ImageEvidence:
 
 
 def _pyramid(image: np.ndarray, finest_side: int) -> list[np.ndarray]:
-    """Images of halving size, (h, w, 3) uint8, the finest at most `finest_side` long."""
+    """Return (h, w, 3) uint8 images of halving size, the finest at most `finest_side` long."""
     height, width = image.shape[:2]
     factor = min(1.0, finest_side / max(height, width))
     picture = Image.fromarray(np.ascontiguousarray(image))
@@ -107,7 +83,7 @@ def _pyramid(image: np.ndarray, finest_side: int) -> list[np.ndarray]:
 
 
 def _color_codes(levels: tuple[np.ndarray, ...]) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """The code of every pixel of every level, and how alike two codes are."""
+    """Return the code of every pixel of every level, and the likeness of each two codes."""
     from scipy.ndimage import uniform_filter
 
     described = []
@@ -126,7 +102,7 @@ def _color_codes(levels: tuple[np.ndarray, ...]) -> tuple[tuple[np.ndarray, ...]
         nearest = _nearest(samples.astype(np.float32), book)
         count = np.bincount(nearest, minlength=len(book))
         total = np.stack([np.bincount(nearest, column, len(book)) for column in samples.T], axis=1)
-        filled = count > 0  # a code that lost all its pixels stays where it was
+        filled = count > 0  # a code without pixels stays unchanged
         book[filled] = total[filled] / count[filled, None]
     codes = tuple(
         _nearest(values, book).reshape(lab.shape[:2])
@@ -138,14 +114,14 @@ def _color_codes(levels: tuple[np.ndarray, ...]) -> tuple[tuple[np.ndarray, ...]
 
 
 def _nearest(values: np.ndarray, book: np.ndarray) -> np.ndarray:
-    """(M,) int64 index of the nearest row of `book` for each row of `values`."""
+    """Return the index of the nearest row of `book` for each row of `values`, (M,) int64."""
     return np.asarray(
         np.argmax(values @ (2 * book.T) - (book**2).sum(axis=1), axis=1), dtype=np.int64
     )
 
 
 def _segment(working: np.ndarray, halved: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Three label maps of the working frame; the coarser two are found in the halved frame."""
+    """Return three label maps of the working frame; the coarser two use the halved image."""
     from skimage.segmentation import felzenszwalb
 
     fine = felzenszwalb(working, scale=FINE_SCALE[0], sigma=0.6, min_size=FINE_SCALE[1])

@@ -1,8 +1,8 @@
-"""All candidates of one click, compared on a lattice that is fine at the click.
+"""Candidates of one click from windows and image regions, sampled on a lattice.
 
-Candidates come from windows (size priors met with image evidence) and from the image alone
-(segments and the merging tree). Both are sampled on a lattice of rectangles whose sides grow
-away from the click and whose areas add up to the image, so overlaps are cheap at any size.
+Candidates come from windows (size priors combined with image evidence) and from the image alone
+(segments and the merging tree). Both are sampled on a lattice of rectangles that are small at the
+click, grow away from it and tile the image. Overlaps are therefore cheap at any size.
 """
 
 from __future__ import annotations
@@ -12,34 +12,33 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from sapnet.proposals.regions.image import ImageEvidence
-from sapnet.proposals.regions.windows import WINDOW_CELLS, Windows
+from sapnet.proposals.regions.evidence import WINDOW_CELLS, ImageEvidence, Windows
 
 LATTICE_HALF = 24
-"""Lattice cells from the click to each side of the image; Q = 48 in shapes."""
+"""Number of lattice cells from the click to each side of the image; Q = 48 in shapes."""
 
 LATTICE_GROWTH = 3.5
-"""How much finer the lattice is at the click: cells grow with the hyperbolic cosine of 0..3.5."""
+"""Growth of the lattice cells away from the click: the hyperbolic cosine of 0..3.5."""
 
 TREE_RATIO = 1.3
-"""A region of the merging tree is a candidate if it is this much larger than the one before."""
+"""Least ratio of the sizes of successive regions of the merging tree that become candidates."""
 
 LARGEST_TREE_SHARE = 0.9
-"""Regions of the merging tree end at this share of the image."""
+"""Largest region of the merging tree that becomes a candidate, as a share of the image."""
 
 EDGE_VALUE = 0.02
-"""Value given to cells whose side of the outline was decided by cleaning, not by the map."""
+"""Absolute value of cells whose side of the outline was decided by cleaning, not by the map."""
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """Rectangles that tile the image, small at the click.
+    """Rectangles that tile the image and are small at the click.
 
     Attributes:
-        x: (Q,) float64 column centres, fractions of the image's width.
-        y: (Q,) float64 row centres, fractions of its height.
-        x_edges: (Q + 1,) float64.
-        y_edges: (Q + 1,) float64.
+        x: (Q,) float64 column centers, fractions of the image's width.
+        y: (Q,) float64 row centers, fractions of its height.
+        x_edges: (Q + 1,) float64 column edges.
+        y_edges: (Q + 1,) float64 row edges.
     """
 
     x: np.ndarray
@@ -49,12 +48,12 @@ class Lattice:
 
     @property
     def areas(self) -> np.ndarray:
-        """(Q, Q) float64 share of the image in each rectangle; they add up to 1."""
+        """The share of the image in each rectangle, (Q, Q) float64; they add up to 1."""
         return np.outer(np.diff(self.y_edges), np.diff(self.x_edges))
 
     @property
     def at_click(self) -> np.ndarray:
-        """(Q, Q) bool, the four cells that meet at the click."""
+        """The four cells that meet at the click, (Q, Q) bool."""
         cells = np.zeros((len(self.y), len(self.x)), bool)
         cells[LATTICE_HALF - 1 : LATTICE_HALF + 1, LATTICE_HALF - 1 : LATTICE_HALF + 1] = True
         return cells
@@ -65,10 +64,10 @@ class WindowMasks:
     """Cleaned masks of windows.
 
     Attributes:
-        window_index: (M,) int64 window each mask was cut from.
-        kind: (M,) int64 index of the way the map was cut.
-        values: (M, G, G) float32, positive on the object; its zero line is the outline.
-        certainty: (M,) float32 mean map inside minus mean map outside, in [-1, 1].
+        window_index: (M,) int64 window that each mask was cut from.
+        kind: (M,) int64 index of the cut (stage and threshold).
+        values: (M, G, G) float32, positive on the object; the zero line is the outline.
+        certainty: (M,) float32 mean of the map inside minus its mean outside, in [-1, 1].
     """
 
     window_index: np.ndarray
@@ -78,11 +77,11 @@ class WindowMasks:
 
 
 def make_lattice(point: np.ndarray) -> Lattice:
-    """The lattice of a click at `point`, (x, y) fractions of the image."""
+    """Return the lattice of a click at `point`, (x, y) fractions of the image."""
     steps = np.sinh(np.linspace(0, LATTICE_GROWTH, LATTICE_HALF + 1)) / np.sinh(LATTICE_GROWTH)
 
     def edges(at: float) -> np.ndarray:
-        at = min(max(at, 1e-3), 1 - 1e-3)  # both sides keep an area
+        at = min(max(at, 1e-3), 1 - 1e-3)  # both sides keep a positive area
         return np.concatenate([at * (1 - steps[::-1]), at + (1 - at) * steps[1:]])
 
     x_edges, y_edges = edges(float(point[0])), edges(float(point[1]))
@@ -94,7 +93,7 @@ def make_lattice(point: np.ndarray) -> Lattice:
 def cut_masks(
     windows: Windows, maps: list[np.ndarray], cuts: tuple[tuple[int, float], ...]
 ) -> WindowMasks:
-    """Turns maps into masks: one piece, holding the click, without holes.
+    """Turn maps into masks of one piece that contains the click and has no holes.
 
     Args:
         windows: A windows.
@@ -119,19 +118,19 @@ def cut_masks(
 
 
 def _masked_mean(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """(A,) mean of each map over its mask, 0 where the mask is empty."""
+    """Return the mean of each map over its mask, (A,), 0 for an empty mask."""
     size = masks.sum(axis=(1, 2))
     return np.asarray((maps * masks).sum(axis=(1, 2)) / np.maximum(size, 1))
 
 
 def clean(masks: np.ndarray) -> np.ndarray:
-    """Keeps the piece that holds the middle cell and fills its holes.
+    """Keep the piece that contains the middle cell, and fill its holes.
 
     Args:
         masks: (M, G, G) bool.
 
     Returns:
-        (M, G, G) bool, the middle cell always set.
+        (M, G, G) bool, with the middle cell always set.
     """
     middle = WINDOW_CELLS // 2
     masks = masks.copy()
@@ -140,22 +139,22 @@ def clean(masks: np.ndarray) -> np.ndarray:
     flat[1] = ndimage.generate_binary_structure(2, 1)
     pieces, _ = ndimage.label(masks, flat)
     masks = pieces == pieces[:, middle, middle][:, None, None]
-    # The surround is what the frame of background cells round each window can reach.
+    # The surround is all background that is connected to the padding around each window.
     padded = np.pad(~masks, ((0, 0), (1, 1), (1, 1)), constant_values=True)
     outside, _ = ndimage.label(padded, flat)
     return np.asarray((outside != outside[:, :1, :1])[:, 1:-1, 1:-1])
 
 
 def tree_regions(evidence: ImageEvidence, point: np.ndarray) -> np.ndarray:
-    """Regions that the image alone suggests at a point, from small to large.
+    """Return the image regions at a point, independent of any assumed size, small to large.
 
     Args:
         evidence: the image.
         point: (x, y) fractions of the image.
 
     Returns:
-        (T, h, w) bool masks of the working frame, T >= 1: the point's segment in the middle
-        and coarse segmentation and its ancestors in the merging tree, without near equals.
+        (T, h, w) bool masks of the working frame, T >= 1: the point's segment in the middle and
+        coarse segmentation, and its ancestors in the merging tree without near-duplicates.
     """
     fine = evidence.segments[0]
     height, width = fine.shape
@@ -163,8 +162,8 @@ def tree_regions(evidence: ImageEvidence, point: np.ndarray) -> np.ndarray:
     column = min(max(int(point[0] * width), 0), width - 1)
     found = [labels == labels[row, column] for labels in evidence.segments[1:]]
     path = _ancestors(evidence.parents, int(fine[row, column]))
-    # Step of the path at which each fine segment joins the region: nodes are numbered in the
-    # order of merging, so one pass from the root down hands the step on to the children.
+    # Compute the step of the path at which each fine segment joins the region. Nodes are numbered
+    # in the order of merging, so one pass from the root down passes the step on to the children.
     joins = np.full(len(evidence.parents), len(path))
     for node in range(len(joins) - 1, -1, -1):
         parent = evidence.parents[node]
@@ -180,7 +179,7 @@ def tree_regions(evidence: ImageEvidence, point: np.ndarray) -> np.ndarray:
 
 
 def _ancestors(parents: np.ndarray, leaf: int) -> dict[int, int]:
-    """The nodes from a leaf to its root, each with its step on the way."""
+    """Return the nodes from a leaf to its root, each with its number of steps from the leaf."""
     path = {leaf: 0}
     while parents[leaf] != leaf:
         leaf = int(parents[leaf])
@@ -189,7 +188,7 @@ def _ancestors(parents: np.ndarray, leaf: int) -> dict[int, int]:
 
 
 def sample_windows(masks: WindowMasks, windows: Windows, lattice: Lattice) -> np.ndarray:
-    """(M, Q, Q) bool: window masks on the lattice; False outside the window."""
+    """Sample window masks on the lattice, (M, Q, Q) bool, False outside the window."""
     chosen = masks.window_index
     rows, row_inside = _window_index(lattice.y, windows.center[chosen, 1], windows.reach[chosen, 1])
     columns, column_inside = _window_index(
@@ -203,14 +202,14 @@ def sample_windows(masks: WindowMasks, windows: Windows, lattice: Lattice) -> np
 def _window_index(
     at: np.ndarray, center: np.ndarray, reach: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(M, Q) cell of each lattice coordinate in each window, and whether it lies in it."""
+    """Return the window cell of each lattice coordinate, and True if inside, (M, Q)."""
     position = ((at - center[:, None]) / reach[:, None] + 1) * (0.5 * WINDOW_CELLS)
     inside = (position >= 0) & (position < WINDOW_CELLS)
     return np.clip(position.astype(np.int64), 0, WINDOW_CELLS - 1), inside
 
 
 def sample_frame(frames: np.ndarray, lattice: Lattice) -> np.ndarray:
-    """(..., Q, Q): whole-image arrays (..., h, w) on the lattice, nearest pixel."""
+    """Sample whole-image arrays (..., h, w) on the lattice at the nearest pixel, (..., Q, Q)."""
     height, width = frames.shape[-2:]
     rows = np.minimum((lattice.y * height).astype(np.int64), height - 1)
     columns = np.minimum((lattice.x * width).astype(np.int64), width - 1)
@@ -218,7 +217,7 @@ def sample_frame(frames: np.ndarray, lattice: Lattice) -> np.ndarray:
 
 
 def pairwise_iou(masks: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """(P, P) float32 IoU of (P, Q, Q) masks on a lattice with (Q, Q) areas."""
+    """Return the IoU, (P, P) float32, of (P, Q, Q) masks on a lattice with (Q, Q) areas."""
     flat = masks.reshape(len(masks), -1).astype(np.float32)
     weighted = flat * areas.ravel().astype(np.float32)
     size = weighted.sum(axis=1)

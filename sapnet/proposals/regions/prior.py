@@ -1,9 +1,9 @@
 """Coefficients of the region proposer, printed by `benchmarks/quality/fit_regions.py`.
 
-Fitted to the clicks and masks of 206 COCO train2017 photographs (906 objects above
-1024 px). Logistic models of a window's cell (`MAP_STAGES`) and a linear model of a
-candidate's IoU (`QUALITY`); the names are those of the features in `regions_windows.py` and
-`regions_scoring.py`, and "a*b" is a product.
+They were fitted to the clicks and masks of 206 COCO train2017 photographs (906 objects above
+1024 px). `MAP_STAGES` are logistic models of a window's cell, `QUALITY` is a linear model of a
+candidate's IoU. The names are those of the features in `windows.py`, `maps.py` and `features.py`;
+"a*b" is a product.
 """
 
 MAP_STAGES: tuple[dict[str, float], ...] = (
@@ -58,7 +58,7 @@ MAP_STAGES: tuple[dict[str, float], ...] = (
 """Log-odds that a cell of a window belongs to the object, stage by stage."""
 
 CUTS: tuple[tuple[int, float], ...] = ((0, 0.4), (2, 0.6), (2, 0.4), (2, 0.22))
-"""(stage, threshold) of the masks cut from each window."""
+"""(stage, threshold) of each mask that is cut from a window."""
 
 QUALITY: dict[str, float] = {
     "constant": -0.1553,

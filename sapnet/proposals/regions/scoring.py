@@ -1,221 +1,22 @@
-"""How good a candidate looks, and which few candidates to keep.
+"""Quality of the candidates of a click, and the choice of the few to keep.
 
-A candidate's quality is a linear function of some measurements and a few of their products,
-fitted to its IoU with the object. Softened qualities are read as the chance that the object
-looks like this candidate; kept are those candidates that together promise the best expected
-overlap of the best one.
+The quality of a candidate is a linear function of some measurements and a few of their products,
+fitted to its IoU with the object. Softened qualities are read as the probability that the object
+looks like this candidate. The kept candidates are those with the highest expected overlap of the
+best one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-QUALITY_FEATURES = (
-    "constant",
-    "log_area",
-    "log_area_squared",
-    "offset",
-    "elongation",
-    "fill",
-    "frame_sides",
-    "certainty",
-    "color_separation",
-    "outline_contrast",
-    "inner_contrast",
-    "rivals_inside",
-    "kin_inside",
-    "rival_room",
-    "rival_room_squared",
-    "agreement",
-    "close_agreement",
-    "image_support",
-    "middle_split",
-    "from_image",
-)
-"""What the quality of a candidate is made of; see `quality_features`."""
-
-CONTRAST_UNIT = 20.0
-"""Lab distance across an outline that counts as 1."""
-
-MOST_RIVALS = 3
-"""More rival clicks inside a candidate than this make it no worse."""
-
-ROOM_WITHOUT_RIVAL = 2.0
-"""Assumed log of (distance to the nearest rival / side of the candidate) where there is none."""
-
-SURROUND = 1.5
-"""The colours of a candidate are compared with those in its box, grown by this factor."""
-
-
-@dataclass(frozen=True)
-class CandidateView:
-    """The candidates of one click on its lattice, with what is needed to judge them.
-
-    Attributes:
-        masks: (P, Q, Q) bool.
-        areas: (Q, Q) float64 share of the image in each lattice cell.
-        x: (Q,) float64 lattice columns, fractions of the image's width.
-        y: (Q,) float64 lattice rows, fractions of its height.
-        lab: (Q, Q, 3) float32 colours.
-        codes: (Q, Q) int64 colour codes.
-        segments: (Q, Q) int64 labels of the middle segmentation.
-        num_codes: length of the code book.
-        image_aspect: width / height of the image.
-        point: (2,) the click, fractions.
-        rival_points: (R, 2) the click's rivals, fractions.
-        kin: (R,) bool, rivals of the click's own category.
-        certainty: (P,) float32 how sure the map was; 0 for image regions.
-        from_image: (P,) bool, made from the image alone.
-    """
-
-    masks: np.ndarray
-    areas: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    lab: np.ndarray
-    codes: np.ndarray
-    segments: np.ndarray
-    num_codes: int
-    image_aspect: float
-    point: np.ndarray
-    rival_points: np.ndarray
-    kin: np.ndarray
-    certainty: np.ndarray
-    from_image: np.ndarray
-
-
-def quality_features(view: CandidateView, iou: np.ndarray) -> np.ndarray:
-    """Measures the candidates of a click.
-
-    Args:
-        view: P candidates.
-        iou: (P, P) overlap of each two.
-
-    Returns:
-        (P, F) float64, the columns `QUALITY_FEATURES`.
-    """
-    area = (view.masks * view.areas).sum(axis=(1, 2))
-    log_area = np.log(np.maximum(area, 1e-6))
-    boxes = _mask_boxes(view)
-    width = np.maximum(boxes[:, 2] - boxes[:, 0], 1e-3)
-    height = np.maximum(boxes[:, 3] - boxes[:, 1], 1e-3)
-    offset_x = (view.point[0] - 0.5 * (boxes[:, 0] + boxes[:, 2])) / width
-    offset_y = (view.point[1] - 0.5 * (boxes[:, 1] + boxes[:, 3])) / height
-    sides = (boxes[:, :2] < 0.01).sum(axis=1) + (boxes[:, 2:] > 0.99).sum(axis=1)
-    outline, inner = _contrasts(view)
-    room = _rival_room(view, area)
-    inside = _points_inside(view)
-    columns = [
-        np.ones(len(area)),
-        log_area,
-        log_area**2,
-        offset_x**2 + offset_y**2,
-        np.log(width * view.image_aspect / height) ** 2,
-        area / (width * height),
-        sides,
-        view.certainty,
-        _color_separation(view, boxes),
-        outline,
-        inner,
-        np.minimum(inside.sum(axis=1), MOST_RIVALS),
-        np.minimum(inside[:, view.kin].sum(axis=1), MOST_RIVALS),
-        room,
-        room**2,
-        iou.mean(axis=1),
-        (iou**4).mean(axis=1),
-        iou[:, view.from_image].max(axis=1, initial=0.0),
-        _segment_split(view, area),
-        view.from_image,
-    ]
-    return np.stack(columns, axis=1).astype(np.float64)
-
-
-def _mask_boxes(view: CandidateView) -> np.ndarray:
-    """(P, 4) boxes by the centres of the outermost lattice cells, fractions."""
-    columns = np.asarray(view.masks.any(axis=1))
-    rows = np.asarray(view.masks.any(axis=2))
-    last = view.masks.shape[1] - 1
-    return np.stack(
-        [
-            view.x[columns.argmax(axis=1)],
-            view.y[rows.argmax(axis=1)],
-            view.x[last - columns[:, ::-1].argmax(axis=1)],
-            view.y[last - rows[:, ::-1].argmax(axis=1)],
-        ],
-        axis=1,
-    )
-
-
-def _contrasts(view: CandidateView) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) mean colour step across the outline and inside, per unit of length."""
-    totals = np.zeros((4, len(view.masks)))
-    for axis in (0, 1):
-        step = np.linalg.norm(np.diff(view.lab, axis=axis), axis=2) / CONTRAST_UNIT
-        length = np.diff(view.x) if axis == 1 else np.diff(view.y)
-        # A step between columns borders on the height of its row, and the other way round.
-        across = np.gradient(view.y)[:, None] if axis == 1 else np.gradient(view.x)[None]
-        weight = np.broadcast_to(across, step.shape).ravel()
-        near = np.take(view.masks, np.arange(len(length)), axis + 1).reshape(len(view.masks), -1)
-        far = np.take(view.masks, np.arange(1, len(length) + 1), axis + 1).reshape(near.shape)
-        weighted = np.stack([weight * step.ravel(), weight], axis=1)
-        totals[:2] += ((near ^ far) @ weighted).T
-        totals[2:] += ((near & far) @ weighted).T
-    return totals[0] / np.maximum(totals[1], 1e-6), totals[2] / np.maximum(totals[3], 1e-6)
-
-
-def _color_separation(view: CandidateView, boxes: np.ndarray) -> np.ndarray:
-    """(P,) in [0, 1]: how little the colours inside and in the surround overlap."""
-    middle = 0.5 * (boxes[:, :2] + boxes[:, 2:])
-    reach = 0.5 * SURROUND * (boxes[:, 2:] - boxes[:, :2])
-    columns = np.abs(view.x - middle[:, 0, None]) <= reach[:, 0, None]
-    rows = np.abs(view.y - middle[:, 1, None]) <= reach[:, 1, None]
-    surround = rows[:, :, None] & columns[:, None, :] & ~view.masks
-    book = np.zeros((view.codes.size, view.num_codes), np.float32)
-    book[np.arange(view.codes.size), view.codes.ravel()] = view.areas.ravel()
-    count = len(view.masks)
-    front = view.masks.reshape(count, -1).astype(np.float32) @ book
-    back = surround.reshape(count, -1).astype(np.float32) @ book
-    front /= np.maximum(front.sum(axis=1, keepdims=True), 1e-9)
-    back /= np.maximum(back.sum(axis=1, keepdims=True), 1e-9)
-    return np.asarray(1.0 - np.minimum(front, back).sum(axis=1))
-
-
-def _segment_split(view: CandidateView, area: np.ndarray) -> np.ndarray:
-    """(P,) the smaller parts of the segments that the outline cuts, per area of the candidate."""
-    _, labels = np.unique(view.segments, return_inverse=True)
-    labels = labels.ravel()
-    book = np.zeros((labels.size, int(labels.max()) + 1), np.float32)
-    book[np.arange(labels.size), labels] = view.areas.ravel()
-    inside = view.masks.reshape(len(view.masks), -1).astype(np.float32) @ book
-    return np.asarray(
-        np.minimum(inside, book.sum(axis=0) - inside).sum(axis=1) / np.maximum(area, 1e-6)
-    )
-
-
-def _points_inside(view: CandidateView) -> np.ndarray:
-    """(P, R) bool, the candidate holds the rival click."""
-    if len(view.rival_points) == 0:
-        return np.zeros((len(view.masks), 0), bool)
-    columns = np.abs(view.x[None] - view.rival_points[:, 0, None]).argmin(axis=1)
-    rows = np.abs(view.y[None] - view.rival_points[:, 1, None]).argmin(axis=1)
-    return np.asarray(view.masks[:, rows, columns])
-
-
-def _rival_room(view: CandidateView, area: np.ndarray) -> np.ndarray:
-    """(P,) log of the distance to the nearest rival over the side of the candidate."""
-    if len(view.rival_points) == 0:
-        return np.full(len(area), ROOM_WITHOUT_RIVAL)
-    step = (view.rival_points - view.point) * (view.image_aspect, 1.0)
-    nearest = max(float(np.linalg.norm(step, axis=1).min()), 1e-3)
-    side = np.sqrt(np.maximum(area, 1e-6) * view.image_aspect)
-    return np.asarray(np.minimum(np.log(nearest / side), ROOM_WITHOUT_RIVAL))
+from sapnet.proposals.regions.features import QUALITY_FEATURES
 
 
 def predict_quality(features: np.ndarray, coefficients: Mapping[str, float]) -> np.ndarray:
-    """Expected IoU of each candidate with its object.
+    """Return the expected IoU of each candidate with its object.
 
     Args:
         features: (P, F) float64, the columns `QUALITY_FEATURES`.
@@ -225,12 +26,12 @@ def predict_quality(features: np.ndarray, coefficients: Mapping[str, float]) -> 
         (P,) float64 in [0, 1].
     """
     columns = expand_features(features, tuple(coefficients))
-    # Far from photographs, on drawn images, the products would promise any number.
+    # On images unlike photographs, such as drawings, the products could give any number.
     return np.asarray(np.clip(columns @ np.array([*coefficients.values()]), 0.0, 1.0))
 
 
 def expand_features(features: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """(P, len(names)) columns of features, and of products of two named "a*b"."""
+    """Return (P, len(names)) columns of features, or of products of two for names "a*b"."""
     index = {name: i for i, name in enumerate(QUALITY_FEATURES)}
     columns = [features[:, [index[part] for part in name.split("*")]] for name in names]
     return np.stack([column.prod(axis=1) for column in columns], axis=1)
@@ -239,20 +40,21 @@ def expand_features(features: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 def choose_candidates(
     iou: np.ndarray, quality: np.ndarray, count: int, sharpness: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keeps the candidates whose best one is expected to overlap the object most.
+    """Choose the candidates with the highest expected IoU of the best one.
 
-    Greedy maximisation of the expected best IoU, a submodular function: what is gained by one
-    more candidate shrinks with those already kept, so near equals are passed over.
+    This greedily maximizes the expected best IoU, a submodular function: the gain of one more
+    candidate shrinks with those already kept, so near-duplicates are passed over.
 
     Args:
-        iou: (P, P) overlap of each two candidates, P >= 1.
+        iou: (P, P) IoU of each two candidates, P >= 1.
         quality: (P,) predicted IoU with the object.
-        count: how many to keep; fewer when P is smaller.
-        sharpness: the object looks like a candidate with a chance proportional to
+        count: number of candidates to keep; fewer are kept if P is smaller.
+        sharpness: the object looks like a candidate with a probability proportional to
             exp(sharpness * quality).
 
     Returns:
-        Indices of those kept, in the order chosen, and their expected IoU with the object.
+        Indices of the kept candidates, in the order of choice, and their expected IoU with the
+        object.
     """
     weight = np.exp(sharpness * (quality - quality.max()))
     weight = weight / weight.sum()

@@ -1,7 +1,7 @@
-"""Windows round a click, one per assumed size and aspect, and what is seen in their cells.
+"""Windows around a click, one per assumed size and aspect, and their features.
 
-A window shows its click in the middle cell and spans `WINDOW_REACH` times the assumed box, so
-an object of that size always covers the same cells, be it 20 or 600 pixels large.
+A window has its click in the middle cell and spans `WINDOW_REACH` times the assumed box. An object
+of that size therefore always covers the same cells, whether it is 20 or 600 pixels large.
 Positions are fractions of the image's width and height.
 """
 
@@ -11,15 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sapnet.proposals.regions.evidence import (
+    FAR,
+    MASS_FLOOR,
+    WINDOW_CELLS,
+    ImageEvidence,
+    Windows,
+)
 from sapnet.proposals.regions.graph import geodesic_distances
-from sapnet.proposals.regions.image import ImageEvidence
-
-WINDOW_CELLS = 41
-"""Side of a window in cells; odd, so that the click has a cell of its own. G in shapes."""
 
 WINDOW_REACH = 1.7
-"""Side of a window as a multiple of the assumed box: room for a click away from the centre
-(clicks lie within a quarter of the box from its centre) and for some background."""
+"""Side of a window as a multiple of the assumed box: room for a click away from the center
+(clicks lie within a quarter of the box from its center) and for some background."""
 
 COLOR_UNIT = 20.0
 """Lab distance that counts as 1 in the features."""
@@ -28,73 +31,20 @@ GEODESIC_UNIT = 100.0
 """Geodesic length that counts as 1 in the features."""
 
 COMMON_LEVEL = 2
-"""Pyramid level in which common colours are counted: a quarter of the finest side."""
-
-FAR = 3.0
-"""Distances in feature units are cut off here."""
-
-MASS_FLOOR = 1e-3
-"""Added to a code's share of foreground and background before taking their ratio."""
-
-STATIC_FEATURES = (
-    "constant",
-    "radius",
-    "radius_squared",
-    "corner",
-    "color_distance",
-    "rival_side",
-    "geodesic",
-    "geodesic_rival",
-    "commonness",
-)
-"""Features of a cell that do not depend on a map of the object."""
-
-DYNAMIC_FEATURES = (
-    "color_ratio",
-    "fine_share",
-    "middle_share",
-    "coarse_share",
-    "moments",
-    "neighbours",
-    "map",
-)
-"""Features of a cell given a first map of the object."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Windows of one image and what their cells show.
-
-    Attributes:
-        click_index: (A,) int64 the click in the middle.
-        center: (A, 2) float64 (x, y), fractions of the image's width and height.
-        reach: (A, 2) float64 half width and half height, the same fractions.
-        inside: (A, G, G) float32, 1 where the cell lies on the image.
-        codes: (A, G, G) int64 colour code.
-        segments: three (A, G, G) int64 segment labels, fine to coarse.
-        static: (9, A, G, G) float32, `STATIC_FEATURES`.
-    """
-
-    click_index: np.ndarray
-    center: np.ndarray
-    reach: np.ndarray
-    inside: np.ndarray
-    codes: np.ndarray
-    segments: tuple[np.ndarray, ...]
-    static: np.ndarray
+"""Pyramid level in which common colors are counted: a quarter of the finest side."""
 
 
 @dataclass(frozen=True)
 class ClickField:
-    """The clicks of an image as the evidence sees them.
+    """The clicks of an image with their distances to all fine segments.
 
     Attributes:
         points: (N, 2) float64 (x, y) fractions of the image's width and height.
-        rivals: (N, R) bool, which of the R rival points compete with each click.
+        rivals: (N, R) bool, True where a rival point competes with the click.
         rival_points: (R, 2) float64 fractions.
         geodesic: (N, S) float64 geodesic distance of each fine segment from the click.
-        rival_geodesic: (N, S) float64 the same from the nearest rival; infinite without one.
-        commonness: (40,) float32 how common each colour code is away from all points.
+        rival_geodesic: (N, S) float64 distance from the nearest rival; infinite without one.
+        commonness: (40,) float32 frequency of each color code away from all points, as a log.
     """
 
     points: np.ndarray
@@ -108,7 +58,7 @@ class ClickField:
 def place_clicks(
     evidence: ImageEvidence, points: np.ndarray, rival_points: np.ndarray, rivals: np.ndarray
 ) -> ClickField:
-    """Measures geodesic distances from clicks and rivals.
+    """Measure the geodesic distances from clicks and rivals.
 
     Args:
         evidence: the image.
@@ -131,7 +81,7 @@ def place_clicks(
 
 
 def _code_commonness(evidence: ImageEvidence, points: np.ndarray) -> np.ndarray:
-    """(40,) log share of each code, every pixel weighted by its distance to the nearest point."""
+    """Return the log share of each code, (40,), weighted by distance to the points."""
     codes = evidence.codes[min(COMMON_LEVEL, len(evidence.codes) - 1)]
     height, width = codes.shape
     x = (np.arange(width) + 0.5) / width
@@ -148,19 +98,19 @@ def _code_commonness(evidence: ImageEvidence, points: np.ndarray) -> np.ndarray:
 
 
 def _cells(fractions: np.ndarray, count: int) -> np.ndarray:
-    """Index of the pixel a fraction of the side falls into, clipped to the image."""
+    """Return the index of the pixel at a fraction of the side, clipped to the image."""
     return np.asarray(np.clip(np.floor(fractions * count).astype(np.int64), 0, count - 1))
 
 
 def cut_windows(
     evidence: ImageEvidence, field: ClickField, click_index: np.ndarray, boxes: np.ndarray
 ) -> Windows:
-    """Looks at the image through windows.
+    """Cut windows out of the image and compute the features of their cells.
 
     Args:
         evidence: the image.
         field: its clicks.
-        click_index: (A,) int64.
+        click_index: (A,) int64 index of the click of each window.
         boxes: (A, 2) float64 assumed width and height of the object, fractions of the image.
     """
     center = field.points[click_index]
@@ -201,7 +151,7 @@ def cut_windows(
 def _level_index(
     evidence: ImageEvidence, reach: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """(A, G, G) index into the flattened pyramid, at the level whose pixels match the cells."""
+    """Return indices into the flattened pyramid, (A, G, G), at the level that fits the cells."""
     heights = np.array([level.shape[0] for level in evidence.levels])
     widths = np.array([level.shape[1] for level in evidence.levels])
     starts = np.concatenate([[0], np.cumsum(heights * widths)[:-1]])
@@ -223,7 +173,7 @@ def _rival_side(
     x: np.ndarray,
     y: np.ndarray,
 ) -> np.ndarray:
-    """(A, G, G) in [-1, 1]: 1 at the click and beyond, -1 at the nearest rival, 0 midway."""
+    """Return (A, G, G) values: 1 at the click, 0 midway, -1 at the nearest rival."""
     aspect = evidence.size[1] / evidence.size[0]
     result = np.ones((len(x), WINDOW_CELLS, WINDOW_CELLS), np.float32)
     for n in np.unique(click_index):
@@ -241,104 +191,14 @@ def _rival_side(
 def _geodesic_cells(
     field: ClickField, click_index: np.ndarray, fine: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Geodesic distance of each cell, and whether the click or a rival is nearer, (A, G, G)."""
+    """Return the distance of each cell from the click, and the lead over the nearest rival.
+
+    Returns:
+        Two (A, G, G) arrays: the distance from the click, in feature units, at most `FAR`; and the
+        distance from the rival minus that from the click, clipped to [-1, 1], 1 without a rival.
+    """
     row = click_index[:, None, None]
     own = field.geodesic[row, fine]
     rival = field.rival_geodesic[row, fine]
     nearer = np.where(np.isfinite(rival), (rival - own) / GEODESIC_UNIT, 1.0)
     return np.minimum(own / GEODESIC_UNIT, FAR), np.clip(nearer, -1.0, 1.0)
-
-
-def dynamic_features(windows: Windows, maps: np.ndarray, code_kernel: np.ndarray) -> np.ndarray:
-    """What a first map of the object says about each cell.
-
-    Args:
-        windows: A windows.
-        maps: (A, G, G) float32 in [0, 1], 0 outside the image.
-        code_kernel: (40, 40) float32 likeness of two colour codes.
-
-    Returns:
-        (7, A, G, G) float32, `DYNAMIC_FEATURES`.
-    """
-    from scipy.ndimage import uniform_filter
-
-    shares = [2 * _region_mean(maps, windows.inside, labels) - 1 for labels in windows.segments]
-    return np.stack(
-        [
-            _color_ratio(windows, maps, code_kernel),
-            *shares,
-            _moment_distance(maps),
-            2 * uniform_filter(maps, (0, 5, 5)) - 1,
-            2 * maps - 1,
-        ]
-    ).astype(np.float32)
-
-
-def _color_ratio(windows: Windows, maps: np.ndarray, code_kernel: np.ndarray) -> np.ndarray:
-    """(A, G, G) log ratio of the code's share of the foreground and of the background."""
-    a, k = len(maps), len(code_kernel)
-    slots = (windows.codes + np.arange(a)[:, None, None] * k).ravel()
-    front = np.bincount(slots, maps.ravel(), a * k).reshape(a, k)
-    whole = np.bincount(slots, windows.inside.ravel(), a * k).reshape(a, k)
-    back = np.maximum(whole - front, 0.0)
-    front, back = front @ code_kernel, back @ code_kernel
-    front = front / np.maximum(front.sum(axis=1, keepdims=True), 1e-6) + MASS_FLOOR
-    back = back / np.maximum(back.sum(axis=1, keepdims=True), 1e-6) + MASS_FLOOR
-    ratio = np.clip(np.log(front / back), -FAR, FAR)
-    return np.asarray(ratio.ravel()[slots].reshape(maps.shape))
-
-
-def _region_mean(maps: np.ndarray, inside: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(A, G, G) mean of the map over the part of the cell's segment that the window shows."""
-    a, count = len(maps), int(labels.max(initial=0)) + 1
-    slots = (labels + np.arange(a)[:, None, None] * count).ravel()
-    total = np.bincount(slots, maps.ravel(), a * count)
-    size = np.bincount(slots, inside.ravel(), a * count)
-    return np.asarray((total / np.maximum(size, 1e-6))[slots].reshape(maps.shape))
-
-
-def _moment_distance(maps: np.ndarray) -> np.ndarray:
-    """(A, G, G) squared Mahalanobis distance from the map's centroid, in units of 2, cut off."""
-    steps = (np.arange(WINDOW_CELLS) + 0.5) / WINDOW_CELLS * 2 - 1
-    mass = np.maximum(maps.sum(axis=(1, 2)), 1e-3)
-    columns, rows = maps.sum(axis=1), maps.sum(axis=2)
-    mean_x, mean_y = columns @ steps / mass, rows @ steps / mass
-    smallest = (2.0 / WINDOW_CELLS) ** 2
-    xx = columns @ steps**2 / mass - mean_x**2 + smallest
-    yy = rows @ steps**2 / mass - mean_y**2 + smallest
-    xy = np.einsum("aij,i,j->a", maps, steps, steps) / mass - mean_x * mean_y
-    scale = np.maximum(xx * yy - xy * xy, 1e-9)
-    dx = (steps - mean_x[:, None])[:, None, :]
-    dy = (steps - mean_y[:, None])[:, :, None]
-    xx, yy, xy, scale = (value[:, None, None] for value in (xx, yy, xy, scale))
-    squared = (yy * dx * dx + xx * dy * dy - 2 * xy * dx * dy) / scale
-    return np.asarray(np.minimum(0.5 * squared, 2 * FAR))
-
-
-def object_maps(
-    windows: Windows, code_kernel: np.ndarray, stages: tuple[dict[str, float], ...]
-) -> list[np.ndarray]:
-    """The object in each window, stage by stage.
-
-    Args:
-        windows: A windows.
-        code_kernel: (40, 40) float32 likeness of two colour codes.
-        stages: coefficients of a logistic model by feature name; the first stage uses the
-            static features alone, each later one also those of the map before it.
-
-    Returns:
-        One (A, G, G) float32 map in [0, 1] per stage; 0 outside the image.
-    """
-    maps: list[np.ndarray] = []
-    for number, stage in enumerate(stages):
-        logits = np.tensordot(_row(stage, STATIC_FEATURES), windows.static, axes=1)
-        if number > 0:
-            seen = dynamic_features(windows, maps[-1], code_kernel)
-            logits += np.tensordot(_row(stage, DYNAMIC_FEATURES), seen, axes=1)
-        maps.append(windows.inside / (1.0 + np.exp(-logits)))
-    return maps
-
-
-def _row(stage: dict[str, float], names: tuple[str, ...]) -> np.ndarray:
-    """The coefficients of `names`, in order, float32."""
-    return np.array([stage[name] for name in names], dtype=np.float32)

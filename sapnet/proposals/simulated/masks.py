@@ -1,4 +1,4 @@
-"""The masks of the simulated proposer: parts, unions, wholes, groups and leaks, made imprecise."""
+"""Imprecise masks of the simulated proposer: parts, unions, wholes, groups and leaks."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ BLOB_RADIUS = (0.45, 0.75)
 """Radii of a leak's background blob, relative to the square root of the mask's area."""
 
 BLOB_INWARD = 0.25
-"""How far the blob's centre lies from the mask's outline towards the middle of its box."""
+"""Position of the blob's center between the mask's outline (0) and the middle of its box (1)."""
 
 UNION_LEAKS = 0.25
 """Share of the leaks that start from a union of parts instead of the whole."""
 
 FADE_RADIUS = 0.15
-"""Distance from the click at which displacement sets in, relative to the square root of the area:
-no segmenter errs at the very point it is shown."""
+"""Distance from the click at which displacement starts, relative to the square root of the area:
+no segmenter is wrong at the very point of the prompt."""
 
 
 def draw_masks(
     view: ObjectView, kinds: list[str], boundary_error: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Imprecise masks of the given kinds.
+    """Draw imprecise masks of the given kinds.
 
     Args:
         view: the object.
         kinds: K of "part", "eroded", "union", "whole", "group", "leak"; a union needs three parts.
         boundary_error: typical displacement of the outlines, see `SimulatedConfig`.
-        rng: of the object.
+        rng: random generator of the object.
 
     Returns:
-        (K, h, w) bool on the view's crop, none empty: the object's clicked pixel is in all.
+        (K, h, w) bool on the view's crop. No mask is empty: all contain the clicked pixel.
     """
     exact = np.stack([_exact_mask(view, kind, rng) for kind in kinds])
     shrink = np.where([kind == "eroded" for kind in kinds], rng.uniform(*SHRINK, len(kinds)), 1.0)
@@ -52,14 +52,14 @@ def displace(
     shrink: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Masks with their outlines smoothly displaced; the anchor pixel stays as it is.
+    """Displace the outlines of masks smoothly; the anchor pixel does not change.
 
     Args:
         masks: (K, h, w) bool.
         anchor: (row, column) of the fixed pixel.
         boundary_error: displacement relative to a mask's area over the length of its outline.
         shrink: (K,) size of the result relative to the mask, about the anchor, at most 1.
-        rng: draws the displacements.
+        rng: random generator of the displacements.
 
     Returns:
         (K, h, w) bool.
@@ -86,13 +86,13 @@ def displace(
         source_x.clip(0, width - 1),
     ]
     inside = (source_y >= 0) & (source_y < height) & (source_x >= 0) & (source_x < width)
-    # A mask cut by the image's border goes on behind it; a shrunken one must not.
+    # A mask that the image's border cuts continues behind it, but a shrunken one must not.
     displaced: np.ndarray = moved & (inside | (zoom <= 1))
     return displaced
 
 
 def _exact_mask(view: ObjectView, kind: str, rng: np.random.Generator) -> np.ndarray:
-    """(h, w) bool mask of a kind, before it is made imprecise."""
+    """Return the precise mask of a kind, (h, w) bool."""
     whole: np.ndarray = view.part_map > 0
     match kind:
         case "part" | "eroded":
@@ -113,21 +113,21 @@ def _exact_mask(view: ObjectView, kind: str, rng: np.random.Generator) -> np.nda
 
 
 def _union(view: ObjectView, rng: np.random.Generator) -> np.ndarray:
-    """(h, w) bool, the clicked part and 1 .. P - 2 others, grown from neighbour to neighbour."""
+    """Return the clicked part and 1 to P - 2 others that touch one another, (h, w) bool."""
     pairs = view.part_pairs
     chosen = {int(view.part_map[view.anchor])}
     for _ in range(int(rng.integers(1, view.num_parts - 1))):
         next_to = sorted(
             {b for a, b in pairs if a in chosen} | {a for a, b in pairs if b in chosen} - chosen
         )
-        # Where occlusion has cut the object in pieces, any other part may join.
+        # If occlusion has cut the object into pieces, any other part may join.
         rest = next_to or sorted(set(range(1, view.num_parts + 1)) - chosen)
         chosen.add(int(rng.choice(rest)))
     return np.isin(view.part_map, sorted(chosen))
 
 
 def _blob(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(h, w) bool ellipse over a random place of the mask's outline."""
+    """Return an ellipse at a random place of the mask's outline, (h, w) bool."""
     inner = np.zeros_like(mask)
     inner[1:-1, 1:-1] = mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
     rows, columns = np.nonzero(mask & ~inner)
@@ -143,7 +143,7 @@ def _blob(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _smooth_fields(
     count: tuple[int, int], size: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """(*count, h, w) float32 smooth random fields of about unit variance."""
+    """Return smooth random fields of about unit variance, (*count, h, w) float32."""
     cells = rng.standard_normal((*count, FIELD_CELLS, FIELD_CELLS), np.float32)
     down, across = (_interpolation(side) for side in size)
     fields: np.ndarray = down @ cells @ across.T
@@ -151,9 +151,10 @@ def _smooth_fields(
 
 
 def _interpolation(side: int) -> np.ndarray:
-    """(side, FIELD_CELLS) float32 weights from cells to pixels: normalised Gaussian bumps.
+    """Return weights from cells to pixels, (side, FIELD_CELLS) float32: Gaussian bumps.
 
-    Normalised by the root of the sum of squares, so that the field's variance is 1 everywhere.
+    They are normalized by the root of the sum of squares, so that the field's variance is 1
+    everywhere.
     """
     pixels = np.linspace(0, FIELD_CELLS - 1, side, dtype=np.float32)
     bumps = np.exp(-((pixels[:, None] - np.arange(FIELD_CELLS, dtype=np.float32)) ** 2))
@@ -162,6 +163,6 @@ def _interpolation(side: int) -> np.ndarray:
 
 
 def _to_pixels(offset: np.ndarray, anchor: int) -> np.ndarray:
-    """Index of the nearest pixel at an offset from the anchor."""
+    """Return the index of the nearest pixel at an offset from the anchor."""
     pixels: np.ndarray = np.rint(offset).astype(np.int32) + np.int32(anchor)
     return pixels

@@ -1,43 +1,22 @@
-"""The synthetic set's parts file, read for the simulated proposer."""
+"""The parts file of the synthetic set, as the simulated proposer reads it."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sapnet.geometry.rle import decode_masks, to_rle
+from sapnet.proposals.simulated.true_object import TrueObject
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True)
-class TrueObject:
-    """An object of the synthetic set.
-
-    Attributes:
-        annotation_id: its id.
-        image_id: its image's id.
-        box: (top, left, bottom, right) of its visible pixels, pixel edges.
-        part_map: (H, W) uint8, 1 + index of the visible part at the pixel, 0 elsewhere.
-        num_parts: visible parts.
-        neighbours: annotation ids of touching objects of its class.
-    """
-
-    annotation_id: int
-    image_id: int
-    box: tuple[int, int, int, int]
-    part_map: np.ndarray
-    num_parts: int
-    neighbours: tuple[int, ...]
-
-
 class PartsFile:
-    """`parts.json` of the synthetic set: read on first use, and not carried to other processes."""
+    """`parts.json` of the synthetic set; read on first use, and not pickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -48,7 +27,7 @@ class PartsFile:
         return {"path": self.path, "_entries": {}, "_ids_of_image": {}}
 
     def image_of(self, annotation_id: int) -> int:
-        """Id of the image on which an object lies.
+        """Return the id of an object's image.
 
         Raises:
             ValueError: there is no such object.
@@ -64,11 +43,11 @@ class PartsFile:
         return int(entry["image_id"])
 
     def of_image(self, image_id: int, image_size: tuple[int, ...]) -> list[TrueObject]:
-        """All objects of an image, decoded.
+        """Return all objects of an image, decoded.
 
         Args:
             image_id: the image.
-            image_size: (height, width) of the picture at hand.
+            image_size: (height, width) of the image.
 
         Raises:
             ValueError: the parts were drawn at another size.
@@ -100,7 +79,7 @@ class PartsFile:
             raise ValueError(f"{self.path}, object {annotation_id}: {error}") from error
         masks = decode_masks(rles)
         numbers = np.arange(1, len(masks) + 1, dtype=np.uint8)
-        # Parts are disjoint, so the sum of their numbers is the number of the one there.
+        # Parts are disjoint, so the sum of their numbers at a pixel is the number of its part.
         part_map = np.einsum("k,khw->hw", numbers, masks)
         rows, columns = np.flatnonzero(part_map.any(axis=1)), np.flatnonzero(part_map.any(axis=0))
         return TrueObject(

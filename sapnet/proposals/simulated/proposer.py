@@ -1,7 +1,8 @@
-"""A stand-in for a promptable segmenter, for the synthetic set only: it knows the truth.
+"""The proposer `simulated`: imitates a promptable segmenter on the synthetic set.
 
-It imitates the failure modes of the SAM family: the clicked part instead of the object, several
-parts, the object with its neighbour, the object with background; with own scores that prefer parts.
+It reads the ground truth and imitates the errors of the SAM family: the clicked part instead of the
+object, several parts, the object with its neighbor, or the object with background. Its own scores
+prefer parts.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.simulated.masks import draw_masks
-from sapnet.proposals.simulated.parts import PartsFile, TrueObject
+from sapnet.proposals.simulated.parts import PartsFile
+from sapnet.proposals.simulated.true_object import TrueObject
 from sapnet.proposals.simulated.view import ObjectView
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
@@ -23,31 +25,33 @@ from sapnet.structures.proposals import Proposals
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sapnet.proposals.proposer import JSON
+    from sapnet.system.from_json import JSON
 
 KIND_ORDER = ("part", "whole", "union", "leak", "group", "union", "eroded", "leak")
-"""What a bag holds, as far as it has room: the first kinds are in every bag that can have them."""
+"""Kinds of the masks of a bag, in order of priority: every bag holds the first kinds it can."""
 
 
 @dataclass(frozen=True)
 class SimulatedConfig:
-    """How the simulated proposer errs.
+    """Settings of the simulated proposer's errors.
 
-    The defaults are set so that, on `SyntheticConfig()`, the mask with the best own score reaches a
-    label mIoU of about 0.63 and the best mask of each bag about 0.94.
+    With the defaults, on `SyntheticConfig()`, the mask with the best own score reaches a label mIoU
+    of about 0.63 and the best mask of each bag about 0.94.
 
     Attributes:
-        num_candidates: fewest and most masks of an object.
+        num_candidates: smallest and largest number of masks of an object.
         boundary_error: typical displacement of a mask's outline, as a share of its area over its
-            outline's length (the half-width of a strip), so that large and small masks lose alike.
+            outline's length (the half-width of a strip), so that large and small masks lose the
+            same share.
         score_noise: standard deviation of the own scores.
         part_score: mean own score of the clicked part.
-        eroded_score: of a shrunken part.
-        union_score: of several parts.
-        whole_score: of the whole object.
-        group_score: of the object with a neighbour.
-        leak_score: of the object with background.
-        seed: of all draws; an object's masks depend on (seed, annotation id, click) alone.
+        eroded_score: mean own score of a shrunken part.
+        union_score: mean own score of several parts.
+        whole_score: mean own score of the whole object.
+        group_score: mean own score of the object with a neighbor.
+        leak_score: mean own score of the object with background.
+        seed: seed of all random draws; an object's masks depend only on (seed, annotation id,
+            click).
     """
 
     num_candidates: tuple[int, int] = (6, 8)
@@ -69,19 +73,19 @@ class SimulatedConfig:
             )
 
     def mean_score(self, kind: str) -> float:
-        """Mean own score of masks of a kind."""
+        """Return the mean own score of masks of a kind."""
         return float(getattr(self, f"{kind}_score"))
 
 
 class SimulatedProposer:
-    """Proposes noisy parts, unions, wholes, groups and leaks of the synthetic set's objects."""
+    """Proposer of noisy parts, unions, wholes, groups and leaks of the synthetic objects."""
 
     def __init__(self, parts_file: Path, cfg: SimulatedConfig) -> None:
-        """Keeps its settings; the parts are read when first needed, once per process.
+        """Store the settings; the parts are read when first needed, once per process.
 
         Args:
             parts_file: `parts.json` of the synthetic set.
-            cfg: how it errs.
+            cfg: settings of the errors.
         """
         self._parts = PartsFile(parts_file)
         self._cfg = cfg
@@ -98,7 +102,7 @@ class SimulatedProposer:
         return {**asdict(self._cfg), "parts_sha256": fingerprint}
 
     def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
-        """Candidate masks of every object of one image; see `Proposer.propose`.
+        """Return candidate masks of every object of one image; see `Proposer.propose`.
 
         Raises:
             ValueError: a click's object is not in the parts file, or the image has another size.
@@ -114,7 +118,7 @@ class SimulatedProposer:
         return [self._propose_object(click, scene) for click in clicks]
 
     def _propose_object(self, click: Click, scene: Mapping[int, TrueObject]) -> Proposals:
-        """The bag of one object."""
+        """Return the bag of one object."""
         rng = np.random.default_rng((self._cfg.seed, click.annotation_id))
         view = ObjectView.of(scene, click)
         count = int(rng.integers(self._cfg.num_candidates[0], self._cfg.num_candidates[1] + 1))
@@ -132,10 +136,10 @@ class SimulatedProposer:
 
 
 def _kinds(view: ObjectView, count: int) -> Iterator[str]:
-    """`count` kinds that this object can have; they repeat, with other noise, if it is many."""
+    """Return `count` kinds that this object can have; kinds repeat if `count` is large."""
     impossible = set()
     if view.num_parts < 2:
-        # The only part seen is the whole.
+        # The only visible part is the whole object.
         impossible.add("part")
     if view.num_parts < 3:
         impossible.add("union")

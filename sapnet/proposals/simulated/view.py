@@ -1,4 +1,4 @@
-"""What the simulated proposer sees round one clicked object."""
+"""The surroundings of one clicked object, as the simulated proposer uses them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from sapnet.data.synthetic.contact import touching_pairs
-from sapnet.proposals.simulated.parts import TrueObject
+from sapnet.proposals.simulated.true_object import TrueObject
 from sapnet.structures.clicks import Click
 
 GROUP_REACH = 0.5
-"""Largest gap to an object that is taken into a group, relative to the object's longest side."""
+"""Largest gap to an object that joins a group, relative to the clicked object's longest side."""
 
 CROP_MARGIN = 0.4
-"""Room round the object for leaks and displaced outlines, relative to its longest side."""
+"""Margin around the object for leaks and displaced outlines, relative to its longest side."""
 
 
 @dataclass(frozen=True)
 class ObjectView:
-    """What there is to see round one clicked object, on a crop of its image.
+    """One clicked object and its surroundings, on a crop of its image.
 
     Attributes:
         part_map: (h, w) uint8, 1 + index of the visible part of the object, 0 elsewhere.
-        num_parts: visible parts.
+        num_parts: number of visible parts.
         part_pairs: pairs of parts that touch each other, as values of `part_map`.
-        partner: (h, w) bool, the neighbour of the object's group; all False without one.
+        partner: (h, w) bool, the neighbor in the object's group; all False without one.
         others: (h, w) bool, pixels of all other objects.
-        anchor: (row, column) of the object's pixel that was clicked, or of the nearest one.
+        anchor: (row, column) of the clicked pixel of the object, or of its nearest pixel.
         origin: (top, left) of the crop in the image.
         image_size: (height, width).
     """
@@ -44,11 +44,11 @@ class ObjectView:
 
     @classmethod
     def of(cls, scene: Mapping[int, TrueObject], click: Click) -> ObjectView:
-        """The view of the clicked object.
+        """Return the view of the clicked object.
 
-        That is the object which has the pixel under the click. On the background it is the object
-        that was meant, clicked at its nearest pixel: a segmenter would rather answer for the
-        background there, so clicks that miss their object cost less here than they would with it.
+        This is the object that owns the pixel under the click. If the click lies on the background,
+        it is the intended object, clicked at its nearest pixel. A real segmenter would rather
+        return the background there, so clicks that miss their object cost less here.
 
         Args:
             scene: all objects of the image by annotation id.
@@ -78,17 +78,17 @@ class ObjectView:
 
     @property
     def has_group(self) -> bool:
-        """Whether there is a neighbour to be taken in."""
+        """True if there is a neighbor for a group."""
         return bool(self.partner.any())
 
     @property
     def clicked_part(self) -> np.ndarray:
-        """(h, w) bool, the part under the click."""
+        """The part under the click, (h, w) bool."""
         part: np.ndarray = self.part_map == self.part_map[self.anchor]
         return part
 
     def to_image(self, crops: np.ndarray) -> np.ndarray:
-        """(K, h, w) masks of the crop as (K, H, W) masks of the image."""
+        """Convert (K, h, w) masks of the crop to (K, H, W) masks of the image."""
         masks = np.zeros((len(crops), *self.image_size), np.uint8)
         (top, left), (height, width) = self.origin, crops.shape[1:]
         masks[:, top : top + height, left : left + width] = crops
@@ -96,7 +96,7 @@ class ObjectView:
 
 
 def _under(scene: Mapping[int, TrueObject], click: Click) -> TrueObject:
-    """The object whose visible pixel was clicked, the one that was meant first; or that one."""
+    """Return the object at the clicked pixel, the intended one on the background."""
     meant = scene[click.annotation_id]
     x, y = (int(coordinate) for coordinate in click.point)
     candidates = (meant, *scene.values())
@@ -104,7 +104,7 @@ def _under(scene: Mapping[int, TrueObject], click: Click) -> TrueObject:
 
 
 def _partner(clicked: TrueObject, scene: Mapping[int, TrueObject]) -> TrueObject | None:
-    """The object a group mask takes in: a touching one of the class, else the nearest one."""
+    """Return the partner of a group mask: a touching one of the class, else the nearest."""
     touching = [scene[annotation_id] for annotation_id in clicked.neighbours]
     others = [other for other in scene.values() if other is not clicked]
     reach = GROUP_REACH * _longest_side(clicked)
@@ -113,7 +113,7 @@ def _partner(clicked: TrueObject, scene: Mapping[int, TrueObject]) -> TrueObject
 
 
 def _gap(first: TrueObject, second: TrueObject) -> float:
-    """Pixels between two boxes; 0 where they overlap."""
+    """Return the distance between two boxes in pixels, 0 if they overlap."""
     vertical = max(first.box[0], second.box[0]) - min(first.box[2], second.box[2])
     horizontal = max(first.box[1], second.box[1]) - min(first.box[3], second.box[3])
     return float(np.hypot(max(0, vertical), max(0, horizontal)))
@@ -125,7 +125,7 @@ def _longest_side(true_object: TrueObject) -> int:
 
 
 def _crop_box(clicked: TrueObject, partner: TrueObject | None) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) round the object and its partner; may exceed the image."""
+    """Return (top, left, bottom, right) around object and partner; may exceed the image."""
     boxes = np.array([clicked.box if other is None else other.box for other in (None, partner)])
     margin = int(np.ceil(CROP_MARGIN * _longest_side(clicked)))
     top, left = (int(edge) - margin for edge in boxes[:, :2].min(axis=0))
@@ -134,7 +134,7 @@ def _crop_box(clicked: TrueObject, partner: TrueObject | None) -> tuple[int, int
 
 
 def _nearest_pixel(part_map: np.ndarray, y: float, x: float) -> tuple[int, int]:
-    """(row, column) of the object's pixel whose centre is nearest to (y, x), crop frame."""
+    """Return (row, column) of the object's pixel nearest to (y, x), crop frame."""
     rows, columns = np.nonzero(part_map)
     nearest = int(np.argmin((rows + 0.5 - y) ** 2 + (columns + 0.5 - x) ** 2))
     return int(rows[nearest]), int(columns[nearest])

@@ -13,13 +13,14 @@ pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 
 from fastapi.testclient import TestClient
 
-from sapnet.annotate.documents import FileChangedError
-from sapnet.annotate.review.desk import ReviewConflictError, ReviewDesk, ReviewedObject, open_desk
+from sapnet.annotate.documents import FileChangedError, VersionConflictError
+from sapnet.annotate.review.desk import ReviewDesk, ReviewedObject, open_desk
 from sapnet.annotate.review.serve import open_review
-from sapnet.annotate.server import build_app
-from sapnet.data.corrections import Correction, load_corrections
+from sapnet.data.corrections import load_corrections
 from sapnet.geometry.rle import rle_to_json
 from sapnet.store.reader import ProposalStore
+from sapnet.structures.corrections import Correction
+from tests.annotate.pages import app_of
 from tests.annotate.review_set import (
     ReviewSet,
     click_of,
@@ -91,14 +92,14 @@ def test_a_decision_can_be_taken_back(desk: ReviewDesk, files: ReviewSet) -> Non
 def test_a_stale_change_is_refused(desk: ReviewDesk) -> None:
     version = desk.reviewed("a.png").version
     desk.replace("a.png", decided(desk, o1="deleted"), version)
-    with pytest.raises(ReviewConflictError) as caught:
+    with pytest.raises(VersionConflictError) as caught:
         desk.replace("a.png", decided(desk, o1="accepted"), version)
     assert caught.value.document.objects[0].decision == "deleted"
 
 
 def test_a_file_changed_by_others_is_not_overwritten(desk: ReviewDesk, files: ReviewSet) -> None:
     files.corrections.write_text("{}")
-    with pytest.raises(FileChangedError, match="this decision is not saved"):
+    with pytest.raises(FileChangedError, match="this change is not saved"):
         desk.replace("a.png", decided(desk, o1="deleted"), None)
     assert files.corrections.read_text() == "{}"
     assert desk.queue()[0].decision is None
@@ -147,7 +148,7 @@ def test_nothing_to_review(tmp_path: Path) -> None:
 @pytest.fixture
 def client(files: ReviewSet) -> TestClient:
     workspace = open_review(files.config(proposer="none"))[0]
-    return TestClient(build_app(workspace), base_url="http://127.0.0.1")
+    return TestClient(app_of(workspace), base_url="http://127.0.0.1")
 
 
 def test_the_session_names_the_mode(client: TestClient) -> None:
@@ -155,7 +156,7 @@ def test_the_session_names_the_mode(client: TestClient) -> None:
     assert session["mode"] == "review"
     assert [image["name"] for image in session["images"]] == ["a.png", "süd/b.png"]
     assert [image["objects"] for image in session["images"]] == [2, 1]
-    assert client.get("/static/review.js").status_code == 200
+    assert client.get("/static/review/review.js").status_code == 200
 
 
 def test_candidates_by_selection_score(client: TestClient) -> None:
@@ -171,7 +172,7 @@ def test_candidates_by_selection_score(client: TestClient) -> None:
 def test_candidates_by_own_score_where_the_labels_have_none(files: ReviewSet) -> None:
     change_label(files, candidates=None)
     client = TestClient(
-        build_app(open_review(files.config(proposer="none"))[0]), base_url="http://127.0.0.1"
+        app_of(open_review(files.config(proposer="none"))[0]), base_url="http://127.0.0.1"
     )
     answer = client.get("/api/review/candidates", params={"object_id": 1}).json()
     assert answer["scored_by"] == "proposer"

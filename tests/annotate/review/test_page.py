@@ -15,10 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.review.serve import open_review
-from sapnet.data.corrections import Corrections, load_corrections
+from sapnet.data.corrections import load_corrections
 from sapnet.geometry.rle import rle_iou
 from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.store.reader import ProposalStore
+from sapnet.structures.corrections import Corrections
 from tests.annotate.review_set import ReviewSet, click_of, make_review_set, whole
 
 if TYPE_CHECKING:

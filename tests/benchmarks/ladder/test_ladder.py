@@ -16,8 +16,8 @@ from benchmarks.ladder.scales import FIRST_SEED, ladder_scale, seed_images
 from benchmarks.ladder.summary import LadderRun, mean_and_std, over_seeds, summarize
 from benchmarks.ladder.systems import ladder_systems
 from benchmarks.ladder.worker import IMAGES, LadderFolder, figures_file, make_images, run_rung
-from sapnet.labelling.vote import ask_segmenter
-from sapnet.selection.config import SelectionConfig
+from sapnet.labelling.vote import add_segmenter_vote
+from sapnet.selection.config import ConsensusConfig, SelectionConfig
 
 SYSTEMS = ladder_systems(SelectionConfig())
 
@@ -85,11 +85,11 @@ def test_a_tiny_ladder_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     by_name = {system.name: system for system in wanted}
     asked: dict[str, set[float]] = defaultdict(set)
 
-    def note(labels: Any, bags: Any, selection: Any, instances: Any, cfg: SelectionConfig) -> Any:  # noqa: ANN401
-        asked[job.system].add(cfg.consensus.segmenter_weight)
-        return ask_segmenter(labels, bags, selection, instances, cfg)
+    def note(labels: Any, bags: Any, selection: Any, cfg: ConsensusConfig) -> Any:  # noqa: ANN401
+        asked[job.system].add(cfg.segmenter_weight)
+        return add_segmenter_vote(labels, bags, selection, cfg)
 
-    monkeypatch.setattr("sapnet.labelling.label.ask_segmenter", note)
+    monkeypatch.setattr("sapnet.labelling.label.add_segmenter_vote", note)
     while (job := next_job([j for j in waiting if (0, j.system) not in done], done)) is not None:
         run_rung(folder, scale, by_name[job.system])
         done.add((0, job.system))

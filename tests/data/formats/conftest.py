@@ -16,7 +16,7 @@ MakeImages = Callable[..., Path]
 
 @pytest.fixture
 def make_images(tmp_path: Path) -> MakeImages:
-    """Writes gray images, given as name=(width, height), to tmp_path/images."""
+    """Write gray images, given as name=(width, height), to tmp_path/images."""
 
     def make(sizes: dict[str, tuple[int, int]]) -> Path:
         folder = tmp_path / "images"

@@ -6,7 +6,7 @@ from sapnet.data.formats.brush_rle import decode_brush, encode_brush
 SMALL = np.array([[0, 1, 1, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]], np.uint8)
 
 SDK_BYTES = [0, 0, 0, 60, 57, 27, 252, 96, 19, 255, 226, 176, 8, 255, 192]
-"""What `label_studio_sdk.converter.brush.mask2rle` 2.1.2 gives for SMALL * 255."""
+"""Result of `label_studio_sdk.converter.brush.mask2rle` 2.1.2 for SMALL * 255."""
 
 
 def from_bits(bits: str) -> list[int]:

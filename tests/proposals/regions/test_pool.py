@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sapnet.proposals.regions.evidence import WINDOW_CELLS
 from sapnet.proposals.regions.image import measure_image
 from sapnet.proposals.regions.pool import (
     clean,
@@ -11,7 +12,6 @@ from sapnet.proposals.regions.pool import (
     sample_frame,
     tree_regions,
 )
-from sapnet.proposals.regions.windows import WINDOW_CELLS
 
 MIDDLE = WINDOW_CELLS // 2
 

@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 
 from sapnet.geometry.rle import decode_masks
-from sapnet.proposals.regions.proposer import (
-    RegionProposer,
-    RegionsConfig,
-    arrange_clicks,
-    assumed_boxes,
-)
+from sapnet.proposals.regions.config import RegionsConfig
+from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
 
@@ -161,28 +157,6 @@ def test_second_point_and_box_draw_the_scores_to_them() -> None:
     assert decode_masks(small.rles[:1]).sum() < decode_masks(wide.rles[:1]).sum()
 
 
-def test_who_competes_with_whom() -> None:
-    clicks = [
-        click(1.5, 1.5, 1, 7, more=((2.5, 1.5),)),
-        replace(click(5.5, 5.5, 2, 7), negative_points=((9.5, 9.5),)),
-        click(3.5, 8.5, 3, 8),
-    ]
-
-    scene = arrange_clicks(clicks, (10, 10))
-
-    # points in order: two of object 1, one and one negative of object 2, one of object 3
-    assert scene.rivals.tolist() == [
-        [False, False, True, False, True],
-        [True, True, False, True, True],
-        [True, True, True, False, False],
-    ]
-    assert scene.kin.tolist() == [
-        [False, False, True, False, False],
-        [True, True, False, False, False],
-        [False, False, False, False, False],
-    ]
-
-
 def test_an_estimated_box_draws_nothing() -> None:
     image = nested_squares()
     bare = click(28.5, 48.5)
@@ -192,26 +166,11 @@ def test_an_estimated_box_draws_nothing() -> None:
     assert found.scores.tolist() == plain.scores.tolist()
 
 
-def test_assumed_boxes_have_the_sizes_and_aspects_asked_for() -> None:
-    cfg = RegionsConfig(smallest_size=0.25, largest_size=1.0, num_sizes=2, aspects=(0.25, 1.0))
-
-    boxes = assumed_boxes((100, 400), cfg) * (400, 100)
-
-    # square root of the area: 200 px; sides 50 and 200, width : height 1 : 4 and 1 : 1
-    np.testing.assert_allclose(boxes, [[25, 100], [50, 50], [100, 400], [200, 200]])
-
-
 def test_wrong_input_is_explained() -> None:
     with pytest.raises(ValueError, match="uint8"):
         RegionProposer().propose(np.zeros((4, 4), np.uint8), [click(1, 1)])
     with pytest.raises(ValueError, match="object 1: point"):
         RegionProposer().propose(nested_squares(), [click(200, 1)])
-    with pytest.raises(ValueError, match="num_proposals"):
-        RegionsConfig(num_proposals=0)
-    with pytest.raises(ValueError, match="smallest_size"):
-        RegionsConfig(smallest_size=2.0)
-    with pytest.raises(ValueError, match="aspects"):
-        RegionsConfig(aspects=())
 
 
 def test_settings_are_plain_values() -> None:

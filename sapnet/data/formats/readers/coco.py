@@ -1,4 +1,4 @@
-"""COCO-style json read as marks: points, keypoints, boxes and masks."""
+"""Reader of COCO-style json: points, keypoints, boxes and masks."""
 
 from __future__ import annotations
 
@@ -8,36 +8,37 @@ from typing import Any, Literal
 import numpy as np
 
 from sapnet.data.coco_json import CocoFile, Record, is_number, read_coco
-from sapnet.data.formats.marks import Box, Findings, Mark, Point, Source, SourceImage
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import to_rle
 from sapnet.structures.masks import RLE
 
 Crowds = Literal["ask", "object", "crowd"]
-"""What masks with `iscrowd: 1` are: one object each, regions of many, or not said yet."""
+"""Meaning of masks with `iscrowd: 1`: one object each, regions of many, or an error."""
 
 _VISIBLE, _HIDDEN = 2, 1  # COCO's flags of a labelled keypoint
 _HULL_TOLERANCE = 1.0  # pixels; tools round the box of the keypoints
 
 
 class CrowdQuestionError(ValueError):
-    """The file holds `iscrowd: 1` and nobody said what that means there."""
+    """Error: the file contains `iscrowd: 1`, and its meaning was not given."""
 
 
 def read_coco_marks(path: Path, findings: Findings, crowds: Crowds = "ask") -> Source:
-    """Reads COCO-style json.
+    """Read COCO-style json.
 
-    An annotation's clicks are its `point` (with `negative_points`, joined by `object_id`), else its
-    visible `keypoints`, the most central one first. `bbox` and `segmentation` come along.
+    The clicks of an annotation are its `point` (with `negative_points`, joined by `object_id`),
+    else its visible `keypoints`, the most central one first. `bbox` and `segmentation` are kept.
 
     Args:
         path: the file.
-        findings: takes up what does not come along.
-        crowds: what `iscrowd: 1` means.
+        findings: collects what is lost or changed.
+        crowds: meaning of `iscrowd: 1`.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        CrowdQuestionError: if there are crowds and `crowds` is "ask".
-        ValueError: if its images, categories or ids are malformed.
+        FileNotFoundError: there is no such file.
+        CrowdQuestionError: there are crowds and `crowds` is "ask".
+        ValueError: its images, categories or ids are malformed.
     """
     coco = read_coco(path)
     _check_crowds(coco, crowds)
@@ -102,7 +103,7 @@ def _points(values: object, place: str, findings: Findings) -> tuple[Point, ...]
 
 
 def _keypoints(values: object, place: str, findings: Findings) -> tuple[Point, ...]:
-    """The visible keypoints, or the hidden ones where none is visible; the most central first."""
+    """Return the visible keypoints, else the hidden ones, the most central one first."""
     if not values:
         return ()
     if not (isinstance(values, list) and len(values) % 3 == 0 and all(map(is_number, values))):

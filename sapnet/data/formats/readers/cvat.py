@@ -1,4 +1,4 @@
-"""CVAT for images, XML 1.1, read as marks."""
+"""Reader of the format "CVAT for images", XML 1.1."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from sapnet.data.formats.marks import Findings, Mark, Point, Source, SourceImage
-from sapnet.data.formats.shapes import bounding_box, ellipse, rotated_rectangle
-from sapnet.geometry.rle import encode_masks
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.points import Point
+from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask, rotated_rectangle
+from sapnet.data.formats.xml_values import parse_xml
 from sapnet.structures.clicks import Category
 from sapnet.structures.masks import RLE
 
@@ -18,15 +19,15 @@ _NOT_TAKEN = frozenset({"polyline", "cuboid", "tag", "skeleton"})
 
 
 def read_cvat(path: Path, findings: Findings) -> Source:
-    """Reads `annotations.xml` of an export "CVAT for images 1.1".
+    """Read `annotations.xml` of an export "CVAT for images 1.1".
 
     Args:
-        path: the xml file, or the folder that holds it.
-        findings: takes up what does not come along: polylines, cuboids, tags, skeletons, tracks.
+        path: the xml file, or its folder.
+        findings: collects what is lost: polylines, cuboids, tags, skeletons, tracks.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no such xml.
+        FileNotFoundError: there is no such file.
+        ValueError: it is not such an xml file.
     """
     path = path / "annotations.xml" if path.is_dir() else path
     root = parse_xml(path)
@@ -58,23 +59,6 @@ def read_cvat(path: Path, findings: Findings) -> Source:
                 marks.append(mark)
     categories = tuple(Category(i, name) for i, name in enumerate(dict.fromkeys(names), start=1))
     return Source(tuple(images), categories, tuple(marks))
-
-
-def parse_xml(path: Path) -> ElementTree.Element:
-    """The root of an xml file.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no xml.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Name the exported xml.")
-    try:
-        return ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
-        raise ValueError(
-            f"{path}: expected xml, but it cannot be parsed ({error}). Export the file again."
-        ) from error
 
 
 def _mark(
@@ -136,29 +120,10 @@ def _points(shape: ElementTree.Element) -> tuple[Point, ...]:
 
 
 def _mask(shape: ElementTree.Element, size: tuple[int, int]) -> RLE:
-    """Run lengths row by row inside the mask's box, background first."""
+    """Decode run lengths that go row by row inside the mask's box, background first."""
     left, top, width, height = (int(v) for v in _numbers(shape, "left", "top", "width", "height"))
     lengths = np.array([int(length) for length in shape.attrib["rle"].split(",")])
     flat = np.repeat(np.arange(len(lengths)) % 2, lengths)
     if flat.size != width * height:
         raise ValueError(f"expected run lengths of {width * height} pixels, found {flat.size}")
     return place_mask(flat.reshape(height, width), (left, top), size)
-
-
-def place_mask(crop: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> RLE:
-    """The mask of an image that shows a crop at a corner (x, y); what hangs over is cut off.
-
-    Args:
-        crop: (h, w); non-zero is foreground.
-        corner: (x, y) of the crop's top left pixel.
-        size: (height, width) of the image.
-
-    Returns:
-        Run lengths of the image's size.
-    """
-    mask = np.zeros((1, *size), np.uint8)
-    left, top = corner
-    x, y = max(left, 0), max(top, 0)
-    inside = crop[y - top : max(size[0] - top, 0), x - left : max(size[1] - left, 0)] != 0
-    mask[0, y : y + inside.shape[0], x : x + inside.shape[1]] = inside
-    return encode_masks(mask)[0]

@@ -1,9 +1,9 @@
-"""Label Studio's json exports (full and JSON-MIN) read as marks.
+"""Reader of Label Studio's json exports (full and JSON-MIN).
 
-Coordinates are per cent of the image whose size every result carries. `image_rotation` is how the
-editor showed the image; regions are stored in the frame of the unturned image all the same (the
+Coordinates are percentages of the image size, which every result carries. `image_rotation` is how
+the editor showed the image. Regions are nevertheless stored in the frame of the unturned image (the
 editor turns its stage, not the regions), so nothing is turned here. A shape's own `rotation` turns
-it clockwise round the corner it is stored with.
+it clockwise around its stored corner.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 from sapnet.data.coco_json import is_number
 from sapnet.data.formats.brush_rle import decode_brush
-from sapnet.data.formats.json_values import load_json
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.shapes import bounding_box, ellipse, rotated_rectangle
 from sapnet.geometry.rle import encode_masks
+from sapnet.system.files import read_json
 
 Json = Any
 _LABEL_KEYS = (
@@ -27,21 +27,21 @@ _NO_SHAPE = {"relation", "choices", "textarea", "rating", "taxonomy", "number", 
 
 
 def read_label_studio(path: Path, findings: Findings, *, predictions: bool = False) -> Source:
-    """Reads a Label Studio export.
+    """Read a Label Studio export.
 
-    Of several annotations of a task the one marked as ground truth is taken, else the first that
-    was not cancelled. Tasks without an annotation are left out: nobody has looked at them.
+    If a task has several annotations, the one marked as ground truth is taken, else the first that
+    was not cancelled. Tasks without an annotation are left out, because nobody has seen them.
 
     Args:
         path: the json file.
-        findings: takes up what does not come along.
-        predictions: read a task's first prediction instead of its annotations.
+        findings: collects what is lost or changed.
+        predictions: True to read a task's first prediction instead of its annotations.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no list of tasks.
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a list of tasks.
     """
-    tasks = load_json(path)
+    tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise ValueError(f"{path}: expected a list of Label Studio tasks. Export as JSON.")
     images: list[SourceImage] = []
@@ -64,7 +64,7 @@ def read_label_studio(path: Path, findings: Findings, *, predictions: bool = Fal
 
 
 def _image_of(task: Json) -> str | None:
-    """The first text of the task's data that names an image; `image` goes first."""
+    """Return the first text of a task that names an image, preferably that of `image`."""
     data = task.get("data", task)
     if not isinstance(data, dict):
         return None
@@ -74,13 +74,13 @@ def _image_of(task: Json) -> str | None:
 
 
 def _predicted(task: Json) -> list[Json] | None:
-    """The results of the first prediction; None where there is none."""
+    """Return the results of the first prediction; None if there is none."""
     found: list[Json] = task.get("predictions") or []
     return list(found[0].get("result", [])) if found else None
 
 
 def _results(task: Json, place: str, findings: Findings) -> list[Json] | None:
-    """The results of the annotation that counts; None where there is no annotation."""
+    """Return the results of the annotation to use; None if there is no annotation."""
     if "annotations" not in task and "completions" not in task:
         return _results_of_minimal(task)
     annotations = task.get("annotations", task.get("completions")) or []
@@ -98,7 +98,7 @@ def _results(task: Json, place: str, findings: Findings) -> list[Json] | None:
 
 
 def _results_of_minimal(task: Json) -> list[Json] | None:
-    """Results of JSON-MIN, where a task's tags are keys and the values stand in the result."""
+    """Return the results of a task in JSON-MIN, which stores them under the names of its tags."""
     found: list[Json] = [
         {"value": entry, **{key: entry.get(key) for key in ("original_width", "original_height")}}
         for value in task.values()
@@ -121,7 +121,7 @@ def _marks(results: list[Json], reference: str, place: str, findings: Findings) 
             continue
         labels = _labels(result)
         if not labels:
-            # With the tag <Labels> a region is listed twice under one id: bare, and labelled.
+            # With the tag <Labels>, a region is listed twice under one id: without and with labels.
             if result.get("id") not in labelled or result.get("id") is None:
                 findings.skip("regions without a label", where)
             continue
@@ -141,7 +141,7 @@ def _labels(result: Json) -> list[str]:
 
 
 def _groups(results: list[Json]) -> dict[str, str]:
-    """Regions nested under, or related to, one another belong to one object: id to a common id."""
+    """Return a common id for the ids of regions that are nested or related: one object each."""
     parents: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -161,7 +161,7 @@ def _groups(results: list[Json]) -> dict[str, str]:
 
 
 def _shape(result: Json, where: str, findings: Findings) -> dict[str, Json] | None:
-    """The fields of a mark; None where there is no such shape."""
+    """Return the shape as fields of a mark; None if the shape is not supported."""
     value = result["value"]
     height, width = result.get("original_height"), result.get("original_width")
     if not (isinstance(height, int) and isinstance(width, int)):

@@ -1,4 +1,4 @@
-"""LabelMe's and X-AnyLabeling's json, one file per image, read as marks."""
+"""Reader of LabelMe's and X-AnyLabeling's json, one file per image."""
 
 from __future__ import annotations
 
@@ -13,38 +13,34 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sapnet.data.formats.json_values import load_json
-from sapnet.data.formats.marks import Findings, Mark, Point, Source, SourceImage
-from sapnet.data.formats.readers.cvat import place_mask
-from sapnet.data.formats.shapes import bounding_box, ellipse
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.points import Point
+from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask
+from sapnet.data.formats.signs import is_labelme
 from sapnet.structures.masks import RLE
+from sapnet.system.files import read_json
 
 Json = Any
 
 
-def is_labelme(content: Json) -> bool:
-    """Whether a json value is a LabelMe or X-AnyLabeling file."""
-    return isinstance(content, dict) and "shapes" in content and "imagePath" in content
-
-
 def read_labelme(path: Path, findings: Findings) -> Source:
-    """Reads a LabelMe or X-AnyLabeling json, or all of a folder.
+    """Read a LabelMe or X-AnyLabeling json file, or all such files of a folder.
 
     Shapes of one file with the same `group_id` and label are one object.
 
     Args:
         path: a json file, or a folder, searched with its sub-folders.
-        findings: takes up what does not come along: lines, other json files.
+        findings: collects what is lost: lines, other json files.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if a file is no json, or none is LabelMe's.
+        FileNotFoundError: there is no such file.
+        ValueError: a file is not json, or none is LabelMe's.
     """
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
     root = path if path.is_dir() else path.parent
     images, marks = [], []
     for file in files:
-        content = load_json(file)
+        content = read_json(file)
         place = file.relative_to(root).as_posix()
         if not is_labelme(content):
             findings.skip("json files that are not LabelMe's", place)
@@ -103,7 +99,10 @@ def _geometry(kind: str, points: list[Point]) -> dict[str, Any] | None:
 def _mask_geometry(
     shape: Json, points: list[Point], size: tuple[int, int] | None
 ) -> dict[str, RLE]:
-    """A png of the mask inside its box; the box's corners are pixel numbers, the last included."""
+    """Return the mask of a shape, which stores a png of the mask inside its box.
+
+    The corners of the box are pixel numbers; the last pixel is included.
+    """
     if size is None:
         raise ValueError("a mask needs imageHeight and imageWidth")
     try:

@@ -1,18 +1,13 @@
-"""COCO results, what `sapnet predict` writes, read as marks."""
+"""Reader of COCO results, the format that `sapnet predict` writes."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.coco_json import Record, read_coco
-from sapnet.data.formats.json_values import load_json
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
-from sapnet.data.images import upright_size
 from sapnet.geometry.rle import to_rle
-from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.system.files import read_json
 
 _KEYS = ("image_id", "file_name", "category_id", "segmentation", "score")
 
@@ -20,17 +15,17 @@ _KEYS = ("image_id", "file_name", "category_id", "segmentation", "score")
 def read_results(
     path: Path, findings: Findings, categories: Path | None, min_score: float
 ) -> Source:
-    """Reads the masks of a results file.
+    """Read the masks of a results file.
 
     Args:
         path: the json file; its records need a `file_name`, as those of `sapnet predict` have.
-        findings: takes up what is left out for its score.
+        findings: collects the masks that are left out because of their score.
         categories: COCO-style json that names the categories, such as the clicks of the training.
-        min_score: least score of a mask that is taken.
+        min_score: least score of masks to keep.
 
     Raises:
-        FileNotFoundError: if a file is missing.
-        ValueError: if a record lacks a key, or the categories are not named.
+        FileNotFoundError: a file is missing.
+        ValueError: a record lacks a key, or the categories are not named.
     """
     if categories is None:
         raise ValueError(
@@ -41,7 +36,7 @@ def read_results(
     names = {category.category_id: category.name for category in listed}
     images: dict[str, SourceImage] = {}
     marks = []
-    for number, record in enumerate(load_json(path)):
+    for number, record in enumerate(read_json(path)):
         place = f"{path.name}, record {number}"
         _check(record, names, path, number)
         height, width = record["segmentation"]["size"]
@@ -69,40 +64,3 @@ def _check(record: Record, names: dict[int, str], path: Path, number: int) -> No
             f"{path}, record {number}: category {record['category_id']} is not in the file given "
             "with --categories. Name the clicks that the run was trained on."
         )
-
-
-def instances_of_results(
-    path: Path, images: Mapping[int, Path], categories: Sequence[Category], min_score: float
-) -> tuple[InstanceSet, Path]:
-    """The masks of a results file together with the images they were predicted on.
-
-    Args:
-        path: the results.
-        images: every image that was predicted, by its id in the results.
-        categories: of the network.
-        min_score: least score of a mask that is taken.
-
-    Returns:
-        The masks, and the folder that their images' file names are relative to.
-    """
-    folder = Path(os.path.commonpath([image.parent for image in images.values()]))
-    records = []
-    for image_id, image in images.items():
-        height, width = upright_size(image)
-        name = image.relative_to(folder).as_posix()
-        records.append(ImageRecord(image_id, name, width, height))
-    image_of_id = {image.image_id: image for image in records}
-    instances = [
-        Instance(
-            annotation_id=number,
-            image=image_of_id[record["image_id"]],
-            category_id=record["category_id"],
-            is_crowd=False,
-            segmentation=record["segmentation"],
-            source=path,
-            score=record["score"],
-        )
-        for number, record in enumerate(load_json(path), start=1)
-        if record["score"] >= min_score
-    ]
-    return InstanceSet(tuple(records), tuple(categories), tuple(instances)), folder

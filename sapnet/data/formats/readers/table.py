@@ -1,63 +1,30 @@
-"""Clicks in a table: csv with a header row, read as marks."""
+"""Reader of clicks in a table: csv with a header row."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from pathlib import Path
 
-from sapnet.data.formats.marks import Findings, Mark, Point, Source, SourceImage
-
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "image": ("image", "file", "filename", "file_name", "path", "image_path", "image_name"),
-    "x": ("x", "cx", "point_x", "x_coord", "click_x"),
-    "y": ("y", "cy", "point_y", "y_coord", "click_y"),
-    "category": ("category", "class", "label", "class_name", "category_name", "name"),
-    "object": ("object", "object_id", "group", "group_id", "instance"),
-    "negative": ("negative", "is_negative"),
-    "xmin": ("xmin", "x1", "left", "x_min"),
-    "ymin": ("ymin", "y1", "top", "y_min"),
-    "xmax": ("xmax", "x2", "right", "x_max"),
-    "ymax": ("ymax", "y2", "bottom", "y_max"),
-    "image_width": ("image_width", "img_width", "width"),
-    "image_height": ("image_height", "img_height", "height"),
-}
-"""The columns, and the headers that are understood for each, upper and lower case alike."""
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.points import Point
+from sapnet.data.formats.signs import known_columns, open_table
 
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
 _BOX = ("xmin", "ymin", "xmax", "ymax")
-_SNIFFED = 4096  # characters that the separator is guessed from
-
-
-def known_columns(header: list[str]) -> dict[str, str]:
-    """Our names of a header's columns, each with the header's own word for it."""
-    words = {word.strip().lower().replace(" ", "_"): word for word in header}
-    found = {}
-    for column, spellings in COLUMNS.items():
-        spelling = next((s for s in spellings if s in words), None)
-        if spelling is not None:
-            found[column] = words[spelling]
-    return found
-
-
-def read_header_row(path: Path) -> list[str]:
-    """The first row of a csv file."""
-    return list(_reader(path).fieldnames or [])
 
 
 def read_table(path: Path, findings: Findings) -> Source:
-    """Reads clicks, and boxes where there are such columns, from a csv file with a header.
+    """Read clicks, and boxes if there are such columns, from a csv file with a header.
 
     Args:
-        path: the file; comma, semicolon or tab between the columns.
-        findings: takes up rows that cannot be read.
+        path: the file, with comma, semicolon or tab between the columns.
+        findings: collects rows that cannot be read.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if a column is missing.
+        FileNotFoundError: there is no such file.
+        ValueError: a column is missing.
     """
-    reader = _reader(path)
+    reader = open_table(path)
     header = list(reader.fieldnames or [])
     columns = known_columns(header)
     has_points, has_boxes = {"x", "y"} <= columns.keys(), columns.keys() >= set(_BOX)
@@ -86,15 +53,6 @@ def read_table(path: Path, findings: Findings) -> Source:
         except ValueError as error:
             findings.skip("rows that cannot be read", f"{place}: {error}")
     return Source(tuple(images.values()), (), tuple(marks))
-
-
-def _reader(path: Path) -> csv.DictReader[str]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Name a csv file.")
-    text = path.read_text(encoding="utf-8-sig")
-    first = text[:_SNIFFED].splitlines()[:1]
-    separator = max(",;\t", key=lambda mark: first[0].count(mark)) if first else ","
-    return csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
 
 
 def _mark(values: dict[str, str], place: str) -> Mark:

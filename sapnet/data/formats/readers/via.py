@@ -1,4 +1,4 @@
-"""VGG Image Annotator 2: saved projects and json exports, read as marks."""
+"""Reader of VGG Image Annotator 2: saved projects and json exports."""
 
 from __future__ import annotations
 
@@ -7,36 +7,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.formats.json_values import load_json
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.shapes import ellipse
+from sapnet.data.formats.signs import VIA_METADATA, is_via
+from sapnet.system.files import read_json
 
 Json = Any
-_METADATA = "_via_img_metadata"
 _USUAL_KEYS = ("class", "category", "label", "name", "type", "object")
 
 
-def is_via(content: Json) -> bool:
-    """Whether a json value is a VIA 2 project or annotation export."""
-    return isinstance(content, dict) and (_METADATA in content or _is_export(content))
-
-
 def read_via(path: Path, findings: Findings, label_key: str | None = None) -> Source:
-    """Reads a VIA 2 project, or its export "annotations as json".
+    """Read a VIA 2 project, or its export "annotations as json".
 
     Args:
         path: the json file.
-        findings: takes up what does not come along: polylines, regions without a category.
-        label_key: the region attribute that holds the category; found out where None.
+        findings: collects what is lost: polylines, regions without a category.
+        label_key: the region attribute with the category; None detects it.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no VIA 2 json, or several attributes could be the category.
+        FileNotFoundError: there is no such file.
+        ValueError: it is not VIA 2 json, or several attributes could be the category.
     """
-    content = load_json(path)
+    content = read_json(path)
     if not is_via(content):
         raise ValueError(f"{path}: expected a VIA 2 project or annotation export, found neither.")
-    entries = content.get(_METADATA, content)
+    entries = content.get(VIA_METADATA, content)
     options = _option_names(content)
     files = [entry for entry in entries.values() if isinstance(entry, dict)]
     key = label_key or _find_label_key(path, files)
@@ -60,13 +55,6 @@ def read_via(path: Path, findings: Findings, label_key: str | None = None) -> So
                 continue
             marks.append(Mark(where, str(entry["filename"]), name, **geometry))
     return Source(tuple(images), (), tuple(marks))
-
-
-def _is_export(content: Json) -> bool:
-    entries = list(content.values())
-    return bool(entries) and all(
-        isinstance(e, dict) and "filename" in e and "regions" in e for e in entries
-    )
 
 
 def _regions(entry: Json) -> list[Json]:
@@ -93,7 +81,7 @@ def _find_label_key(path: Path, files: list[Json]) -> str:
 
 
 def _option_names(content: Json) -> dict[str, dict[str, str]]:
-    """What a project shows for the option ids of its region attributes."""
+    """Return the names that a project shows for the option ids of its region attributes."""
     attributes = content.get("_via_attributes", {}).get("region", {})
     return {
         key: {option: str(name) for option, name in attribute.get("options", {}).items() if name}
@@ -103,7 +91,7 @@ def _option_names(content: Json) -> dict[str, dict[str, str]]:
 
 
 def _category(value: Json, options: dict[str, str]) -> str | None:
-    """The name of a text, a chosen option, or the first ticked box."""
+    """Return the name of a text, a chosen option, or the first ticked box."""
     if isinstance(value, dict):
         value = next((key for key, is_ticked in value.items() if is_ticked), None)
     text = "" if value is None else str(value).strip()
@@ -128,7 +116,7 @@ def _geometry(shape: Json) -> dict[str, Any] | None:
             return {"polygons": (ellipse((x, y), (radius, radius)),)}
         case "ellipse":
             x, y, rx, ry = numbers("cx", "cy", "rx", "ry")
-            # An angle of the canvas that VIA draws on: radians, clockwise.
+            # VIA gives the angle of its canvas: radians, clockwise.
             degrees = float(shape.get("theta", 0)) * 180 / math.pi
             return {"polygons": (ellipse((x, y), (rx, ry), degrees),)}
     return None

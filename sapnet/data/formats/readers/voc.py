@@ -1,4 +1,4 @@
-"""Pascal VOC: boxes of the xml files, masks of `SegmentationObject`, read as marks."""
+"""Reader of Pascal VOC: boxes of the xml files, masks of `SegmentationObject`."""
 
 from __future__ import annotations
 
@@ -8,35 +8,28 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from sapnet.data.formats.marks import Box, Findings, Mark, Source, SourceImage
-from sapnet.data.formats.readers.cvat import parse_xml
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.points import Box
+from sapnet.data.formats.signs import voc_files
+from sapnet.data.formats.xml_values import parse_xml
 from sapnet.geometry.rle import encode_masks
 from sapnet.structures.masks import RLE
 
 
-def voc_files(path: Path) -> list[Path]:
-    """The annotation files that a path means: itself, or those of a folder, sorted."""
-    if path.is_file():
-        return [path]
-    return sorted(
-        (path / "Annotations" if (path / "Annotations").is_dir() else path).rglob("*.xml")
-    )
-
-
 def read_voc(path: Path, findings: Findings) -> Source:
-    """Reads Pascal VOC annotations.
+    """Read Pascal VOC annotations.
 
-    Pixel numbers in boxes count from 1 and include the last, as in VOC's own files. Where
-    `SegmentationObject` holds a png of the same name, the object with number k (from 1, in the
-    order of the xml) has the pixels of value k as its mask.
+    Pixel numbers in boxes count from 1 and include the last pixel, as in VOC's own files. If
+    `SegmentationObject` contains a png of the same name, the mask of object number k (from 1, in
+    the order of the xml) consists of the pixels with value k.
 
     Args:
         path: a folder with `Annotations`, a folder of xml files, or one file.
-        findings: takes up objects that cannot be read.
+        findings: collects objects that cannot be read.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if a file is no xml, or there is none.
+        FileNotFoundError: there is no such file.
+        ValueError: a file is not xml, or there is none.
     """
     files = voc_files(path)
     if not files:
@@ -63,7 +56,7 @@ def read_voc(path: Path, findings: Findings) -> Source:
 
 
 def _reference(root: ElementTree.Element, file: Path, path: Path) -> str:
-    """The file name in the xml, below the sub-folder that the xml itself lies in."""
+    """Return the file name in the xml, prefixed by the sub-folder of the xml file."""
     base = path / "Annotations" if (path / "Annotations").is_dir() else path
     folder = file.parent.relative_to(base).as_posix() if path.is_dir() else "."
     name = root.findtext("filename") or f"{file.stem}.jpg"
@@ -88,7 +81,7 @@ def _box(element: ElementTree.Element) -> Box | None:
 
 
 def _segmentation(file: Path) -> np.ndarray | None:
-    """The palette numbers of the file's `SegmentationObject` png, None without one."""
+    """Return the palette numbers of the file's `SegmentationObject` png, None without one."""
     parts = file.parts
     if "Annotations" not in parts:
         return None

@@ -1,4 +1,4 @@
-"""YOLO label files (boxes, outlines, poses) read as marks."""
+"""Reader of YOLO label files (boxes, outlines, poses)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.signs import CLASSES_FILE, DATA_FILE, yolo_root
 from sapnet.data.images import list_images, upright_size
 from sapnet.geometry.rle import encode_masks
 from sapnet.structures.clicks import Category
@@ -19,44 +20,35 @@ from sapnet.structures.masks import RLE
 
 _BOX_VALUES = 4
 _MIN_POLYGON_VALUES = 6
-_DATA_FILE, _CLASSES_FILE = "data.yaml", "classes.txt"
-
-
-def yolo_root(path: Path) -> Path | None:
-    """The folder of a YOLO data set that a path means: it, or its `data.yaml`; else None."""
-    if path.is_file():
-        return path.parent if path.suffix in (".yaml", ".yml") else None
-    has_names = (path / _DATA_FILE).is_file() or (path / _CLASSES_FILE).is_file()
-    return path if has_names else None
 
 
 def listed_images(path: Path, folder: ImageFolder) -> list[SourceImage]:
-    """The images of a YOLO data set with their sizes, from a folder or from beside its labels."""
+    """List the images of a YOLO data set with their sizes, in the image folder or its own."""
     root = folder.folder or yolo_root(path) or path
     references = [image.relative_to(root).as_posix() for image in list_images(root)]
     return [SourceImage(name, upright_size(root / name), name) for name in references]
 
 
 def read_yolo(path: Path, images: Sequence[SourceImage], findings: Findings) -> Source:
-    """Reads the label files of a YOLO data set.
+    """Read the label files of a YOLO data set.
 
-    A line of a class and four numbers is a box, of six numbers or more an outline, and with
+    A line with a class and four numbers is a box, with six or more numbers an outline, and with
     `kpt_shape` in `data.yaml` a box with keypoints. Outlines are filled as ultralytics fills them:
-    corners cut to pixel numbers, border pixels included. An image without a label file has no
-    object.
+    corners are truncated to pixel numbers, and border pixels are included. An image without a label
+    file has no object.
 
     Args:
         path: the folder with `data.yaml` (or `classes.txt`), or that file.
         images: the data set's images, with their sizes.
-        findings: takes up lines that cannot be read and labels without an image.
+        findings: collects lines that cannot be read and labels without an image.
 
     Raises:
-        FileNotFoundError: if there is no such data set.
-        ValueError: if its names cannot be read.
+        FileNotFoundError: there is no such data set.
+        ValueError: its names cannot be read.
     """
     root = yolo_root(path)
     if root is None:
-        raise FileNotFoundError(f"{path}: expected {_DATA_FILE} or {_CLASSES_FILE} there.")
+        raise FileNotFoundError(f"{path}: expected {DATA_FILE} or {CLASSES_FILE} there.")
     names, keypoints = _names(path, root)
     labels = {
         file.relative_to(root).with_suffix("").as_posix(): file for file in _label_files(root)
@@ -85,10 +77,13 @@ def read_yolo(path: Path, images: Sequence[SourceImage], findings: Findings) -> 
 
 
 def _names(path: Path, root: Path) -> tuple[dict[int, str], tuple[int, int]]:
-    """Names by label; how many keypoints an object has, of how many values each (0, 0: none)."""
-    file = path if path.is_file() else root / _DATA_FILE
+    """Return the names by label, and the shape of keypoints.
+
+    The shape is (number of keypoints, values per keypoint), (0, 0) for none.
+    """
+    file = path if path.is_file() else root / DATA_FILE
     if not file.is_file():
-        words = (root / _CLASSES_FILE).read_text(encoding="utf-8-sig").splitlines()
+        words = (root / CLASSES_FILE).read_text(encoding="utf-8-sig").splitlines()
         return {i: word.strip() for i, word in enumerate(words) if word.strip()}, (0, 0)
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -103,16 +98,20 @@ def _names(path: Path, root: Path) -> tuple[dict[int, str], tuple[int, int]]:
 
 
 def _label_files(root: Path) -> list[Path]:
-    """The text files under `labels`, else all text files."""
+    """Return the text files under `labels`, else all text files."""
     under_labels = sorted(f for f in root.rglob("*.txt") if "labels" in f.relative_to(root).parts)
-    every = (f for f in sorted(root.rglob("*.txt")) if f.name != _CLASSES_FILE)
+    every = (f for f in sorted(root.rglob("*.txt")) if f.name != CLASSES_FILE)
     return under_labels or list(every)
 
 
 def _label_of(
     reference: str, labels: dict[str, Path], names_by_stem: dict[str, list[str]]
 ) -> str | None:
-    """The label file of an image: `images` is `labels` in its path, or the longest common end."""
+    """Return the label file of an image.
+
+    Its path is that of the image with `images` replaced by `labels`, else it is the file with the
+    longest common ending.
+    """
     parts = PurePosixPath(reference).with_suffix("").parts
     swapped = "/".join("labels" if part == "images" else part for part in parts)
     if swapped in labels:
@@ -161,7 +160,7 @@ def _box(values: list[float], size: tuple[int, int]) -> tuple[float, float, floa
 def _keypoints(
     values: list[float], keypoint_width: int, size: tuple[int, int]
 ) -> tuple[tuple[float, float], ...]:
-    """The labelled ones; (0, 0) and visibility 0 mean not labelled."""
+    """Return the labelled keypoints; (0, 0) and visibility 0 mean not labelled."""
     height, width = size
     triples = [values[i : i + keypoint_width] for i in range(0, len(values), keypoint_width)]
     return tuple(
@@ -170,7 +169,7 @@ def _keypoints(
 
 
 def fill_outline(outline: np.ndarray, size: tuple[int, int]) -> RLE:
-    """The mask of a YOLO outline, as ultralytics fills it.
+    """Fill a YOLO outline in the way of ultralytics.
 
     Args:
         outline: (V, 2) x, y as shares of the width and height.

@@ -1,4 +1,4 @@
-"""Masks written as COCO instance json: run lengths, which lose nothing, or polygons."""
+"""Writer of COCO instance json: run lengths, which are lossless, or polygons."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.coco_json import frame_records
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.geometry.polygons import mask_polygons
 from sapnet.geometry.rle import decode_masks, rle_areas, rle_boxes, rle_to_json
@@ -15,20 +16,17 @@ from sapnet.system.files import write_json_atomic
 def write_coco(
     instances: InstanceSet, path: Path, options: ExportOptions, *, polygons: bool
 ) -> None:
-    """Writes COCO instance json.
+    """Write COCO instance json.
 
     Args:
         instances: the masks; none of them empty.
         path: the json file.
-        options: `simplify` counts for polygons.
-        polygons: polygons along the pixel edges with seams to the holes, instead of run lengths.
+        options: `simplify` is used for polygons.
+        polygons: True to write polygons along the pixel edges, with seams to the holes, instead of
+            run lengths.
     """
     content = {
-        "images": [
-            {"id": i.image_id, "file_name": i.file_name, "width": i.width, "height": i.height}
-            for i in instances.images
-        ],
-        "categories": [{"id": c.category_id, "name": c.name} for c in instances.categories],
+        **frame_records(instances.images, instances.categories),
         "annotations": [
             _annotation(instance, options.simplify if polygons else None)
             for instance in instances.instances

@@ -1,8 +1,7 @@
-"""Masks to the formats of other tools, and what each loses, measured on the written files."""
+"""Export of masks to other tools' formats, with the loss measured on the files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -16,14 +15,15 @@ from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, SourceImage
 from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.data.formats.readers.yolo import read_yolo
+from sapnet.data.formats.source_images import find_images
 from sapnet.data.formats.writers.coco import write_coco
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.label_studio import TASKS_FILE, write_label_studio
 from sapnet.data.formats.writers.labelme import write_labelme
 from sapnet.data.formats.writers.voc import write_voc
 from sapnet.data.formats.writers.yolo import SPLIT, write_yolo
-from sapnet.geometry.rle import rle_areas, rle_iou, rle_to_json
-from sapnet.structures.clicks import Click, ClickSet
+from sapnet.geometry.rle import rle_areas, rle_iou
+from sapnet.structures.clicks import Click
 
 MaskFormat = Literal["coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studio", "voc"]
 """Formats of masks; the first two are one json file, the others are folders."""
@@ -33,15 +33,15 @@ FILE_FORMATS = ("coco-rle", "coco-polygons")
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written, and how near it is to the masks that went in.
+    """Summary of an export, with the IoUs of the masks and their written forms.
 
     Attributes:
         path: the file or folder.
-        num_images: images listed.
-        num_masks: masks written.
-        mean_iou: of the masks with what the written files give back; NaN without masks.
-        worst_iou: the least of them.
-        worst_place: image and object of that one.
+        num_images: number of images listed.
+        num_masks: number of masks written.
+        mean_iou: mean IoU of the masks with the masks read back from the files; NaN without masks.
+        worst_iou: the smallest of these IoUs.
+        worst_place: image and object of the smallest IoU.
     """
 
     path: Path
@@ -59,22 +59,22 @@ def export_masks(
     findings: Findings,
     options: ExportOptions | None = None,
 ) -> ExportReport:
-    """Writes masks in a format and reads them back.
+    """Write masks in a format, and read them back to measure the loss.
 
     Args:
         instances: the masks; crowds and empty masks are left out.
         name: the format.
         out: the json file of a COCO format, else the folder.
-        findings: takes up what the format cannot hold.
-        options: images, simplification, Label Studio's words.
+        findings: collects what the format cannot hold.
+        options: images, simplification, names for Label Studio.
 
     Returns:
-        Where it is, and the IoU of every mask with its written form. Polygons of COCO and LabelMe
+        A summary, with the IoUs of the masks and their written forms. Polygons of COCO and LabelMe
         are filled as COCO's own tools fill them, those of YOLO as ultralytics does.
 
     Raises:
-        FileNotFoundError: if an image is missing.
-        ValueError: if the format cannot hold these images or categories.
+        FileNotFoundError: an image is missing.
+        ValueError: the format cannot hold these images or categories.
     """
     out, options = Path(out), options or ExportOptions()
     kept = replace(instances, instances=tuple(_with_pixels(instances, findings)))
@@ -90,40 +90,6 @@ def export_masks(
         case "voc":
             write_voc(kept, out, options, findings)
     return _report(kept, _read_back(kept, name, out, options), out)
-
-
-def masks_of_clicks(
-    clicks: ClickSet, findings: Findings, scores: Mapping[int, float] | None = None
-) -> InstanceSet:
-    """The masks that clicks hold, ready to be exported.
-
-    Args:
-        clicks: objects; those without a mask are reported.
-        findings: takes up objects without a mask.
-        scores: by annotation id, where there are any.
-
-    Returns:
-        The same images and categories, and one instance per mask.
-    """
-    images = {image.image_id: image for image in clicks.images}
-    found = []
-    for click in clicks.clicks:
-        image = images[click.image_id]
-        if click.mask is None:
-            place = f"{image.file_name}, object {click.annotation_id}"
-            findings.skip("objects without a mask", place)
-            continue
-        instance = Instance(
-            annotation_id=click.annotation_id,
-            image=image,
-            category_id=click.category_id,
-            is_crowd=False,
-            segmentation=rle_to_json(click.mask),
-            source=Path(image.file_name),
-            score=(scores or {}).get(click.annotation_id),
-        )
-        found.append(instance)
-    return InstanceSet(clicks.images, clicks.categories, tuple(found))
 
 
 def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:
@@ -142,7 +108,7 @@ def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:
 def _read_back(
     instances: InstanceSet, name: MaskFormat, out: Path, options: ExportOptions
 ) -> dict[str, list[Click]]:
-    """What a reader finds in the written files, by the name of the image, in the order written."""
+    """Read the written files; return the objects by image name, in the order of writing."""
     unheard = Findings()
     match name:
         case "coco-rle" | "coco-polygons":
@@ -154,7 +120,8 @@ def _read_back(
             ]
             source = read_yolo(out, listed, unheard)
             folder = ImageFolder(None, [(f"images/{SPLIT}/", "")])
-            clicks = assemble(source, folder, unheard, AssembleOptions())
+            images = find_images(source, folder, unheard)
+            clicks = assemble(source, images, unheard, AssembleOptions())
         case "label-studio":
             prefix = ((options.url_prefix, ""),)
             reading = ReadOptions("label-studio", path_map=prefix, predictions=True)

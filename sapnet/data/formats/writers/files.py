@@ -1,4 +1,4 @@
-"""What the writers of several formats share: options, image files beside the labels, names."""
+"""Common parts of the writers: options, image files, and names of label files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sapnet.structures.clicks import ImageRecord
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How masks are written.
+    """Settings of an export.
 
     Attributes:
-        images: folder of the images, None to write labels alone.
-        simplify: greatest distance in pixels between a mask's outline and its polygon; 0 keeps
-            every corner.
-        url_prefix: what Label Studio finds the images under.
-        model_version: what Label Studio shows as the predictions' origin.
+        images: folder of the images, None to write only labels.
+        simplify: largest distance in pixels between a mask's outline and its polygon; 0 keeps every
+            corner.
+        url_prefix: prefix of the images' addresses in Label Studio.
+        model_version: origin of the predictions that Label Studio shows.
     """
 
     images: Path | None = None
@@ -34,15 +34,15 @@ class ExportOptions:
 
 
 def place_image(image: ImageRecord, images: Path | None, folder: Path) -> None:
-    """Puts an image file into an exported folder: a hard link where the disk allows, else a copy.
+    """Put an image file into an exported folder, as a hard link if possible, else as a copy.
 
     Args:
         image: the image.
-        images: where it lies; None does nothing.
-        folder: where it goes, under the same name.
+        images: folder of the image; None does nothing.
+        folder: folder to put it into, under the same name.
 
     Raises:
-        FileNotFoundError: if it is not there.
+        FileNotFoundError: there is no such image.
     """
     if images is None:
         return
@@ -60,15 +60,15 @@ def place_image(image: ImageRecord, images: Path | None, folder: Path) -> None:
 
 
 def label_name(image: ImageRecord, suffix: str) -> str:
-    """The name of an image's label file, relative to the folder of labels."""
+    """Return the name of an image's label file, relative to the folder of labels."""
     return PurePosixPath(image.file_name).with_suffix(suffix).as_posix()
 
 
 def check_label_names(images: Iterable[ImageRecord]) -> None:
-    """Refuses images whose label files would have one name (`a.jpg` and `a.png`).
+    """Check that no two images would share one label file, such as `a.jpg` and `a.png`.
 
     Raises:
-        ValueError: naming both.
+        ValueError: two images would; the message names both.
     """
     seen: dict[str, str] = {}
     for image in images:

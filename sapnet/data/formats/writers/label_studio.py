@@ -1,4 +1,4 @@
-"""Masks written as Label Studio predictions: brushes that annotators accept or correct."""
+"""Writer of Label Studio predictions: brush masks that annotators accept or correct."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sapnet.geometry.rle import decode_masks
 from sapnet.system.files import write_json_atomic, write_text_atomic
 
 FROM_NAME, TO_NAME = "label", "image"
-"""Names of the tags in the labelling interface, which the predictions refer to."""
+"""Names of the tags in the labelling interface that the predictions refer to."""
 
 TASKS_FILE, CONFIG_FILE = "tasks.json", "label_config.xml"
 
 
 def write_label_studio(instances: InstanceSet, folder: Path, options: ExportOptions) -> None:
-    """Writes `tasks.json` to be imported and `label_config.xml` to be pasted as the interface.
+    """Write `tasks.json`, to import, and `label_config.xml`, to paste as the interface.
 
     Args:
         instances: the masks; none of them empty.
-        folder: where the files go.
-        options: `url_prefix` and `model_version`.
+        folder: folder of the files.
+        options: `url_prefix` and `model_version` are used.
     """
     names = {category.category_id: category.name for category in instances.categories}
     grouped = instances.instances_by_image()

@@ -1,4 +1,4 @@
-"""Masks written as LabelMe json, one file per image, to be corrected by hand."""
+"""Writer of LabelMe json, one file per image, for correction by hand."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from sapnet.geometry.rle import decode_masks
 from sapnet.system.files import write_json_atomic
 
 VERSION = "5.5.0"
-"""The LabelMe release whose files these are like; newer ones and X-AnyLabeling read them."""
+"""The LabelMe release whose format is written; newer ones and X-AnyLabeling read it too."""
 
 
 def write_labelme(instances: InstanceSet, folder: Path, options: ExportOptions) -> None:
-    """Writes a json and, where it is at hand, the image beside it, per image.
+    """Write a json file per image and, if the images are available, the image beside it.
 
-    A part of an object is a polygon along the pixel edges, its holes joined to it by seams; the
+    Each part of an object is a polygon along the pixel edges, with its holes joined by seams; the
     parts of an object share a `group_id`.
 
     Args:
         instances: the masks; none of them empty.
-        folder: where the files go.
-        options: images and `simplify`.
+        folder: folder of the files.
+        options: `images` and `simplify` are used.
 
     Raises:
-        FileNotFoundError: if an image is missing.
-        ValueError: if two images would share one label file.
+        FileNotFoundError: an image is missing.
+        ValueError: two images would share one label file.
     """
     check_label_names(instances.images)
     names = {category.category_id: category.name for category in instances.categories}

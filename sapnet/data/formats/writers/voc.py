@@ -1,4 +1,4 @@
-"""Masks written as a Pascal VOC segmentation data set: pngs with a palette, and xml."""
+"""Writer of Pascal VOC segmentation data sets: pngs with a palette, and xml."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from sapnet.structures.clicks import ImageRecord
 from sapnet.system.files import write_bytes_atomic, write_text_atomic
 
 MAX_OBJECTS = 254
-"""Of an image: a palette has 256 numbers, 0 is background and 255 is VOC's border."""
+"""Largest number of objects of an image: of 256 palette indices, 0 is background and 255 border."""
 
 _SPLIT = "ImageSets/Segmentation/train.txt"
 
 
 def voc_palette() -> list[int]:
-    """VOC's 256 colours, red, green and blue in turn.
+    """Return VOC's 256 colors as red, green, blue values in sequence.
 
-    The bits of a number, three at a time from the lowest, are the bits of red, green and blue from
-    the highest (`VOClabelcolormap` of the VOC development kit).
+    The bits of an index, taken three at a time from the lowest, are the bits of red, green and blue
+    from the highest (`VOClabelcolormap` of the VOC development kit).
     """
     colors = np.zeros((256, 3), np.int64)
     numbers = np.arange(256)
@@ -47,20 +47,23 @@ def voc_palette() -> list[int]:
 def write_voc(
     instances: InstanceSet, folder: Path, options: ExportOptions, findings: Findings
 ) -> None:
-    """Writes `Annotations`, `SegmentationObject`, `SegmentationClass`, `ImageSets`, `labels.txt`.
+    """Write a Pascal VOC data set.
 
-    A pixel belongs to one object alone: where masks overlap, the smaller one is on top. The xml
-    also holds the outlines of each object's parts as `polygon`, which supervision reads.
+    It consists of `Annotations`, `SegmentationObject`, `SegmentationClass`, `ImageSets` and
+    `labels.txt`.
+
+    Each pixel belongs to one object: if masks overlap, the smaller one is on top. The xml also
+    contains the outlines of each object's parts as `polygon`, which supervision reads.
 
     Args:
         instances: the masks; none of them empty.
-        folder: the data set's folder.
-        options: images and `simplify`, which counts for the xml's polygon.
-        findings: takes up objects beyond `MAX_OBJECTS` of an image, and hidden ones.
+        folder: folder of the data set.
+        options: `images` and `simplify` are used, the latter for the polygons of the xml.
+        findings: collects objects beyond `MAX_OBJECTS` of an image, and hidden ones.
 
     Raises:
-        FileNotFoundError: if an image is missing.
-        ValueError: if two images would share one label file, or there are over 254 categories.
+        FileNotFoundError: an image is missing.
+        ValueError: two images would share one label file, or there are over 254 categories.
     """
     check_label_names(instances.images)
     if len(instances.categories) > MAX_OBJECTS:
@@ -92,7 +95,7 @@ def write_voc(
 
 
 def _object_numbers(image: ImageRecord, objects: list[Instance], findings: Findings) -> np.ndarray:
-    """(H, W) uint8: which object, from 1, each pixel shows."""
+    """Return the number, from 1, of the object at each pixel, (H, W) uint8, 0 for none."""
     numbers = np.zeros((image.height, image.width), np.uint8)
     rles = [instance.rle() for instance in objects]
     for index in np.argsort(-rle_areas(rles), kind="stable").tolist():

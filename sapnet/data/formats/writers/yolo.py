@@ -1,4 +1,4 @@
-"""Masks written as a YOLO segmentation data set, ready for ultralytics."""
+"""Writer of YOLO segmentation data sets, for ultralytics."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from sapnet.system.files import write_text_atomic
 SPLIT = "train"
 
 _IN_PIXEL = 0.25
-"""Where in its pixel a corner is written. Ultralytics cuts a corner to a pixel number, supervision
-rounds it to one: from 0 to 0.5 both find the pixel that is meant, and 0.25 bears most rounding."""
+"""Position of a written corner inside its pixel. Ultralytics truncates a corner to a pixel number,
+and supervision rounds it. From 0 to 0.5 both give the intended pixel, and 0.25 is the most robust
+to rounding of the written numbers."""
 
 _DECIMALS = 7
 
@@ -34,19 +35,19 @@ _HEADER = """\
 
 
 def write_yolo(instances: InstanceSet, folder: Path, options: ExportOptions) -> None:
-    """Writes `data.yaml`, `labels/train` and, where they are at hand, `images/train`.
+    """Write `data.yaml`, `labels/train` and, if the images are available, `images/train`.
 
-    A line is an object. The format has one outline per object: holes and parts are joined by
-    seams, of which those between parts fill a line of pixels.
+    Each line is an object. The format has one outline per object, so holes and parts are joined by
+    seams; those between parts fill a line of pixels.
 
     Args:
         instances: the masks; none of them empty.
-        folder: the data set's folder.
-        options: images and `simplify`.
+        folder: folder of the data set.
+        options: `images` and `simplify` are used.
 
     Raises:
-        FileNotFoundError: if an image is missing.
-        ValueError: if two images would share one label file.
+        FileNotFoundError: an image is missing.
+        ValueError: two images would share one label file.
     """
     check_label_names(instances.images)
     label_of = label_of_category(instances.categories)

@@ -6,7 +6,7 @@ from benchmarks.ladder.page.file import LadderFolder
 from benchmarks.ladder.page.gallery import WorstInputs, draw_worst
 from sapnet.data.coco import load_instances
 from sapnet.evaluation.label_file import load_labels
-from sapnet.evaluation.objects import judge_objects
+from sapnet.evaluation.per_object import judge_objects
 from sapnet.store.reader import ProposalStore
 
 

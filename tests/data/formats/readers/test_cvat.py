@@ -7,7 +7,6 @@ import pytest
 
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any
-from sapnet.data.formats.readers.cvat import place_mask
 from sapnet.geometry.rle import decode_masks
 from sapnet.structures.clicks import ClickSet
 
@@ -142,11 +141,3 @@ def test_no_cvat_file(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<annotations>")
     with pytest.raises(ValueError, match=r"expected xml"):
         read_any(tmp_path / "a.xml", Findings())
-
-
-def test_masks_that_hang_over_are_cut() -> None:
-    crop = np.ones((4, 4))
-    mask = decode_masks([place_mask(crop, (-1, 8), (10, 6))])[0]
-    assert mask.sum() == 3 * 2
-    assert mask[8:, :3].all()
-    assert decode_masks([place_mask(crop, (20, 20), (10, 6))])[0].sum() == 0

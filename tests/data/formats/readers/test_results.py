@@ -4,13 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any, read_scores
-from sapnet.data.formats.readers.results import instances_of_results
-from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json
-from sapnet.structures.clicks import Category
+from sapnet.geometry.rle import encode_masks, rle_to_json
 
 
 def record(image_id: int, name: str, score: float, category_id: int = 3) -> dict[str, Any]:
@@ -58,17 +55,3 @@ def test_records_are_checked(change: dict[str, Any], results: Path) -> None:
     results.write_text(json.dumps([broken]))
     with pytest.raises(ValueError, match=r"record 0"):
         read_any(results, Findings(), ReadOptions(categories=results.parent / "clicks.json"))
-
-
-def test_results_with_their_images(results: Path) -> None:
-    """Files of two folders: names are relative to what the folders have in common."""
-    paths = {4: results.parent / "x" / "a.jpg", 8: results.parent / "y" / "b.jpg"}
-    paths[9] = results.parent / "y" / "c.jpg"
-    for path in paths.values():
-        path.parent.mkdir(exist_ok=True)
-        Image.new("RGB", (30, 20)).save(path)
-    instances, folder = instances_of_results(results, paths, [Category(3, "cat")], 0.3)
-    assert folder == results.parent
-    assert [i.file_name for i in instances.images] == ["x/a.jpg", "y/b.jpg", "y/c.jpg"]
-    assert [(i.image_id, i.score) for i in instances.instances] == [(4, 0.9), (8, 0.5)]
-    assert decode_masks([instances.instances[0].rle()])[0].sum() == 20

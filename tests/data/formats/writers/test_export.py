@@ -1,4 +1,4 @@
-"""What is written is read by other people's programs, and by us: supervision, pycocotools."""
+"""Written files are read by supervision, by pycocotools and by sapnet."""
 
 import json
 from dataclasses import replace
@@ -19,12 +19,10 @@ from sapnet.data.formats.writers.export import (
     ExportReport,
     MaskFormat,
     export_masks,
-    masks_of_clicks,
 )
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.voc import voc_palette
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json
-from sapnet.structures.clicks import Click, ClickSet
 
 LOSSLESS: tuple[MaskFormat, ...] = ("coco-rle", "coco-polygons", "labelme", "label-studio")
 PARTS = 2  # place of the object of three parts among those of the first image
@@ -282,18 +280,6 @@ def test_empty_masks_crowds_and_nothing_at_all(instances: InstanceSet, tmp_path:
     assert np.isnan(report.mean_iou)
     assert [entry.kind for entry in findings.entries] == ["skipped", "noted"]
     assert load_instances(tmp_path / "o.json").instances == ()
-
-
-def test_clicks_without_a_mask_are_reported(instances: InstanceSet) -> None:
-    mask = instances.instances[0].rle()
-    clicks = (Click(1, 7, 3, ((1, 1),), mask=mask), Click(2, 7, 3, ((1, 1),)))
-    findings = Findings()
-    found = masks_of_clicks(
-        ClickSet(instances.images, instances.categories, clicks), findings, {1: 0.25}
-    )
-    assert [(i.annotation_id, i.score) for i in found.instances] == [(1, 0.25)]
-    assert found.instances[0].rle() == mask
-    assert findings.lines() == ["skipped: 1 x objects without a mask (a.jpg, object 2)"]
 
 
 def test_negative_simplification() -> None:

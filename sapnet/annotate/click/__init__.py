@@ -1,0 +1,1 @@
+"""The click page: the server side of the page on which objects are clicked."""

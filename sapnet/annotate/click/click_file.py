@@ -1,0 +1,197 @@
+"""The clicks file during annotation: one document per image, saved at every change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sapnet.annotate.documents import Document, VersionConflictError, WatchedFile
+from sapnet.annotate.listing import ImageListing
+from sapnet.data.clicks import clicks_to_json
+from sapnet.structures.clicks import Click, ClickSet, ImageRecord
+from sapnet.system.files import write_json_atomic
+
+DONE_KEY = "done"
+"""Key of an image's entry: the user has finished it, even if it has no objects."""
+
+_NEW = 0
+"""Annotation id of an object that is not in the file yet; assigned ids start at 1."""
+
+
+@dataclass(frozen=True)
+class KeptKeys:
+    """Content of an existing file beyond its clicks; written back unchanged.
+
+    Attributes:
+        top: further keys of the file itself.
+        images: further keys of the images, by image id.
+        categories: further keys of the categories, by category id.
+        annotations: further keys of the objects, by the id of their first annotation.
+    """
+
+    top: dict[str, Any]
+    images: dict[int, dict[str, Any]]
+    categories: dict[int, dict[str, Any]]
+    annotations: dict[int, dict[str, Any]]
+
+
+class ClickFile:
+    """The documents of a folder, and the file that holds them; thread-safe.
+
+    Args:
+        path: the clicks file; need not exist.
+        listing: the images.
+        clicks: the clicks that the file holds already.
+        kept: its other content.
+    """
+
+    def __init__(self, path: Path, listing: ImageListing, clicks: ClickSet, kept: KeptKeys) -> None:
+        self.path = path
+        self.categories = clicks.categories
+        self._kept = kept
+        self._records = _number_images(listing, clicks.images)
+        self._in_file = {image.file_name for image in clicks.images}
+        self._documents = _group_by_image(clicks, kept)
+        self._next_id = max((click.annotation_id for click in clicks.clicks), default=0) + 1
+        self._next_id = max(self._next_id, *(i + 1 for i in kept.annotations), 1)
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._change = self._written = 0
+        self._watched = WatchedFile(path, "sapnet annotate")
+
+    def record(self, name: str) -> ImageRecord:
+        """Return the image's entry of the file."""
+        return self._records[name]
+
+    def document(self, name: str) -> Document:
+        """Return the current document of an image, an empty one for an image without clicks."""
+        return self._documents.get(name, Document())
+
+    def summary(self, name: str) -> tuple[int, bool]:
+        """Return the number of objects of an image, and True if it is marked as finished."""
+        document = self.document(name)
+        return len(document.objects), document.is_done
+
+    def replace(self, name: str, document: Document, version: str | None) -> Document:
+        """Replace the document of an image and save the file.
+
+        Args:
+            name: name of the image.
+            document: the new document; objects with annotation id 0 get new ids.
+            version: version that the change was based on; None replaces any version.
+
+        Returns:
+            The document as saved, with all ids assigned.
+
+        Raises:
+            VersionConflictError: the current document has another version.
+            FileChangedError: another program changed the file.
+            OSError: the file cannot be written.
+        """
+        with self._lock:
+            current = self.document(name)
+            if version is not None and version != current.version:
+                raise VersionConflictError(
+                    f"{name} was changed meanwhile, in another tab or by somebody else "
+                    f"({len(current.objects)} objects now)",
+                    current,
+                )
+            saved = replace(document, objects=self._with_ids(name, document.objects))
+            before = self._documents.get(name)
+            self._documents[name] = saved
+            self._change += 1
+            change = self._change
+        try:
+            self._write(change)
+        except OSError:
+            with self._lock:  # a change that was not saved must not look saved
+                if before is None:
+                    del self._documents[name]
+                else:
+                    self._documents[name] = before
+            raise
+        return saved
+
+    def _with_ids(self, name: str, objects: Sequence[Click]) -> tuple[Click, ...]:
+        """Return the objects, each with an annotation id that no object of another image has."""
+        image_id = self._records[name].image_id
+        taken = {
+            click.annotation_id
+            for other, document in self._documents.items()
+            if other != name
+            for click in document.objects
+        }
+        given: list[Click] = []
+        for click in objects:
+            annotation_id = click.annotation_id
+            if annotation_id == _NEW or annotation_id in taken:
+                annotation_id, self._next_id = self._next_id, self._next_id + 1
+            taken.add(annotation_id)
+            self._next_id = max(self._next_id, annotation_id + 1)
+            given.append(replace(click, annotation_id=annotation_id, image_id=image_id))
+        return tuple(given)
+
+    def _write(self, change: int) -> None:
+        """Save the file, unless a later write has already saved this change."""
+        with self._writing:
+            if self._written >= change:
+                return
+            self._watched.require_unchanged()
+            with self._lock:
+                content, change = self._content(), self._change
+            write_json_atomic(self.path, content, indent=None)
+            self._watched.note_written()
+            self._written = change
+
+    def _content(self) -> dict[str, Any]:
+        """Return the file's content: images that were in it, have objects, or are marked as done.
+
+        The others are left out. Training treats a listed image without objects as empty, and for
+        these images nobody has confirmed that.
+        """
+        named = {
+            name
+            for name, document in self._documents.items()
+            if document.objects or document.is_done
+        }
+        names = [name for name in self._records if name in named or name in self._in_file]
+        clicks = [click for name in names for click in self.document(name).objects]
+        records = tuple(self._records[name] for name in names)
+        content = clicks_to_json(ClickSet(records, self.categories, tuple(clicks)))
+        for image, name in zip(content["images"], names, strict=True):
+            image.update(self._kept.images.get(image["id"], {}))
+            if self.document(name).is_done:
+                image[DONE_KEY] = True
+        for category in content["categories"]:
+            category.update(self._kept.categories.get(category["id"], {}))
+        for annotation in content["annotations"]:
+            annotation.update(self._kept.annotations.get(annotation["id"], {}))
+        return {**content, **self._kept.top}
+
+
+def _number_images(listing: ImageListing, known: Iterable[ImageRecord]) -> dict[str, ImageRecord]:
+    """Return an entry for every image by name; those of the file come first, in its order."""
+    records = {image.file_name: image for image in known}
+    next_id = max((image.image_id for image in records.values()), default=0) + 1
+    for image in listing:
+        if image.name not in records:
+            records[image.name] = ImageRecord(next_id, image.name, image.width, image.height)
+            next_id += 1
+    return records
+
+
+def _group_by_image(clicks: ClickSet, kept: KeptKeys) -> dict[str, Document]:
+    documents = {
+        image.file_name: Document(
+            is_done=bool(kept.images.get(image.image_id, {}).pop(DONE_KEY, 0))
+        )
+        for image in clicks.images
+    }
+    names = {image.image_id: image.file_name for image in clicks.images}
+    for click in clicks.clicks:
+        before = documents[names[click.image_id]]
+        documents[names[click.image_id]] = replace(before, objects=(*before.objects, click))
+    return documents

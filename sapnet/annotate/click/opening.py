@@ -1,0 +1,95 @@
+"""Opening of a clicks file: its clicks, its further keys, and the images of its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sapnet.annotate.click.click_file import ClickFile, KeptKeys
+from sapnet.annotate.listing import ImageListing, list_folder
+from sapnet.data.clicked_images import check_images
+from sapnet.data.clicks import load_clicks
+from sapnet.structures.clicks import Category, ClickSet
+
+_CLICK_KEYS = frozenset(
+    {"id", "image_id", "category_id", "point", "negative_points", "object_id", "bbox"}
+    | {"segmentation", "area"}  # after a pin, the old area would belong to another mask
+)
+
+
+def open_click_file(
+    images: Path, path: Path, classes: Iterable[str]
+) -> tuple[ImageListing, ClickFile]:
+    """List a folder and open its clicks file, or begin a new one.
+
+    Args:
+        images: folder of the images.
+        path: the clicks file.
+        classes: names to add to the classes of the file.
+
+    Returns:
+        The images and the file.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: the folder holds no image, the file is malformed or belongs to other images,
+            or there is no class.
+    """
+    if path.is_file():
+        clicks, kept = load_clicks(path), _read_kept(path)
+    else:
+        clicks, kept = ClickSet((), (), ()), KeptKeys({}, {}, {}, {})
+    categories = _with_classes(clicks.categories, classes)
+    if not categories:
+        raise ValueError(
+            f"{path}: no such file yet, so the classes are unknown. Name them, for instance "
+            "`--classes person,car`."
+        )
+    listing = list_folder(images, clicks.images)
+    clicks = _upright(replace(clicks, categories=categories), listing, images)
+    return listing, ClickFile(path, listing, clicks, kept)
+
+
+def _with_classes(categories: Sequence[Category], classes: Iterable[str]) -> tuple[Category, ...]:
+    found = list(categories)
+    for name in classes:
+        if name not in {category.name for category in found}:
+            next_id = max((category.category_id for category in found), default=0) + 1
+            found.append(Category(next_id, name))
+    return tuple(found)
+
+
+def _upright(clicks: ClickSet, listing: ImageListing, folder: Path) -> ClickSet:
+    """Return the clicks in the upright frame, checked against the readable images."""
+    readable = {image.name for image in listing if not image.problem}
+    names = {image.image_id: image.file_name for image in clicks.images}
+    present = ClickSet(
+        tuple(image for image in clicks.images if image.file_name in readable),
+        clicks.categories,
+        tuple(click for click in clicks.clicks if names[click.image_id] in readable),
+    )
+    checked = check_images(present, folder)
+    images = {image.image_id: image for image in (*clicks.images, *checked.images)}
+    turned = {click.annotation_id: click for click in (*clicks.clicks, *checked.clicks)}
+    return ClickSet(tuple(images.values()), clicks.categories, tuple(turned.values()))
+
+
+def _read_kept(path: Path) -> KeptKeys:
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
+
+    def others(section: str, known: frozenset[str]) -> dict[int, dict[str, Any]]:
+        return {
+            entry["id"]: {key: value for key, value in entry.items() if key not in known}
+            for entry in content[section]
+        }
+
+    sections = {"images", "categories", "annotations"}
+    return KeptKeys(
+        top={key: value for key, value in content.items() if key not in sections},
+        images=others("images", frozenset({"id", "file_name", "width", "height"})),
+        categories=others("categories", frozenset({"id", "name"})),
+        annotations=others("annotations", _CLICK_KEYS),
+    )

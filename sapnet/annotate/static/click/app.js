@@ -1,0 +1,319 @@
+// The page: it assembles the parts. Other modes of the page (such as a review queue) receive `app`:
+// the module named after the session's mode has a function start(app).
+
+import { loadDocument, loadSession, prepareImage, Saver } from "../shared/api.js";
+import { bindKeys } from "./bindings.js";
+import { classColor } from "../shared/colors.js";
+import { setUpClassFinder, setUpConflict, setUpHelp, setUpTheme } from "../shared/dialogs.js";
+import { Keys } from "../shared/keys.js";
+import { ImageList } from "./list.js";
+import { maskBox } from "../shared/masks.js";
+import { Panel } from "./panel.js";
+import { Pointer } from "./pointer.js";
+import { Preview } from "./preview.js";
+import { Store } from "../shared/state.js";
+import { View } from "../shared/view.js";
+
+const AHEAD = [1, 2, -1]; // images that are prepared while the current one is shown
+const PREPARE_DELAY = 1200; // ms on an image before the next one is prepared for previews
+const TOAST_TIME = 2600; // ms
+const element = (id) => document.getElementById(id);
+
+class App {
+  constructor(session) {
+    this.session = session;
+    this.mode = null; // functions of another mode: step, place, move, remove, undo and redo
+    this.store = new Store(session);
+    this.places = new Map(session.categories.map(({ id }, place) => [id, place]));
+    this.view = new View(element("canvas"), this.store, (id) => this.colorOf(id));
+    this.preview = new Preview(this.store, this.view);
+    this.pointer = new Pointer(this.view, this.store, this);
+    this.keys = new Keys(this.pointer);
+    this.saver = new Saver(this.store);
+    this.list = new ImageList(this);
+    this.panel = new Panel(this);
+    this.connect();
+  }
+
+  colorOf(id) { return classColor(this.places.get(id)); }
+  nameOf(id) { return this.store.categories[this.places.get(id)].name; }
+
+  maskBox(mask) { return maskBox(mask); }
+
+  describe({ points, negative_points, mask }) {
+    const parts = [];
+    if (points.length > 1) parts.push(`${points.length} points`);
+    if (negative_points.length) parts.push(`${negative_points.length} negative`);
+    if (mask) parts.push("mask");
+    return parts.join(", ");
+  }
+
+  connect() {
+    const { store, saver, view } = this;
+    store.addEventListener("change", ({ detail }) => saver.schedule(detail.name));
+    store.addEventListener("objects", () => { view.invalidate(); this.updateButtons(); });
+    store.addEventListener("selection", () => view.invalidate());
+    store.addEventListener("image", () => this.showImage());
+    store.addEventListener("problem", () => this.showProblem());
+    saver.addEventListener("state", ({ detail }) => this.showSaving(detail));
+    view.addEventListener("zoom", () => {
+      element("zoom-fit").textContent = `${Math.round(view.zoom * 100)}%`;
+    });
+    view.tiles.addEventListener("failed", ({ detail }) => {
+      if (detail.error instanceof TypeError) this.toast("The server does not answer");
+      else store.reportProblem(detail.image.name, detail.error.message);
+    });
+    const clicks = {
+      previous: () => this.step(-1), next: () => this.step(1), done: () => this.toggleDone(),
+      undo: () => this.undo(), redo: () => this.redo(), delete: () => this.remove(),
+      "zoom-in": () => view.zoomAt(view.zoom * 1.4), "zoom-out": () => view.zoomAt(view.zoom / 1.4),
+      "zoom-fit": () => view.fit(), "toggle-list": () => this.toggleList(),
+    };
+    for (const [id, run] of Object.entries(clicks)) element(id).addEventListener("click", run);
+    for (const button of element("tools").querySelectorAll("[data-tool]")) {
+      button.addEventListener("click", () => this.setTool(button.dataset.tool));
+    }
+    // After a button was used with the mouse, keys still act on the image.
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (event.detail && button && !button.closest("dialog")) this.focusCanvas();
+    });
+    // A tab that becomes visible again shows changes that were saved elsewhere.
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.refresh();
+    });
+  }
+
+  // --- images ---
+
+  async open(place) {
+    if (place < 0 || place >= this.store.images.length) return;
+    this.wanted = place;
+    const image = this.store.images[place];
+    if (this.store.documents.has(image.name)) {
+      this.store.show(place);
+      this.refresh();
+    } else {
+      try {
+        const answer = await loadDocument(image.name);
+        if (this.wanted === place) this.store.show(place, answer);
+      } catch (error) {
+        this.toast(error.message);
+      }
+    }
+  }
+
+  step(by) {
+    if (this.mode) {
+      this.mode.step(by);
+      return;
+    }
+    const place = this.list.neighbour(by);
+    if (place < 0) this.toast(by > 0 ? "Last image of the list" : "First image of the list");
+    else this.open(place);
+  }
+
+  showImage() {
+    const { store, view } = this;
+    const { image } = store;
+    document.body.classList.remove("list-open");
+    element("position").textContent = `${store.place + 1} / ${store.images.length}`;
+    element("image-name").textContent = image.name;
+    element("image-name").title = `${image.name}, ${image.width} × ${image.height} px`;
+    document.title = `${image.name} – sapnet annotate`;
+    history.replaceState(null, "", `#${encodeURIComponent(image.name)}`);
+    view.isFitted = true;
+    view.crosshair = null;
+    view.fit();
+    view.draw();
+    this.showProblem();
+    this.updateButtons();
+    clearTimeout(this.ahead);
+    this.ahead = setTimeout(() => this.lookAhead(store.place), 150);
+  }
+
+  // Prepares the current image for previews, then loads pixels, documents and previews of its neighbors.
+  async lookAhead(place) {
+    const neighbours = AHEAD.map((step) => {
+      const sign = Math.sign(step);
+      let at = place;
+      for (let i = 0; i < Math.abs(step) && at >= 0; i++) at = this.list.neighbour(sign, at);
+      return this.store.images[at];
+    }).filter(Boolean);
+    for (const image of neighbours) {
+      this.view.tiles.prefetch(image);
+      if (this.store.documents.has(image.name)) continue;
+      loadDocument(image.name).then((answer) => this.store.hold(image.name, answer)).catch(() => {});
+    }
+    await this.prepare(this.store.image, place);
+    if (place !== this.store.place) return;
+    this.view.tiles.prefetchSharp(this.store.image);
+    // A preparation cannot be stopped, so that of the next image waits until this one is not needed.
+    this.ahead = setTimeout(() => this.prepare(neighbours[0], place), PREPARE_DELAY);
+  }
+
+  async prepare(image, place) {
+    if (!this.session.proposer || !image || image.problem || place !== this.store.place) return;
+    await prepareImage(image.name).catch((error) => {
+      if (error.status) this.store.reportProblem(image.name, error.message);
+    });
+  }
+
+  async refresh() {
+    const { held, image } = this.store;
+    if (!held || held.isChanged || held.isConflicting) return;
+    const answer = await loadDocument(image.name).catch(() => null);
+    if (answer && answer.version !== held.version && !held.isChanged) {
+      this.store.reload(image.name, answer);
+    }
+  }
+
+  showProblem() {
+    const { image } = this.store;
+    element("problem").hidden = !image.problem;
+    element("problem").textContent = image.problem;
+  }
+
+  toggleDone() {
+    if (!this.store.held) return;
+    this.store.setDone(!this.store.held.done);
+  }
+
+  toggleList() {
+    const isOpen = document.body.classList.toggle("list-open");
+    element("toggle-list").setAttribute("aria-expanded", String(isOpen));
+    this.list.follow();
+  }
+
+  // --- objects ---
+
+  // Places a point; returns true on success. `kind` is new, add or negative.
+  place(kind, point) {
+    if (this.mode) return this.mode.place(kind, point);
+    const { store } = this;
+    if (!store.held || store.image.problem) return false;
+    if (kind === "new" || (kind === "add" && !store.selectedObject)) store.addObject(point);
+    else if (!store.addPoint(kind === "negative" ? "negative_points" : "points", point)) {
+      this.toast("First select the object that this point does not belong to");
+      return false;
+    }
+    const number = store.objects.indexOf(store.selectedObject) + 1;
+    const what = kind === "negative" ? "negative point of" : kind === "add" ? "point of" : "";
+    this.announce(`${what} object ${number}, ${this.nameOf(store.selectedObject.category_id)}`);
+    return true;
+  }
+
+  selectObject(key) {
+    const object = this.store.objects.find((entry) => entry.key === key);
+    this.store.select({ key, kind: "points", index: 0 });
+    this.view.reveal(object.points[0]);
+    this.announce(`object ${this.store.objects.indexOf(object) + 1}, ${this.nameOf(object.category_id)}`);
+  }
+
+  stepObject(by) {
+    const { objects, selectedObject } = this.store;
+    if (!objects.length) return;
+    const at = selectedObject ? objects.indexOf(selectedObject) + by : by > 0 ? 0 : -1;
+    this.selectObject(objects[(at + objects.length) % objects.length].key);
+  }
+
+  relabel(id) {
+    if (this.store.relabel(id)) this.announce(`now ${this.nameOf(id)}`);
+    else this.toast("Select an object first");
+  }
+
+  stepClass(by) {
+    const { categories, category } = this.store;
+    const at = this.places.get(category) + by;
+    this.store.setCategory(categories[(at + categories.length) % categories.length].id);
+    this.announce(this.nameOf(this.store.category));
+  }
+
+  movePoint(selected, point, options) {
+    (this.mode || this.store).movePoint(selected, point, options);
+  }
+
+  remove() {
+    if (this.mode) this.mode.remove();
+    else this.store.deletePoint();
+  }
+
+  undo() {
+    if (this.mode) this.mode.undo();
+    else if (!this.store.undo()) this.toast("Nothing to undo");
+  }
+
+  redo() {
+    if (this.mode) this.mode.redo();
+    else if (!this.store.redo()) this.toast("Nothing to redo");
+  }
+
+  pin() { this.toast(this.preview.pin()); }
+
+  setTool(tool) {
+    this.pointer.tool = tool;
+    for (const button of element("tools").querySelectorAll("[data-tool]")) {
+      button.setAttribute("aria-checked", String(button.dataset.tool === tool));
+    }
+  }
+
+  focusCanvas() {
+    this.view.canvas.dataset.used = "pointer";
+    this.view.canvas.focus({ preventScroll: true });
+  }
+
+  // --- messages ---
+
+  updateButtons() {
+    const { held } = this.store;
+    element("done").setAttribute("aria-pressed", String(Boolean(held && held.done)));
+    element("undo").disabled = !held || !held.history.length;
+    element("redo").disabled = !held || !held.undone.length;
+    element("delete").disabled = !this.store.selectedObject;
+  }
+
+  showSaving({ state, message }) {
+    const box = element("save-state");
+    box.dataset.state = state;
+    const text = { saved: "Saved", saving: "Saving…", failed: "Not saved" }[state];
+    box.querySelector("span").textContent = text;
+    box.title = message;
+    if (state === "failed" && message !== this.lastFailure) this.toast(message);
+    this.lastFailure = state === "failed" ? message : "";
+  }
+
+  toast(message) {
+    const box = element("toast");
+    box.textContent = message;
+    box.hidden = false;
+    clearTimeout(this.toastTimer);
+    this.toastTimer = setTimeout(() => { box.hidden = true; }, TOAST_TIME);
+  }
+
+  announce(message) { element("announce").textContent = message; }
+}
+
+async function start() {
+  setUpTheme();
+  const session = await loadSession();
+  const app = new App(session);
+  const findClass = setUpClassFinder(app);
+  const showHelp = setUpHelp(app.keys);
+  setUpConflict(app);
+  bindKeys(app, { findClass, showHelp });
+  window.sapnet = app; // for tests and for debugging
+  app.store.addEventListener("selection", () => app.updateButtons());
+  if (session.mode !== "annotate") {
+    const mode = await import(`../${session.mode}/${session.mode}.js`);
+    await mode.start(app);
+    return;
+  }
+  const named = app.store.places.get(decodeURIComponent(location.hash.slice(1)));
+  const first = session.images.findIndex((image) => !image.objects && !image.done && !image.problem);
+  await app.open(named ?? Math.max(first, 0));
+}
+
+start().catch((error) => {
+  element("problem").hidden = false;
+  element("problem").textContent = `The page could not start: ${error.message}`;
+});

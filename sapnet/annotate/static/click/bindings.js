@@ -1,0 +1,112 @@
+// Key bindings of the annotation page.
+
+const CROSSHAIR_STEP = 10; // CSS pixels, growing while a key is held
+const CROSSHAIR_FASTEST = 60;
+const ZOOM_STEP = 1.4;
+
+export function bindKeys(app, { findClass, showHelp }) {
+  const { keys, store, view, preview } = app;
+  const digits = store.categories.slice(0, 9).map(({ id }, place) => [place + 1, id]);
+  const names = digits.map(([digit]) => String(digit));
+
+  keys.add("Click", [
+    ["Click", "New object of the current class; hold to adjust it"],
+    ["shift+Click", "One more point on the selected object"],
+    ["alt+Click", "Negative point: not part of the object (right click, too)"],
+    ["Drag", "Move a point"],
+    ["Backspace Delete", "Delete the selected point, or its object", () => store.deletePoint(), "Backspace"],
+    ["shift+Backspace shift+Delete", "Delete the selected object", () => {
+      if (store.selectedObject) store.deleteObject(store.selected.key);
+    }, "shift+Backspace"],
+    ["ctrl+z", "Undo", () => app.undo()],
+    ["ctrl+shift+z ctrl+y", "Redo", () => app.redo(), "ctrl+shift+z"],
+  ]);
+  for (const [digit, id] of digits) {
+    keys.add("", [[String(digit), "", () => store.setCategory(id)], [`shift+${digit}`, "", () => app.relabel(id)]]);
+    keys.groups.pop(); // a single row below explains it
+  }
+  const range = names.length > 1 ? `1–${names.length}` : "1";
+  keys.add("Classes", [
+    [range, "Class of the next click"],
+    [`shift+${range}`, "Give the selected object that class"],
+    ["[ ]", "Previous, next class", undefined],
+    ["/", "Find a class by name", findClass],
+    ["r", "Give the selected object the current class", () => app.relabel(store.category)],
+  ]);
+  keys.bindings.set("[", () => app.stepClass(-1));
+  keys.bindings.set("]", () => app.stepClass(1));
+  keys.add("Candidate masks", [
+    ["c", "Next candidate", () => preview.cycle(1)],
+    ["shift+c", "Previous candidate", () => preview.cycle(-1)],
+    ["p", "Pin the candidate as the object's mask, or let it go", () => app.pin()],
+    ["v", "Preview on or off", () => {
+      const isOn = preview.toggle();
+      app.toast(store.session.proposer ? `Preview ${isOn ? "on" : "off"}` : "No proposer: --proposer none");
+    }],
+  ]);
+  keys.add("Images", [
+    ["ArrowRight ArrowDown", "Next image of the list", () => app.step(1), "ArrowRight"],
+    ["ArrowLeft ArrowUp", "Previous image of the list", () => app.step(-1), "ArrowLeft"],
+    ["u", "Next image without objects", () => {
+      const place = app.list.nextUnannotated();
+      if (place < 0) app.toast("Every image is annotated");
+      else app.open(place);
+    }],
+    ["d", "Done with this image, even if it is empty", () => app.toggleDone()],
+  ]);
+  keys.add("View", [
+    ["Wheel", "Zoom at the cursor"],
+    ["Space+Drag", "Pan (middle button, too)"],
+    ["+ =", "Zoom in", () => view.zoomAt(view.zoom * ZOOM_STEP, focus(view)), "+"],
+    ["-", "Zoom out", () => view.zoomAt(view.zoom / ZOOM_STEP, focus(view))],
+    ["0", "Fit the image", () => view.fit()],
+    ["h", "Hide or show the points", () => {
+      view.hidesMarks = !view.hidesMarks;
+      view.invalidate();
+    }],
+  ]);
+  keys.add("Without a mouse", [
+    ["shift+ArrowLeft shift+ArrowRight shift+ArrowUp shift+ArrowDown", "Move the crosshair; zoom in for finer steps",
+      (event) => moveCrosshair(view, event), "shift+←↑→↓"],
+    ["Enter", "Place a point at the crosshair", () => placeAtCrosshair(app, app.pointer.tool)],
+    ["shift+Enter", "One more point there", () => placeAtCrosshair(app, "add")],
+    ["alt+Enter", "Negative point there", () => placeAtCrosshair(app, "negative")],
+    ["m", "Move the selected point to the crosshair", () => {
+      if (view.crosshair && store.selectedObject) store.movePoint(store.selected, view.round(view.crosshair));
+    }],
+    [", .", "Previous, next object", undefined],
+    ["Escape", "Select nothing", () => {
+      view.crosshair = null;
+      store.select(null);
+    }],
+  ]);
+  keys.bindings.set(",", () => app.stepObject(-1));
+  keys.bindings.set(".", () => app.stepObject(1));
+  keys.add("Help", [["?", "This list", showHelp]]);
+}
+
+// Position at which the keyboard zooms: the crosshair if there is one.
+function focus(view) {
+  return view.crosshair ? view.toScreen(view.crosshair) : undefined;
+}
+
+let speed = CROSSHAIR_STEP;
+
+function moveCrosshair(view, event) {
+  if (!view.image) return;
+  speed = event.repeat ? Math.min(speed + 2, CROSSHAIR_FASTEST) : CROSSHAIR_STEP;
+  const step = speed / view.zoom;
+  const [dx, dy] = {
+    ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step],
+  }[event.key];
+  const [x, y] = view.crosshair || view.toImage([view.width / 2, view.height / 2]);
+  view.crosshair = view.round([x + dx, y + dy]);
+  view.reveal(view.crosshair);
+  view.invalidate();
+}
+
+function placeAtCrosshair(app, kind) {
+  const { view } = app;
+  if (!view.crosshair) app.toast("Shift and arrow keys bring the crosshair");
+  else if (view.isInside(view.crosshair)) app.place(kind, view.round(view.crosshair));
+}

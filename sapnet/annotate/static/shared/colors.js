@@ -1,0 +1,19 @@
+// One color per class, visible on photographs; beyond the list, hues that differ as much as possible.
+
+const NAMED = [
+  "#ff4d6d", "#2ec4ff", "#ffb400", "#3ddc84", "#b388ff", "#ff7a1a",
+  "#00d5c8", "#f45bd6", "#c0e218", "#8ea2ff", "#ff9e9e", "#d9a066",
+];
+const GOLDEN_ANGLE = 137.508; // degrees
+
+export function classColor(place) {
+  if (place < NAMED.length) return NAMED[place];
+  const hue = (place * GOLDEN_ANGLE) % 360;
+  const light = place % 2 ? 0.7 : 0.58;
+  const channel = (offset) => {
+    const k = (offset + hue / 30) % 12;
+    const value = light - 0.85 * Math.min(light, 1 - light) * Math.max(-1, Math.min(k - 3, 9 - k, 1));
+    return Math.round(255 * value).toString(16).padStart(2, "0");
+  };
+  return `#${channel(0)}${channel(8)}${channel(4)}`;
+}

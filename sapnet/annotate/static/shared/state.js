@@ -1,0 +1,232 @@
+// The state of the page: one held document per image, with undo, and the selection.
+//
+// Objects are never changed in place: { key, category_id, points, negative_points, box, mask }.
+// A key identifies an object on this page; the server's id is stored separately.
+
+let nextKey = 1;
+
+function fromServer(entry) {
+  const { id, ...object } = entry;
+  return { key: `o${nextKey++}`, ...object };
+}
+
+export class HeldDocument {
+  constructor(answer) {
+    this.ids = new Map(); // key -> annotation id
+    this.undone = [];
+    this.history = [];
+    this.load(answer);
+  }
+
+  // Takes the server's version; the history of undo refers to another version and is dropped.
+  load(answer) {
+    this.version = answer.version;
+    this.objects = answer.objects.map(fromServer);
+    this.objects.forEach((object, i) => this.ids.set(object.key, answer.objects[i].id));
+    this.done = answer.done;
+    this.history = [];
+    this.undone = [];
+    this.isConflicting = false;
+    this.saved = { objects: this.objects, done: this.done };
+  }
+
+  get isChanged() {
+    return this.objects !== this.saved.objects || this.done !== this.saved.done;
+  }
+
+  wire(objects = this.objects) {
+    return objects.map(({ key, ...object }) => ({ id: this.ids.get(key) || 0, ...object }));
+  }
+
+  snapshot() {
+    const { objects, done } = this;
+    return { objects, done, body: { objects: this.wire(), done } };
+  }
+
+  markSaved(sent, answer) {
+    sent.objects.forEach((object, i) => this.ids.set(object.key, answer.ids[i]));
+    this.version = answer.version;
+    this.saved = { objects: sent.objects, done: sent.done };
+  }
+}
+
+// Events: "image" (another one is shown), "objects" (of the shown one, or done), "selection",
+// "category", "images" (the summaries of the list), "change" (with the name, something to save).
+export class Store extends EventTarget {
+  constructor(session) {
+    super();
+    this.session = session;
+    this.categories = session.categories;
+    this.images = session.images;
+    this.places = new Map(session.images.map((image, place) => [image.name, place]));
+    this.documents = new Map();
+    this.place = -1;
+    this.category = session.categories[0].id;
+    this.selected = null; // { key, kind: "points" | "negative_points", index }
+  }
+
+  emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  get image() { return this.images[this.place]; }
+  get held() { return this.image && this.documents.get(this.image.name); }
+  get objects() { return this.held ? this.held.objects : []; }
+  get selectedObject() {
+    return this.selected ? this.objects.find((object) => object.key === this.selected.key) : undefined;
+  }
+
+  // Keeps the server's response unless the document is held already, possibly changed.
+  hold(name, answer) {
+    if (!this.documents.has(name)) this.documents.set(name, new HeldDocument(answer));
+  }
+
+  show(place, answer) {
+    if (answer) this.hold(this.images[place].name, answer);
+    this.place = place;
+    this.selected = null;
+    this.refresh();
+    this.emit("image");
+    this.emit("selection");
+  }
+
+  // Replaces a document by the server's version.
+  reload(name, answer) {
+    const held = this.documents.get(name);
+    if (!held) return;
+    held.load(answer);
+    if (this.image && this.image.name === name) this.selected = null;
+    this.refresh(name);
+    this.emit("objects");
+    this.emit("selection");
+  }
+
+  setCategory(id) {
+    this.category = id;
+    this.emit("category");
+  }
+
+  select(selected) {
+    this.selected = selected;
+    this.emit("selection");
+  }
+
+  // Replaces the shown objects, as one step of undo. `merge` joins it to the previous step.
+  apply(objects, selected, { merge = false } = {}) {
+    const { held } = this;
+    if (!merge) held.history.push({ objects: held.objects, selected: this.selected, done: held.done });
+    held.undone = [];
+    held.objects = objects;
+    this.selected = selected;
+    this.changed();
+  }
+
+  setDone(done) {
+    const { held } = this;
+    held.history.push({ objects: held.objects, selected: this.selected, done: held.done });
+    held.undone = [];
+    held.done = done;
+    this.changed();
+  }
+
+  undo() { return this.step("history", "undone"); }
+  redo() { return this.step("undone", "history"); }
+
+  step(from, to) {
+    const { held } = this;
+    if (!held || !held[from].length) return false;
+    const state = held[from].pop();
+    held[to].push({ objects: held.objects, selected: this.selected, done: held.done });
+    held.objects = state.objects;
+    held.done = state.done;
+    this.selected = state.selected;
+    this.changed();
+    return true;
+  }
+
+  changed() {
+    this.refresh();
+    this.emit("objects");
+    this.emit("selection");
+    this.emit("change", { name: this.image.name });
+  }
+
+  refresh(name = this.image.name) {
+    const held = this.documents.get(name);
+    const summary = this.images[this.places.get(name)];
+    if (summary.objects === held.objects.length && summary.done === held.done) return;
+    summary.objects = held.objects.length;
+    summary.done = held.done;
+    this.emit("images");
+  }
+
+  reportProblem(name, message) {
+    const summary = this.images[this.places.get(name)];
+    if (summary.problem === message) return;
+    summary.problem = message;
+    this.emit("images");
+    if (this.image && this.image.name === name) this.emit("problem");
+  }
+
+  // --- changes to objects; each is one step of undo ---
+
+  addObject(point) {
+    const key = `o${nextKey++}`;
+    const object = {
+      key, category_id: this.category, points: [point], negative_points: [], box: null, mask: null,
+    };
+    this.apply([...this.objects, object], { key, kind: "points", index: 0 });
+  }
+
+  addPoint(kind, point) {
+    const object = this.selectedObject;
+    if (!object) return false;
+    const points = [...object[kind], point];
+    this.replace({ ...object, [kind]: points }, { key: object.key, kind, index: points.length - 1 });
+    return true;
+  }
+
+  movePoint(selected, point, options) {
+    const object = this.objects.find((entry) => entry.key === selected.key);
+    const points = object[selected.kind].map((old, i) => (i === selected.index ? point : old));
+    this.replace({ ...object, [selected.kind]: points }, selected, options);
+  }
+
+  replace(object, selected = this.selected, options) {
+    const objects = this.objects.map((entry) => (entry.key === object.key ? object : entry));
+    this.apply(objects, selected, options);
+  }
+
+  // Removes the selected point; the object is removed with its last positive point.
+  deletePoint() {
+    const object = this.selectedObject;
+    if (!object) return;
+    const { kind, index } = this.selected;
+    if (kind === "points" && object.points.length === 1) {
+      this.deleteObject(object.key);
+      return;
+    }
+    const rest = object[kind].filter((_, i) => i !== index);
+    const last = { key: object.key, kind: "points", index: object.points.length - 1 };
+    if (kind === "points") last.index = rest.length - 1;
+    this.replace({ ...object, [kind]: rest }, last);
+  }
+
+  deleteObject(key) {
+    const place = this.objects.findIndex((object) => object.key === key);
+    const objects = this.objects.filter((object) => object.key !== key);
+    const neighbour = objects[Math.min(place, objects.length) - 1];
+    this.apply(objects, neighbour ? { key: neighbour.key, kind: "points", index: 0 } : null);
+  }
+
+  relabel(category) {
+    const object = this.selectedObject;
+    if (object && object.category_id !== category) this.replace({ ...object, category_id: category });
+    return Boolean(object);
+  }
+
+  setMask(key, mask) {
+    const object = this.objects.find((entry) => entry.key === key);
+    if (object) this.replace({ ...object, mask });
+  }
+}

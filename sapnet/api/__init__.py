@@ -1,0 +1,1 @@
+"""The commands as functions: the same options and defaults, typed summaries."""

@@ -1,0 +1,92 @@
+"""Trained weights of a backbone: from the hub, from its cache, or from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.backbones.config import HUB_WEIGHTS, NO_WEIGHTS
+from sapnet.system.hub import check_hub
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from sapnet.backbones.backbone import Backbone
+    from sapnet.backbones.config import BackboneConfig
+
+MAX_MISSING_SHARE = 0.1
+"""Share of the parameters that a weight file may lack; timm renames a few of some models."""
+
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+"""Names under which timm's weights lie on the hub."""
+
+
+def load_weights(backbone: Backbone, cfg: BackboneConfig) -> None:
+    """Load the trained weights that a backbone's settings name.
+
+    Args:
+        backbone: built from the same settings; its parameters are overwritten.
+        cfg: its `weights` is "imagenet" (from the hub or its cache), a file's path, or "none",
+            which leaves the backbone as it is.
+
+    Raises:
+        FileNotFoundError: the weights are neither in the cache nor on the hub, or the file is
+            missing.
+        ValueError: the file holds the weights of another model.
+    """
+    import timm
+
+    if cfg.weights == NO_WEIGHTS:
+        return
+    overlay = None
+    if cfg.weights != HUB_WEIGHTS:
+        _check_file(backbone.body, cfg)
+        overlay = {"file": cfg.weights}
+    try:
+        if overlay is None:
+            _check_hub(backbone.body)
+        donor = timm.create_model(
+            cfg.name, features_only=True, pretrained=True, pretrained_cfg_overlay=overlay
+        )
+    except OSError as error:
+        raise FileNotFoundError(
+            f"model.weights: trained weights of {cfg.name} were found neither in the hub's "
+            "cache nor on the hub. Give a weight file with --model.weights PATH, or train from "
+            "scratch with --model.weights none"
+        ) from error
+    except RuntimeError as error:  # shapes that differ, or a model that has no trained weights
+        raise ValueError(
+            f"model.weights: {cfg.weights} does not give weights of timm's {cfg.name}: {error}"
+        ) from error
+    backbone.body.load_state_dict(donor.state_dict())
+
+
+def _check_hub(body: nn.Module) -> None:
+    """Raise an OSError at once if neither the hub's cache nor the hub has the weights.
+
+    A download would retry for a minute before it gives up.
+    """
+    repository: str | None = body.pretrained_cfg.get("hf_hub_id")  # type: ignore[union-attr,operator]
+    if repository is not None:
+        check_hub(repository, WEIGHT_FILES)
+
+
+def _check_file(body: nn.Module, cfg: BackboneConfig) -> None:
+    """Raise an error if a file is missing or of another model; timm would skip missing weights."""
+    from timm.models import load_state_dict
+
+    expected = f"a .safetensors or .pth file of timm's {cfg.name}"
+    if not Path(cfg.weights).is_file():
+        raise FileNotFoundError(
+            f"model.weights: no file at {cfg.weights}; expected {expected}, or 'imagenet' or 'none'"
+        )
+    # Models with features_only may have underscores where the whole model has dots.
+    found = {name.replace(".", "_") for name in load_state_dict(cfg.weights, device="cpu")}
+    wanted = [name.replace(".", "_").removeprefix("model_") for name, _ in body.named_parameters()]
+    missing = [name for name in wanted if name not in found]
+    if len(missing) > MAX_MISSING_SHARE * len(wanted):
+        raise ValueError(
+            f"model.weights: expected {expected}; {cfg.weights} lacks {len(missing)} of its "
+            f"{len(wanted)} parameters, such as {missing[0]}. Name the model that the file is of "
+            "with --model.backbone"
+        )

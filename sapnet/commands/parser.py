@@ -1,0 +1,105 @@
+"""The parser of a command: its options, their spellings, and the recipes below them."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, Action
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from sapnet.commands.help import HelpPage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jsonargparse import ArgumentParser, Namespace
+
+    from sapnet.commands.command import Command
+
+PRINT_CONFIG = "--print_config"
+
+
+def build_parser(name: str, command: Command) -> ArgumentParser:
+    """Build the parser of a command.
+
+    Args:
+        name: name of the command.
+        command: its options, examples and what `--print-config` completes.
+    """
+    import jsonargparse
+
+    class HelpAll(Action):
+        """Option that prints the complete help."""
+
+        def __call__(self, parser: ArgumentParser, *_: object) -> None:
+            print(page.text(complete=True), end="")
+            parser.exit()
+
+    class Parser(jsonargparse.ArgumentParser):  # type: ignore[misc]  # untyped for mypy
+        """Parser with our help, whose `--print-config` prints complete settings."""
+
+        def format_help(self) -> str:
+            return page.text(complete=False)
+
+        def dump(self, cfg: Namespace, **options: Any) -> str:  # noqa: ANN401  # jsonargparse's
+            shown = cfg if command.complete is None else command.complete(self, cfg)
+            return str(super().dump(shown, **options))
+
+    parser = Parser(prog=f"sapnet {name}")
+    command.add_arguments(parser)
+    for action in parser._actions:
+        if type(action).__name__ == "_ActionPrintConfig":
+            action.help = "print the settings as YAML, for use as a recipe, and stop"
+    parser.add_argument("--help-all", action=HelpAll, nargs=0, default=SUPPRESS, help="all options")
+    required = frozenset(action.dest for action in parser._actions if action.required)
+    page = HelpPage(parser, command, required)
+    parser.usage = page.usage()
+    return parser
+
+
+def parse(parser: ArgumentParser, command: Command, words: Sequence[str]) -> Namespace:
+    """Parse the words of a command line.
+
+    The recipes that a command adds, such as that of a method, come before all words: everything
+    that is given replaces their settings.
+
+    Args:
+        parser: built by `build_parser`.
+        command: the command.
+        words: what follows the name of the command.
+
+    Raises:
+        SystemExit: the words make no sense (status 2), or help or settings were printed (0).
+    """
+    known = known_spellings(parser, words)
+    if command.recipes is None:
+        return parser.parse_args(known)
+    silent = [word for word in known if not word.startswith(PRINT_CONFIG)]
+    given = parser.parse_args(silent)
+    recipes = command.recipes(given)
+    if not recipes and silent == known:
+        return given
+    return parser.parse_args([*(f"--config={recipe}" for recipe in recipes), *known])
+
+
+def known_spellings(parser: ArgumentParser, words: Sequence[str]) -> list[str]:
+    """Return the words in the spelling of the parser.
+
+    Options may be written with dashes where the parser has underscores, or the other way round.
+    A bare `--flag` of a setting that is true or false means true.
+    """
+    known = parser._option_string_actions
+
+    def spell(word: str, following: str) -> str:
+        name, equals, value = word.partition("=")
+        if not name.startswith("--"):
+            return word
+        spellings = (name[2:], name[2:].replace("-", "_"), name[2:].replace("_", "-"))
+        found = next((f"--{other}" for other in spellings if f"--{other}" in known), None)
+        if found is None:
+            return word
+        is_bare = not equals and (not following or following.startswith("--"))
+        if is_bare and getattr(known[found], "_typehint", None) is bool:
+            return f"{found}=true"
+        return f"{found}{equals}{value}"
+
+    return [spell(word, following) for word, following in pairwise([*words, ""])]

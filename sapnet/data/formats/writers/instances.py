@@ -1,0 +1,85 @@
+"""Conversion of clicks and results to instances, for an export."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.formats.marks import Findings
+from sapnet.data.images import upright_size
+from sapnet.geometry.rle import rle_to_json
+from sapnet.structures.clicks import Category, ClickSet, ImageRecord
+from sapnet.system.files import read_json
+
+
+def masks_of_clicks(
+    clicks: ClickSet, findings: Findings, scores: Mapping[int, float] | None = None
+) -> InstanceSet:
+    """Convert the masks of clicks to instances, for an export.
+
+    Args:
+        clicks: the objects; those without a mask are reported.
+        findings: collects objects without a mask.
+        scores: scores by annotation id, if there are any.
+
+    Returns:
+        The same images and categories, and one instance per mask.
+    """
+    images = {image.image_id: image for image in clicks.images}
+    found = []
+    for click in clicks.clicks:
+        image = images[click.image_id]
+        if click.mask is None:
+            place = f"{image.file_name}, object {click.annotation_id}"
+            findings.skip("objects without a mask", place)
+            continue
+        instance = Instance(
+            annotation_id=click.annotation_id,
+            image=image,
+            category_id=click.category_id,
+            is_crowd=False,
+            segmentation=rle_to_json(click.mask),
+            source=Path(image.file_name),
+            score=(scores or {}).get(click.annotation_id),
+        )
+        found.append(instance)
+    return InstanceSet(clicks.images, clicks.categories, tuple(found))
+
+
+def instances_of_results(
+    path: Path, images: Mapping[int, Path], categories: Sequence[Category], min_score: float
+) -> tuple[InstanceSet, Path]:
+    """Read the masks of a results file, with the images that they were predicted on.
+
+    Args:
+        path: the results.
+        images: every predicted image, by its id in the results.
+        categories: categories of the network.
+        min_score: least score of masks to keep.
+
+    Returns:
+        The masks, and the folder that the file names of their images are relative to.
+    """
+    folder = Path(os.path.commonpath([image.parent for image in images.values()]))
+    records = []
+    for image_id, image in images.items():
+        height, width = upright_size(image)
+        name = image.relative_to(folder).as_posix()
+        records.append(ImageRecord(image_id, name, width, height))
+    image_of_id = {image.image_id: image for image in records}
+    instances = [
+        Instance(
+            annotation_id=number,
+            image=image_of_id[record["image_id"]],
+            category_id=record["category_id"],
+            is_crowd=False,
+            segmentation=record["segmentation"],
+            source=path,
+            score=record["score"],
+        )
+        for number, record in enumerate(read_json(path), start=1)
+        if record["score"] >= min_score
+    ]
+    return InstanceSet(tuple(records), tuple(categories), tuple(instances)), folder

@@ -1,0 +1,65 @@
+"""Masks in several formats at once, beside a json file of labels or predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from sapnet.data.formats.marks import Findings
+from sapnet.data.formats.writers.export import FILE_FORMATS, ExportReport, MaskFormat, export_masks
+
+if TYPE_CHECKING:
+    from sapnet.data.coco import InstanceSet
+    from sapnet.data.formats.writers.files import ExportOptions
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Masks written in several formats.
+
+    Attributes:
+        reports: one per format.
+        findings: what the formats could not hold.
+    """
+
+    reports: tuple[ExportReport, ...] = ()
+    findings: Findings = field(default_factory=Findings)
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raise a ValueError for a name that is no format of masks."""
+    known = get_args(MaskFormat)
+    for name in formats:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"format: expected one of {', '.join(known)}, found {name!r}{hint}")
+
+
+def export_several(
+    instances: InstanceSet, formats: Sequence[str], stem: Path, options: ExportOptions
+) -> Exports:
+    """Write masks in several formats, each to `stem-FORMAT`, and read them back.
+
+    Args:
+        instances: the masks.
+        formats: names of formats.
+        stem: path that the names of the files and folders begin with.
+        options: images, simplification, address of the images in Label Studio.
+
+    Returns:
+        A report per format, and what the formats could not hold.
+
+    Raises:
+        ValueError: a format is unknown, or cannot hold these images or categories.
+    """
+    check_formats(formats)
+    findings = Findings()
+    reports = []
+    for name in formats:
+        out = stem.with_name(f"{stem.name}-{name}{'.json' if name in FILE_FORMATS else ''}")
+        reports.append(export_masks(instances, name, out, findings, options))  # type: ignore[arg-type]
+    return Exports(tuple(reports), findings)

@@ -1,0 +1,51 @@
+"""The search for a trained network: in a run folder, then on the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sapnet.system.hub import check_hub
+
+CONFIG_FILE = "config.json"
+"""File of a trained network that holds its settings and categories."""
+
+
+def check_network(
+    name: Path | str,
+    *,
+    revision: str | None = None,
+    cache_dir: Path | str | None = None,
+    token: str | bool | None = None,
+) -> None:
+    """Raise a FileNotFoundError unless a name leads to a trained network.
+
+    Args:
+        name: run folder, or USER/NAME on the hub.
+        revision: branch, tag or commit on the hub; None for the main branch.
+        cache_dir: folder of the hub's cache; None for the usual one.
+        token: access token of the hub; None for the stored one.
+
+    Raises:
+        FileNotFoundError: the folder holds no trained network; or there is no such folder and no
+            such network on the hub. The hub has a few seconds to answer.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        if (folder / CONFIG_FILE).is_file():
+            return
+        raise FileNotFoundError(
+            f"{folder}: no trained network here ({CONFIG_FILE} is missing); `sapnet train --out "
+            f"{folder}` writes one after its first epoch"
+        )
+    if folder.is_absolute() or str(name).count("/") != 1:
+        raise FileNotFoundError(
+            f"{folder}: no such run folder, and not the name of a network on the hub, which has "
+            "the form USER/NAME"
+        )
+    try:
+        check_hub(str(name), (CONFIG_FILE,), revision=revision, cache_dir=cache_dir, token=token)
+    except OSError as error:
+        raise FileNotFoundError(
+            f"{name}: no run folder of that name here, and no such network on the hub or in its "
+            f"cache ({error})"
+        ) from error

@@ -1,0 +1,46 @@
+"""Settings of prediction; imports no heavy library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sapnet.data.formats.writers.files import ExportOptions
+
+
+@dataclass(frozen=True)
+class PredictionConfig:
+    """Settings of `sapnet predict`.
+
+    Attributes:
+        score_threshold: least score of an instance in results.json.
+        draw_threshold: least score of an instance on the pictures and in other formats.
+        format: further formats of the masks, each written beside results.json.
+        simplify: greatest distance in pixels between a polygon and the outline of its mask; 0 keeps
+            every corner.
+        url_prefix: prefix of the images' addresses in Label Studio.
+        no_pictures: write results.json alone.
+        compile: let torch compile the network: slow first images, faster ones afterwards.
+        workers: threads that read images, encode masks and write pictures while the network works
+            on other images.
+        batch_size: most images that pass the network together. Only images of the same input size
+            share a batch, so that none is padded more than alone. Scores of batches may differ from
+            those of single images in the last digits.
+    """
+
+    score_threshold: float = 0.0
+    draw_threshold: float = 0.3
+    format: tuple[str, ...] = ()
+    simplify: float = ExportOptions.simplify
+    url_prefix: str = ExportOptions.url_prefix
+    no_pictures: bool = False
+    compile: bool = False
+    workers: int = 4
+    batch_size: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
+        for name in ("score_threshold", "draw_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected 0..1, found {getattr(self, name)}")

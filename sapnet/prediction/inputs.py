@@ -1,0 +1,157 @@
+"""Images as users give them: files, URLs, Pillow images, arrays and tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sapnet.data.images import image_pixels, load_image
+from sapnet.system.locations import as_location, local_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ImageInput: TypeAlias = "str | Path | Image.Image | np.ndarray | Tensor"
+"""Any single image that `read_image` takes."""
+
+TAKEN = (
+    "a path, a URL, an image of Pillow, an array (height, width, 3) of RGB, gray or RGBA, or a "
+    "torch tensor"
+)
+"""The kinds of images that are taken, for messages."""
+
+CHANNELS = (1, 3, 4)
+"""Gray, RGB, RGBA."""
+
+
+def read_image(value: ImageInput) -> np.ndarray:
+    """Read an image of any supported kind.
+
+    A channel order of BGR, as OpenCV reads files, cannot be told from RGB and is taken as RGB:
+    turn it first with `image[:, :, ::-1]`. An alpha channel is dropped.
+
+    Args:
+        value: one of:
+
+            * the path of a file; or a URL: http, https, or any other that fsspec knows. The EXIF
+              orientation is applied.
+            * an image of Pillow of any mode but "F". The EXIF orientation is applied.
+            * an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), gray, RGB or RGBA: uint8, or
+              floating point in 0..1.
+            * a tensor of the same shapes or with the channels first, on any device: uint8, or
+              floating point in 0..1.
+
+    Returns:
+        (H, W, 3) uint8 RGB, upright, C-contiguous and writable.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file cannot be read as an image, or shape, type or range are others.
+        TypeError: the value is no image.
+    """
+    match value:
+        case str() | Path():
+            return _read_place(value)
+        case Image.Image():
+            return _read_pillow(value)
+        case torch.Tensor():
+            return _read_array(_channels_last(value.detach()), "tensor")
+        case np.ndarray():
+            return _read_array(np.asarray(value), "array")
+    raise TypeError(f"expected an image: {TAKEN}; found {type(value).__name__}")
+
+
+def _read_place(place: str | Path) -> np.ndarray:
+    location = as_location(place)
+    if isinstance(location, Path):
+        if location.is_dir():
+            raise ValueError(
+                f"{location}: expected an image, found a folder. `sapnet.predict` and `sapnet "
+                "predict` take folders"
+            )
+        return load_image(location)
+    try:
+        with local_file(location) as copy:
+            return _load_copy(copy, location)
+    except (FileNotFoundError, ValueError):
+        raise
+    except Exception as error:  # each protocol's client raises its own
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise ValueError(f"{location}: cannot be fetched ({reason}). Check the URL.") from error
+
+
+def _load_copy(copy: Path, url: str) -> np.ndarray:
+    """Read the local copy of a URL; errors name the URL."""
+    try:
+        return load_image(copy)
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(copy), url)) from error
+
+
+def _read_pillow(image: Image.Image) -> np.ndarray:
+    try:
+        pixels = image_pixels(image)
+    except OSError as error:  # Pillow decodes a file only now
+        raise ValueError(f"the image of Pillow cannot be decoded ({error})") from error
+    _check_not_empty(pixels.shape, "image of Pillow")
+    return pixels
+
+
+def _channels_last(tensor: Tensor) -> np.ndarray:
+    """Convert a tensor to an array, with the channels last if they come first."""
+    if tensor.ndim == 3 and tensor.shape[0] in CHANNELS:
+        tensor = tensor.permute(1, 2, 0)
+    if tensor.dtype == torch.bfloat16:  # which numpy does not have
+        tensor = tensor.float()
+    pixels: np.ndarray = tensor.cpu().numpy()
+    return pixels
+
+
+def _read_array(values: np.ndarray, kind: str) -> np.ndarray:
+    """Convert gray, RGB or RGBA values to RGB bytes."""
+    if values.ndim == 2:
+        values = values[..., None]
+    if values.ndim != 3 or values.shape[2] not in CHANNELS:
+        raise ValueError(
+            f"expected an image (height, width, 3) of RGB, or gray or RGBA, found {kind} of shape "
+            f"{values.shape}{_shape_hint(values.shape)}"
+        )
+    _check_not_empty(values.shape, kind)
+    color = values[:, :, :3] if values.shape[2] > 1 else np.repeat(values, 3, axis=2)
+    # A copy: views with negative strides and read-only arrays are no good for torch.
+    return np.array(_to_bytes(color, kind), order="C")
+
+
+def _shape_hint(shape: tuple[int, ...]) -> str:
+    if len(shape) == 3 and shape[0] in CHANNELS:
+        return ". Put the channels last: image.transpose(1, 2, 0)"
+    if len(shape) == 4:
+        return ". Give the images of a batch as a list: list(images)"
+    return ""
+
+
+def _check_not_empty(shape: tuple[int, ...], kind: str) -> None:
+    if 0 in shape[:2]:
+        raise ValueError(f"expected an image of at least 1 x 1 px, found {kind} of shape {shape}")
+
+
+def _to_bytes(values: np.ndarray, kind: str) -> np.ndarray:
+    """Convert floating point values in 0..1 to 0..255; leave bytes as they are."""
+    if values.dtype == np.uint8:
+        return values
+    if not np.issubdtype(values.dtype, np.floating):
+        raise ValueError(
+            f"expected an image of uint8 in 0..255 or of floating point in 0..1, found {kind} of "
+            f"{values.dtype}. Scale it to 0..255 and convert it to uint8"
+        )
+    least, most = float(values.min()), float(values.max())
+    if not (least >= 0 and most <= 1):  # NaN included
+        raise ValueError(
+            f"expected floating point values in 0..1, found {least:g} to {most:g} in the {kind}. "
+            "Divide by the largest possible value, or convert bytes to uint8"
+        )
+    return np.rint(values.astype(np.float32) * 255).astype(np.uint8)

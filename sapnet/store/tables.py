@@ -1,0 +1,110 @@
+"""The Arrow files of a store: the table of images, and the shards, memory-mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from sapnet.store.layout import IMAGES_SUFFIX, StoreError, complete_shards, shard_file
+from sapnet.store.rows import image_schema, object_schema
+from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.proposals import GIVEN_MASK
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class StoredImages(Sequence[ImageRecord]):
+    """The images of a store; a record is made when it is indexed.
+
+    Args:
+        table: with the columns of an images file.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @overload
+    def __getitem__(self, index: int) -> ImageRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ImageRecord, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> ImageRecord | tuple[ImageRecord, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        row = range(len(self))[index]
+        return ImageRecord(
+            **{
+                name: self._table[name][row].as_py()
+                for name in ("image_id", "file_name", "width", "height")
+            }
+        )
+
+
+def column(table: pa.Table, name: str) -> np.ndarray:
+    """Return a column of a table as an array."""
+    values: np.ndarray = table[name].to_numpy()
+    return values
+
+
+def read_image_table(store: Path) -> pa.Table:
+    """Read the images of all finished shards into memory, with a column `shard`.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    import pyarrow as pa
+
+    shards = complete_shards(store)
+    batches = [read_shard(store, number, IMAGES_SUFFIX) for number in shards]
+    table = pa.Table.from_batches(batches, schema=image_schema())
+    column = np.repeat(np.asarray(shards, np.int64), [batch.num_rows for batch in batches])
+    return table.append_column("shard", pa.array(column)).combine_chunks()
+
+
+def rows_with_given_mask(rows: pa.RecordBatch) -> np.ndarray:
+    """Find the rows of an objects file whose mask came with the click."""
+    import pyarrow.compute as pc
+
+    is_given = pc.equal(pc.list_flatten(rows["prompts"]), GIVEN_MASK)
+    found: np.ndarray = pc.list_parent_indices(rows["prompts"]).filter(is_given).to_numpy()
+    return found
+
+
+def box_lengths(rows: pa.RecordBatch) -> np.ndarray:
+    """Count the numbers that each row's box is kept as, (rows,); 0 without a box."""
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(rows["box"]), 0)
+    return np.array(lengths, np.int64)
+
+
+def read_shard(store: Path, number: int, suffix: str) -> pa.RecordBatch:
+    """Map the one record batch of a shard's file."""
+    import pyarrow as pa
+
+    path = shard_file(store, number, suffix)
+    repair = (
+        f"Delete the two files {number:05d}.* of this shard and run the same `sapnet propose` "
+        "again; it makes only what is missing."
+    )
+    try:
+        # Arrow's own threads would not survive a fork of the process.
+        options = pa.ipc.IpcReadOptions(use_threads=False)
+        with pa.memory_map(str(path)) as source:
+            batch = pa.ipc.open_file(source, options=options).get_batch(0)
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path}: damaged ({error}). {repair}") from error
+    schema = image_schema() if suffix == IMAGES_SUFFIX else object_schema()
+    if batch.schema != schema:
+        raise StoreError(
+            f"{path}: expected the columns {schema.names}, found {batch.schema.names}. {repair}"
+        )
+    return batch

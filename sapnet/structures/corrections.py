@@ -1,0 +1,72 @@
+"""Corrections of labels: the decisions of a review."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sapnet.structures.clicks import Category, Click, ImageRecord
+
+Action: TypeAlias = Literal["accepted", "picked", "clicked"]
+"""How a mask was decided: the label was right; another candidate was; a new click gave it."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One object whose mask a person decided.
+
+    Attributes:
+        click: its click with the mask, original frame.
+        action: the way in which the mask was decided.
+    """
+
+    click: Click
+    action: Action
+
+    def __post_init__(self) -> None:
+        if self.click.mask is None:
+            raise ValueError(f"object {self.click.annotation_id}: expected a mask, found none")
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """All decisions of a review.
+
+    Attributes:
+        images: of the reviewed data set.
+        categories: of the reviewed data set.
+        fixed: objects whose mask is decided, by annotation id.
+        deleted: annotation ids of clicks that are no objects.
+        source: the file, for messages.
+    """
+
+    images: tuple[ImageRecord, ...]
+    categories: tuple[Category, ...]
+    fixed: Mapping[int, Correction] = field(default_factory=dict)
+    deleted: frozenset[int] = frozenset()
+    source: Path | None = None
+
+    def __post_init__(self) -> None:
+        both = sorted(self.fixed.keys() & self.deleted)
+        if both:
+            raise ValueError(
+                f"{self.source or 'corrections'}: object {both[0]} is both deleted and in "
+                "'annotations'. Drop one of the two."
+            )
+
+    def __len__(self) -> int:
+        return len(self.fixed) + len(self.deleted)
+
+    def __str__(self) -> str:
+        return (
+            f"{_count(len(self), 'correction')}: {_count(len(self.fixed), 'mask')} fixed, "
+            f"{_count(len(self.deleted), 'object')} left out"
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

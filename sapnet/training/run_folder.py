@@ -1,0 +1,106 @@
+"""The folder of a training run: names of its files, settings, resuming. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sapnet.system.differences import differences
+from sapnet.system.files import write_json_atomic
+
+SETTINGS = "settings.json"
+"""File with the settings that the run was started with. A resumed run must agree with them."""
+
+SUMMARY = "summary.json"
+"""File with the last figures. It is written when the run is finished."""
+
+CHECKPOINT = Path("checkpoints") / "last.ckpt"
+"""File with the state that a run is resumed from."""
+
+FREE_TO_CHANGE = (
+    "workers",
+    "compile",
+    "device",
+    "devices",
+    "num_nodes",
+    "log_every",
+    "checkpoint_minutes",
+)
+"""Training settings that change the speed of a run, but not its result."""
+
+MAX_DIFFERENCES = 5
+"""Number of differing settings that an error message lists."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder that holds one training run.
+
+    Attributes:
+        path: the folder; it may not exist yet.
+        settings_name: name of the file with the settings.
+        holds: description of a run of other settings, for the error message.
+        advice: what the user can do about such a run, for the error message.
+    """
+
+    path: Path
+    settings_name: str = SETTINGS
+    holds: str = "a run of other settings"
+    advice: str = "Give another --out, or delete that folder"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that an unfinished run is resumed from."""
+        return self.path / CHECKPOINT
+
+    def stored_settings(self) -> dict[str, Any] | None:
+        """Load the settings of a run that has a checkpoint.
+
+        Returns:
+            None if there is no checkpoint: such a folder holds nothing that other settings could
+            spoil.
+        """
+        path = self.path / self.settings_name
+        if not (path.is_file() and self.checkpoint.is_file()):
+            return None
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return stored
+
+    def begin(self, settings: dict[str, Any]) -> Path | None:
+        """Make the folder for a run with these settings, or check the run that it holds.
+
+        Args:
+            settings: nested dictionaries of everything that the weights depend on.
+
+        Returns:
+            The checkpoint to resume from, if the folder holds one of the same settings.
+
+        Raises:
+            ValueError: the folder holds a run of other settings; the message lists them.
+        """
+        wanted = json.loads(json.dumps(settings))
+        stored = self.stored_settings()
+        if stored is None:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json_atomic(self.path / self.settings_name, wanted)
+            return None
+        if lines := differences(stored, wanted):
+            raise ValueError(
+                f"{self.path} holds {self.holds}: {'; '.join(lines[:MAX_DIFFERENCES])}. "
+                f"{self.advice}"
+            )
+        return self.checkpoint
+
+    def finished_figures(self) -> dict[str, float] | None:
+        """Load the last figures of a finished run; None if the run is not finished."""
+        path = self.path / SUMMARY
+        if not path.is_file():
+            return None
+        figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
+        return {name: float(value) for name, value in figures.items() if value is not None}
+
+    def finish(self, epochs: int, figures: dict[str, float]) -> None:
+        """Mark the run as finished by writing its last figures."""
+        write_json_atomic(self.path / SUMMARY, {"epochs": epochs, "figures": figures})

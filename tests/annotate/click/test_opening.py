@@ -1,0 +1,72 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sapnet.annotate.documents import Document
+from sapnet.data.clicks import load_clicks
+from tests.annotate.click.test_click_file import click, open_file, read
+
+
+def test_keys_that_sapnet_does_not_know_are_kept(folder: Path) -> None:
+    path = folder.parent / "clicks.json"
+    content = {
+        "info": {"contributor": "Ada"},
+        "licenses": [{"id": 1}],
+        "images": [{"id": 7, "file_name": "a.png", "width": 64, "height": 48, "license": 1}],
+        "categories": [{"id": 9, "name": "cat", "supercategory": "animal"}],
+        "annotations": [
+            {"id": 30, "image_id": 7, "category_id": 9, "point": [3, 4], "reviewer": "Bo"},
+            {"id": 31, "image_id": 7, "category_id": 9, "point": [5, 6]},
+        ],
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
+    file = open_file(folder, classes=("cat", "dog"))
+    before = file.document("a.png")
+    file.replace("a.png", replace(before, objects=(*before.objects, click(1, 1, 10))), None)
+    found = read(path)
+    assert found["info"] == {"contributor": "Ada"}
+    assert found["licenses"] == [{"id": 1}]
+    assert found["images"] == content["images"]
+    assert found["categories"][0] == content["categories"][0]
+    assert found["categories"][1] == {"id": 10, "name": "dog"}
+    assert found["annotations"][0] == {**content["annotations"][0], "point": [3.0, 4.0]}
+    assert found["annotations"][2]["id"] == 32
+
+
+def test_clicks_of_images_that_are_missing_are_kept(folder: Path) -> None:
+    path = folder.parent / "clicks.json"
+    content = {
+        "images": [{"id": 1, "file_name": "gone.jpg", "width": 9, "height": 9}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "point": [3, 4]}],
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
+    file = open_file(folder, classes=())
+    file.replace("a.png", Document((click(1, 1),)), None)
+    found = load_clicks(path)
+    assert [image.file_name for image in found.images] == ["gone.jpg", "a.png"]
+    assert [c.point for c in found.clicks] == [(3, 4), (1, 1)]
+
+
+def test_clicks_before_the_turn_are_turned_along(
+    folder: Path, save_image: Callable[..., object]
+) -> None:
+    save_image(folder / "turned.jpg", (60, 100), orientation=6)
+    path = folder.parent / "clicks.json"
+    content = {
+        "images": [{"id": 1, "file_name": "turned.jpg", "width": 100, "height": 60}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "point": [10.5, 20.5]}],
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
+    file = open_file(folder, classes=())
+    assert file.document("turned.jpg").objects[0].point == (39.5, 10.5)
+    assert file.record("turned.jpg").width == 60
+
+
+def test_without_classes_there_is_a_question(folder: Path) -> None:
+    with pytest.raises(ValueError, match="--classes person,car"):
+        open_file(folder, classes=())
