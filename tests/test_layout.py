@@ -25,7 +25,7 @@ from source_tree import (
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__", "cli", "__init__"),
-    ("commands",),
+    ("commands", "api"),
     ("demo", "report", "doctor", "annotate"),
     ("enhancement",),
     ("training",),

@@ -44,7 +44,7 @@ KMEANS_ROUNDS = 8
 
 
 def main() -> None:
-    """Draws the set, opens the page on it, clicks, and saves two screenshots."""
+    """Draw the set, open the page on it, click, and save two screenshots."""
     with tempfile.TemporaryDirectory() as name:
         paths = write_synthetic(Path(name) / "photos", DATA)
         truth = sample_clicks(load_instances(paths.truth), "quasi-center", 0)
@@ -95,7 +95,7 @@ def open_page(browser: Browser, address: str, size: Sequence[int], **options: ob
 
 
 def click_objects(page: Page, truth: ClickSet, image_id: int) -> None:
-    """Clicks every object of the shown image, each with its class."""
+    """Click every object of the shown image, each with its class."""
     wait(page, "(place) => sapnet.store.place === place", image_id - 1)
     for click in (click for click in truth.clicks if click.image_id == image_id):
         page.evaluate("(id) => sapnet.store.setCategory(id)", click.category_id)
@@ -108,7 +108,7 @@ def click_objects(page: Page, truth: ClickSet, image_id: int) -> None:
 
 
 def wait(page: Page, script: str, argument: object = None) -> None:
-    """Waits until a script gives something true."""
+    """Wait until a script returns something true."""
     end = time.monotonic() + 60
     while not page.evaluate(script, argument):
         if time.monotonic() > end:
@@ -117,7 +117,7 @@ def wait(page: Page, script: str, argument: object = None) -> None:
 
 
 def save(page: Page, name: str) -> None:
-    """Saves a screenshot with a palette."""
+    """Save a screenshot with a palette."""
     time.sleep(1.5)  # thumbnails, and the note that all is saved
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     # k-means keeps the small marks' colours, which a median cut alone gives away to the image.

@@ -1,4 +1,4 @@
-"""Makes photographs.jpg: clicks on photographs, and the masks that `regions` proposes for them.
+"""Script that makes photographs.jpg: clicks on photographs, and masks of `regions`.
 
     python docs/figures/make_photographs.py COCO
 

@@ -43,7 +43,7 @@ DECISIONS = ("c", "Enter", "Enter", "Backspace", "Enter")
 
 
 def main() -> None:
-    """Labels the set with the run, decides a few labels, and saves two screenshots."""
+    """Label the set with the run, decide a few labels, and save two screenshots."""
     with tempfile.TemporaryDirectory() as name:
         workspace = make_workspace(Path(name), sys.argv[1])
         app = build_app(workspace, [review_routes(workspace.file)])
@@ -72,7 +72,7 @@ def make_workspace(folder: Path, run: str) -> Workspace[ReviewDesk]:
 
 
 def photograph(browser: Browser, address: str) -> None:
-    """Decides the first labels and photographs the next one at both sizes."""
+    """Decide the first labels and take screenshots of the next one at both sizes."""
     page = open_page(browser, address, (1280, 800))
     at_label(page, 0)
     decided = 0
@@ -88,7 +88,7 @@ def photograph(browser: Browser, address: str) -> None:
 
 
 def at_label(page: Page, place: int) -> None:
-    """Waits until the label at this place of the queue is shown with its candidates."""
+    """Wait until the label at this place of the queue is shown with its candidates."""
     wait(
         page,
         "(place) => sapnet.mode?.answer && sapnet.preview.candidates.length "

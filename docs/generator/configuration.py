@@ -1,4 +1,4 @@
-"""The configuration reference: a table of every setting, made from the dataclasses.
+"""Configuration reference: a table of every setting, made from the dataclasses.
 
 `python docs/generator/configuration.py` writes it to `docs/configuration.md`.
 """
@@ -27,21 +27,22 @@ GROUPS: dict[str, tuple[tuple[type[Any], str], ...]] = {
     "synthetic": ((SyntheticConfig, ""),),
     "demo": ((DemoConfig, ""),),
 }
-"""Settings by command: the dataclass, and what stands before its fields' names."""
+"""Settings by command: the dataclass, and the prefix of its fields' names."""
 
 INTRODUCTION = """# Configuration
 
-Every setting of the commands whose options are made from dataclasses, with its default. The tables
-are generated from the code (`make docs`). On the command line a setting stands after two dashes, in
-a recipe it is a key (`model.backbone` is `backbone` under `model`); lists are written as YAML.
-`sapnet train --print-config` shows what a run would use. The options of the other commands are in
-`sapnet COMMAND --help`.
+All settings of the commands whose options are made from dataclasses, with their defaults. The
+tables are generated from the code (`make docs`). On the command line, write a setting after two
+dashes. In a recipe it is a key (`model.backbone` is `backbone` under `model`). Lists are written as
+YAML.
+`sapnet train --print-config` shows the settings that a run would use. The options of the other
+commands are in `sapnet COMMAND --help`.
 """
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One row: dotted name, type, default and meaning."""
+    """Row of a table: dotted name, type, default and meaning."""
 
     name: str
     type_name: str
@@ -53,7 +54,7 @@ PAGE = Path(__file__).resolve().parents[1] / "configuration.md"
 
 
 def configuration_page() -> str:
-    """The page, as markdown."""
+    """Return the page as Markdown."""
     parts = [INTRODUCTION]
     for command, groups in GROUPS.items():
         parts.append(f"## {command}")
@@ -63,7 +64,7 @@ def configuration_page() -> str:
 
 
 def _sections(kind: type[Any], prefix: str) -> Iterator[tuple[str, list[Setting]]]:
-    """A dataclass's own settings, then those of the dataclasses in it, each under a title."""
+    """Yield titles and rows: a dataclass's own settings, then those of its nested dataclasses."""
     hints = get_type_hints(kind)
     docstring = parse_from_object(kind)
     meanings = {entry.arg_name: entry.description or "" for entry in docstring.params}
@@ -97,7 +98,7 @@ def _cell(text: str) -> str:
 
 
 def _type_name(hint: object) -> str:
-    """A type as users write it: choices as their values, paths as `path`."""
+    """Return a type as users write it: choices as their values, paths as `path`."""
     text = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
     text = re.sub(r"typing\.Literal\[(.*?)\]", _choices, text)
     text = text.replace("pathlib.Path", "path").replace("Path", "path").replace("typing.", "")
@@ -125,7 +126,7 @@ def _default(field: Field[Any]) -> str:
 
 
 def _list(values: tuple[Any, ...]) -> str:
-    """A tuple as YAML writes it."""
+    """Return a tuple as YAML."""
     return "[" + ", ".join(_list(v) if isinstance(v, tuple) else str(v) for v in values) + "]"
 
 

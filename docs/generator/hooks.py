@@ -1,7 +1,8 @@
-"""Hooks of mkdocs: pages made from the code, and links and formulas as the site needs them."""
+"""Hooks of mkdocs: pages made from the code, links of the site, formulas as MathML."""
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections import defaultdict
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from links import (  # noqa: E402  # beside this file
+    API_INDEX,
     COPIED_PAGES,
     RECIPES_PAGE,
     api_page,
@@ -33,7 +35,7 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Adds the pages that are made from the repository's other files and from the code."""
+    """Add the pages that are made from the repository's other files and from the code."""
     made = {page: (ROOT / source).read_text("utf-8") for source, page in COPIED_PAGES.items()}
     made[RECIPES_PAGE] = _recipes_page()
     made |= _api_pages()
@@ -43,7 +45,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Brings the links of the repository to the site."""
+    """Convert the links of the repository to those of the site."""
     del config, files
     sources = {made: source for source, made in COPIED_PAGES.items()}
     name = page.file.src_uri
@@ -51,7 +53,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Writes formulas as MathML, which browsers show without a script from elsewhere."""
+    """Convert formulas to MathML, which browsers show without a script from elsewhere."""
     del page, config, files
     return _FORMULA.sub(_mathml, html)
 
@@ -64,7 +66,7 @@ def _mathml(found: re.Match[str]) -> str:
 def _recipes_page() -> str:
     parts = [
         "# Recipes\n\nThe files of `sapnet/recipes/`, for `sapnet train --config NAME`. Flags "
-        "after the recipe win over it."
+        "after the recipe override it."
     ]
     for path in sorted((ROOT / "sapnet" / "recipes").rglob("*.yaml")):
         name = path.relative_to(ROOT / "sapnet" / "recipes").with_suffix("").as_posix()
@@ -74,18 +76,50 @@ def _recipes_page() -> str:
 
 
 def _api_pages() -> dict[str, str]:
-    """One page per package, with every module that says what it is."""
+    """Make a page per package with all its modules, and an index of the packages."""
     modules: dict[str, list[str]] = defaultdict(list)
+    sources: dict[str, Path] = {}
     for path in sorted((ROOT / "sapnet").rglob("*.py")):
         inside = path.relative_to(ROOT).as_posix()
-        if path.name != "__main__.py":
-            modules[api_page(inside)].append(module_name(inside))
-    pages = {}
-    for page, names in modules.items():
+        if path.name == "__main__.py":
+            continue
+        modules[api_page(inside)].append(module_name(inside))
+        if path.name == "__init__.py":
+            sources[api_page(inside)] = path
+    pages, listed = {}, []
+    for page, names in sorted(modules.items()):
         package = min(names, key=len)
         blocks = "\n\n".join(f"::: {name}" for name in names)
         pages[page] = f"# {package}\n\n{blocks}\n"
-    others = [page for page in sorted(pages) if page != "api/index.md"]
-    listed = "\n".join(f"* [{min(modules[p], key=len)}]({Path(p).name})" for p in others)
-    index = pages["api/index.md"].replace("# sapnet\n", f"# API\n\nPackages:\n\n{listed}\n", 1)
-    return pages | {"api/index.md": index}
+        if page != API_INDEX:
+            listed.append(f"* [{package}]({Path(page).name}): {_first_line(sources[page])}")
+    package = "::: sapnet\n    options: {members: false, heading_level: 1}"
+    parts = [package, "## Public names", "\n".join(_public_names()), "## Packages"]
+    return pages | {API_INDEX: "\n\n".join([*parts, "\n".join(listed)]) + "\n"}
+
+
+def _public_names() -> list[str]:
+    """Return a line per public name of `sapnet`, linked to the module that defines it."""
+    lines = []
+    for node in ast.walk(ast.parse((ROOT / "sapnet" / "__init__.py").read_text("utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not str(node.module).startswith("sapnet."):
+            continue
+        path = Path(*str(node.module).split(".")).with_suffix(".py")
+        body = ast.parse((ROOT / path).read_text("utf-8")).body
+        documented = {
+            found.name: (ast.get_docstring(found) or "").partition("\n")[0]
+            for found in body
+            if isinstance(found, ast.ClassDef | ast.FunctionDef)
+        }
+        page = Path(api_page(path.as_posix())).name
+        lines += [
+            f"* [`{alias.name}`]({page}#{node.module}.{alias.name}): {documented[alias.name]}"
+            for alias in node.names
+            if alias.name in documented
+        ]
+    return sorted(lines)
+
+
+def _first_line(path: Path) -> str:
+    """Return the first line of a module's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]

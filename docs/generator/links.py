@@ -1,7 +1,7 @@
-"""Where a link of the repository leads on the site.
+"""Links of the repository, converted to links of the site.
 
 On a code host, the pages link to source files, recipes and pages above `docs/`. The site has these
-too, under other addresses; a link to something that it does not have becomes plain text.
+at other addresses. A link to a file that the site does not have becomes plain text.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ COPIED_PAGES = {
 
 RECIPES_PAGE = "recipes.md"
 API_FOLDER = "api"
+API_INDEX = f"{API_FOLDER}/index.md"
 
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 _FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 
 
 def to_site_links(markdown: str, source: str) -> str:
-    """The page's text with its links as the site needs them; fenced code is left alone.
+    """Return the page's text with the links of the site; fenced code is left alone.
 
     Args:
         markdown: text of the page.
@@ -40,24 +41,24 @@ def to_site_links(markdown: str, source: str) -> str:
 
 
 def site_page(path: str) -> str:
-    """The site's page of a markdown file of the repository."""
+    """Return the site's page of a markdown file of the repository."""
     return COPIED_PAGES.get(path, path.removeprefix("docs/"))
 
 
 def api_page(path: str) -> str:
-    """The site's page of a source file: one page per package, `sapnet` itself being `index`."""
+    """Return the site's page of a source file: one per package, `index` for `sapnet`."""
     package = PurePosixPath(path).parent
     name = "-".join(package.parts[1:]) or "index"
     return f"{API_FOLDER}/{name}.md"
 
 
 def module_name(path: str) -> str:
-    """The dotted name of a source file."""
+    """Return the dotted name of a source file."""
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def recipe_anchor(name: str) -> str:
-    """The anchor of a recipe, named by its path below `sapnet/recipes/`, on the recipes' page."""
+    """Return the anchor of a recipe on the recipes' page, from its path below `recipes/`."""
     return name.replace("/", "-")
 
 
@@ -74,7 +75,7 @@ def _site_link(found: re.Match[str], source: str, page: str) -> str:
 
 
 def _target(path: str, anchor: str) -> str | None:
-    """The site's page of a path of the repository, with its anchor; None if it has none."""
+    """Return the site's page of a path of the repository with its anchor, or None."""
     if path.startswith("sapnet/") and path.endswith(".py"):
         return f"{api_page(path)}#{module_name(path)}"
     if path.startswith("sapnet/recipes/") and path.endswith(".yaml"):

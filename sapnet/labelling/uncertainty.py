@@ -4,7 +4,7 @@ It orders the labels for review. Two judges that saw the image in different ways
 mask. Selection sees the click and its candidates: its rating is the expected IoU of the chosen
 mask, with the scores of all stages as the probabilities that a candidate is the object. The
 segmenter sees neither: its rating is the best IoU of its instances of that category. The
-uncertainty is one minus the mean of the two. Variants and figures: docs/results.md.
+uncertainty is one minus the mean of the two. Variants and figures: docs/notebook.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Selection judges each object by its own candidates. The segmenter learned from all labels at once,
 so it follows the many right ones rather than the few wrong ones. If selection took a part, it
 often shows the whole object. When labels are written, its instances that cover the click therefore
-count beside the agreement of the bag. Not in the paper. Figures: docs/results.md.
+count beside the agreement of the bag. Not in the paper. Figures: docs/notebook.md.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ OPTIMIZER = ("lr", "lr_batch", "steps")
 
 FEW_STEPS = 300
 """Trainings of fewer steps get a hint: after 150 steps from scratch, AdamW had learned hardly
-anything on held-out images (docs/results.md)."""
+anything on held-out images (docs/notebook.md)."""
 
 
 @dataclass(frozen=True)

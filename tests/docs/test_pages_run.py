@@ -113,17 +113,11 @@ def run_python(content: str) -> None:
     exec(compile(content, "block", "exec"), {"__name__": "__main__"})
 
 
-def ignore(content: str) -> None:
-    """Not code: a citation."""
-    assert content.lstrip().startswith("@")
-
-
 RUNNERS: dict[str, Callable[[str], None]] = {
     "json": run_json,
     "yaml": run_yaml,
     "bash": run_bash,
     "python": run_python,
-    "bibtex": ignore,
 }
 
 

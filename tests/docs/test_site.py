@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,7 @@ def test_pages_made_from_code_and_from_other_files_are_there(site: Path) -> None
     api = (site / "api" / "selection.html").read_text("utf-8")
     assert 'id="sapnet.selection.branch.SelectionBranch.forward"' in api
     assert 'href="tutorial.html"' in (site / "index.html").read_text("utf-8")
-    assert 'src="figures/annotate-desktop.png"' in (site / "index.html").read_text("utf-8")
+    assert 'src="figures/photographs.jpg"' in (site / "index.html").read_text("utf-8")
     assert "resnet18" in (site / "recipes.html").read_text("utf-8")
 
 
@@ -53,6 +55,57 @@ def test_every_link_into_the_api_has_its_anchor(site: Path) -> None:
     for target in wanted:
         path, _, anchor = str(target).partition("#")
         assert f'id="{anchor}"' in Path(path).read_text("utf-8"), target
+
+
+def test_the_index_of_the_api_is_short_and_links_to_every_package(site: Path) -> None:
+    index = (site / "api" / "index.html").read_text("utf-8")
+    content = index[index.index("<article") : index.index("</article")]
+    assert len(content) < 20_000
+    assert ">SAPNet</code></a>: " in content
+    packages = {path.parent for path in (ROOT / "sapnet").rglob("*.py")} - {ROOT / "sapnet"}
+    for package in packages:
+        page = "-".join(package.relative_to(ROOT / "sapnet").parts) + ".html"
+        assert f'href="{page}"' in content, page
+
+
+MEASURE = """() => {
+    const limit = document.documentElement.clientWidth + 1
+    const scrolls = e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)
+    const inBox = e => { while (e && !scrolls(e)) e = e.parentElement; return e !== null }
+    const out = [...document.querySelectorAll('.md-content *')].filter(
+        e => e.getBoundingClientRect().right > limit && !inBox(e.parentElement))
+    return [document.scrollingElement.scrollWidth, out.map(e => e.outerHTML.slice(0, 100))]
+}"""
+"""Width of the page, and the elements that stick out of it and not of a box that scrolls."""
+
+
+def _measure_on_a_phone(pages: list[Path]) -> dict[str, tuple[int, list[str]]]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        tab = browser.new_page(viewport={"width": 390, "height": 844})
+        found = {}
+        for page in pages:
+            tab.goto(page.as_uri())
+            found[page.name] = tuple(tab.evaluate(MEASURE))
+        browser.close()
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium (`apt-get install`)")
+def test_no_page_is_wider_than_a_phone(site: Path) -> None:
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 30
+    # In a thread of its own: another test may have Playwright running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(_measure_on_a_phone, pages).result()
+    wrong = {name: result for name, result in found.items() if result != (390, [])}
+    assert wrong == {}
 
 
 def test_nothing_is_asked_of_other_hosts(site: Path) -> None:

@@ -129,7 +129,7 @@ def _broken_prompts(pool: CandidatePool, click: Click, size: tuple[int, int]) ->
         columns = np.abs(pool.lattice.x[None] - further[:, :1]).argmin(axis=1)
         rows = np.abs(pool.lattice.y[None] - further[:, 1:]).argmin(axis=1)
         broken += 1.0 - pool.masks[:, rows, columns].mean(axis=1)
-    # An estimated box does harm: the image tells more about the object (docs/results.md).
+    # An estimated box does harm: the image tells more about the object (docs/notebook.md).
     if click.known_box is not None:
         x1, y1, x2, y2 = np.array(click.known_box) / (width, height, width, height)
         across = (pool.lattice.x >= x1) & (pool.lattice.x <= x2)

@@ -13,10 +13,10 @@ from sapnet.selection.config import SelectionConfig
 
 CONFIGS = Path(__file__).resolve().parents[3] / "sapnet" / "recipes"
 RECIPES = {
-    "mil": "ablations/table4_1_mil.yaml",
-    "pdg": "ablations/table4_2_pdg.yaml",
-    "prm": "ablations/table4_3_prm.yaml",
-    "pnpg": "ablations/table4_4_pnpg.yaml",
+    "mil": "ablations/table4/1_mil.yaml",
+    "pdg": "ablations/table4/2_pdg.yaml",
+    "prm": "ablations/table4/3_prm.yaml",
+    "pnpg": "ablations/table4/4_pnpg.yaml",
     "sapnet": "coco_r50_1x.yaml",
     "ours": "coco_r50_1x_plus.yaml",
 }

@@ -1,0 +1,75 @@
+"""Figures in the pages are those of the files that they name."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "benchmarks" / "results" / "demo.json"
+LADDER = ROOT / "benchmarks" / "results" / "ladder-small.json"
+MARK = "<!-- figures of benchmarks/results/demo.json -->"
+
+COLUMNS = {
+    "README.md": ("top1_miou", "label_miou", "oracle_miou", "mask_ap50"),
+    "docs/results.md": ("top1_miou", "label_miou", "oracle_miou", "mask_ap", "mask_ap50"),
+}
+"""Keys of the demo's figures, in the order of the table of each page."""
+
+SYSTEMS = {
+    "proposer's top-1": "top1",
+    "MIL (PSM)": "mil",
+    "SAPNet as printed": "sapnet",
+    "SAPNet, constants for scratch": "scratch",
+    "sapnet+ (the default)": "ours",
+    "sapnet+, two stages": "ours_two_stage",
+    "ground truth": "supervised",
+}
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Cells of the first table of a text, by the first cell of the row; bold left out."""
+    table = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert table is not None
+    lines = [line.strip("|").split("|") for line in table[0].splitlines()[2:]]
+    cells = [[cell.strip().replace("**", "") for cell in line] for line in lines]
+    return {name: values for name, *values in cells}
+
+
+@pytest.mark.parametrize("page", COLUMNS)
+def test_the_demo(page: str) -> None:
+    figures: dict[str, dict[str, Any]] = json.loads(DEMO.read_text("utf-8"))
+    text = (ROOT / page).read_text("utf-8")
+    found = rows(text[text.index(MARK) :])
+    expected = {
+        proposer: [f"{values[key]:.3f}" for key in COLUMNS[page]]
+        for proposer, values in figures.items()
+    }
+    assert found == expected
+
+
+def spread(values: dict[str, float | None]) -> str:
+    mean, std = values["mean"], values["std"]
+    return f"{mean:.3f}" if std is None else f"{mean:.3f} ± {std:.3f}"
+
+
+def test_the_ladder() -> None:
+    systems = json.loads(LADDER.read_text("utf-8"))["systems"]
+    text = (ROOT / "docs" / "results.md").read_text("utf-8")
+    found = rows(text[text.index("## The ablation ladder") :])
+    assert list(found) == list(SYSTEMS)
+    for title, key in SYSTEMS.items():
+        label, mask_ap, share = found[title]
+        system = systems[key]
+        assert mask_ap == spread(system["mask_ap"]), title
+        assert share == f"{system['share_of_supervised']['mean']:.0%}".replace("%", " %"), title
+        if key != "supervised":
+            assert label == spread(system["label_miou"]), title
+
+
+def test_the_readme_fits_on_few_screens() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 120
