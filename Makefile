@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint types tests docs docs-serve clean
+.PHONY: demo test lint types tests slow docs docs-serve clean
 
 demo: $(STAMP)
 	$(BIN)/sapnet demo
@@ -19,7 +19,10 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 tests: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
 
 docs: $(STAMP)
 	$(BIN)/python docs/generator/configuration.py

@@ -36,7 +36,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("backbones",),
     ("store",),
     ("data", "selection", "segmentation"),
-    ("structures", "geometry", "system", "recipes", "version"),
+    ("structures", "geometry", "system", "recipes"),
 )
 """Rooms of `sapnet/` from top to bottom. A room may import those below it and, without a cycle,
 those beside it. `__init__` is `sapnet/__init__.py`: the public names, for users."""

@@ -26,7 +26,7 @@ from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
 from sapnet.structures.batch import Bags, Batch
 from sapnet.structures.clicks import Category
-from sapnet.structures.masks import CROP_SIZE, MASK_STRIDE
+from sapnet.structures.grids import CROP_SIZE, MASK_STRIDE
 
 LIMIT_GIB = 6.0
 """Largest memory that a step may take."""

@@ -11,8 +11,7 @@ from pydantic import BaseModel, Field
 
 from sapnet.annotate.documents import Document
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json, to_rle
-from sapnet.structures.clicks import Click, ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Click, ImageRecord
 from sapnet.structures.proposals import Proposals
 
 MAX_POINTS = 1000

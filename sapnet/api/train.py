@@ -96,7 +96,7 @@ def train(
 def _with_recipes(
     config: Path | str | None, out: Path | str, values: dict[str, Any]
 ) -> dict[str, Any]:
-    """Lay the options on the recipe, and both on the recipe of the method, as the command does.
+    """Merge the options into the recipe, and both into the recipe of the method.
 
     Without a recipe and a GPU, the one for a CPU is taken, with a line in the log.
     """

@@ -19,7 +19,7 @@ from sapnet.batches.config import AugmentConfig
 from sapnet.batches.sample import View
 from sapnet.geometry.boxes import flip_boxes, scale_boxes
 from sapnet.geometry.masks import downsample_masks
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE
 
 
 def resized_size(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sapnet.structures.batch import Bags, Batch, InstanceTargets
-from sapnet.structures.masks import MASK_STRIDE
+from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
     from sapnet.batches.sample import Sample

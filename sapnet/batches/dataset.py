@@ -1,16 +1,15 @@
-"""Data sets for torch: one image per index, as the network sees it.
+"""Data sets of training: one image per index, as the network sees it.
 
-`ClickDataset` gives proposals (or the best of them as masks), `MaskDataset` gives masks,
-`ImageDataset` gives images alone. What a training image looks like depends on the seed, the epoch
-and its index alone, so that a resumed run sees what the run it resumes would have seen.
+`ClickDataset` gives proposals (or the best of them as masks), `MaskDataset` gives masks. The view of
+a training image depends on the seed, the epoch and its index alone, so that a resumed run sees the
+same images as one that was not stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -154,42 +153,6 @@ class MaskDataset(Dataset[Sample]):
         labels = [self._labels[objects[i].category_id] for i in kept]
         targets = make_targets([rles[i] for i in kept], labels, view)
         return Sample(view_content(image, view), view, record.image_id, targets=targets)
-
-
-class ImageDataset(Dataset[Sample]):
-    """Images alone, for prediction.
-
-    Args:
-        images: image files, or whatever `load` reads.
-        augment: sizes of the input; nothing is varied at random.
-        image_ids: one per image; their indices in `images` if not given.
-        load: reads one image as (H, W, 3) uint8 RGB, upright.
-    """
-
-    def __init__(
-        self,
-        images: Sequence[Any],
-        augment: AugmentConfig,
-        image_ids: Sequence[int] | None = None,
-        load: Callable[[Any], np.ndarray] = load_image,
-    ) -> None:
-        if image_ids is not None and len(image_ids) != len(images):
-            raise ValueError(
-                f"ImageDataset: expected one image id per file, found {len(image_ids)} ids for "
-                f"{len(images)} files"
-            )
-        self.images = tuple(images)
-        self.image_ids = tuple(range(len(images)) if image_ids is None else image_ids)
-        self.augment = augment
-        self._load = load
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> Sample:
-        image = self._load(self.images[index])
-        view = evaluation_view((image.shape[0], image.shape[1]), self.augment)
-        return Sample(view_content(image, view), view, self.image_ids[index])
 
 
 def _generator(cfg: DatasetConfig, epoch: SharedEpoch, index: int) -> np.random.Generator:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sapnet.structures.masks import MASK_STRIDE
+from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,7 +16,8 @@ from sapnet.batches.sample import View
 from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import rle_boxes
 from sapnet.structures.batch import Bags, InstanceTargets
-from sapnet.structures.masks import CROP_SIZE, RLE
+from sapnet.structures.clicks import RLE
+from sapnet.structures.grids import CROP_SIZE
 from sapnet.structures.proposals import StoredObject
 
 _FULL_COVERAGE = 255  # stored mask crops are 8-bit

@@ -1,4 +1,4 @@
-"""Names that users choose from: formats of files, and ways to place clicks. Imports nothing."""
+"""Names that users choose from: formats of files, ways to place clicks."""
 
 from __future__ import annotations
 

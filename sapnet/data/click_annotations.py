@@ -8,8 +8,7 @@ from dataclasses import replace
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers
 from sapnet.data.problems import Report, attempt
 from sapnet.geometry.rle import decode_masks, rle_to_json, to_rle
-from sapnet.structures.clicks import Click, ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Click, ImageRecord
 
 Point = tuple[float, float]
 

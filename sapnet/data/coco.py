@@ -12,8 +12,7 @@ import numpy as np
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.geometry.rle import rle_areas, rle_boxes, to_rle
-from sapnet.structures.clicks import Category, ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Category, ImageRecord
 
 MIN_POLYGON_NUMBERS = 6  # three points of x, y
 

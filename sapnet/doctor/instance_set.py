@@ -18,7 +18,7 @@ from sapnet.doctor.image_files import ImageFile, examine_images
 from sapnet.doctor.names import check_categories
 from sapnet.doctor.points import check_frame, polygon_table
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE
 
 AREA_SHARE, AREA_PIXELS = 0.2, 16.0
 """Tolerance of a given area, as a share plus pixels. COCO's area is that of the polygons, which for

@@ -12,8 +12,7 @@ from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import to_rle
 
 if TYPE_CHECKING:
-    from sapnet.structures.clicks import Category, ImageRecord
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE, Category, ImageRecord
 
 
 @dataclass(frozen=True)

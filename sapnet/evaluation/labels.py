@@ -13,7 +13,7 @@ from sapnet.evaluation.label_file import Label, LabelSet, load_labels
 from sapnet.evaluation.mean_iou import ious_with_truth, mean_iou_by_size
 
 if TYPE_CHECKING:
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE
 
 
 def evaluate_labels(

@@ -10,7 +10,7 @@ import numpy as np
 from sapnet.geometry.rle import rle_iou
 
 if TYPE_CHECKING:
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE
 
 SMALL_AREA = 32**2
 """Objects under this many pixels are small (COCO's evaluation)."""

@@ -16,7 +16,7 @@ from sapnet.store.reader import open_store
 
 if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE
     from sapnet.structures.proposals import StoredObject
     from sapnet.system.locations import Location
 

@@ -22,7 +22,7 @@ from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
 
 if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE
     from sapnet.structures.proposals import Proposals
     from sapnet.system.locations import Location
 

@@ -15,7 +15,7 @@ import numpy as np
 from sapnet.geometry.rle import rle_areas, rle_iou
 
 if TYPE_CHECKING:
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE
 
 _CHAR_ZERO = 48  # COCO writes six bits per character, from "0" on
 _VALUE_BITS, _VALUE, _SIGN, _MORE = 5, 0x1F, 0x10, 0x20

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sapnet.store.reader import ProposalStore
     from sapnet.structures.batch import Bags, Batch
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE
     from sapnet.structures.outputs import Predictions
     from sapnet.structures.proposals import StoredObject
 

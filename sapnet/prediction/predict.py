@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sapnet.batches.dataset import ImageDataset
+from sapnet.batches.images import ImageDataset
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.several import Exports, check_formats, export_several
 from sapnet.data.images import list_images, load_image, upright_size

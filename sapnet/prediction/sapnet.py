@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
-from sapnet.batches.dataset import ImageDataset
+from sapnet.batches.images import ImageDataset
 from sapnet.network.model import CODERS, Network
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.inputs import ImageInput, read_image

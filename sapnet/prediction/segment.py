@@ -13,7 +13,7 @@ from sapnet.system.parallel import map_ahead
 
 if TYPE_CHECKING:
     from sapnet.batches.config import AugmentConfig
-    from sapnet.batches.dataset import ImageDataset
+    from sapnet.batches.images import ImageDataset
     from sapnet.structures.batch import Batch
     from sapnet.structures.outputs import Predictions
 

@@ -15,8 +15,7 @@ import torch
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.checkpoint import Segmenter, find_checkpoint, find_licence, load_segmenter
 from sapnet.proposals.config import SamConfig
-from sapnet.structures.clicks import Click
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Click
 from sapnet.structures.proposals import Proposals
 from sapnet.system.device import choose_device, describe_device
 from sapnet.system.from_json import JSON

@@ -18,8 +18,7 @@ from sapnet.geometry.rle import decode_masks, rle_iou
 from sapnet.prediction.drawing import draw_candidates
 from sapnet.report.contents import CandidatePicture, LabelRow, LabelSection
 from sapnet.report.pictures import encode_jpeg
-from sapnet.structures.clicks import ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, ImageRecord
 
 logger = logging.getLogger(__name__)
 

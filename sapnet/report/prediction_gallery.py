@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     import supervision as sv
 
     from sapnet.data.coco import InstanceSet
-    from sapnet.structures.clicks import Category
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE, Category
 
 logger = logging.getLogger(__name__)
 

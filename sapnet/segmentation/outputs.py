@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sapnet.structures.masks import MASK_STRIDE
+from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from torch import Tensor
 from sapnet.segmentation.layers import resize_bilinear
 from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
 from sapnet.segmentation.suppression import matrix_nms, suppress_cells
-from sapnet.structures.masks import MASK_STRIDE
+from sapnet.structures.grids import MASK_STRIDE
 from sapnet.structures.outputs import Predictions
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sapnet.segmentation.mask_features import CONVS_PER_LEVEL, MaskFeatureBranch
 from sapnet.segmentation.outputs import SOLOv2Outputs
 from sapnet.segmentation.postprocess import predict_instances
 from sapnet.segmentation.targets import assign_targets
-from sapnet.structures.masks import MASK_STRIDE
+from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,16 +1,20 @@
-"""Description of each proposal for the selection, computed once while its mask is at hand."""
+"""Description of the proposals of an image for the selection, as proposed or after a review."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.geometry.masks import crop_masks
+from sapnet.geometry.crops import crop_masks
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes
-from sapnet.structures.clicks import Click
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Click
 from sapnet.structures.proposals import GIVEN_MASK, Proposals, StoredObject
+
+if TYPE_CHECKING:
+    from sapnet.structures.clicks import ImageRecord
+    from sapnet.structures.corrections import Corrections
 
 CLICKED_PIXEL = "clicked pixel"
 """Prompt name of the stand-in for an object for which only empty masks were proposed."""
@@ -52,6 +56,48 @@ def describe_objects(
 def given_proposal(mask: RLE) -> Proposals:
     """Return the bag of an object whose mask is known: that mask is its only proposal."""
     return Proposals((mask,), rle_boxes([mask]), np.ones(1, np.float32), (GIVEN_MASK,))
+
+
+def correct_objects(
+    objects: Sequence[StoredObject], corrections: Corrections, image_size: tuple[int, int]
+) -> list[StoredObject]:
+    """Apply corrections to the objects of one image.
+
+    A decided mask becomes the object's only proposal, with its new click where it got one; what was
+    deleted is left out. Which masks hold a rival's point is found anew for the whole image.
+
+    Args:
+        objects: all objects of the image, as stored.
+        corrections: of the data set.
+        image_size: (height, width) of the image.
+
+    Returns:
+        The remaining objects, in their order; the same ones where nothing was corrected.
+    """
+    ids = {stored.click.annotation_id for stored in objects}
+    if not ids & (corrections.fixed.keys() | corrections.deleted):
+        return list(objects)
+    kept = [stored for stored in objects if stored.click.annotation_id not in corrections.deleted]
+    pairs = [_corrected(stored, corrections) for stored in kept]
+    return describe_objects(
+        [click for click, _ in pairs], [proposals for _, proposals in pairs], image_size
+    )
+
+
+def check_correction(corrections: Corrections, annotation_id: int, image: ImageRecord) -> None:
+    """Compare a decided mask with the image of its object in the store.
+
+    Raises:
+        ValueError: it is of another image, or of another size.
+    """
+    click = corrections.fixed[annotation_id].click
+    size = None if click.mask is None else list(click.mask["size"])
+    if click.image_id != image.image_id or size != [image.height, image.width]:
+        raise ValueError(
+            f"{corrections.source}, object {annotation_id}: expected a mask of image "
+            f"{image.image_id}, {image.height} x {image.width} px high and wide, found one of "
+            f"image {click.image_id} and size {size}. Name the store whose labels were reviewed."
+        )
 
 
 def masks_hold_points(masks: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -103,3 +149,10 @@ def _clicked_pixel(click: Click, image_size: tuple[int, int]) -> Proposals:
     mask[0, min(int(click.point[1]), height - 1), min(int(click.point[0]), width - 1)] = 1
     rles = encode_masks(mask)
     return Proposals(rles, rle_boxes(rles), np.zeros(1, np.float32), (CLICKED_PIXEL,))
+
+
+def _corrected(stored: StoredObject, corrections: Corrections) -> tuple[Click, Proposals]:
+    correction = corrections.fixed.get(stored.click.annotation_id)
+    if correction is None or correction.click.mask is None:
+        return stored.click, stored.proposals
+    return correction.click, given_proposal(correction.click.mask)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sapnet.store.cache import local_store
-from sapnet.store.corrections import check_correction, correct_objects
+from sapnet.store.describe import check_correction, correct_objects
 from sapnet.store.given import GivenCounts
 from sapnet.store.layout import OBJECTS_SUFFIX, StoreError, complete_shards, shard_file
 from sapnet.store.manifest import Manifest, load_manifest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from sapnet.store.layout import IMAGES_SUFFIX, StoreError, complete_shards, shard_file
-from sapnet.store.rows import image_schema, object_schema
+from sapnet.store.schema import image_schema, object_schema
 from sapnet.structures.clicks import ImageRecord
 from sapnet.structures.proposals import GIVEN_MASK
 

@@ -19,7 +19,8 @@ from sapnet.store.layout import (
 )
 from sapnet.store.manifest import Manifest, check_same_run, manifest_text, parse_manifest
 from sapnet.store.part import SHARD_IMAGES, Part
-from sapnet.store.rows import image_schema, image_to_row, object_schema, object_to_row
+from sapnet.store.rows import image_to_row, object_to_row
+from sapnet.store.schema import image_schema, object_schema
 from sapnet.store.tables import read_image_table
 from sapnet.structures.clicks import ImageRecord
 from sapnet.structures.proposals import StoredObject

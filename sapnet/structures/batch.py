@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from sapnet.structures.masks import CROP_SIZE
+from sapnet.structures.grids import CROP_SIZE
 from sapnet.structures.tensors import PacksTensors, TensorFields
 
 if TYPE_CHECKING:

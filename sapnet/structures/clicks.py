@@ -6,10 +6,14 @@ Coordinates are pixels of the upright image file (the *original* frame); boxes a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TypedDict
 
-if TYPE_CHECKING:
-    from sapnet.structures.masks import RLE
+
+class RLE(TypedDict):
+    """A mask as COCO compressed run lengths."""
+
+    size: list[int]  # [height, width]
+    counts: bytes
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sapnet.structures.masks import CROP_SIZE
+from sapnet.structures.grids import CROP_SIZE
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from sapnet.structures.clicks import Click
-    from sapnet.structures.masks import RLE
+    from sapnet.structures.clicks import RLE, Click
 
 
 GIVEN_MASK = "given mask"

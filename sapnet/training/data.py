@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import lightning
 
-from sapnet.batches.dataset import ClickDataset, DatasetConfig, ImageDataset, MaskDataset
+from sapnet.batches.dataset import ClickDataset, DatasetConfig, MaskDataset
+from sapnet.batches.images import ImageDataset
 from sapnet.batches.loader import build_loader
 from sapnet.store.reader import ProposalStore
 from sapnet.training.loop.place import resume_sampler

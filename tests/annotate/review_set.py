@@ -15,8 +15,7 @@ from sapnet.geometry.rle import encode_masks, rle_boxes, rle_to_json
 from sapnet.store.describe import describe_objects, given_proposal
 from sapnet.store.manifest import Manifest
 from sapnet.store.writer import ProposalWriter
-from sapnet.structures.clicks import Category, Click, ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Category, Click, ImageRecord
 from sapnet.structures.proposals import Proposals
 
 SIZE = (120, 160)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sapnet.geometry.masks import crop_masks
+from sapnet.geometry.crops import crop_masks
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.structures.clicks import Category, Click, ImageRecord
 from sapnet.structures.proposals import Proposals, StoredObject

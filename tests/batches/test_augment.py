@@ -16,7 +16,8 @@ from sapnet.batches.augment import (
 )
 from sapnet.batches.config import AugmentConfig
 from sapnet.batches.sample import View
-from sapnet.geometry.masks import crop_masks, downsample_masks
+from sapnet.geometry.crops import crop_masks
+from sapnet.geometry.masks import downsample_masks
 from sapnet.geometry.rle import encode_masks, rle_boxes
 
 

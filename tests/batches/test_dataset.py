@@ -7,12 +7,8 @@ import torch
 from PIL import Image
 
 from sapnet.batches.config import AugmentConfig
-from sapnet.batches.dataset import (
-    ClickDataset,
-    DatasetConfig,
-    ImageDataset,
-    MaskDataset,
-)
+from sapnet.batches.dataset import ClickDataset, DatasetConfig, MaskDataset
+from sapnet.batches.images import ImageDataset
 from sapnet.batches.sample import Sample
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.geometry.rle import encode_masks

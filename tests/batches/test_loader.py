@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from sapnet.batches.config import AugmentConfig
-from sapnet.batches.dataset import ClickDataset, DatasetConfig, ImageDataset
+from sapnet.batches.dataset import ClickDataset, DatasetConfig
+from sapnet.batches.images import ImageDataset
 from sapnet.batches.loader import EpochSampler, build_loader
 
 AUGMENT = AugmentConfig(short_sides=(24, 30, 48, 60), max_long_side=200)

@@ -6,8 +6,7 @@ from PIL import Image, ImageOps
 
 from sapnet.data.clicked_images import check_images
 from sapnet.geometry.rle import decode_masks, encode_masks
-from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Category, Click, ClickSet, ImageRecord
 
 
 def rectangle(x1: int, y1: int, x2: int, y2: int, *, height: int, width: int) -> RLE:

@@ -8,8 +8,7 @@ import pytest
 
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.geometry.rle import encode_masks, rle_to_json
-from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Category, Click, ClickSet, ImageRecord
 
 Content = dict[str, Any]
 Write = Callable[[Content], Path]

@@ -11,8 +11,7 @@ import pytest
 
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
 from sapnet.store.reader import ProposalStore
-from sapnet.structures.clicks import Click, ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Click, ImageRecord
 from sapnet.structures.proposals import Proposals, StoredObject
 
 HEIGHT, WIDTH = 120, 160

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from sapnet.geometry.masks import centers_of_mass, crop_masks, downsample_masks
+from sapnet.geometry.crops import crop_masks
+from sapnet.geometry.masks import centers_of_mass, downsample_masks
 from sapnet.geometry.rle import encode_masks
 
 

@@ -22,7 +22,7 @@ from sapnet.segmentation.solov2 import SOLOv2
 from sapnet.segmentation.suppression import matrix_nms, suppress_cells
 from sapnet.segmentation.targets import assign_targets
 from sapnet.structures.batch import InstanceTargets
-from sapnet.structures.masks import MASK_STRIDE
+from sapnet.structures.grids import MASK_STRIDE
 
 Arrays = dict[str, np.ndarray]
 Vectors = tuple[dict[str, Any], Arrays]

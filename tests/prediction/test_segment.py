@@ -8,7 +8,7 @@ import torch
 
 from sapnet.batches.collate import collate
 from sapnet.batches.config import AugmentConfig
-from sapnet.batches.dataset import ImageDataset
+from sapnet.batches.images import ImageDataset
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
 from sapnet.prediction.segment import plan_batches, segment_batch, segment_images

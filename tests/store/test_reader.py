@@ -17,8 +17,7 @@ from sapnet.store.layout import StoreError
 from sapnet.store.manifest import Manifest, load_manifest
 from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter
-from sapnet.structures.clicks import Category, Click, ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Category, Click, ImageRecord
 from sapnet.structures.proposals import Proposals, StoredObject
 
 SIZE = (48, 64)

@@ -20,7 +20,7 @@ from sapnet.network.model import Network, evaluating
 from sapnet.selection.consensus import pairwise_iou
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Batch
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from torch.utils.data import Dataset
 from sapnet.batches.augment import evaluation_view
 from sapnet.batches.config import AugmentConfig
 from sapnet.batches.sample import View
-from sapnet.structures.clicks import ImageRecord
-from sapnet.structures.masks import MASK_STRIDE, RLE
+from sapnet.structures.clicks import RLE, ImageRecord
+from sapnet.structures.grids import MASK_STRIDE
 
 PROPOSALS = 6
 """Proposals of an object."""

@@ -43,7 +43,7 @@ from benchmarks.speed.selection.maths import (
     run_plain,
 )
 from sapnet.selection.consensus import pairwise_iou
-from sapnet.structures.masks import MASK_STRIDE
+from sapnet.structures.grids import MASK_STRIDE
 
 SIZES = (10, 30, 100)
 """Objects per image of the summary."""

@@ -22,7 +22,7 @@ from sapnet.selection.enrichment import choose_proposals
 from sapnet.selection.guidance import guide
 from sapnet.selection.sampling import clip_boxes, jitter_boxes, sample_background, sample_parts
 from sapnet.structures.batch import Bags
-from sapnet.structures.masks import CROP_SIZE
+from sapnet.structures.grids import CROP_SIZE
 from tests.support import plain_selection as plain
 
 IMAGES, PROPOSALS, CLASSES = 4, 6, 80

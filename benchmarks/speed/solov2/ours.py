@@ -26,7 +26,7 @@ from sapnet.segmentation.convert import convert_mmdet_head, convert_mmdet_neck
 from sapnet.segmentation.outputs import SOLOv2Outputs
 from sapnet.structures.batch import InstanceTargets
 from sapnet.structures.clicks import Category
-from sapnet.structures.masks import MASK_STRIDE
+from sapnet.structures.grids import MASK_STRIDE
 from sapnet.structures.outputs import Predictions
 
 MATMUL_SIDE, MATMUL_REPEATS = 2048, 20

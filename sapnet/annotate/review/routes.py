@@ -14,8 +14,7 @@ from sapnet.annotate.documents import VersionConflictError
 from sapnet.annotate.review.desk import QueueEntry, ReviewDesk, ReviewDocument, ReviewedObject
 from sapnet.annotate.wire import MAX_POINTS, ObjectBody, from_object, to_click
 from sapnet.geometry.rle import rle_iou, rle_to_json
-from sapnet.structures.clicks import ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, ImageRecord
 
 
 class ReviewedBody(ObjectBody):

@@ -11,8 +11,7 @@ from sapnet.data.click_weights import nearest_to_center
 from sapnet.data.formats.marks import Findings, Mark, Source
 from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import decode_masks, merge_rles, rle_areas, rle_boxes, to_rle
-from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Category, Click, ClickSet, ImageRecord
 
 BORDER = 1.0
 """Tolerance, in pixels, for points outside their image; such points are moved into the image."""

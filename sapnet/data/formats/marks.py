@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sapnet.data.formats.points import Box, Point
-from sapnet.structures.clicks import Category
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Category
 
 _NUM_PLACES_NAMED = 3  # places that a summary names for each kind
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import encode_masks
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE
 
 ELLIPSE_CORNERS = 64
 """Corners of an ellipse's outline; with 64 corners it misses 0.2 % of the area."""

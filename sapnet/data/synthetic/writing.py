@@ -20,7 +20,7 @@ from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.parts import PART_KINDS
 from sapnet.data.synthetic.scene import Scene, SceneObject, category_names, draw_scene
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE
 from sapnet.system.files import replaced_file, write_text_atomic
 
 PNG_COMPRESSION = 1

@@ -24,8 +24,7 @@ from sapnet.proposals.regions.prior import QUALITY
 from sapnet.proposals.regions.scene import arrange_clicks
 from sapnet.proposals.regions.scoring import choose_candidates, predict_quality
 from sapnet.proposals.regions.windows import place_clicks
-from sapnet.structures.clicks import Click
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Click
 from sapnet.structures.proposals import Proposals
 
 

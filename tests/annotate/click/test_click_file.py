@@ -12,8 +12,7 @@ from sapnet.annotate.click.opening import open_click_file
 from sapnet.annotate.documents import Document, FileChangedError, VersionConflictError
 from sapnet.data.clicks import load_clicks
 from sapnet.geometry.rle import encode_masks
-from sapnet.structures.clicks import Click
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Click
 
 
 def click(

@@ -13,8 +13,7 @@ from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.geometry.rle import decode_masks, rle_iou, to_rle
 from sapnet.proposals.simulated.masks import displace
 from sapnet.proposals.simulated.proposer import SimulatedConfig, SimulatedProposer
-from sapnet.structures.clicks import Click
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Click
 from sapnet.structures.proposals import Proposals
 
 Dataset = tuple[Path, dict[int, RLE], dict[int, list[Click]]]

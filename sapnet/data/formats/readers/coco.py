@@ -11,7 +11,7 @@ from sapnet.data.coco_json import CocoFile, Record, is_number, read_coco
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import to_rle
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE
 
 Crowds = Literal["ask", "object", "crowd"]
 """Meaning of masks with `iscrowd: 1`: one object each, regions of many, or an error."""

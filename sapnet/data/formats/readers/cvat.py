@@ -12,8 +12,7 @@ from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Point
 from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask, rotated_rectangle
 from sapnet.data.formats.xml_values import parse_xml
-from sapnet.structures.clicks import Category
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Category
 
 _NOT_TAKEN = frozenset({"polyline", "cuboid", "tag", "skeleton"})
 

@@ -17,7 +17,7 @@ from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Point
 from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask
 from sapnet.data.formats.signs import is_labelme
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE
 from sapnet.system.files import read_json
 
 Json = Any

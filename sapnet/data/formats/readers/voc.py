@@ -13,7 +13,7 @@ from sapnet.data.formats.points import Box
 from sapnet.data.formats.signs import voc_files
 from sapnet.data.formats.xml_values import parse_xml
 from sapnet.geometry.rle import encode_masks
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE
 
 
 def read_voc(path: Path, findings: Findings) -> Source:

@@ -15,8 +15,7 @@ from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.signs import CLASSES_FILE, DATA_FILE, yolo_root
 from sapnet.data.images import list_images, upright_size
 from sapnet.geometry.rle import encode_masks
-from sapnet.structures.clicks import Category
-from sapnet.structures.masks import RLE
+from sapnet.structures.clicks import RLE, Category
 
 _BOX_VALUES = 4
 _MIN_POLYGON_VALUES = 6

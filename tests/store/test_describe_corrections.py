@@ -12,9 +12,8 @@ from sapnet.store.describe import describe_objects
 from sapnet.store.manifest import Manifest
 from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter
-from sapnet.structures.clicks import Category, Click, ImageRecord
+from sapnet.structures.clicks import RLE, Category, Click, ImageRecord
 from sapnet.structures.corrections import Correction, Corrections
-from sapnet.structures.masks import RLE
 from sapnet.structures.proposals import GIVEN_MASK, Proposals
 
 SIZE = (20, 30)
