@@ -1,6 +1,6 @@
-r"""Processor time of `sapnet label`, beside another checkout of sapnet.
+"""Processor time of `sapnet label`, beside another checkout of sapnet.
 
-    python -m benchmarks.speed.labels --other OLD_CHECKOUT --run run --images data/images \
+    OMP_NUM_THREADS=1 python -m benchmarks.speed.labels --other OLD --run run --images images
         --proposals store --json labels.json
 
 Both label the same images in turn, each time in a process of its own. The files they write must be
@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.common import (
     as_samples,
     median,
-    parse_json_argument,
+    parse_arguments,
     setting,
     table,
     time_side_by_side,
@@ -45,8 +45,8 @@ def write_labels(checkout: Path, words: list[str], out: Path) -> None:
 
 def main() -> None:
     """Measure and print; write json where asked for."""
-    args = parse_json_argument(
-        str(__doc__),
+    args = parse_arguments(
+        __doc__,
         other={"type": Path, "required": True, "help": "checkout to compare with"},
         run={"type": Path, "required": True, "help": "trained run"},
         images={"type": Path, "required": True, "help": "folder of images"},
