@@ -96,8 +96,10 @@ def _run_counts(mask: np.ndarray) -> list[int]:
     import cv2
 
     pixels = cv2.transpose(mask).reshape(-1)  # runs go down the columns
-    starts = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
-    counts: list[int] = np.diff(starts, prepend=0, append=pixels.size).tolist()
+    inner = np.flatnonzero(pixels[1:] != pixels[:-1])
+    bounds = np.empty(len(inner) + 2, np.int64)
+    bounds[0], bounds[1:-1], bounds[-1] = 0, inner + 1, pixels.size
+    counts: list[int] = (bounds[1:] - bounds[:-1]).tolist()
     return [0, *counts] if pixels[0] else counts
 
 

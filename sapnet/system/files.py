@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
@@ -90,7 +91,11 @@ def write_json_atomic(path: Path | str, value: object, *, indent: int | None = 2
     Raises:
         TypeError: `value` holds something that json cannot express.
     """
-    text = json.dumps(_without_nan(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    encode = partial(json.dumps, indent=indent, allow_nan=False, ensure_ascii=False)
+    try:
+        text = encode(value)
+    except ValueError:  # a NaN or an infinity, which is rare: most files are not walked twice
+        text = encode(_without_nan(value))
     return write_text_atomic(path, text + "\n")
 
 
