@@ -122,8 +122,8 @@ class TeachConfig:
     def __post_init__(self) -> None:
         if not self.sides or self.sides[0][0] != 0 or any(side % 32 for _, side in self.sides):
             raise ValueError(
-                "sides: expected (share, side) with multiples of 32, the first one from share 0 on, "
-                f"found {self.sides}"
+                "sides: expected (share, side) with multiples of 32, the first one from share 0 "
+                f"on, found {self.sides}"
             )
         for name in ("minutes", "batch_size", "rate", "encoder_rate", "clip", "threads"):
             if getattr(self, name) <= 0:

@@ -44,7 +44,7 @@ def further_prompts(
             has_box[i], boxes[i] = 1, _jittered_box(target, cfg.box_jitter, rng)
         if rng.random() < cfg.error_share:
             clicks += error_clicks(answer, target, rng)
-        if not clicks and not has_box[i] or rng.random() < 0.5:
+        if (not clicks and not has_box[i]) or rng.random() < 0.5:
             wanted = int(rng.integers(1, cfg.max_clicks))
             clicks += chance_clicks(target, wanted, rng)
         for place, (point, sign) in enumerate(clicks[: cfg.max_clicks - 1], start=1):
@@ -115,7 +115,9 @@ def _near_box(on: np.ndarray, reach: float) -> np.ndarray:
     near = np.zeros_like(on)
     rows, columns = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
     dy, dx = (int(np.ceil(reach * side)) for side in on.shape)
-    near[max(rows[0] - dy, 0) : rows[-1] + dy + 1, max(columns[0] - dx, 0) : columns[-1] + dx + 1] = True
+    near[
+        max(rows[0] - dy, 0) : rows[-1] + dy + 1, max(columns[0] - dx, 0) : columns[-1] + dx + 1
+    ] = True
     return near
 
 

@@ -79,7 +79,7 @@ def start_state(network: ClickNetwork, cfg: TeachConfig) -> TeachState:
         network: to be trained.
         cfg: of the optimiser.
     """
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)
     network.encoder.freeze_first_layers()
     groups = [
         {"params": parameters, "base_rate": rate, "weight_decay": decay}
@@ -90,9 +90,7 @@ def start_state(network: ClickNetwork, cfg: TeachConfig) -> TeachState:
     return TeachState(network, average, AdamW(groups, lr=cfg.rate))
 
 
-def _by_decay(
-    module: nn.Module, weight_decay: float
-) -> list[tuple[list[nn.Parameter], float]]:
+def _by_decay(module: nn.Module, weight_decay: float) -> list[tuple[list[nn.Parameter], float]]:
     """Weights, which decay, and all that is added or multiplied per channel, which does not."""
     learned = [value for value in module.parameters() if value.requires_grad]
     return [

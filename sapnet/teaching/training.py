@@ -106,7 +106,7 @@ def teach_step(
     if not torch.isfinite(loss):
         raise FloatingPointError(f"step {state.step}: the loss is {loss.item()}")
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(state.network.parameters(), cfg.clip)
     state.optimizer.step()
     state.step += 1
@@ -138,7 +138,9 @@ def batch_losses(
     kept = torch.from_numpy(2 * np.arange(windows) + rng.integers(0, 2, windows))
     best = answers.iou_logits.detach()[kept].argmax(1)
     masks = answers.mask_logits.detach()[kept, best] > 0
-    asked = further_prompts(batch.prompts.take(kept), masks, batch.targets[kept], (cfg.prompts, rng))
+    asked = further_prompts(
+        batch.prompts.take(kept), masks, batch.targets[kept], (cfg.prompts, rng)
+    )
     again = network(features, batch.log_sides, asked)
     return first, teach_losses(again, batch.targets[kept], batch.outside[kept])
 

@@ -187,7 +187,8 @@ def _lay(
     center = center + rng.normal(0, cfg.shift, 2) * side
     center = np.clip(center, click - side * (0.5 - _MARGIN), click + side * (0.5 - _MARGIN))
     height, width = image_size
-    return place_windows(center[None], np.array([side]), (height, width))[0]
+    window: np.ndarray = place_windows(center[None], np.array([side]), (height, width))[0]
+    return window
 
 
 def _vary(

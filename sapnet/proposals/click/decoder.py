@@ -146,9 +146,9 @@ class Decoder(nn.Module):
         places = 2 * prompts.points[:, None] - 1  # (N, 1, Q, 2), from -1 to 1
         read = [
             positive_mean(
-                F.grid_sample(
-                    level[index], places, padding_mode="border", align_corners=False
-                )[:, :, 0].transpose(1, 2),
+                F.grid_sample(level[index], places, padding_mode="border", align_corners=False)[
+                    :, :, 0
+                ].transpose(1, 2),
                 prompts.signs,
             )
             for level in shared

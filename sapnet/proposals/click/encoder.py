@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -52,7 +53,9 @@ def build_encoder(weights: dict[str, Tensor] | None = None) -> Encoder:
     """
     import timm
 
-    features = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(1, 2, 3, 4))
+    features = timm.create_model(
+        "tf_efficientnet_lite0", features_only=True, out_indices=(1, 2, 3, 4)
+    )
     if weights is not None:
         # The classifier's last layers are not part of the features.
         features.load_state_dict({k: v for k, v in weights.items() if k in features.state_dict()})
@@ -67,7 +70,7 @@ def fold_norms(network: nn.Module) -> None:
     """
     for parent in list(network.modules()):
         children = list(parent.named_children())
-        for (_, first), (name, second) in zip(children, children[1:], strict=False):
+        for (_, first), (name, second) in pairwise(children):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 fused = fuse_conv_bn_eval(first, second)
                 first.weight, first.bias = fused.weight, fused.bias

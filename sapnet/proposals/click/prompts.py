@@ -75,11 +75,11 @@ def prompt_maps(prompts: Prompts, height: int, width: int) -> Tensor:
         there is a box, position relative to the box (x, y).
     """
     cells = _cell_centers(height, width, prompts.points)
-    offsets = 2 * (cells - prompts.points[:, :1, None])[:, 0].unflatten(1, (height, width))
-    positive = _nearness(cells, prompts, 1.0).unflatten(2, (height, width))
-    negative = _nearness(cells, prompts, -1.0).unflatten(2, (height, width))
-    box = _box_maps(cells[0, 0], prompts).unflatten(2, (height, width))
-    return torch.cat([offsets.permute(0, 3, 1, 2), positive, negative, box], dim=1)
+    offsets = 2 * (cells - prompts.points[:, :1, None])[:, 0].transpose(1, 2)
+    positive = _nearness(cells, prompts, 1.0)
+    negative = _nearness(cells, prompts, -1.0)
+    maps = torch.cat([offsets, positive, negative, _box_maps(cells[0, 0], prompts)], dim=1)
+    return maps.reshape(len(prompts), MAP_CHANNELS, height, width)
 
 
 def positive_mean(values: Tensor, signs: Tensor) -> Tensor:

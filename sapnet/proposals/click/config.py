@@ -1,0 +1,43 @@
+"""Settings of the click segmenter in use; imports no heavy library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ClickConfig:
+    """How a click is answered.
+
+    Attributes:
+        num_proposals: masks kept per click, K.
+        sides: of the windows round a click, as shares of the image's long side; 48 to 640 px of a
+            photograph of 640 px.
+        window_side: pixels that each window is resized to, a multiple of 32.
+        box_margin: a window is laid round a known box, and further clicks, this much wider.
+        max_iou: masks that overlap more are taken for the same.
+        agreement_power: of what the other windows' masks say to a mask, beside its own score.
+        area_power: of a mask's share of the image, beside its own score: clicks mean wholes more
+            often than parts.
+    """
+
+    num_proposals: int = 8
+    sides: tuple[float, ...] = (0.075, 0.115, 0.178, 0.273, 0.42, 0.65, 1.0)
+    window_side: int = 192
+    box_margin: float = 1.3
+    max_iou: float = 0.85
+    agreement_power: float = 1.0
+    area_power: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.num_proposals < 1 or not self.sides or min(self.sides) <= 0:
+            raise ValueError(
+                "ClickConfig: expected at least one proposal and sides > 0, found "
+                f"num_proposals {self.num_proposals}, sides {self.sides}"
+            )
+        if self.window_side < 32 or self.window_side % 32:
+            raise ValueError(
+                f"ClickConfig.window_side: expected a multiple of 32, found {self.window_side}"
+            )
+        if not 0 < self.max_iou <= 1:
+            raise ValueError(f"ClickConfig.max_iou: expected (0, 1], found {self.max_iou}")
