@@ -62,9 +62,9 @@ def teach_losses(answers: Answers, targets: Tensor, outside: Tensor) -> TeachLos
     chosen = ious.gather(1, answers.iou_logits.argmax(1, keepdim=True))
     return TeachLosses(
         mask=(best * weights).sum() / weights.sum().clamp(min=_EPSILON),
-        iou=F.binary_cross_entropy_with_logits(answers.iou_logits, ious),
-        best_iou=ious.amax(1).mean(),
-        chosen_iou=chosen.mean(),
+        iou=_mean(F.binary_cross_entropy_with_logits(answers.iou_logits, ious, reduction="none")),
+        best_iou=_mean(ious.amax(1)),
+        chosen_iou=_mean(chosen),
     )
 
 
@@ -103,7 +103,12 @@ def mask_ious(logits: Tensor, targets: Tensor, outside: Tensor) -> Tensor:
         (N, M) float32 in [0, 1]; 0 for an empty mask.
     """
     masks = (logits > 0).to(targets.dtype)
-    overlap = torch.einsum("nmhw,nhw->nm", masks, targets) / targets[0].numel()
+    overlap = torch.einsum("nmhw,nhw->nm", masks, targets) / (targets.shape[1] * targets.shape[2])
     whole = (targets.mean((1, 2)) + outside)[:, None]
     union = masks.mean((2, 3)) + whole - overlap
     return overlap / union.clamp(min=_EPSILON**2)
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Mean of all values; 0 of none."""
+    return values.sum() / max(values.numel(), 1)

@@ -73,7 +73,9 @@ def fold_norms(network: nn.Module) -> None:
         for (_, first), (name, second) in pairwise(children):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 fused = fuse_conv_bn_eval(first, second)
-                first.weight, first.bias = fused.weight, fused.bias
+                first.weight = fused.weight
+                # A bias that was not there before comes without a gradient.
+                first.bias = nn.Parameter(fused.bias.detach())
                 setattr(parent, name, getattr(second, "act", nn.Identity()))
 
 
