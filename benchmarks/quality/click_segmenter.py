@@ -34,15 +34,17 @@ from sapnet.proposals.click.candidates import (
     candidate_overlaps,
     paste,
 )
-from sapnet.proposals.click.choice import agreement, best_of_windows_first, suppress
+from sapnet.proposals.click.choice import keep_best, suppress, votes
 from sapnet.proposals.click.config import ClickConfig
+from sapnet.proposals.click.proposer import favourite_scores
 from sapnet.proposals.click.segmenter import ClickSegmenter
 from sapnet.proposals.click.weights import load_weights
 from sapnet.structures import ClickSet
 
 MEDIUM, LARGE = 32**2, 96**2
 SIZES = (("", 0, np.inf), ("_medium", MEDIUM, LARGE), ("_large", LARGE, np.inf))
-AREA_POWERS = (0.0, 0.05, 0.1, 0.15, 0.2)
+AREA_POWERS = (0.0, 0.1, 0.2)
+SCORE_POWERS = (0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,12 @@ def main() -> None:
     parser.add_argument("--sets", type=Path, help="folder of sets with images/val")
     parser.add_argument("--limit", type=int, help="most objects of a set, drawn with seed 0")
     parser.add_argument("--window-side", type=int, default=ClickConfig.window_side)
+    parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--keep", type=Path, help="folder for the candidates' figures, for fitting")
     parser.add_argument("--json", type=Path, help="file for the figures")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    cfg = ClickConfig(window_side=args.window_side)
+    cfg = ClickConfig(window_side=args.window_side, mirror=args.mirror)
     segmenter = ClickSegmenter(load_weights(args.weights), cfg)
     summary: dict[str, float] = {}
     for name, folder, clicks, truth, min_area in find_sets(args):
@@ -171,27 +174,22 @@ def set_figures(judged: list[JudgedClick], cfg: ClickConfig) -> dict[str, float]
 def click_figures(entry: JudgedClick, cfg: ClickConfig) -> dict[str, float]:
     """IoU of the best of all, the best of K and the favourites of a click."""
     own, overlaps = torch.from_numpy(entry.own), torch.from_numpy(entry.overlaps)
-    windows = torch.from_numpy(entry.windows)
-    agreed = agreement(overlaps, own, windows)
-    summed = (overlaps * own.square()).sum(1)  # every mask a vote
+    voted, ious = votes(overlaps, own), entry.ious
     area = torch.from_numpy(entry.shares).clamp(min=1e-9)
-    ious = entry.ious
-    kept = suppress(overlaps, own, cfg.max_iou)
-    diverse = best_of_windows_first(kept, windows)
+    ruled = favourite_scores(overlaps, own, cfg)
+    kept = keep_best(overlaps, own, int(ruled.argmax()), (cfg.num_proposals, cfg.max_iou))
+    by_score = suppress(overlaps, own, cfg.max_iou)[: cfg.num_proposals]
     figures = {
         "best_of_all": ious.max(),
-        "best_of_k": ious[kept[: cfg.num_proposals]].max(),
-        "best_of_k_diverse": ious[diverse[: cfg.num_proposals]].max(),
+        "best_of_k": ious[kept].max(),
+        "favourite": ious[ruled.argmax()],
+        "best_of_k_own_score": ious[by_score].max(),
         "own_score": ious[own.argmax()],
     }
-    for name, votes in (("agreement", agreed), ("votes", summed)):
-        for power in AREA_POWERS:
-            figures[f"{name}_area_{power}"] = ious[(votes * area**power).argmax()]
     for power in AREA_POWERS:
-        score = own * agreed * area**power
-        figures[f"own_agreement_area_{power}"] = ious[score.argmax()]
-        kept = suppress(overlaps, score, cfg.max_iou)[: cfg.num_proposals]
-        figures[f"best_of_k_own_agreement_area_{power}"] = ious[kept].max()
+        figures[f"votes_area_{power}"] = ious[(voted * area**power).argmax()]
+    for power in SCORE_POWERS:
+        figures[f"votes_own_{power}"] = ious[(voted * own**power).argmax()]
     return {name: float(value) for name, value in figures.items()}
 
 

@@ -6,22 +6,17 @@ import torch
 from torch import Tensor
 
 
-def agreement(overlaps: Tensor, scores: Tensor, window_index: Tensor) -> Tensor:
-    """What the windows say to each mask: one vote a window, by its mask that agrees most.
+def votes(overlaps: Tensor, scores: Tensor) -> Tensor:
+    """What all masks of a click say to each of them.
 
     Args:
         overlaps: (M, M) IoU of all pairs of masks.
         scores: (M,) own scores in [0, 1].
-        window_index: (M,) int64 the window of each mask.
 
     Returns:
-        (M,) in [0, 1], the mean over the windows of the best IoU times the square of its score.
+        (M,) in [0, 1], the mean over the masks of IoU times the square of the own score.
     """
-    votes = overlaps * scores.square()
-    best = torch.stack(
-        [votes[:, window_index == window].amax(1) for window in torch.unique(window_index)], dim=1
-    )
-    return best.mean(1)
+    return (overlaps * scores.square()).mean(1)
 
 
 def suppress(overlaps: Tensor, scores: Tensor, max_iou: float) -> Tensor:
@@ -42,16 +37,19 @@ def suppress(overlaps: Tensor, scores: Tensor, max_iou: float) -> Tensor:
     return torch.tensor(kept, dtype=torch.int64)
 
 
-def best_of_windows_first(kept: Tensor, window_index: Tensor) -> Tensor:
-    """Put the best mask of each window in front, so that every scale is among the first.
+def keep_best(overlaps: Tensor, scores: Tensor, favourite: int, how: tuple[int, float]) -> Tensor:
+    """Keep K masks by their own scores, the favourite among them.
 
     Args:
-        kept: (K,) places, best first.
-        window_index: (M,) int64 the window of each mask.
+        overlaps: (M, M) IoU of all pairs of masks.
+        scores: (M,) own scores.
+        favourite: place of the mask that must not be missing.
+        how: K, and the largest IoU of two that are kept.
 
     Returns:
-        (K,) the same places: each window's best in their order, then the others in theirs.
+        (K or fewer,) int64 places; what is nearly the same as the favourite gives way to it.
     """
-    windows = window_index[kept].tolist()
-    leads = [window not in windows[:place] for place, window in enumerate(windows)]
-    return kept[torch.tensor(leads, dtype=torch.float32).argsort(descending=True, stable=True)]
+    count, max_iou = how
+    first = scores.clone()
+    first[favourite] = torch.inf
+    return suppress(overlaps, first, max_iou)[:count]

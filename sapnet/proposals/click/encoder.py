@@ -72,7 +72,7 @@ def fold_norms(network: nn.Module) -> None:
         children = list(parent.named_children())
         for (_, first), (name, second) in pairwise(children):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                fused = fuse_conv_bn_eval(first, second)
+                fused: Any = fuse_conv_bn_eval(first, second)
                 first.weight = fused.weight
                 # A bias that was not there before comes without a gradient.
                 first.bias = nn.Parameter(fused.bias.detach())

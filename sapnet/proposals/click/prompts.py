@@ -60,6 +60,24 @@ class Prompts:
             window_index=self.window_index[index],
         )
 
+    def mirrored(self) -> Prompts:
+        """The same prompts on windows whose left and right are exchanged."""
+        return Prompts(
+            points=torch.stack([1 - self.points[:, :, 0], self.points[:, :, 1]], dim=2),
+            signs=self.signs,
+            boxes=torch.stack(
+                [
+                    1 - self.boxes[:, 2],
+                    self.boxes[:, 1],
+                    1 - self.boxes[:, 0],
+                    self.boxes[:, 3],
+                ],
+                dim=1,
+            ),
+            has_box=self.has_box,
+            window_index=self.window_index,
+        )
+
 
 def prompt_maps(prompts: Prompts, height: int, width: int) -> Tensor:
     """Paint prompts on the cells of a window.

@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
-from sapnet.proposals.click.candidates import (
-    Candidates,
-    candidate_areas,
-    candidate_overlaps,
-    paste,
-)
-from sapnet.proposals.click.choice import agreement, best_of_windows_first, suppress
+from sapnet.proposals.click.candidates import Candidates, candidate_overlaps, paste
+from sapnet.proposals.click.choice import keep_best, votes
 from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
 from sapnet.proposals.click.weights import load_weights, weights_hash
@@ -69,11 +63,9 @@ def choose_proposals(
         image_size: (height, width).
         cfg: of the choice.
     """
-    overlaps = candidate_overlaps(candidates)
-    scores = rank_scores(candidates, overlaps, image_size, cfg)
-    kept = suppress(overlaps, scores, cfg.max_iou)
-    kept = best_of_windows_first(kept, torch.from_numpy(candidates.window_index))
-    kept = kept[: cfg.num_proposals]
+    overlaps, own = candidate_overlaps(candidates), candidates.scores.flatten().double()
+    scores = favourite_scores(overlaps, own, cfg)
+    kept = keep_best(overlaps, own, int(scores.argmax()), (cfg.num_proposals, cfg.max_iou))
     kept = kept[scores[kept].argsort(descending=True, stable=True)]
     rles = encode_masks(np.stack([paste(candidates, place, image_size) for place in kept.tolist()]))
     return Proposals(
@@ -84,22 +76,15 @@ def choose_proposals(
     )
 
 
-def rank_scores(
-    candidates: Candidates, overlaps: Tensor, image_size: tuple[int, int], cfg: ClickConfig
-) -> Tensor:
-    """How likely each mask is the one meant: own score, agreement of the windows, extent.
+def favourite_scores(overlaps: Tensor, own: Tensor, cfg: ClickConfig) -> Tensor:
+    """Judge how likely each mask is the one meant.
 
     Args:
-        candidates: M masks in all.
-        overlaps: (M, M) IoU between them.
-        image_size: (height, width).
-        cfg: powers of agreement and area.
+        overlaps: (M, M) IoU of all pairs of masks.
+        own: (M,) own scores in [0, 1].
+        cfg: power of the own score.
 
     Returns:
-        (M,) float64 in [0, 1].
+        (M,) in [0, 1].
     """
-    own = candidates.scores.flatten().double()
-    agreed = agreement(overlaps, own, torch.from_numpy(candidates.window_index))
-    share = (candidate_areas(candidates) / (image_size[0] * image_size[1])).clamp(0, 1)
-    score = own * agreed.pow(cfg.agreement_power) * share.pow(cfg.area_power)
-    return score.pow(1 / (1 + 2 * cfg.agreement_power)).clamp(0, 1)
+    return (votes(overlaps, own) * own.pow(cfg.score_power)).sqrt()

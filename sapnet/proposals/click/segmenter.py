@@ -16,6 +16,8 @@ from sapnet.proposals.click.prompts import Prompts
 from sapnet.proposals.click.windows import GRAY, Pyramid, cut, place_windows, window_matrix
 from sapnet.structures import Click
 
+_SAME_WINDOW = 1e-6  # pixels
+
 
 @dataclass(frozen=True)
 class PreparedImage:
@@ -23,11 +25,12 @@ class PreparedImage:
 
     Attributes:
         pyramid: of the image.
-        whole: features of the window that shows all of it, per level (1, channels, h, w).
+        whole: features of the window that shows all of it, per level (1, channels, h, w); as it
+            is and, where the segmenter asks so, mirrored.
     """
 
     pyramid: Pyramid
-    whole: list[Tensor]
+    whole: tuple[list[Tensor], ...]
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class ClickSegmenter:
             image: (H, W, 3) uint8 RGB, upright.
         """
         pyramid = Pyramid(image)
-        return PreparedImage(pyramid, self._encode(pyramid, _whole_window(pyramid)[None]))
+        pixels = self._cut(pyramid, whole_window(pyramid.size)[None])
+        return PreparedImage(pyramid, tuple(map(self.network.encode, self._views(pixels))))
 
     @torch.inference_mode()
     def candidates(self, prepared: PreparedImage, click: Click) -> Candidates:
@@ -60,25 +64,42 @@ class ClickSegmenter:
             prepared: the image.
             click: original frame; its positive and negative points and its box all count.
         """
-        windows = lay_windows(click, prepared.pyramid.size, self.cfg)
-        whole = _whole_window(prepared.pyramid)
-        is_whole = np.abs(windows - whole).max(1) < 1e-6
-        features = prepared.whole
-        if not is_whole.all():
-            own = self._encode(prepared.pyramid, windows[~is_whole])
-            features = [torch.cat([a, b]) for a, b in zip(own, features, strict=True)]
+        size = prepared.pyramid.size
+        windows, whole = lay_windows(click, size, self.cfg), whole_window(size)
+        own = np.abs(windows - whole).max(1) > _SAME_WINDOW
         # The whole image's features stand last; every window that is the whole image reads them.
-        place = np.where(is_whole, (~is_whole).sum(), np.cumsum(~is_whole) - 1)
-        prompts = window_prompts(click, windows, place)
-        sides = np.append(windows[~is_whole, 2], whole[2]) / max(prepared.pyramid.size)
+        prompts = window_prompts(click, windows, np.where(own, np.cumsum(own) - 1, own.sum()))
+        sides = np.append(windows[own, 2], whole[2]) / max(size)
         log_sides = torch.from_numpy(np.log(sides)).float()
-        answers = self.network(features, log_sides, prompts)
-        return Candidates(windows, answers.mask_logits, answers.iou_logits.sigmoid())
+        views = self._views(self._cut(prepared.pyramid, windows[own]))
+        asked = (prompts, prompts.mirrored())[: len(views)]
+        answers = [
+            self.network(self._features(pixels, shared), log_sides, prompt)
+            for pixels, shared, prompt in zip(views, prepared.whole, asked, strict=True)
+        ]
+        logits = [answer.mask_logits for answer in answers]
+        logits[1:] = [mirrored.flip(3) for mirrored in logits[1:]]
+        scores = [answer.iou_logits.sigmoid() for answer in answers]
+        return Candidates(windows, torch.stack(logits).mean(0), torch.stack(scores).mean(0))
 
-    def _encode(self, pyramid: Pyramid, windows: np.ndarray) -> list[Tensor]:
+    def _features(self, pixels: Tensor, whole: list[Tensor]) -> list[Tensor]:
+        """Features of windows (W, S, S, 3), W may be 0, and after them those of the whole image."""
+        if not len(pixels):
+            return whole
+        encoded = self.network.encode(pixels)
+        return [torch.cat(pair) for pair in zip(encoded, whole, strict=True)]
+
+    def _cut(self, pyramid: Pyramid, windows: np.ndarray) -> Tensor:
+        """(W, S, S, 3) uint8 pixels of windows."""
         side = self.cfg.window_side
-        pixels = [cut(pyramid, window_matrix(window, side), side, GRAY) for window in windows]
-        return self.network.encode(torch.from_numpy(np.stack(pixels)))
+        pixels = np.zeros((len(windows), side, side, 3), np.uint8)
+        for place, window in enumerate(windows):
+            pixels[place] = cut(pyramid, window_matrix(window, side), side, GRAY)
+        return torch.from_numpy(pixels)
+
+    def _views(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """The windows as they are and, where the settings say so, mirrored."""
+        return (pixels, pixels.flip(2)) if self.cfg.mirror else (pixels,)
 
 
 def lay_windows(click: Click, image_size: tuple[int, int], cfg: ClickConfig) -> np.ndarray:
@@ -140,11 +161,16 @@ def window_prompts(
     )
 
 
-def _whole_window(pyramid: Pyramid) -> np.ndarray:
-    """(3,) left, top and side of the smallest square that holds the image, centred on it."""
-    height, width = pyramid.size
+def whole_window(image_size: tuple[int, int]) -> np.ndarray:
+    """Lay the smallest square that holds the image, centred on it.
+
+    Args:
+        image_size: (height, width).
+
+    Returns:
+        (3,) float64 left, top, side.
+    """
+    height, width = image_size
     center = np.array([[width / 2, height / 2]])
-    window: np.ndarray = place_windows(center, np.array([float(max(height, width))]), pyramid.size)[
-        0
-    ]
+    window: np.ndarray = place_windows(center, np.array([float(max(height, width))]), image_size)[0]
     return window

@@ -62,6 +62,14 @@ def test_positive_mean_leaves_out_negative_clicks_and_padding() -> None:
     assert positive_mean(values, torch.tensor([[1.0, 1.0, -1.0, 0.0]])).tolist() == [[2.0]]
 
 
+def test_mirrored_prompts_paint_mirrored_maps() -> None:
+    prompts = one_prompt([[0.3, 0.4], [0.9, 0.1]], [1.0, -1.0], [0.1, 0.2, 0.5, 0.9])
+    maps, mirrored = prompt_maps(prompts, 8, 8), prompt_maps(prompts.mirrored(), 8, 8).flip(3)
+    signs = torch.ones(MAP_CHANNELS)
+    signs[[0, 8]] = -1  # ways along x
+    torch.testing.assert_close(mirrored, maps * signs[:, None, None])
+
+
 def test_no_prompts_give_no_maps() -> None:
     none = one_prompt([[0.5, 0.5]], [1.0]).take(torch.zeros(0, dtype=torch.int64))
     assert prompt_maps(none, 3, 3).shape == (0, MAP_CHANNELS, 3, 3)

@@ -52,9 +52,10 @@ def test_the_favourite_comes_first_and_the_same_mask_once() -> None:
     candidates = Candidates(
         windows=np.array([[0.0, 0.0, 16.0], [0.0, 0.0, 16.0]]),
         logits=torch.stack([torch.stack([full, left]), torch.stack([full, full])]),
-        scores=torch.tensor([[0.4, 0.9], [0.5, 0.3]]),
+        scores=torch.tensor([[0.6, 0.8], [0.6, 0.6]]),
     )
-    cfg = ClickConfig(agreement_power=0.0, area_power=0.0)
-    proposals = choose_proposals(candidates, (16, 16), cfg)
-    assert proposals.scores.tolist() == pytest.approx([0.9, 0.5])
+    proposals = choose_proposals(candidates, (16, 16), ClickConfig(score_power=1.0))
+    voted = [(3 * 0.36 + 0.5 * 0.64) / 4, (0.5 * 3 * 0.36 + 0.64) / 4]
+    expected = [(voted[0] * 0.6) ** 0.5, (voted[1] * 0.8) ** 0.5]
+    assert proposals.scores.tolist() == pytest.approx(expected[::-1])
     assert proposals.boxes.tolist() == [[0, 0, 8, 16], [0, 0, 16, 16]]

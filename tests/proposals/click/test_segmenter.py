@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,10 @@ from sapnet.proposals.click.decoder import NUM_MASKS, Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
 from sapnet.proposals.click.segmenter import ClickSegmenter, lay_windows, window_prompts
+from sapnet.proposals.click.windows import Pyramid
 from sapnet.structures import Click
 
-CFG = ClickConfig(sides=(0.25, 1.0), window_side=32)
+CFG = ClickConfig(sides=(0.25, 1.0), window_side=32, mirror=False)
 
 
 Point = tuple[float, float]
@@ -82,14 +85,35 @@ def test_every_window_answers(segmenter: ClickSegmenter, image: np.ndarray) -> N
 def test_the_whole_image_is_encoded_once_for_all_clicks(
     segmenter: ClickSegmenter, image: np.ndarray
 ) -> None:
-    prepared = segmenter.prepare(image)
-    shared = segmenter.candidates(prepared, click_at((40.0, 30.0)))
-    windows = lay_windows(click_at((40.0, 30.0)), (60, 80), CFG)
+    click = click_at((40.0, 30.0))
+    shared = segmenter.candidates(segmenter.prepare(image), click)
+    windows = lay_windows(click, (60, 80), CFG)
     with torch.inference_mode():
-        features = segmenter._encode(prepared.pyramid, windows)
-        answers = segmenter.network(
-            features,
-            torch.from_numpy(np.log(windows[:, 2] / 80)).float(),
-            window_prompts(click_at((40.0, 30.0)), windows, [0, 1]),
-        )
+        pixels = segmenter._cut(Pyramid(image), windows)
+        log_sides = torch.from_numpy(np.log(windows[:, 2] / 80)).float()
+        prompts = window_prompts(click, windows, [0, 1])
+        answers = segmenter.network(segmenter.network.encode(pixels), log_sides, prompts)
     torch.testing.assert_close(shared.logits, answers.mask_logits, atol=1e-4, rtol=1e-4)
+
+
+def test_mirrored_images_are_answered_the_same(
+    segmenter: ClickSegmenter, image: np.ndarray
+) -> None:
+    both = ClickSegmenter(segmenter.network, replace(CFG, mirror=True))
+    plain = both.candidates(
+        both.prepare(image), click_at((30.0, 30.0), box=(20.0, 20.0, 50.0, 44.0))
+    )
+    mirrored = both.candidates(
+        both.prepare(np.ascontiguousarray(image[:, ::-1])),
+        click_at((50.0, 30.0), box=(30.0, 20.0, 60.0, 44.0)),
+    )
+    torch.testing.assert_close(mirrored.logits.flip(3), plain.logits, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(mirrored.scores, plain.scores, atol=1e-5, rtol=1e-4)
+
+
+def test_a_click_of_which_only_the_whole_image_is_asked(image: np.ndarray) -> None:
+    torch.manual_seed(0)
+    cfg = ClickConfig(sides=(1.0,), window_side=32)
+    alone = ClickSegmenter(ClickNetwork(build_encoder(), Decoder()).eval(), cfg)
+    candidates = alone.candidates(alone.prepare(image), click_at((40.0, 30.0)))
+    assert candidates.logits.shape == (1, NUM_MASKS, 8, 8)
