@@ -31,7 +31,7 @@ from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.proposer import choose_proposals
 from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
 from sapnet.proposals.click.weights import load_weights
-from sapnet.structures import RLE, Click
+from sapnet.structures import RLE, Click, Proposals
 from sapnet.teaching.further import error_clicks
 
 CLICKS = (1, 2, 3, 5)
@@ -88,7 +88,7 @@ def prompt_ious(
     boxed = replace(click, box=(x1, y1, x2, y2))
     found = {}
     for count in range(1, max(CLICKS) + 1):
-        proposals = choose_proposals(segmenter.candidates(prepared, click), size, segmenter.cfg)
+        proposals = choose(segmenter, prepared, click)
         ious = rle_iou(proposals.rles, [truth])[:, 0]
         found[count] = (float(ious[0]), float(ious.max()))
         for point, sign in error_clicks(decode_masks(proposals.rles[:1])[0] != 0, target):
@@ -97,9 +97,15 @@ def prompt_ious(
                 click = replace(click, points=(*click.points, (x, y)))
             else:
                 click = replace(click, negative_points=(*click.negative_points, (x, y)))
-    proposals = choose_proposals(segmenter.candidates(prepared, boxed), size, segmenter.cfg)
+    proposals = choose(segmenter, prepared, boxed)
     ious = rle_iou(proposals.rles, [truth])[:, 0]
     return [*(found[count] for count in CLICKS), (float(ious[0]), float(ious.max()))]
+
+
+def choose(segmenter: ClickSegmenter, prepared: PreparedImage, click: Click) -> Proposals:
+    """The eight masks of a click."""
+    candidates = segmenter.candidates(prepared, click)
+    return choose_proposals(candidates, click, prepared.pyramid.size, segmenter.cfg)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.click.candidates import Candidates, candidate_overlaps, paste
 from sapnet.proposals.click.choice import keep_best, votes
 from sapnet.proposals.click.config import ClickConfig
+from sapnet.proposals.click.keeping import prompt_fit
 from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
 from sapnet.proposals.click.weights import load_weights, weights_hash
 from sapnet.structures import Click, Proposals
@@ -48,22 +49,26 @@ class ClickProposer:
         """Candidate masks of some objects of a prepared image; see `StagedProposer`."""
         size = prepared.pyramid.size
         return [
-            choose_proposals(self._segmenter.candidates(prepared, clicks[index]), size, self.cfg)
+            choose_proposals(
+                self._segmenter.candidates(prepared, clicks[index]), clicks[index], size, self.cfg
+            )
             for index in indices
         ]
 
 
 def choose_proposals(
-    candidates: Candidates, image_size: tuple[int, int], cfg: ClickConfig
+    candidates: Candidates, click: Click, image_size: tuple[int, int], cfg: ClickConfig
 ) -> Proposals:
     """Keep K masks of a click, the favourite first.
 
     Args:
         candidates: all masks of the click.
+        click: what was asked; masks that do not keep to it fall back.
         image_size: (height, width).
         cfg: of the choice.
     """
-    overlaps, own = candidate_overlaps(candidates), candidates.scores.flatten().double()
+    overlaps = candidate_overlaps(candidates)
+    own = candidates.scores.flatten().double() * prompt_fit(candidates, click)
     scores = favourite_scores(overlaps, own, cfg)
     kept = keep_best(overlaps, own, int(scores.argmax()), (cfg.num_proposals, cfg.max_iou))
     kept = kept[scores[kept].argsort(descending=True, stable=True)]
