@@ -34,9 +34,8 @@ from sapnet.proposals.click.candidates import (
     candidate_overlaps,
     paste,
 )
-from sapnet.proposals.click.choice import keep_best, suppress, votes
+from sapnet.proposals.click.choice import cover, votes
 from sapnet.proposals.click.config import ClickConfig
-from sapnet.proposals.click.proposer import favourite_scores
 from sapnet.proposals.click.segmenter import ClickSegmenter
 from sapnet.proposals.click.weights import load_weights
 from sapnet.structures import ClickSet
@@ -44,7 +43,8 @@ from sapnet.structures import ClickSet
 MEDIUM, LARGE = 32**2, 96**2
 SIZES = (("", 0, np.inf), ("_medium", MEDIUM, LARGE), ("_large", LARGE, np.inf))
 AREA_POWERS = (0.0, 0.1, 0.2)
-SCORE_POWERS = (0.5, 1.0, 2.0)
+SAME = 0.85
+"""IoU from which on two masks are the same to the plain suppression that is compared with."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--sets", type=Path, help="folder of sets with images/val")
     parser.add_argument("--limit", type=int, help="most objects of a set, drawn with seed 0")
     parser.add_argument("--window-side", type=int, default=ClickConfig.window_side)
-    parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--mirror", action="store_true")
     parser.add_argument("--keep", type=Path, help="folder for the candidates' figures, for fitting")
     parser.add_argument("--json", type=Path, help="file for the figures")
     args = parser.parse_args()
@@ -176,21 +176,27 @@ def click_figures(entry: JudgedClick, cfg: ClickConfig) -> dict[str, float]:
     own, overlaps = torch.from_numpy(entry.own), torch.from_numpy(entry.overlaps)
     voted, ious = votes(overlaps, own), entry.ious
     area = torch.from_numpy(entry.shares).clamp(min=1e-9)
-    ruled = favourite_scores(overlaps, own, cfg)
-    kept = keep_best(overlaps, own, int(ruled.argmax()), (cfg.num_proposals, cfg.max_iou))
-    by_score = suppress(overlaps, own, cfg.max_iou)[: cfg.num_proposals]
+    kept = cover(overlaps, own, int(voted.argmax()), cfg.num_proposals)
+    summed = overlaps @ own.square()  # agreement as it was first measured
     figures = {
         "best_of_all": ious.max(),
         "best_of_k": ious[kept].max(),
-        "favourite": ious[ruled.argmax()],
-        "best_of_k_own_score": ious[by_score].max(),
+        "best_of_k_suppressed": ious[suppress(overlaps, own)[: cfg.num_proposals]].max(),
+        "favourite": ious[voted.argmax()],
         "own_score": ious[own.argmax()],
     }
     for power in AREA_POWERS:
-        figures[f"votes_area_{power}"] = ious[(voted * area**power).argmax()]
-    for power in SCORE_POWERS:
-        figures[f"votes_own_{power}"] = ious[(voted * own**power).argmax()]
+        figures[f"agreement_area_{power}"] = ious[(summed * area**power).argmax()]
     return {name: float(value) for name, value in figures.items()}
+
+
+def suppress(overlaps: torch.Tensor, scores: torch.Tensor) -> list[int]:
+    """Places of masks (M,) from the best score down, without those that are the same."""
+    kept: list[int] = []
+    for place in scores.argsort(descending=True, stable=True).tolist():
+        if all(float(overlaps[place, other]) <= SAME for other in kept):
+            kept.append(place)
+    return kept
 
 
 def keep(path: Path, judged: list[JudgedClick]) -> None:

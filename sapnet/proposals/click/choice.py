@@ -1,55 +1,54 @@
-"""Which masks of a click are kept, and how sure each one is."""
+"""Which masks of a click are kept, and how sure each one is of being the one meant."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+VOTE_POWER, AGREEMENT_POWER = 4, 2
+"""Of the own score of a mask that votes, and of its IoU with the mask voted for: measured on
+photographs, nuclei and street fronts; sums of plain scores favour what most windows see."""
+
+COVER_POWER = 2
+"""Of the own score as the chance that a mask is the one meant."""
+
 
 def votes(overlaps: Tensor, scores: Tensor) -> Tensor:
-    """What all masks of a click say to each of them.
+    """Judge how likely each mask is the one meant: all masks vote for those they agree with.
 
     Args:
         overlaps: (M, M) IoU of all pairs of masks.
         scores: (M,) own scores in [0, 1].
 
     Returns:
-        (M,) in [0, 1], the mean over the masks of IoU times the square of the own score.
+        (M,) in [0, 1].
     """
-    return (overlaps * scores.square()).mean(1)
+    agreed = overlaps.pow(AGREEMENT_POWER) * scores.pow(VOTE_POWER)
+    return agreed.mean(1).pow(1 / VOTE_POWER)
 
 
-def suppress(overlaps: Tensor, scores: Tensor, max_iou: float) -> Tensor:
-    """Keep masks from the best score down, unless a kept one is nearly the same.
+def cover(overlaps: Tensor, scores: Tensor, favourite: int, count: int) -> Tensor:
+    """Keep the masks that together promise the best IoU with whatever was meant.
+
+    Each mask may be the one meant, with a chance that goes by its own score. One after the other,
+    the mask is kept that adds most to the expected IoU of the best kept one.
 
     Args:
         overlaps: (M, M) IoU of all pairs of masks.
-        scores: (M,) what they are ranked by.
-        max_iou: largest IoU of two that are kept.
+        scores: (M,) own scores in [0, 1].
+        favourite: place of the mask that is kept in any case.
+        count: K, most masks to keep.
 
     Returns:
-        (K,) int64 places of the kept masks, best first.
+        (K or fewer,) int64 places, the favourite first; none that adds nothing.
     """
-    kept: list[int] = []
-    for place in scores.argsort(descending=True, stable=True).tolist():
-        if all(float(overlaps[place, other]) <= max_iou for other in kept):
-            kept.append(place)
+    kept, reached = [favourite], overlaps[favourite]
+    chances = scores.pow(COVER_POWER)
+    for _ in range(count - 1):
+        gains = (torch.maximum(overlaps, reached) - reached) @ chances
+        best = int(gains.argmax())
+        if gains[best] <= 0:
+            break
+        kept.append(best)
+        reached = torch.maximum(reached, overlaps[best])
     return torch.tensor(kept, dtype=torch.int64)
-
-
-def keep_best(overlaps: Tensor, scores: Tensor, favourite: int, how: tuple[int, float]) -> Tensor:
-    """Keep K masks by their own scores, the favourite among them.
-
-    Args:
-        overlaps: (M, M) IoU of all pairs of masks.
-        scores: (M,) own scores.
-        favourite: place of the mask that must not be missing.
-        how: K, and the largest IoU of two that are kept.
-
-    Returns:
-        (K or fewer,) int64 places; what is nearly the same as the favourite gives way to it.
-    """
-    count, max_iou = how
-    first = scores.clone()
-    first[favourite] = torch.inf
-    return suppress(overlaps, first, max_iou)[:count]

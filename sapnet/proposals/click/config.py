@@ -15,19 +15,14 @@ class ClickConfig:
             photograph of 640 px.
         window_side: pixels that each window is resized to, a multiple of 32.
         box_margin: a window is laid round a known box, and further clicks, this much wider.
-        max_iou: masks that overlap more are taken for the same.
         mirror: ask the mirrored windows as well and take the mean of both, for twice the time.
-        score_power: of a mask's own score beside the votes of all masks, for the favourite; the
-            votes favour what most windows see, the own scores parts.
     """
 
     num_proposals: int = 8
     sides: tuple[float, ...] = (0.075, 0.115, 0.178, 0.273, 0.42, 0.65, 1.0)
-    window_side: int = 128
+    window_side: int = 160
     box_margin: float = 1.3
-    max_iou: float = 0.85
-    mirror: bool = True
-    score_power: float = 0.5
+    mirror: bool = False
 
     def __post_init__(self) -> None:
         if self.num_proposals < 1 or not self.sides or min(self.sides) <= 0:
@@ -39,5 +34,3 @@ class ClickConfig:
             raise ValueError(
                 f"ClickConfig.window_side: expected a multiple of 32, found {self.window_side}"
             )
-        if not 0 < self.max_iou <= 1:
-            raise ValueError(f"ClickConfig.max_iou: expected (0, 1], found {self.max_iou}")

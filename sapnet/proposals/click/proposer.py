@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.click.candidates import Candidates, candidate_overlaps, paste
-from sapnet.proposals.click.choice import keep_best, votes
+from sapnet.proposals.click.choice import cover, votes
 from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.keeping import prompt_fit
 from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
@@ -69,8 +68,8 @@ def choose_proposals(
     """
     overlaps = candidate_overlaps(candidates)
     own = candidates.scores.flatten().double() * prompt_fit(candidates, click)
-    scores = favourite_scores(overlaps, own, cfg)
-    kept = keep_best(overlaps, own, int(scores.argmax()), (cfg.num_proposals, cfg.max_iou))
+    scores = votes(overlaps, own)
+    kept = cover(overlaps, own, int(scores.argmax()), cfg.num_proposals)
     kept = kept[scores[kept].argsort(descending=True, stable=True)]
     rles = encode_masks(np.stack([paste(candidates, place, image_size) for place in kept.tolist()]))
     return Proposals(
@@ -79,17 +78,3 @@ def choose_proposals(
         scores=scores[kept].numpy().astype(np.float32),
         prompts=("point",) * len(rles),
     )
-
-
-def favourite_scores(overlaps: Tensor, own: Tensor, cfg: ClickConfig) -> Tensor:
-    """Judge how likely each mask is the one meant.
-
-    Args:
-        overlaps: (M, M) IoU of all pairs of masks.
-        own: (M,) own scores in [0, 1].
-        cfg: power of the own score.
-
-    Returns:
-        (M,) in [0, 1].
-    """
-    return (votes(overlaps, own) * own.pow(cfg.score_power)).sqrt()

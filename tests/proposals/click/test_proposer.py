@@ -55,10 +55,9 @@ def test_the_favourite_comes_first_and_the_same_mask_once() -> None:
         scores=torch.tensor([[0.6, 0.8], [0.6, 0.6]]),
     )
     click = Click(1, 1, 1, ((2.0, 8.0),))
-    proposals = choose_proposals(candidates, click, (16, 16), ClickConfig(score_power=1.0))
-    voted = [(3 * 0.36 + 0.5 * 0.64) / 4, (0.5 * 3 * 0.36 + 0.64) / 4]
-    expected = [(voted[0] * 0.6) ** 0.5, (voted[1] * 0.8) ** 0.5]
-    assert proposals.scores.tolist() == pytest.approx(expected[::-1])
+    proposals = choose_proposals(candidates, click, (16, 16), ClickConfig())
+    voted = [(3 * 0.6**4 + 0.25 * 0.8**4) / 4, (0.25 * 3 * 0.6**4 + 0.8**4) / 4]
+    assert proposals.scores.tolist() == pytest.approx([voted[1] ** 0.25, voted[0] ** 0.25])
     assert proposals.boxes.tolist() == [[0, 0, 8, 16], [0, 0, 16, 16]]
     against = Click(1, 1, 1, ((2.0, 8.0),), negative_points=((12.0, 8.0),))
     assert choose_proposals(candidates, against, (16, 16), ClickConfig()).boxes[0, 2] == 8

@@ -14,7 +14,7 @@ from sapnet.proposals.click.segmenter import ClickSegmenter, lay_windows, window
 from sapnet.proposals.click.windows import Pyramid
 from sapnet.structures import Click
 
-CFG = ClickConfig(sides=(0.25, 1.0), window_side=32, mirror=False)
+CFG = ClickConfig(sides=(0.25, 1.0), window_side=32)
 
 
 Point = tuple[float, float]
