@@ -1,0 +1,54 @@
+"""Which masks of a click are kept, and how sure each one is of being the one meant."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+VOTE_POWER, AGREEMENT_POWER = 4, 2
+"""Of the own score of a mask that votes, and of its IoU with the mask voted for: measured on
+photographs, nuclei and street fronts; sums of plain scores favour what most windows see."""
+
+COVER_POWER = 2
+"""Of the own score as the chance that a mask is the one meant."""
+
+
+def votes(overlaps: Tensor, scores: Tensor) -> Tensor:
+    """Judge how likely each mask is the one meant: all masks vote for those they agree with.
+
+    Args:
+        overlaps: (M, M) IoU of all pairs of masks.
+        scores: (M,) own scores in [0, 1].
+
+    Returns:
+        (M,) in [0, 1].
+    """
+    agreed = overlaps.pow(AGREEMENT_POWER) * scores.pow(VOTE_POWER)
+    return agreed.mean(1).pow(1 / VOTE_POWER)
+
+
+def cover(overlaps: Tensor, scores: Tensor, favourite: int, count: int) -> Tensor:
+    """Keep the masks that together promise the best IoU with whatever was meant.
+
+    Each mask may be the one meant, with a chance that goes by its own score. One after the other,
+    the mask is kept that adds most to the expected IoU of the best kept one.
+
+    Args:
+        overlaps: (M, M) IoU of all pairs of masks.
+        scores: (M,) own scores in [0, 1].
+        favourite: place of the mask that is kept in any case.
+        count: K, most masks to keep.
+
+    Returns:
+        (K or fewer,) int64 places, the favourite first; none that adds nothing.
+    """
+    kept, reached = [favourite], overlaps[favourite]
+    chances = scores.pow(COVER_POWER)
+    for _ in range(count - 1):
+        gains = (torch.maximum(overlaps, reached) - reached) @ chances
+        best = int(gains.argmax())
+        if gains[best] <= 0:
+            break
+        kept.append(best)
+        reached = torch.maximum(reached, overlaps[best])
+    return torch.tensor(kept, dtype=torch.int64)

@@ -1,0 +1,1 @@
+"""Training of the click segmenter from photographs with masks."""

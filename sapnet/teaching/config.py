@@ -1,0 +1,144 @@
+"""Settings of the training of the click segmenter; imports no heavy library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """A folder of photographs with masks, and how often its objects are clicked.
+
+    Attributes:
+        images: folder of the images.
+        truth: COCO instance file.
+        weight: share of the windows, relative to the other sources.
+        whole_category: id of a category of wholes among parts; half of the clicks go to it.
+    """
+
+    images: str
+    truth: str
+    weight: float = 1.0
+    whole_category: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise ValueError(f"weight of {self.images}: expected a number > 0, found {self.weight}")
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """How windows are laid round objects and varied.
+
+    Attributes:
+        scan_sides: sides of the windows of inference, as shares of the image's long side.
+        scan_share: share of the windows laid as in inference, whatever the size of the object; the
+            others fit the object.
+        scan_reach: smallest and largest ratio of object to window that a scan window is used for.
+        fit_reach: smallest and largest ratio of object to window, where the window fits it.
+        shift: deviation of a window's centre, in shares of its side.
+        uniform_clicks: share of the clicks drawn from the whole mask, not from its middle.
+        turn: deviation of the angle of turned windows, degrees.
+        turn_share: share of the windows that are turned.
+        stretch: largest change of width against height, as a logarithm.
+        colour: strength of the changes of brightness, contrast and saturation.
+        min_side: smallest window, pixels of the image.
+        max_side: largest window, as a share of the image's long side.
+    """
+
+    scan_sides: tuple[float, ...] = (0.075, 0.115, 0.178, 0.273, 0.42, 0.65, 1.0)
+    scan_share: float = 0.6
+    scan_reach: tuple[float, float] = (0.05, 4.0)
+    fit_reach: tuple[float, float] = (0.25, 0.95)
+    shift: float = 0.06
+    uniform_clicks: float = 0.35
+    turn: float = 10.0
+    turn_share: float = 0.3
+    stretch: float = 0.15
+    colour: float = 0.25
+    min_side: float = 24.0
+    max_side: float = 1.15
+
+
+@dataclass(frozen=True)
+class PromptConfig:
+    """What the second pass over a batch is asked, after one click each.
+
+    Attributes:
+        max_clicks: most clicks of a prompt, the first one included.
+        error_share: of prompts whose further click lies in the largest error of the first answer.
+        box_share: of prompts with a box.
+        box_jitter: deviation of a box's edges, in shares of its sides.
+    """
+
+    max_clicks: int = 6
+    error_share: float = 0.5
+    box_share: float = 0.3
+    box_jitter: float = 0.07
+
+
+@dataclass(frozen=True)
+class TeachConfig:
+    """The training as a whole.
+
+    Attributes:
+        sources: what is learned from.
+        minutes: of computing; the learning rate follows the share of them that has passed.
+        batch_size: windows of a step at the first of `sides`; fewer where windows are larger.
+        sides: (share, side): windows' side in pixels from a share of the time on. Small windows
+            teach the same for a third of the time.
+        rate: learning rate of the decoder.
+        encoder_rate: learning rate of the encoder.
+        warmup_steps: steps of rising rate.
+        norms_until: share of the time until which norms go by the batch; from then on they are
+            what they will be in use.
+        decay_from: share of the time from which on the rate falls to nothing.
+        weight_decay: of AdamW.
+        clip: largest norm of a gradient.
+        average: decay of the running average of the weights.
+        threads: of torch.
+        seed: of everything random.
+        checkpoint_minutes: between two checkpoints.
+    """
+
+    sources: tuple[SourceConfig, ...] = ()
+    minutes: float = 60.0
+    batch_size: int = 16
+    sides: tuple[tuple[float, int], ...] = ((0.0, 128), (0.5, 192))
+    rate: float = 1e-3
+    encoder_rate: float = 2e-4
+    warmup_steps: int = 150
+    norms_until: float = 0.3
+    decay_from: float = 0.7
+    weight_decay: float = 0.02
+    clip: float = 1.0
+    average: float = 0.999
+    threads: int = 1
+    seed: int = 0
+    checkpoint_minutes: float = 3.0
+    view: ViewConfig = field(default_factory=ViewConfig)
+    prompts: PromptConfig = field(default_factory=PromptConfig)
+
+    def __post_init__(self) -> None:
+        if not self.sides or self.sides[0][0] != 0 or any(side % 32 for _, side in self.sides):
+            raise ValueError(
+                "sides: expected (share, side) with multiples of 32, the first one from share 0 "
+                f"on, found {self.sides}"
+            )
+        for name in ("minutes", "batch_size", "rate", "encoder_rate", "clip", "threads"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: expected a number > 0, found {getattr(self, name)}")
+
+    def side_at(self, progress: float) -> int:
+        """Windows' side in pixels after a share of the time."""
+        return [side for share, side in self.sides if progress >= share][-1]
+
+    def windows_at(self, progress: float) -> int:
+        """Windows of a step after a share of the time."""
+        return max(2, round(self.batch_size * (self.sides[0][1] / self.side_at(progress)) ** 2))
+
+    def rate_factor(self, progress: float, step: int) -> float:
+        """Factor of the learning rates: rises over the first steps, falls in the last part."""
+        rise = min(1.0, (step + 1) / max(self.warmup_steps, 1))
+        fall = (1 - progress) / max(1 - self.decay_from, 1e-9)
+        return rise * min(1.0, max(fall, 0.0))

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sapnet.proposals.click.candidates import Candidates
+from sapnet.proposals.click.config import ClickConfig
+from sapnet.proposals.click.decoder import Decoder
+from sapnet.proposals.click.encoder import build_encoder
+from sapnet.proposals.click.network import ClickNetwork
+from sapnet.proposals.click.proposer import ClickProposer, choose_proposals
+from sapnet.proposals.click.weights import save_weights, weights_hash
+from sapnet.proposals.proposer import StagedProposer
+from sapnet.structures import Click
+
+CFG = ClickConfig(sides=(0.3, 0.6, 1.0), window_side=32)
+
+
+@pytest.fixture(scope="module")
+def proposer(tmp_path_factory: pytest.TempPathFactory) -> ClickProposer:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "click.safetensors"
+    return ClickProposer(save_weights(path, ClickNetwork(build_encoder(), Decoder()), {}), CFG)
+
+
+def test_proposals_of_clicks(proposer: ClickProposer) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    clicks = [Click(i, 1, 1, ((x, 20.0),)) for i, x in enumerate((10.0, 50.0))]
+    first, second = proposer.propose(image, clicks)
+    assert isinstance(proposer, StagedProposer)
+    for proposals in (first, second):
+        assert 1 <= len(proposals) <= CFG.num_proposals
+        assert (np.diff(proposals.scores) <= 0).all()
+        assert proposals.rles[0]["size"] == [48, 64]
+    again = pickle.loads(pickle.dumps(proposer)).propose(image, clicks[1:])
+    assert again[0].rles == second.rles
+    assert proposer.propose(image, []) == []
+
+
+def test_settings_name_the_weights(proposer: ClickProposer, tmp_path: Path) -> None:
+    path = save_weights(tmp_path / "w.safetensors", proposer._segmenter.network, {})
+    assert proposer.settings["weights"] == weights_hash(path)
+    assert proposer.settings["window_side"] == 32
+
+
+def test_the_favourite_comes_first_and_the_same_mask_once() -> None:
+    full, left = torch.ones(8, 8), torch.cat([torch.ones(8, 4), -torch.ones(8, 4)], dim=1)
+    candidates = Candidates(
+        windows=np.array([[0.0, 0.0, 16.0], [0.0, 0.0, 16.0]]),
+        logits=torch.stack([torch.stack([full, left]), torch.stack([full, full])]),
+        scores=torch.tensor([[0.6, 0.8], [0.6, 0.6]]),
+    )
+    click = Click(1, 1, 1, ((2.0, 8.0),))
+    proposals = choose_proposals(candidates, click, (16, 16), ClickConfig())
+    voted = [(3 * 0.6**4 + 0.25 * 0.8**4) / 4, (0.25 * 3 * 0.6**4 + 0.8**4) / 4]
+    assert proposals.scores.tolist() == pytest.approx([voted[1] ** 0.25, voted[0] ** 0.25])
+    assert proposals.boxes.tolist() == [[0, 0, 8, 16], [0, 0, 16, 16]]
+    against = Click(1, 1, 1, ((2.0, 8.0),), negative_points=((12.0, 8.0),))
+    assert choose_proposals(candidates, against, (16, 16), ClickConfig()).boxes[0, 2] == 8

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sapnet.teaching import objects
+from sapnet.teaching.config import SourceConfig
+from sapnet.teaching.objects import load_pool, object_mask
+
+
+def test_objects_of_a_source(source: SourceConfig) -> None:
+    pool = load_pool([source])
+    assert len(pool.images) == 2
+    assert pool.owner.tolist() == [0, 0, 1, 1]
+    assert pool.place.tolist() == [0, 1, 0, 1]
+    np.testing.assert_allclose(pool.shares, 0.25)
+    first = pool.images[0].objects[0]
+    assert first.area == 24 * 24
+    assert first.box.tolist() == [10, 12, 34, 36]
+    mask = object_mask(first)
+    assert mask.shape == (64, 96)
+    assert mask[12, 10] == 255
+    assert mask[11, 10] == 0
+
+
+def test_sources_are_drawn_by_their_weights(source: SourceConfig) -> None:
+    pool = load_pool([source, replace(source, weight=3.0)])
+    assert pool.shares[:4].sum() == pytest.approx(0.25)
+
+
+def test_a_whole_is_drawn_as_often_as_all_of_its_parts(source: SourceConfig) -> None:
+    pool = load_pool([replace(source, whole_category=2)])
+    np.testing.assert_allclose(pool.shares, 0.25)
+    rng = np.random.default_rng(0)
+    drawn = [pool.draw(rng) for _ in range(20)]
+    assert {place for _, place in drawn} == {0, 1}
+
+
+def test_small_objects_are_drawn_less_and_the_smallest_not_at_all(
+    source: SourceConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "FULL_WEIGHT_SIZE", 1.0)
+    weights = [o.weight for o in load_pool([source]).images[0].objects]
+    assert weights == pytest.approx([24 / (64 * 96) ** 0.5, (32 * 36 / (64 * 96)) ** 0.5])
+    monkeypatch.setattr(objects, "MIN_AREA", 10_000)
+    with pytest.raises(ValueError, match="found 0"):
+        load_pool([source])
