@@ -1,6 +1,6 @@
-"""What further clicks give: the favourite and the best of eight after 1, 2, 3 and 5 clicks.
+"""Gain of further clicks: the favourite and the best of eight after 1, 2, 3 and 5 clicks.
 
-    OMP_NUM_THREADS=1 python benchmarks/quality/click_prompts.py --weights click.safetensors \
+    OMP_NUM_THREADS=1 python -m benchmarks.quality.click_prompts --weights click.safetensors \
         --images coco/val2017 --truth coco/annotations/instances_val2017.json \
         --clicks coco/points_val2017.json --json prompts.json
 
@@ -12,7 +12,6 @@ and the object's box.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
-from common import setting, table, write_json
-
+from benchmarks.common import parse_arguments, setting, table, write_json
 from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.images import load_image
@@ -31,7 +28,8 @@ from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.proposer import choose_proposals
 from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
 from sapnet.proposals.click.weights import load_weights
-from sapnet.structures import RLE, Click, Proposals
+from sapnet.structures.clicks import RLE, Click
+from sapnet.structures.proposals import Proposals
 from sapnet.teaching.further import error_clicks
 
 CLICKS = (1, 2, 3, 5)
@@ -39,15 +37,15 @@ CLICKS = (1, 2, 3, 5)
 
 def main() -> None:
     """Measure, print and, where asked, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--truth", type=Path, required=True)
-    parser.add_argument("--clicks", type=Path, required=True)
-    parser.add_argument("--min-area", type=float, default=1024, help="of scored objects, px")
-    parser.add_argument("--limit", type=int, default=100, help="objects, drawn with seed 0")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    args = parser.parse_args()
+    args = parse_arguments(
+        __doc__,
+        weights={"type": Path, "required": True, "help": "file of trained weights"},
+        images={"type": Path, "required": True, "help": "folder of images"},
+        truth={"type": Path, "required": True, "help": "their COCO instance json"},
+        clicks={"type": Path, "required": True, "help": "a click per object, COCO-style json"},
+        min_area={"type": float, "default": 1024, "help": "least area of a scored object, px"},
+        limit={"type": int, "default": 100, "help": "number of objects, drawn with seed 0"},
+    )
     torch.set_num_threads(1)
     segmenter = ClickSegmenter(load_weights(args.weights), ClickConfig())
     rows = np.array(list(measure(segmenter, args)), np.float64)

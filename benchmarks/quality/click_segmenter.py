@@ -1,6 +1,6 @@
-"""Masks of the click segmenter against ground truth: the best of all, of eight, the favourite.
+"""Masks of the click segmenter against ground truth: best of all, of eight, favourite.
 
-    OMP_NUM_THREADS=1 python benchmarks/quality/click_segmenter.py --weights click.safetensors \
+    OMP_NUM_THREADS=1 python -m benchmarks.quality.click_segmenter --weights click.safetensors \
         --coco coco --sets sets --json click.json
 
 Reads val of a folder laid out as COCO with its `points_val2017.json` (objects of more than 1,024
@@ -11,7 +11,6 @@ have been learned from.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
-from common import setting, table, write_json
-
+from benchmarks.common import parse_arguments, setting, table, write_json
 from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.images import load_image
@@ -38,7 +35,7 @@ from sapnet.proposals.click.choice import cover, votes
 from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.segmenter import ClickSegmenter
 from sapnet.proposals.click.weights import load_weights
-from sapnet.structures import ClickSet
+from sapnet.structures.clicks import ClickSet
 
 MEDIUM, LARGE = 32**2, 96**2
 SIZES = (("", 0, np.inf), ("_medium", MEDIUM, LARGE), ("_large", LARGE, np.inf))
@@ -72,16 +69,16 @@ class JudgedClick:
 
 def main() -> None:
     """Measure each set, print and, where asked, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--coco", type=Path, help="folder of COCO with val2017")
-    parser.add_argument("--sets", type=Path, help="folder of sets with images/val")
-    parser.add_argument("--limit", type=int, help="most objects of a set, drawn with seed 0")
-    parser.add_argument("--window-side", type=int, default=ClickConfig.window_side)
-    parser.add_argument("--mirror", action="store_true")
-    parser.add_argument("--keep", type=Path, help="folder for the candidates' figures, for fitting")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    args = parser.parse_args()
+    args = parse_arguments(
+        __doc__,
+        weights={"type": Path, "required": True, "help": "file of trained weights"},
+        coco={"type": Path, "help": "folder of COCO with val2017"},
+        sets={"type": Path, "help": "folder of sets with images/val"},
+        limit={"type": int, "help": "most objects of a set, drawn with seed 0"},
+        window_side={"type": int, "default": ClickConfig.window_side, "help": "pixels"},
+        mirror={"action": "store_true", "help": "average with mirrored windows"},
+        keep={"type": Path, "help": "folder for the candidates' figures, for fitting"},
+    )
     torch.set_num_threads(1)
     cfg = ClickConfig(window_side=args.window_side, mirror=args.mirror)
     segmenter = ClickSegmenter(load_weights(args.weights), cfg)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from sapnet.data.images import load_image
-from sapnet.files import write_bytes_atomic
 from sapnet.proposals.click.prompts import Prompts
+from sapnet.system.files import write_bytes_atomic
 from sapnet.teaching.config import ViewConfig
 from sapnet.teaching.objects import ObjectPool
 from sapnet.teaching.views import View, make_view

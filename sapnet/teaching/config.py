@@ -28,7 +28,7 @@ class SourceConfig:
 
 @dataclass(frozen=True)
 class ViewConfig:
-    """How windows are laid round objects and varied.
+    """Placement of windows round objects, and their variation.
 
     Attributes:
         scan_sides: sides of the windows of inference, as shares of the image's long side.
@@ -62,7 +62,7 @@ class ViewConfig:
 
 @dataclass(frozen=True)
 class PromptConfig:
-    """What the second pass over a batch is asked, after one click each.
+    """Prompts of the second pass over a batch, after one click each.
 
     Attributes:
         max_clicks: most clicks of a prompt, the first one included.

@@ -1,4 +1,4 @@
-"""What a click segmenter is taught: the best of its masks, and how good each one is."""
+"""Losses of the click segmenter: for the best of its masks, and for their expected IoU."""
 
 from __future__ import annotations
 

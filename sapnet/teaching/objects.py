@@ -10,7 +10,7 @@ import numpy as np
 
 from sapnet.data.coco import Instance, load_instances
 from sapnet.geometry.rle import decode_masks, rle_areas, rle_boxes
-from sapnet.structures import RLE
+from sapnet.structures.clicks import RLE
 from sapnet.teaching.config import SourceConfig
 
 MIN_AREA = 64

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sapnet.files import write_json_atomic
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
 from sapnet.proposals.click.weights import load_weights, save_weights
+from sapnet.system.files import write_json_atomic
 from sapnet.teaching.batch import Photographs
 from sapnet.teaching.config import TeachConfig
 from sapnet.teaching.imagenet import load_lite0_weights
@@ -38,7 +38,7 @@ FREE_TO_CHANGE = (
 
 @dataclass(frozen=True)
 class TaughtSummary:
-    """What a training wrote.
+    """Summary of a training.
 
     Attributes:
         weights: the file.

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.optim import AdamW
 
-from sapnet.files import write_bytes_atomic
 from sapnet.proposals.click.network import ClickNetwork
+from sapnet.system.files import write_bytes_atomic
 from sapnet.teaching.config import TeachConfig
 
 _RISE = 10
@@ -91,7 +91,7 @@ def start_state(network: ClickNetwork, cfg: TeachConfig) -> TeachState:
 
 
 def _by_decay(module: nn.Module, weight_decay: float) -> list[tuple[list[nn.Parameter], float]]:
-    """Weights, which decay, and all that is added or multiplied per channel, which does not."""
+    """Split the parameters into weights, which decay, and values per channel, which do not."""
     learned = [value for value in module.parameters() if value.requires_grad]
     return [
         ([value for value in learned if value.ndim > 1], weight_decay),

@@ -1,4 +1,4 @@
-"""Training windows: where they lie round a marked object, how they are varied, and their clicks."""
+"""Training windows: their place round a marked object, their variation, and their clicks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which masks of a click are kept, and how sure each one is of being the one meant."""
+"""Choice of the masks of a click to keep, and of the one that is most likely meant."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ClickConfig:
-    """How a click is answered.
+    """Settings of the click segmenter.
 
     Attributes:
         num_proposals: masks kept per click, K.

@@ -26,7 +26,7 @@ KERNELS = (3, 5, 5, 3)
 
 @dataclass(frozen=True)
 class Answers:
-    """What the network says to N prompts.
+    """Masks for N prompts, and their expected IoU.
 
     Attributes:
         mask_logits: (N, NUM_MASKS, h, w) float32 on the window's stride-4 cells.

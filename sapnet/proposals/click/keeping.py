@@ -1,4 +1,4 @@
-"""How well masks keep to what is known of the object: its clicks, and its box."""
+"""Agreement of masks with the known clicks and the known box of the object."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sapnet.proposals.click.candidates import Candidates
-from sapnet.structures import Click
+from sapnet.structures.clicks import Click
 
 
 def prompt_fit(candidates: Candidates, click: Click) -> Tensor:
@@ -41,7 +41,7 @@ def _holds(masks: Tensor, windows: Tensor, point: tuple[float, float]) -> Tensor
 
 
 def _mask_boxes(masks: Tensor, windows: Tensor) -> Tensor:
-    """(W, M, 4) float64 xyxy of the cells of each mask, pixels of the image; zeros without any."""
+    """Return the box of the cells of each mask, (W, M, 4) float64 xyxy, pixels of the image."""
     corners = []
     for start, cells in zip(windows[:, :2].T, (masks.any(2), masks.any(3)), strict=True):
         step = windows[:, 2, None] / cells.shape[2]

@@ -1,4 +1,4 @@
-"""The click segmenter's network: a window and prompts in, masks and their expected IoU out."""
+"""Network of the click segmenter: from a window and prompts to masks and expected IoUs."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ MAP_CHANNELS = 10
 
 @dataclass(frozen=True)
 class Prompts:
-    """What N answers are asked for; positions are shares of the window's side, (x, y).
+    """N prompts; positions are shares of the window's side, (x, y).
 
     Attributes:
         points: (N, Q, 2) float32 clicks; the first one of each is positive.

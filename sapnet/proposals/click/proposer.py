@@ -16,7 +16,8 @@ from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.keeping import prompt_fit
 from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
 from sapnet.proposals.click.weights import load_weights, weights_hash
-from sapnet.structures import Click, Proposals
+from sapnet.structures.clicks import Click
+from sapnet.structures.proposals import Proposals
 
 
 class ClickProposer:

@@ -14,14 +14,14 @@ from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.network import ClickNetwork
 from sapnet.proposals.click.prompts import Prompts
 from sapnet.proposals.click.windows import GRAY, Pyramid, cut, place_windows, window_matrix
-from sapnet.structures import Click
+from sapnet.structures.clicks import Click
 
 _SAME_WINDOW = 1e-6  # pixels
 
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """What all clicks of an image share.
+    """Features of an image that all of its clicks share.
 
     Attributes:
         pyramid: of the image.

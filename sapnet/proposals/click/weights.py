@@ -12,10 +12,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from sapnet.files import write_bytes_atomic
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
+from sapnet.system.files import write_bytes_atomic
 
 FORMAT = "sapnet-click-1"
 """Kind of the file, kept in its metadata; changes with the network's layers."""
@@ -72,7 +72,7 @@ def load_weights(path: Path) -> ClickNetwork:
 
 
 def weights_metadata(path: Path) -> dict[str, str]:
-    """What the file says of its weights."""
+    """Read the metadata of a file of weights."""
     with safe_open(path, framework="pt") as file:
         return dict(file.metadata() or {})
 

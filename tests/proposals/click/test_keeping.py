@@ -6,7 +6,7 @@ import torch
 
 from sapnet.proposals.click.candidates import Candidates
 from sapnet.proposals.click.keeping import prompt_fit
-from sapnet.structures import Click
+from sapnet.structures.clicks import Click
 
 
 def candidates() -> Candidates:

@@ -15,7 +15,7 @@ from sapnet.proposals.click.network import ClickNetwork
 from sapnet.proposals.click.proposer import ClickProposer, choose_proposals
 from sapnet.proposals.click.weights import save_weights, weights_hash
 from sapnet.proposals.proposer import StagedProposer
-from sapnet.structures import Click
+from sapnet.structures.clicks import Click
 
 CFG = ClickConfig(sides=(0.3, 0.6, 1.0), window_side=32)
 

@@ -12,7 +12,7 @@ from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
 from sapnet.proposals.click.segmenter import ClickSegmenter, lay_windows, window_prompts
 from sapnet.proposals.click.windows import Pyramid
-from sapnet.structures import Click
+from sapnet.structures.clicks import Click
 
 CFG = ClickConfig(sides=(0.25, 1.0), window_side=32)
 
