@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONAL = {
-    "benchmarks.speed.solov2.mmdet": "serves jobs to another process and takes no options",
+    "benchmarks.speed.solov2.theirs": "serves jobs to another process and takes no options",
     "benchmarks.speed.solov2.ours": "serves jobs to another process and takes no options",
 }
 """Modules that are run, but not by people, and why they have no help."""

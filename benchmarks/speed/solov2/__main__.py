@@ -52,7 +52,7 @@ def main() -> int:
         folder = Path(temporary)
         save_file(make_inputs(), folder / INPUT_FILE)
         theirs = Side(
-            peer_python(args.peer_venv), "benchmarks.speed.solov2.mmdet", folder, args.threads
+            peer_python(args.peer_venv), "benchmarks.speed.solov2.theirs", folder, args.threads
         )
         ours = Side(sys.executable, "benchmarks.speed.solov2.ours", folder, args.threads)
         sides = {"ours": ours, "mmdet": theirs}

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.speed.solov2.mmdet_model import build, prepare
+from benchmarks.speed.solov2.their_model import build, prepare
 from benchmarks.speed.solov2.worker import (
     INPUT_FILE,
     WEIGHTS_FILE,
