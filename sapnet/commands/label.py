@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
+    from sapnet.labelling.config import LabelConfig
+
     add_model_arguments(parser, required=False)
     parser.add_argument(
         "--top1",
@@ -36,9 +38,13 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--candidates", action="store_true", help="also write every candidate with its scores"
     )
-    parser.add_argument("--batch-size", type=int, default=4, help="images at a time")
+    parser.add_argument(
+        "--batch-size", type=int, default=LabelConfig.batch_size, help="images at a time"
+    )
     add_format_argument(parser)
-    parser.add_argument("--workers", type=int, default=2, help="processes that load images")
+    parser.add_argument(
+        "--workers", type=int, default=LabelConfig.workers, help="processes that load images"
+    )
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
