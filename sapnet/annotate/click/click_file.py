@@ -75,6 +75,11 @@ class ClickFile:
         document = self.document(name)
         return len(document.objects), document.is_done
 
+    def num_masks(self) -> int:
+        """Return the number of objects with a mask."""
+        documents = list(self._documents.values())
+        return sum(click.mask is not None for entry in documents for click in entry.objects)
+
     def replace(self, name: str, document: Document, version: str | None) -> Document:
         """Replace the document of an image and save the file.
 
