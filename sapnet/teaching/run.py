@@ -11,11 +11,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sapnet.proposals.click import weights
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
-from sapnet.proposals.click.weights import load_weights, save_weights, weights_hash
+from sapnet.proposals.click.weights import (
+    embedded_weights,
+    load_weights,
+    save_weights,
+    weights_hash,
+)
 from sapnet.system.files import write_json_atomic
 from sapnet.teaching.batch import Photographs
 from sapnet.teaching.config import TeachConfig
@@ -152,9 +156,7 @@ def starting_weights(name: str) -> Path:
     Raises:
         FileNotFoundError: there is no such file.
     """
-    path = (
-        Path(weights.__file__).with_name("embedded.safetensors") if name == EMBEDDED else Path(name)
-    )
+    path = embedded_weights() if name == EMBEDDED else Path(name)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such file of weights of the click segmenter. Name one that sapnet "
