@@ -144,7 +144,7 @@ def test_files_that_do_not_fit(embedded: Network, tiny_model: ModelConfig, tmp_p
         load_start(embedded, tiny_model, tmp_path / "a")
     assert name in str(caught.value)
     save_file(weights, tmp_path / "b")
-    with pytest.raises(ValueError, match="expected weights to start from .*found null"):
+    with pytest.raises(ValueError, match=r"expected weights to start from .*found null"):
         network_of(tmp_path / "b")
 
 
