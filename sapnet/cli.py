@@ -26,6 +26,7 @@ from sapnet.commands import (
     review,
     synthetic,
     train,
+    train_proposer,
     voc,
 )
 from sapnet.commands.command import (
@@ -44,6 +45,7 @@ COMMANDS = {
     "points": points.COMMAND,
     "enhance": enhance.COMMAND,
     "propose": propose.COMMAND,
+    "train-proposer": train_proposer.COMMAND,
     "train": train.COMMAND,
     "label": label.COMMAND,
     "review": review.COMMAND,

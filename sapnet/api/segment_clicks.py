@@ -47,7 +47,7 @@ def segment_clicks(
     image: ImageInput,
     points: Points,
     labels: Labels = None,
-    proposer: ProposerName | Proposer | None = None,
+    proposer: ProposerName | Proposer = "auto",
     *,
     run: Path | str | Network | None = None,
     **options: Unpack[ProposerOptions],
@@ -65,8 +65,9 @@ def segment_clicks(
         labels: the class of each object by name or by index; one label for all objects; or None.
             With `run` names and indices are those of the network, and None is for a network of one
             class alone.
-        proposer: "regions" or "sam", or a proposer that was built before; None for the default of
-            `sapnet propose`. One that is built here is kept for the next call.
+        proposer: "click" (the embedded segmenter), "sam" or "regions", or a proposer that was built
+            before; "auto" takes `sam` if its weights are in the hub's cache, else `click`. One that
+            is built here is kept for the next call.
         run: run folder, USER/NAME on the hub, or a loaded network (load it once for many images).
         options: `num_proposals`, `checkpoint`, `device`, `precision` and `points_per_chunk` of
             `ProposeConfig`; `device` is that of the run, too.
@@ -100,13 +101,12 @@ def segment_clicks(
     return Detections.of(_join(objects, choice, classes, size, network), pixels)
 
 
-def _proposer(proposer: ProposerName | Proposer | None, options: ProposerOptions) -> Proposer:
+def _proposer(proposer: ProposerName | Proposer, options: ProposerOptions) -> Proposer:
     """Return the given proposer, or build the one that is named."""
-    if proposer is not None and not isinstance(proposer, str):
+    if not isinstance(proposer, str):
         return proposer
     place: dict[str, Any] = dict.fromkeys(("images", "clicks", "out"), ".")
-    named = {} if proposer is None else {"proposer": proposer}
-    cfg = fill("segment_clicks", ProposeConfig, {**place, **named, **options})
+    cfg = fill("segment_clicks", ProposeConfig, {**place, "proposer": proposer, **options})
     if cfg.proposer in OF_DATA_SETS:
         raise ValueError(
             f"segment_clicks: proposer {cfg.proposer!r} looks masks up by the objects of a data "

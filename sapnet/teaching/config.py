@@ -27,6 +27,20 @@ class SourceConfig:
 
 
 @dataclass(frozen=True)
+class PoolConfig:
+    """Choice of the objects that are drawn.
+
+    Attributes:
+        min_area: smallest object that is learned from, square pixels.
+        full_weight_size: root of an object's area, as a share of the image's, from which on it is
+            drawn as often as any; smaller ones are drawn less. 0 draws all alike.
+    """
+
+    min_area: int = 64
+    full_weight_size: float = 0.1
+
+
+@dataclass(frozen=True)
 class ViewConfig:
     """Placement of windows round objects, and their variation.
 
@@ -78,12 +92,38 @@ class PromptConfig:
 
 
 @dataclass(frozen=True)
+class TuneConfig:
+    """Judging of a fine-tuning by objects that are not learned from.
+
+    Attributes:
+        kept_aside: share of the images, or of the objects of few images, that is kept aside.
+        min_images: images from which on whole ones are kept aside.
+        min_objects: objects that are needed in all.
+        max_judged: most objects that are asked for.
+        judge_at: shares of the training after which it is judged; its end is judged anyway.
+        slack: how much a figure may fall, where the other one rises more.
+    """
+
+    kept_aside: float = 0.2
+    min_images: int = 5
+    min_objects: int = 4
+    max_judged: int = 60
+    judge_at: tuple[float, ...] = (0.5,)
+    slack: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.kept_aside < 1:
+            raise ValueError(f"kept_aside: expected a share in (0, 1), found {self.kept_aside}")
+
+
+@dataclass(frozen=True)
 class TeachConfig:
     """The training as a whole.
 
     Attributes:
         sources: what is learned from.
         minutes: of computing; the learning rate follows the share of them that has passed.
+        steps: of the optimiser, if they are done before the minutes have passed; None has no limit.
         batch_size: windows of a step at the first of `sides`; fewer where windows are larger.
         sides: (share, side): windows' side in pixels from a share of the time on. Small windows
             teach the same for a third of the time.
@@ -96,13 +136,17 @@ class TeachConfig:
         weight_decay: of AdamW.
         clip: largest norm of a gradient.
         average: decay of the running average of the weights.
+        freeze_encoder: the encoder stays as it is.
         threads: of torch.
+        device: auto, cpu, cuda, cuda:N or mps.
         seed: of everything random.
         checkpoint_minutes: between two checkpoints.
+        log_steps: between two lines of the log.
     """
 
     sources: tuple[SourceConfig, ...] = ()
     minutes: float = 60.0
+    steps: int | None = None
     batch_size: int = 16
     sides: tuple[tuple[float, int], ...] = ((0.0, 128), (0.5, 192))
     rate: float = 1e-3
@@ -113,11 +157,16 @@ class TeachConfig:
     weight_decay: float = 0.02
     clip: float = 1.0
     average: float = 0.999
+    freeze_encoder: bool = False
     threads: int = 1
+    device: str = "cpu"
     seed: int = 0
     checkpoint_minutes: float = 3.0
+    log_steps: int = 50
+    pool: PoolConfig = field(default_factory=PoolConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
     prompts: PromptConfig = field(default_factory=PromptConfig)
+    tune: TuneConfig = field(default_factory=TuneConfig)
 
     def __post_init__(self) -> None:
         if not self.sides or self.sides[0][0] != 0 or any(side % 32 for _, side in self.sides):
@@ -128,6 +177,15 @@ class TeachConfig:
         for name in ("minutes", "batch_size", "rate", "encoder_rate", "clip", "threads"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: expected a number > 0, found {getattr(self, name)}")
+        for name in ("steps", "log_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: expected at least 1, found {value}")
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Share of the training that is done, by steps or by time, whichever ends it first."""
+        by_steps = 0.0 if self.steps is None else step / self.steps
+        return max(by_steps, seconds / (60 * self.minutes))
 
     def side_at(self, progress: float) -> int:
         """Windows' side in pixels after a share of the time."""

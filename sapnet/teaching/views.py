@@ -9,7 +9,7 @@ import numpy as np
 
 from sapnet.proposals.click.windows import GRAY, Pyramid, cut, place_windows
 from sapnet.teaching.config import ViewConfig
-from sapnet.teaching.objects import MarkedImage, MarkedObject, object_mask
+from sapnet.teaching.pool import MarkedImage, MarkedObject, object_mask
 
 MASK_CELL = 4
 """Pixels of a window per cell of its targets: the decoder's stride."""

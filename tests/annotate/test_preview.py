@@ -131,3 +131,34 @@ def test_a_process_of_its_own_answers_and_its_errors_come_through(tiny_set: Tiny
     found = asyncio.run(ask())
     assert found is not None
     assert len(found) == 8
+
+
+def test_another_proposer_answers_from_the_next_request_on(image: Path) -> None:
+    first, second = PointProposer(), PointProposer()
+    with ThreadPoolExecutor(1) as executor:
+        worker = PreviewWorker(first, executor)
+
+        async def ask() -> None:
+            await worker.propose("tab", image, clicks((3.5, 4.5)), 0)
+
+        asyncio.run(ask())
+        worker.swap(second)
+        asyncio.run(ask())
+    assert (len(first.asked), len(second.asked)) == (1, 1)
+
+
+def test_a_process_of_the_old_proposer_is_replaced(image: Path) -> None:
+    worker = PreviewWorker(RegionProposer())
+
+    async def ask() -> int:
+        await worker.prepare("tab", image)
+        return id(worker._executor)
+
+    async def both() -> tuple[int, int, int]:
+        before, same = await ask(), await ask()
+        worker.swap(RegionProposer())
+        return before, same, await ask()
+
+    before, same, after = asyncio.run(both())
+    worker.close()
+    assert before == same != after

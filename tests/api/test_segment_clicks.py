@@ -56,7 +56,9 @@ class Fixed:
         return Proposals(rles, rle_boxes(rles), scores, ("point", "point"))
 
 
+@pytest.mark.usefixtures("hub_cache")
 def test_the_default_proposer_finds_the_squares(scene: np.ndarray) -> None:
+    _built.cache_clear()
     found = segment_clicks(scene, [RED, BLUE])
     assert isinstance(found, sv.Detections)
     assert isinstance(found, Detections)
@@ -108,7 +110,7 @@ def test_a_built_proposer_is_kept(scene: np.ndarray) -> None:
 def test_wrong_use(scene: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"points\[0\]: x = 96, but the image is 96 px wide"):
         segment_clicks(scene, [(96, 1)])
-    with pytest.raises(ValueError, match=r"proposer: expected 'regions' or .* found 'region'"):
+    with pytest.raises(ValueError, match=r"proposer: expected 'auto' or .* found 'region'"):
         segment_clicks(scene, [RED], proposer="region")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="proposer 'file' looks masks up"):
         segment_clicks(scene, [RED], proposer="file")
