@@ -1,4 +1,4 @@
-"""Trials of the selection: train it alone on clicks, label, and score the labels.
+"""Trials of a method: train it on clicks, label, and score the labels.
 
 Every step is a command in a process of its own, as a user would type it. Finished steps are not
 repeated.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -89,28 +89,57 @@ def label_quality(
     Raises:
         ValueError: the folder holds a trial with other options.
     """
-    asked = [str(word) for word in (*options, "min_area", min_area)]
-    path, run = out / "figures.json", out / "run"
+
+    def measure() -> dict[str, Any]:
+        run = out / "run"
+        files = ("--images", trained.images, "--proposals", trained.store, "--out", run)
+        alone = ("--model.segmenter", "false", "--device", "cpu", "--workers", 1)
+        seconds = {"train": sapnet(out / "train.log", "train", *options, *alone, *files)}
+        figures: dict[str, Any] = {"seconds": seconds}
+        for name, clicked in scored.items():
+            labels = out / f"labels_{name}.json"
+            seconds[f"label {name}"] = label_clicks(run, clicked, labels)
+            figures[name] = evaluate(
+                clicked.truth, labels=labels, proposals=clicked.store, min_area=min_area
+            )
+        return figures
+
+    return kept(out / "figures.json", (*options, "min_area", min_area), measure)
+
+
+def label_clicks(run: Path, clicked: ClickedSet, labels: Path) -> float:
+    """Write the labels of a set with a trained run; return the seconds by the clock."""
+    files = ("--run", run, "--images", clicked.images, "--proposals", clicked.store)
+    words = ("label", *files, "--device", "cpu", "--workers", 1, "--out", labels)
+    return sapnet(labels.with_suffix(".log"), *words)
+
+
+def kept(
+    path: Path, asked: Sequence[object], measure: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the figures of a part, which are measured once.
+
+    Args:
+        path: json file of the figures.
+        asked: everything that the figures depend on.
+        measure: makes the figures where the file is not there.
+
+    Returns:
+        The figures, and what was asked as "options".
+
+    Raises:
+        ValueError: the file holds figures of other options.
+    """
+    options = [str(word) for word in asked]
     if path.is_file():
         done: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if done["options"] != asked:
-            raise ValueError(f"{path}: expected {asked}, found {done['options']}. Remove {out}")
+        if done["options"] != options:
+            raise ValueError(
+                f"{path}: expected {options}, found {done['options']}. Remove {path.parent}"
+            )
         return done
-    files = ("--images", trained.images, "--proposals", trained.store, "--out", run)
-    alone = ("--model.segmenter", "false", "--device", "cpu", "--workers", 1)
-    seconds = {"train": sapnet(out / "train.log", "train", *options, *alone, *files)}
-    figures: dict[str, Any] = {"options": asked, "seconds": seconds}
-    for name, clicked in scored.items():
-        labels = out / f"labels_{name}.json"
-        files = ("--run", run, "--images", clicked.images, "--proposals", clicked.store)
-        seconds[f"label {name}"] = sapnet(
-            out / f"label_{name}.log", "label", *files, "--device", "cpu", "--out", labels
-        )
-        figures[name] = evaluate(
-            clicked.truth, labels=labels, proposals=clicked.store, min_area=min_area
-        )
-    write_json_atomic(path, figures)
-    return figures
+    write_json_atomic(path, {"options": options, **measure()})
+    return kept(path, asked, measure)
 
 
 def changed_settings(settings: object, default: object) -> dict[str, Any]:

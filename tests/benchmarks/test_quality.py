@@ -6,18 +6,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.conftest import TinySet
-
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = (
-    "--model.backbone test_resnet --model.fpn_channels 16 --model.augment.short_sides [64] "
-    "--model.selection.hidden_channels 32 --model.selection.negatives.num_random 20"
-).split()
 
 
 def run_script(name: str, *words: object) -> str:
@@ -44,36 +37,6 @@ def test_clicks(tmp_path: Path) -> None:
         assert 0 < row["MIL"] <= row["oracle"]
         assert f"| {row['MIL']:.3g} |" in shown
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.slow
-def test_photographs(tiny_set: TinySet, tmp_path: Path) -> None:
-    coco = tmp_path / "coco"
-    (coco / "annotations").mkdir(parents=True)
-    for split in ("train2017", "val2017"):
-        (coco / split).symlink_to(tiny_set.images)
-        (coco / "annotations" / f"instances_{split}.json").symlink_to(tiny_set.truth)
-    words = ["--coco", coco, "--out", tmp_path / "out", "--json", tmp_path / "a.json"]
-    words += [
-        "--min-area",
-        0,
-        "--methods",
-        "MIL",
-        "--seeds",
-        3,
-        "--epochs",
-        1,
-        f"--options={' '.join(SMALL)}",
-    ]
-    run_script("photographs", *words)
-    figures = json.loads((tmp_path / "a.json").read_text())
-    (row,) = figures["samples"]
-    for split in ("train2017", "val2017"):  # the same images
-        scores, looks = row[split], row["choices"][split]
-        assert looks["random"] < scores["oracle_miou"]
-        assert 0 <= looks["same"] <= 1
-        assert figures["summary"][f"{split} MIL label_miou"] == scores["label_miou"]
-    assert row["train2017"]["label_miou"] == row["val2017"]["label_miou"]
 
 
 @pytest.mark.slow
