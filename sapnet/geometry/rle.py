@@ -64,6 +64,35 @@ def foreground_runs(rles: Sequence[RLE]) -> Runs:
     return Runs(owner, stop - counts[kept], stop)
 
 
+@dataclass(frozen=True)
+class Strips:
+    """Pieces of runs within one column each: rows top to bottom, bottom excluded; (R,) int64.
+
+    Attributes:
+        mask_index: (R,) the mask each strip belongs to, in ascending order.
+        column: (R,) its column.
+        top: (R,) its first row.
+        bottom: (R,) the row after its last one.
+    """
+
+    mask_index: np.ndarray
+    column: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
+
+
+def split_at_columns(runs: Runs, height: int) -> Strips:
+    """Cut runs, which may reach over several columns, into strips of one column each."""
+    first, last = runs.start // height, (runs.stop - 1) // height
+    pieces = last - first + 1
+    run = np.repeat(np.arange(len(first)), pieces)
+    piece = np.arange(len(run)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    column = first[run] + piece
+    top = np.maximum(runs.start[run] - column * height, 0)
+    bottom = np.minimum(runs.stop[run] - column * height, height)
+    return Strips(runs.mask_index[run], column, top, bottom)
+
+
 def encode_masks(masks: np.ndarray) -> tuple[RLE, ...]:
     """Encode binary masks as run lengths.
 

@@ -65,7 +65,7 @@ def assemble(
     names = [mark.category for mark in source.marks if mark.category != negative]
     categories = _all_categories(source.categories, names, negative)
     id_of_name = {category.name: category.category_id for category in categories}
-    clicks = []
+    clicks: list[Click] = []
     for marks in _objects(source.marks, negative, findings):
         image = images.get(marks[0].reference)
         if image is None:
