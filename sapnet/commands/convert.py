@@ -74,6 +74,30 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
         "--label-key", type=str, default=None, help="VIA's region attribute with the category"
     )
     parser.add_argument(
+        "--default-label",
+        type=str,
+        default=None,
+        help="category of objects that have none; without it they are left out",
+    )
+    parser.add_argument(
+        "--size-columns",
+        choices=["ask", "image", "box"],
+        default="ask",
+        help="what width and height of a csv are, where its header does not tell: the image's or a "
+        "box's",
+    )
+    parser.add_argument(
+        "--four-corners",
+        choices=["auto", "box", "outline"],
+        default="auto",
+        help="what YOLO's lines of four corners are; auto takes them for turned boxes if all are",
+    )
+    parser.add_argument(
+        "--key-frames",
+        action="store_true",
+        help="read the key frames of CVAT's tracks, as images frame_000012.PNG",
+    )
+    parser.add_argument(
         "--negative-label",
         type=str,
         default=None,
@@ -155,6 +179,10 @@ def _read_options(args: Namespace) -> ReadOptions:
         images=args.images,
         path_map=path_map,
         label_key=args.label_key,
+        default_label=args.default_label,
+        size_columns=args.size_columns,
+        four_corners=args.four_corners,
+        key_frames=args.key_frames,
         crowds=crowds,
         categories=args.categories,
         min_score=args.min_score,
@@ -168,13 +196,16 @@ def _read_options(args: Namespace) -> ReadOptions:
 def _read_asking(
     source: Path, options: ReadOptions, findings: Findings
 ) -> tuple[ClickSet, Findings]:
-    """Read the source; ask on a terminal if its crowds are objects."""
+    """Read the source; ask on a terminal if its crowds are objects, and say what else to choose."""
     from sapnet.data.formats.marks import Findings
     from sapnet.data.formats.read import read_any
     from sapnet.data.formats.readers.coco import CrowdQuestionError
+    from sapnet.data.formats.readers.table.columns import SizeQuestionError
 
     try:
         return read_any(source, findings, options), findings
+    except SizeQuestionError as question:
+        raise WrongUseError(question) from question
     except CrowdQuestionError as question:
         if not sys.stdin.isatty():
             raise WrongUseError(question) from question

@@ -18,7 +18,10 @@ def read(tmp_path: Path, text: str) -> tuple[ClickSet, Findings]:
 
 
 def test_plain(tmp_path: Path) -> None:
-    text = "image,x,y,category,width,height\na.jpg,1.5,2.5,cat,64,48\nb.jpg,3,4,dog,10,10\n"
+    text = (
+        "image,x,y,category,image_width,image_height\n"
+        "a.jpg,1.5,2.5,cat,64,48\nb.jpg,3,4,dog,10,10\n"
+    )
     clicks, findings = read(tmp_path, text)
     assert [(i.file_name, i.width, i.height) for i in clicks.images] == [
         ("a.jpg", 64, 48),
@@ -85,7 +88,7 @@ def test_missing_columns(header: str, tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_documentation(tmp_path: Path) -> None:
-    page = Path(__file__).parents[4] / "docs" / "formats.md"
+    page = Path(__file__).parents[5] / "docs" / "formats.md"
     (example,) = re.findall(r"```text\n(image,x,y.*?)```", page.read_text("utf-8"), re.DOTALL)
     clicks, findings = read(tmp_path, example)
     assert [(len(c.points), len(c.negative_points)) for c in clicks.clicks] == [(1, 1), (1, 0)]
