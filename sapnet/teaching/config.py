@@ -148,7 +148,7 @@ class TeachConfig:
     minutes: float = 60.0
     steps: int | None = None
     batch_size: int = 16
-    sides: tuple[tuple[float, int], ...] = ((0.0, 128), (0.5, 192))
+    sides: tuple[tuple[float, int], ...] = ((0.0, 128), (0.75, 160))
     rate: float = 1e-3
     encoder_rate: float = 2e-4
     warmup_steps: int = 150
