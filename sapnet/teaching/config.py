@@ -41,6 +41,36 @@ class PoolConfig:
 
 
 @dataclass(frozen=True)
+class LookConfig:
+    """Variation of colours, sharpness and noise.
+
+    Attributes:
+        strength: of the changes of brightness, contrast and saturation.
+        gray: share of the windows without colour.
+        swapped: share of the windows whose channels change places.
+        inverted: share of the windows with bright for dark.
+        blurred: share of the windows with less detail.
+        noisy: share of the windows with noise.
+        max_reduction: largest factor by which detail is reduced.
+        max_noise: largest deviation of the noise, of 255.
+    """
+
+    strength: float = 0.25
+    gray: float = 0.12
+    swapped: float = 0.1
+    inverted: float = 0.06
+    blurred: float = 0.2
+    noisy: float = 0.1
+    max_reduction: float = 4.0
+    max_noise: float = 16.0
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Shares of gray, swapped, inverted, blurred and noisy windows."""
+        return (self.gray, self.swapped, self.inverted, self.blurred, self.noisy)
+
+
+@dataclass(frozen=True)
 class ViewConfig:
     """Placement of windows round objects, and their variation.
 
@@ -55,7 +85,7 @@ class ViewConfig:
         turn: deviation of the angle of turned windows, degrees.
         turn_share: share of the windows that are turned.
         stretch: largest change of width against height, as a logarithm.
-        colour: strength of the changes of brightness, contrast and saturation.
+        look: variation of colours, sharpness and noise.
         min_side: smallest window, pixels of the image.
         max_side: largest window, as a share of the image's long side.
     """
@@ -69,7 +99,7 @@ class ViewConfig:
     turn: float = 10.0
     turn_share: float = 0.3
     stretch: float = 0.15
-    colour: float = 0.25
+    look: LookConfig = field(default_factory=LookConfig)
     min_side: float = 24.0
     max_side: float = 1.15
 
@@ -148,7 +178,7 @@ class TeachConfig:
     minutes: float = 60.0
     steps: int | None = None
     batch_size: int = 16
-    sides: tuple[tuple[float, int], ...] = ((0.0, 128), (0.5, 192))
+    sides: tuple[tuple[float, int], ...] = ((0.0, 128), (0.75, 160))
     rate: float = 1e-3
     encoder_rate: float = 2e-4
     warmup_steps: int = 150

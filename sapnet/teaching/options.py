@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sapnet.system.parallel import num_cores
-from sapnet.teaching.config import PoolConfig, SourceConfig, TeachConfig, ViewConfig
+from sapnet.teaching.config import LookConfig, PoolConfig, SourceConfig, TeachConfig, ViewConfig
 
 IMAGENET, EMBEDDED = "imagenet", "embedded"
 """Weights to begin with, besides a file: ImageNet's, and those that come with the package."""
@@ -105,5 +105,9 @@ def tuning_recipe() -> TeachConfig:
         checkpoint_minutes=0.5,
         log_steps=20,
         pool=PoolConfig(min_area=16, full_weight_size=0.0),
-        view=ViewConfig(scan_reach=(0.0, 100.0)),
+        # Further images of a user look like those that were corrected.
+        view=ViewConfig(
+            scan_reach=(0.0, 100.0),
+            look=LookConfig(gray=0.05, swapped=0.0, inverted=0.0, blurred=0.05, noisy=0.0),
+        ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from sapnet.annotate.click.click_file import ClickFile
 from sapnet.annotate.config import AnnotateConfig
@@ -12,12 +13,12 @@ from sapnet.annotate.workspace import Workspace
 from sapnet.proposals.build import build_staged_proposer
 from sapnet.proposals.config import StagedConfig
 
-PROPOSER = "click"
+PROPOSER: Final = "click"
 """The proposer that can be taught."""
 
 
 def open_teacher(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> Teacher:
-    """Open the lessons of a clicks file, and put the weights into use that were taught already.
+    """Open the lessons of a clicks file, and use the weights that were taught already.
 
     Args:
         cfg: the settings of the session.
