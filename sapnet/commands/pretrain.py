@@ -33,9 +33,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
         required=True,
         metavar=FORM,
         help="folder with images/ and instances.json, or a COCO instance json; may be given "
-        "several times. All objects must be marked: the rest counts as background. `images` names the "
-        "images of a json, `repeats` how often they are seen in an epoch, `limit` how many of them "
-        "are taken, `categories` the ids of what counts as an object",
+        "several times. All objects must be marked: the rest counts as background. `images` names "
+        "the images of a json, `repeats` how often they are seen in an epoch, `limit` how many of "
+        "them are taken, `categories` the ids of what counts as an object",
     )
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     parser.add_argument(

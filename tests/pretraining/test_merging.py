@@ -77,5 +77,7 @@ def test_a_set_without_an_object_is_named(tmp_path: Path) -> None:
 
 def test_images_outside_the_root_are_refused(tmp_path: Path) -> None:
     a = write_set(tmp_path / "a", [(10, 3, 0)])
-    with pytest.raises(ValueError, match="expected a folder of images below .*, found one outside"):
+    with pytest.raises(
+        ValueError, match=r"expected a folder of images below .*, found one outside"
+    ):
         merge_sources([source(a)], tmp_path / "b")

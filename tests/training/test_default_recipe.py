@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from sapnet.network.config import ModelConfig
-from sapnet.training.config import OptimizerConfig, TrainConfig
 from sapnet.recipes.load import load_recipe
 from sapnet.system.from_json import dataclass_from_json
+from sapnet.training.config import OptimizerConfig, TrainConfig
 from sapnet.training.default_recipe import CPU_RECIPE, EARLIER_CPU_RECIPE, default_recipe
 from sapnet.training.run_folder import CHECKPOINT, RunFolder
-
 
 MODEL = ModelConfig()
 
