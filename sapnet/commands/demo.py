@@ -33,12 +33,11 @@ COMMAND = Command(
         "out",
         "parts",
         "train-images",
-        "region-images",
         "test-images",
         "size",
         "epochs",
-        "region-epochs",
         "nuclei-epochs",
         "device",
+        "workers",
     ),
 )

@@ -17,7 +17,6 @@ from sapnet.demo.networks import (
     photograph_model,
     photograph_training,
 )
-from sapnet.structures.clicks import ClickSet
 
 if TYPE_CHECKING:
     from sapnet.demo.config import DemoConfig, PartName
@@ -67,37 +66,26 @@ class DemoPart:
 
 def prepare_parts(cfg: DemoConfig) -> list[DemoPart]:
     """Draw the synthetic images, draw clicks, and return the parts that are wanted."""
-    parts: list[DemoPart] = []
-    if wanted := [name for name in cfg.parts if name != "nuclei"]:
-        synthetic = _synthetic(cfg)
-        parts += [_on_synthetic(name, cfg, synthetic) for name in wanted]
-    if "nuclei" in cfg.parts:
-        parts.append(_nuclei(cfg))
-    return parts
+    makers = {"simulated": _synthetic, "nuclei": _nuclei}
+    return [makers[name](cfg) for name in cfg.parts]
 
 
-def _synthetic(cfg: DemoConfig) -> tuple[Images, Images]:
-    """Draw the clicked and the held-out images."""
+def _synthetic(cfg: DemoConfig) -> DemoPart:
+    """Return the part on synthetic images: objects made of parts, and simulated proposals."""
     data = cfg.out / "data"
     train_cfg = SyntheticConfig(num_images=cfg.train_images, size=cfg.size, seed=2 * cfg.seed)
     test_cfg = replace(train_cfg, num_images=cfg.test_images, seed=2 * cfg.seed + 1)
     train = write_synthetic(data / "train", train_cfg, cfg.workers)
     test = write_synthetic(data / "test", test_cfg, cfg.workers)
-    return Images(train.images, train.truth), Images(test.images, test.truth)
-
-
-def _on_synthetic(name: PartName, cfg: DemoConfig, sets: tuple[Images, Images]) -> DemoPart:
-    """Return the part of a proposer on the synthetic images; `regions` gets the first of them."""
-    train, test = sets
-    clicks = sample_clicks(load_instances(train.truth), "quasi-center", cfg.seed)
-    proposer: ProposerName = "simulated"
-    epochs = cfg.epochs
-    if name == "regions":
-        proposer, epochs = "regions", cfg.region_epochs
-        clicks = _first_images(clicks, cfg.region_images)
-    path = save_clicks(cfg.out / name / "clicks.json", clicks)
-    training = demo_training(cfg, epochs)
-    return DemoPart(name, proposer, train, test, path, demo_model(cfg.size), training)
+    return DemoPart(
+        "simulated",
+        "simulated",
+        Images(train.images, train.truth),
+        Images(test.images, test.truth),
+        _draw_clicks(data / "train" / "clicks.json", train.truth, cfg.seed),
+        demo_model(cfg.size),
+        demo_training(cfg, cfg.epochs),
+    )
 
 
 def _nuclei(cfg: DemoConfig) -> DemoPart:
@@ -106,15 +94,12 @@ def _nuclei(cfg: DemoConfig) -> DemoPart:
         Images(NUCLEI / "images" / split, NUCLEI / f"instances_{split}.json")
         for split in ("train", "val")
     )
-    clicks = sample_clicks(load_instances(train.truth), "quasi-center", cfg.seed)
-    path = save_clicks(cfg.out / "nuclei" / "clicks.json", clicks)
+    clicks = _draw_clicks(cfg.out / "nuclei" / "clicks.json", train.truth, cfg.seed)
     return DemoPart(
-        "nuclei", "click", train, test, path, photograph_model(), photograph_training(cfg)
+        "nuclei", "click", train, test, clicks, photograph_model(), photograph_training(cfg)
     )
 
 
-def _first_images(clicks: ClickSet, count: int) -> ClickSet:
-    """Return the first images of a data set with their clicks."""
-    images = clicks.images[:count]
-    ids = {image.image_id for image in images}
-    return ClickSet(images, clicks.categories, tuple(c for c in clicks.clicks if c.image_id in ids))
+def _draw_clicks(path: Path, truth: Path, seed: int) -> Path:
+    """Draw a click for each object and write the file."""
+    return save_clicks(path, sample_clicks(load_instances(truth), "quasi-center", seed))

@@ -1,4 +1,4 @@
-"""The demo: labels, a trained segmenter, figures and a report, on three small sets."""
+"""The demo: labels, a trained segmenter, figures and a report, on two small sets."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _settings(cfg: DemoConfig, parts: list[DemoPart]) -> dict[str, str]:
     return {
         "seed": str(cfg.seed),
         "size of the synthetic images": f"{cfg.size} px",
-        "clicked synthetic images": f"{cfg.train_images} (regions: {cfg.region_images})",
+        "clicked synthetic images": str(cfg.train_images),
         "held-out synthetic images": str(cfg.test_images),
         "proposers": ", ".join(f"{part.name}: {part.proposer}" for part in parts),
         "epochs": ", ".join(f"{part.name}: {part.training.epochs}" for part in parts),

@@ -36,17 +36,13 @@ def test_the_nuclei_are_small_and_complete() -> None:
 
 
 def test_parts_have_the_clicks_of_their_images(tmp_path: Path) -> None:
-    cfg = DemoConfig(
-        out=tmp_path, train_images=4, region_images=2, test_images=1, size=96, workers=1
-    )
+    cfg = DemoConfig(out=tmp_path, train_images=4, test_images=1, size=96, workers=1)
     parts = {part.name: part for part in prepare_parts(cfg)}
-    assert list(parts) == ["simulated", "regions", "nuclei"]
-    assert [part.proposer for part in parts.values()] == ["simulated", "regions", "click"]
-    assert [part.training.epochs for part in parts.values()] == [3, 5, 10]
-    simulated, regions, nuclei = (load_clicks(part.clicks) for part in parts.values())
+    assert list(parts) == ["simulated", "nuclei"]
+    assert [part.proposer for part in parts.values()] == ["simulated", "click"]
+    assert [part.training.epochs for part in parts.values()] == [3, 10]
+    simulated, nuclei = (load_clicks(part.clicks) for part in parts.values())
     assert len(simulated.images) == 4
-    assert regions.images == simulated.images[:2]
-    assert {click.image_id for click in regions.clicks} <= {i.image_id for i in regions.images}
     truth = load_instances(parts["nuclei"].train.truth)
     assert len(nuclei.clicks) == len(truth.instances)
     masks = {one.annotation_id: one.rle() for one in truth.instances}
@@ -60,7 +56,7 @@ def test_only_the_wanted_parts_are_prepared(tmp_path: Path) -> None:
     assert part.training.epochs == 2
     assert part.model.backbone != "test_resnet"
     assert not (tmp_path / "data").exists()
-    with pytest.raises(ValueError, match="at least one of simulated"):
+    with pytest.raises(ValueError, match="expected simulated, nuclei or both"):
         DemoConfig(parts=())
     with pytest.raises(ValueError, match="nuclei_epochs: expected at least 1, found 0"):
         DemoConfig(nuclei_epochs=0)
