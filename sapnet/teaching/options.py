@@ -11,7 +11,8 @@ from sapnet.teaching.config import LookConfig, PoolConfig, SourceConfig, TeachCo
 IMAGENET, EMBEDDED = "imagenet", "embedded"
 """Weights to begin with, besides a file: ImageNet's, and those that come with the package."""
 
-TRAIN_MINUTES, TUNE_MINUTES, TUNE_STEPS = 60.0, 4.0, 60
+TUNE_MINUTES, TUNE_STEPS = 4.0, 60
+"""Length of a fine-tuning, whichever ends it first."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class TrainProposerConfig:
         steps: of learning, if they are done before the minutes have passed; by default 60 for a
             fine-tuning without `minutes`, else no limit.
         seed: of everything random.
-        licence: note on the weights, kept in the file.
+        licence: note on the weights, kept in the file; by default that of the weights fine-tuned.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: of the processor; by default all cores.
     """
