@@ -137,8 +137,8 @@ class TuneConfig:
     kept_aside: float = 0.2
     min_images: int = 5
     min_objects: int = 4
-    max_judged: int = 60
-    judge_at: tuple[float, ...] = (0.5,)
+    max_judged: int = 40
+    judge_at: tuple[float, ...] = ()
     slack: float = 0.0
 
     def __post_init__(self) -> None:

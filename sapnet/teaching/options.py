@@ -11,7 +11,8 @@ from sapnet.teaching.config import LookConfig, PoolConfig, SourceConfig, TeachCo
 IMAGENET, EMBEDDED = "imagenet", "embedded"
 """Weights to begin with, besides a file: ImageNet's, and those that come with the package."""
 
-TRAIN_MINUTES, TUNE_MINUTES, TUNE_STEPS = 60.0, 4.0, 80
+TUNE_MINUTES, TUNE_STEPS = 4.0, 60
+"""Length of a fine-tuning, whichever ends it first."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class TrainProposerConfig:
         run: folder of checkpoints and figures; by default beside `out`. The same command goes on
             with what is in it.
         minutes: of learning; by default 60 from ImageNet and 4 for a fine-tuning.
-        steps: of learning, if they are done before the minutes have passed; by default 80 for a
+        steps: of learning, if they are done before the minutes have passed; by default 60 for a
             fine-tuning without `minutes`, else no limit.
         seed: of everything random.
-        licence: note on the weights, kept in the file.
+        licence: note on the weights, kept in the file; by default that of the weights fine-tuned.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: of the processor; by default all cores.
     """
@@ -95,8 +96,7 @@ def tuning_recipe() -> TeachConfig:
         minutes=TUNE_MINUTES,
         steps=TUNE_STEPS,
         sides=((0.0, 128),),
-        rate=3e-4,
-        encoder_rate=1e-4,
+        rate=1e-3,
         warmup_steps=10,
         norms_until=0.0,
         decay_from=0.5,
