@@ -38,7 +38,7 @@ class DemoConfig:
     test_images: int = 200
     size: int = 160
     epochs: int = 3
-    nuclei_epochs: int = 10
+    nuclei_epochs: int = 24
     batch_size: int = 8
     workers: int = 2
     device: str = "auto"

@@ -36,11 +36,11 @@ def test_the_nuclei_are_small_and_complete() -> None:
 
 
 def test_parts_have_the_clicks_of_their_images(tmp_path: Path) -> None:
-    cfg = DemoConfig(out=tmp_path, train_images=4, test_images=1, size=96, workers=1)
+    cfg = DemoConfig(out=tmp_path, train_images=4, test_images=1, size=128, workers=1)
     parts = {part.name: part for part in prepare_parts(cfg)}
     assert list(parts) == ["simulated", "nuclei"]
     assert [part.proposer for part in parts.values()] == ["simulated", "click"]
-    assert [part.training.epochs for part in parts.values()] == [3, 10]
+    assert [part.training.epochs for part in parts.values()] == [3, 24]
     simulated, nuclei = (load_clicks(part.clicks) for part in parts.values())
     assert len(simulated.images) == 4
     truth = load_instances(parts["nuclei"].train.truth)
