@@ -7,7 +7,7 @@ from typing import Literal
 
 from sapnet.batches.config import AugmentConfig
 from sapnet.data.synthetic.config import SyntheticConfig
-from sapnet.demo.run import demo_model
+from sapnet.demo.networks import demo_model
 from sapnet.network.config import ModelConfig
 from sapnet.recipes.load import load_recipe
 from sapnet.system.from_json import dataclass_from_json

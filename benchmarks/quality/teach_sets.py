@@ -3,16 +3,17 @@
 For each set and number of train images: the mean IoU of val objects with the favourite, and with
 the best of all masks that are kept. Smaller numbers of images are parts of larger ones.
 
-    python -m benchmarks.quality.teach_sets --sets SETS --json results.json
+    python -m benchmarks.quality.teach_sets --sets SETS --out WEIGHTS --json results.json
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,13 +22,19 @@ from benchmarks.common import parse_arguments, setting, table, write_json
 from sapnet.data.coco import load_instances
 from sapnet.data.sampling import sample_clicks
 from sapnet.proposals.click.weights import load_weights
-from sapnet.teaching.options import EMBEDDED, TrainProposerConfig
+from sapnet.system.files import write_json_atomic
+from sapnet.teaching.options import EMBEDDED, TUNE_STEPS, TrainProposerConfig
 from sapnet.teaching.pool import MarkedImage, MarkedObject
 from sapnet.teaching.run import starting_weights, train_proposer
-from sapnet.teaching.tuning.judging import Judgement, judge
+from sapnet.teaching.tuning.judging import judge
 
 COUNTS = (0, 5, 20, 60)
 """Train images."""
+
+HEAD = ("set", "images", "favourite", "best", "CPU s")
+
+MINUTES = 120.0
+"""Limit of a fine-tuning: on a busy machine the steps end it, too."""
 
 
 def main() -> None:
@@ -35,55 +42,54 @@ def main() -> None:
     args = parse_arguments(
         __doc__,
         sets={"type": Path, "required": True, "help": "folder of sets with train and val"},
-        names={"nargs": "*", "help": "names of the sets; by default all"},
+        out={"type": Path, "required": True, "help": "folder of the weights; what is there stays"},
         counts={"type": int, "nargs": "*", "default": list(COUNTS), "help": "train images"},
         weights={"default": EMBEDDED, "help": "file to begin with, or embedded"},
         limit={"type": int, "default": 250, "help": "most val objects of a set, drawn"},
-        steps={"type": int, "help": "of each fine-tuning; by default the command's"},
+        steps={"type": int, "default": TUNE_STEPS, "help": "of each fine-tuning"},
         threads={"type": int, "default": 1, "help": "of torch"},
     )
     torch.set_num_threads(args.threads)
-    rows, summary, samples = [], {}, {}
-    for folder in sorted(args.sets.iterdir()):
-        if not (folder / "instances_val.json").is_file() or folder.name not in (
-            args.names or [folder.name]
-        ):
-            continue
-        val = val_objects(folder)
-        for count in args.counts:
-            with TemporaryDirectory() as scratch:
-                began = time.perf_counter()
-                weights = taught_weights(folder, count, Path(scratch), args)
-                seconds = time.perf_counter() - began
-                found = judge(load_weights(weights), val, args.limit)
-            rows.append([folder.name, count, found.favourite, found.best, seconds])
-            print(table(["set", "images", "favourite", "best", "s"], rows[-1:]), flush=True)
-            summary |= figures_of(f"{folder.name}_{count}", found)
-            samples[f"{folder.name}_{count}"] = {"seconds": seconds, "objects": found.num_objects}
-            write_json(args.json, summary, setting(**vars_of(args)), samples)
-    print(table(["set", "images", "favourite", "best", "s"], rows))
+    folders = [path.parent for path in sorted(args.sets.glob("*/instances_val.json"))]
+    vals = {folder: val_objects(folder) for folder in folders}
+    rows: list[list[object]] = []
+    summary: dict[str, float] = {}
+    samples: dict[str, Any] = {}
+    for count, folder in itertools.product(args.counts, folders):
+        began = time.process_time()
+        weights = taught_weights(folder, count, args)
+        seconds = time.process_time() - began
+        found = judge(load_weights(weights), vals[folder], args.limit)
+        rows.append([folder.name, count, found.favourite, found.best, seconds])
+        print(table(HEAD, rows[-1:]), flush=True)
+        name = f"{folder.name}_{count}"
+        summary |= {f"{name}_favourite": found.favourite, f"{name}_best": found.best}
+        samples[name] = {"cpu_seconds": seconds, "objects": found.num_objects}
+        own = {key: str(value) for key, value in vars(args).items() if value is not None}
+        write_json(args.json, summary, setting(**own), samples)
+    print(table(HEAD, sorted(rows, key=str)))
 
 
-def taught_weights(folder: Path, count: int, scratch: Path, args: argparse.Namespace) -> Path:
+def taught_weights(folder: Path, count: int, args: argparse.Namespace) -> Path:
     """Weights after fine-tuning on some train images of a set; those begun with for none."""
-    weights = str(args.weights)
     if count == 0:
-        return starting_weights(weights)
-    truth = scratch / "train.json"
-    truth.write_text(json.dumps(first_images(folder / "instances_train.json", count)), "utf-8")
+        return starting_weights(args.weights)
+    stem = args.out / f"{folder.name}_{count}"
+    chosen = first_images(folder / "instances_train.json", count)
     cfg = TrainProposerConfig(
-        data=(str(truth),),
+        data=(str(write_json_atomic(stem.with_suffix(".json"), chosen)),),
         images=folder / "images" / "train",
-        out=scratch / "taught.safetensors",
-        start=weights,
+        out=stem.with_suffix(".safetensors"),
+        start=args.weights,
         steps=args.steps,
+        minutes=MINUTES,
         threads=args.threads,
         device="cpu",
     )
     return train_proposer(cfg).weights
 
 
-def first_images(truth: Path, count: int) -> dict[str, object]:
+def first_images(truth: Path, count: int) -> dict[str, Any]:
     """A COCO file of the first of its images in an order drawn with seed 0."""
     content = json.loads(truth.read_text(encoding="utf-8"))
     order = np.random.default_rng(0).permutation(len(content["images"]))[:count]
@@ -112,16 +118,6 @@ def val_objects(folder: Path) -> list[MarkedImage]:
         )
         found.append(MarkedImage(folder / "images" / "val" / image.file_name, objects))
     return found
-
-
-def figures_of(name: str, found: Judgement) -> dict[str, float]:
-    """Figures for the summary."""
-    return {f"{name}_favourite": found.favourite, f"{name}_best": found.best}
-
-
-def vars_of(args: argparse.Namespace) -> dict[str, str]:
-    """Options as text."""
-    return {key: str(value) for key, value in vars(args).items() if value is not None}
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def load_weights(backbone: Backbone, cfg: BackboneConfig) -> None:
 
 
 def _load_packaged(backbone: Backbone) -> None:
-    """Load the weights of the installed package; it is of the classifier, whose end is left out."""
+    """Load the weights of the installed package, without the end of its classifier."""
     wanted = backbone.body.state_dict()
     weights = load_lite0_weights()
     backbone.body.load_state_dict({name: weights[name] for name in wanted})

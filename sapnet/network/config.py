@@ -82,7 +82,7 @@ class ModelConfig:
 
     @property
     def initial_weights(self) -> str:
-        """What the training begins with: `start`, or `weights` where that is unset."""
+        """Weights that the training begins with: `start`, or `weights` where that is unset."""
         return self.weights if self.start is None else self.start
 
     @property

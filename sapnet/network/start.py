@@ -1,4 +1,4 @@
-"""Beginning of a training: the embedded segmenter, ImageNet weights of the backbone, or neither.
+"""Beginning of a training: the embedded segmenter, ImageNet weights, or neither.
 
 The embedded segmenter is the network of the recipe `small_images_cpu`, trained to find objects of
 any kind on photographs. A training that starts from it takes over backbone, pyramid, mask branch
@@ -54,7 +54,8 @@ def settle_start(cfg: ModelConfig) -> tuple[ModelConfig, str]:
         cfg: the network.
 
     Returns:
-        The settings, with the choice, and a line about it for the user.
+        The settings, with the choice, and a line about it for the user; the line is empty where the
+        settings name random weights or a file.
 
     Raises:
         FileNotFoundError: the embedded segmenter is asked for and its file is missing.
@@ -66,14 +67,15 @@ def settle_start(cfg: ModelConfig) -> tuple[ModelConfig, str]:
     is_open = cfg.start is None and cfg.weights in (HUB_WEIGHTS, AVAILABLE_WEIGHTS)
     if is_open and EMBEDDED.is_file() and not misfits(cfg, network_of(EMBEDDED)):
         return replace(cfg, start=EMBEDDED_START), _embedded_line(cfg)
+    if cfg.initial_weights not in (HUB_WEIGHTS, AVAILABLE_WEIGHTS):
+        return cfg, ""
     found = find_imagenet_weights(cfg.backbone)
-    if cfg.start is None and cfg.weights == AVAILABLE_WEIGHTS:
+    if cfg.initial_weights == AVAILABLE_WEIGHTS:
         cfg = replace(cfg, weights=HUB_WEIGHTS if found.is_at_hand else NO_WEIGHTS)
-    if cfg.initial_weights == NO_WEIGHTS:
-        return cfg, "start: random weights"
-    if cfg.initial_weights == HUB_WEIGHTS:
-        return cfg, f"start: ImageNet weights of {cfg.backbone}, {found.place}"
-    return cfg, f"start: the weights of the backbone in {cfg.weights}"
+    name = f"ImageNet weights of {cfg.backbone}"
+    if cfg.has_weights:
+        return cfg, f"start: {name}, {found.place}"
+    return cfg, f"start: random weights, as no {name} are on this machine"
 
 
 def check_fit(cfg: ModelConfig) -> None:

@@ -27,6 +27,20 @@ class SourceConfig:
 
 
 @dataclass(frozen=True)
+class PoolConfig:
+    """Choice of the objects that are drawn.
+
+    Attributes:
+        min_area: smallest object that is learned from, square pixels.
+        full_weight_size: root of an object's area, as a share of the image's, from which on it is
+            drawn as often as any; smaller ones are drawn less. 0 draws all alike.
+    """
+
+    min_area: int = 64
+    full_weight_size: float = 0.1
+
+
+@dataclass(frozen=True)
 class LookConfig:
     """Variation of colours, sharpness and noise.
 
@@ -54,20 +68,6 @@ class LookConfig:
     def shares(self) -> tuple[float, ...]:
         """Shares of gray, swapped, inverted, blurred and noisy windows."""
         return (self.gray, self.swapped, self.inverted, self.blurred, self.noisy)
-
-
-@dataclass(frozen=True)
-class PoolConfig:
-    """Choice of the objects that are drawn.
-
-    Attributes:
-        min_area: smallest object that is learned from, square pixels.
-        full_weight_size: root of an object's area, as a share of the image's, from which on it is
-            drawn as often as any; smaller ones are drawn less. 0 draws all alike.
-    """
-
-    min_area: int = 64
-    full_weight_size: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ class TuneConfig:
     kept_aside: float = 0.2
     min_images: int = 5
     min_objects: int = 4
-    max_judged: int = 60
-    judge_at: tuple[float, ...] = (0.5,)
+    max_judged: int = 40
+    judge_at: tuple[float, ...] = ()
     slack: float = 0.0
 
     def __post_init__(self) -> None:
@@ -178,7 +178,7 @@ class TeachConfig:
     minutes: float = 60.0
     steps: int | None = None
     batch_size: int = 16
-    sides: tuple[tuple[float, int], ...] = ((0.0, 128), (0.5, 192))
+    sides: tuple[tuple[float, int], ...] = ((0.0, 128), (0.75, 160))
     rate: float = 1e-3
     encoder_rate: float = 2e-4
     warmup_steps: int = 150

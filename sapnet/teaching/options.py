@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sapnet.system.parallel import num_cores
-from sapnet.teaching.config import PoolConfig, SourceConfig, TeachConfig, ViewConfig
+from sapnet.teaching.config import LookConfig, PoolConfig, SourceConfig, TeachConfig, ViewConfig
 
 IMAGENET, EMBEDDED = "imagenet", "embedded"
 """Weights to begin with, besides a file: ImageNet's, and those that come with the package."""
 
-TRAIN_MINUTES, TUNE_MINUTES, TUNE_STEPS = 60.0, 4.0, 80
+TUNE_MINUTES, TUNE_STEPS = 4.0, 60
+"""Length of a fine-tuning, whichever ends it first."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class TrainProposerConfig:
         run: folder of checkpoints and figures; by default beside `out`. The same command goes on
             with what is in it.
         minutes: of learning; by default 60 from ImageNet and 4 for a fine-tuning.
-        steps: of learning, if they are done before the minutes have passed; by default 80 for a
+        steps: of learning, if they are done before the minutes have passed; by default 60 for a
             fine-tuning without `minutes`, else no limit.
         seed: of everything random.
-        licence: note on the weights, kept in the file.
+        licence: note on the weights, kept in the file; by default that of the weights fine-tuned.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: of the processor; by default all cores.
     """
@@ -95,8 +96,7 @@ def tuning_recipe() -> TeachConfig:
         minutes=TUNE_MINUTES,
         steps=TUNE_STEPS,
         sides=((0.0, 128),),
-        rate=3e-4,
-        encoder_rate=1e-4,
+        rate=1e-3,
         warmup_steps=10,
         norms_until=0.0,
         decay_from=0.5,
@@ -105,5 +105,9 @@ def tuning_recipe() -> TeachConfig:
         checkpoint_minutes=0.5,
         log_steps=20,
         pool=PoolConfig(min_area=16, full_weight_size=0.0),
-        view=ViewConfig(scan_reach=(0.0, 100.0)),
+        # Further images of a user look like those that were corrected.
+        view=ViewConfig(
+            scan_reach=(0.0, 100.0),
+            look=LookConfig(gray=0.05, swapped=0.0, inverted=0.0, blurred=0.05, noisy=0.0),
+        ),
     )

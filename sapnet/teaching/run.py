@@ -20,6 +20,7 @@ from sapnet.proposals.click.weights import (
     load_weights,
     save_weights,
     weights_hash,
+    weights_metadata,
 )
 from sapnet.system.files import write_json_atomic
 from sapnet.teaching.batch import Photographs
@@ -135,7 +136,11 @@ def tune_click(
         FileNotFoundError: if a source or the weights to begin with are missing.
     """
     every = _open_run(run, cfg, start)
-    split = split_objects(every.pool.images, cfg.tune)
+    try:
+        split = split_objects(every.pool.images, cfg.tune)
+    except ValueError as error:
+        named = ", ".join(source.truth for source in cfg.sources)
+        raise ValueError(f"{named}: {error}") from error
     photographs = Photographs(pool_of(split.learned), every.cache)
     tuned = tune(lambda: load_weights(start), photographs, split.kept_aside, run, cfg)
     summary = _summary(out, photographs.pool, tuned.steps, tuned.minutes)
@@ -207,9 +212,10 @@ def _summary(out: Path, pool: ObjectPool, steps: int, minutes: float) -> TaughtS
 def _about(
     summary: TaughtSummary, cfg: TeachConfig, start: Path | None, licence: str
 ) -> dict[str, str]:
-    """Metadata of the weights: their licence, and where they come from."""
+    """Metadata of the weights: their licence, by default that of the start, and their origin."""
+    begun = {} if start is None else weights_metadata(start)
     return {
-        "licence": licence,
+        "licence": licence or begun.get("licence", ""),
         "data": json.dumps([[Path(s.truth).parent.name, s.weight] for s in cfg.sources]),
         "training": f"{summary.steps} steps, {summary.minutes:.0f} min, seed {cfg.seed}",
         "start": "ImageNet" if start is None else weights_hash(start),

@@ -71,7 +71,7 @@ def choose_settings(
     """
     model_cfg, start_line = settle_start(model_cfg)
     layout = survey(source, model_cfg.augment)
-    reasons = [_data_line(layout), start_line]
+    reasons = [_data_line(layout), *filter(None, [start_line])]
     if model_cfg.segmenter:
         segmentation, chosen = _choose_segmentation(layout, model_cfg.segmentation)
         model_cfg = replace(model_cfg, segmentation=segmentation)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,15 +150,16 @@ def test_another_proposer_answers_from_the_next_request_on(image: Path) -> None:
 def test_a_process_of_the_old_proposer_is_replaced(image: Path) -> None:
     worker = PreviewWorker(RegionProposer())
 
-    async def ask() -> int:
+    async def ask() -> Executor | None:
         await worker.prepare("tab", image)
-        return id(worker._executor)
+        return worker._executor
 
-    async def both() -> tuple[int, int, int]:
+    async def both() -> tuple[Executor | None, ...]:
         before, same = await ask(), await ask()
         worker.swap(RegionProposer())
         return before, same, await ask()
 
     before, same, after = asyncio.run(both())
     worker.close()
-    assert before == same != after
+    assert before is same
+    assert after is not before

@@ -20,7 +20,7 @@ from sapnet.teaching.run import train_click
 def start(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     network = ClickNetwork(build_encoder(), Decoder())
-    return save_weights(tmp_path / "start.safetensors", network, {})
+    return save_weights(tmp_path / "start.safetensors", network, {"licence": "of the start"})
 
 
 def test_weights_are_written_and_a_run_goes_on(
@@ -37,6 +37,7 @@ def test_weights_are_written_and_a_run_goes_on(
     assert load_weights(out).encoder.features.conv_stem.weight.dtype == torch.float32
     with caplog.at_level(logging.INFO):
         longer = train_click(out, run, replace(cfg, steps=3), start)
+    assert weights_metadata(out)["licence"] == "of the start"
     assert longer.steps == 3
     assert f"goes on at step {first.steps}" in caplog.text
 

@@ -27,7 +27,7 @@ from benchmarks.quality.real_sets.figures import (
     summarize,
 )
 from benchmarks.quality.real_sets.parts import Plan, Rung, propose, run_rung
-from benchmarks.quality.real_sets.sets import RealSet, find_sets
+from benchmarks.quality.real_sets.sets import RealSet, find_sets, limit_set
 from benchmarks.quality.real_sets.systems import METHOD_NAMES, SYSTEMS
 from sapnet.system.files import write_json_atomic
 
@@ -38,7 +38,7 @@ def main() -> None:
     """Measure what is not measured yet, print and write the figures."""
     args = parse_options()
     plan = Plan(
-        out=args.out,
+        out=args.out if args.limit is None else args.out / f"limit_{args.limit}",
         config=args.config,
         options=tuple(args.options.split()),
         steps=args.steps,
@@ -49,6 +49,8 @@ def main() -> None:
     )
     sets: dict[str, Any] = {}
     for real in find_sets(args.sets):
+        if args.limit is not None:
+            real = limit_set(real, args.limit, plan.out / real.name / "images")
         sets[real.name] = {}
         for proposer, corrected in wanted_proposers(args):
             measure(args, plan, real, (proposer, corrected), sets[real.name])
@@ -83,6 +85,7 @@ def parse_options() -> argparse.Namespace:
             "default": 0,
             "help": "also with `click` fine-tuned on the masks of this number of training images",
         },
+        limit={"type": int, "help": "most images of a split, drawn with seed 0"},
         samples={"type": int, "default": 1000, "help": "resamples of the images"},
     )
     args.out.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ LEAST_AP50 = 0.4
 learned enough for its labels to matter."""
 
 HEAD = ("set", "proposer", "system", "label mIoU train", "val", "AP", "AP50", "AP75")
-HEAD += ("share of best (95 %)", "share of truth (95 %)")
+HEAD += ("share of best, % (95 % interval)", "share of truth, %")
 
 
 @dataclass(frozen=True)
@@ -156,4 +156,5 @@ def _share(row: dict[str, Any], name: str) -> str:
     share = row.get("shares", {}).get(name)
     if share is None:
         return ""
-    return f"{share['share']:.0%} ({share['low']:.0%} to {share['high']:.0%})"
+    middle, low, high = (f"{100 * share[key]:.0f}" for key in ("share", "low", "high"))
+    return f"{middle} ({low} to {high})"

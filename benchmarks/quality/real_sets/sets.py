@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from benchmarks.quality.trial import sapnet
+from sapnet.system.files import write_json_atomic
 
 SPLITS = ("train", "val")
 
@@ -92,3 +97,41 @@ def clicks_of(split: Split, folder: Path) -> Path:
         words = ("--truth", split.truth, "--out", clicks, "--seed", 0)
         sapnet(folder / "points.log", "points", *words)
     return clicks
+
+
+def limit_set(real: RealSet, number: int, folder: Path) -> RealSet:
+    """Return a set with at most this number of images in each split, drawn with seed 0.
+
+    Args:
+        real: the whole set; its own clicks are left out.
+        number: images of a split.
+        folder: for links to the images and the files of their masks.
+    """
+    for split in SPLITS:
+        whole = real.split(split)
+        content = some_images(json.loads(whole.truth.read_text(encoding="utf-8")), number)
+        images = folder / "images" / split
+        images.mkdir(parents=True, exist_ok=True)
+        for name in (str(image["file_name"]) for image in content["images"]):
+            if not (images / name).is_symlink():
+                (images / name).parent.mkdir(parents=True, exist_ok=True)
+                (images / name).symlink_to((whole.images / name).resolve())
+        write_json_atomic(folder / f"instances_{split}.json", content)
+    train, val = (Split(folder / "images" / s, folder / f"instances_{s}.json") for s in SPLITS)
+    return RealSet(real.name, train, val)
+
+
+def some_images(truth: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the part of a COCO instance json that holds some of its images with objects.
+
+    Args:
+        truth: content of the file.
+        number: images to draw, with seed 0; all where there are fewer.
+    """
+    with_objects = {annotation["image_id"] for annotation in truth["annotations"]}
+    images = [image for image in truth["images"] if image["id"] in with_objects]
+    places = np.random.default_rng(0).permutation(len(images))[:number]
+    chosen = [images[place] for place in sorted(places.tolist())]
+    ids = {image["id"] for image in chosen}
+    annotations = [one for one in truth["annotations"] if one["image_id"] in ids]
+    return {**truth, "images": chosen, "annotations": annotations}

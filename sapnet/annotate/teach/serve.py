@@ -18,7 +18,7 @@ PROPOSER: Final = "click"
 
 
 def open_teacher(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> Teacher:
-    """Open the lessons of a clicks file, and put the weights into use that were taught already.
+    """Open the lessons of a clicks file, and use the weights that were taught already.
 
     Args:
         cfg: the settings of the session.

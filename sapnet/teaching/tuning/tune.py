@@ -68,6 +68,7 @@ def tune(
         cfg: how it is trained; `tune` says how it is judged.
     """
     keeper = Keeper(run, kept_aside, cfg.tune)
+    keeper.begin(make_network())
     state = teach(make_network, photographs, run, cfg, keeper.watch)
     keeper.end(state, make_network())
     better = keeper.best_name != START
@@ -112,18 +113,19 @@ class Keeper:
         ]
         return max(allowed, key=lambda name: self.judged[name].mean)
 
+    def begin(self, start: ClickNetwork) -> None:
+        """Judge the network to begin with."""
+        if START not in self.judged:
+            self._judge(START, start)
+
     def watch(self, state: TeachState, progress: float) -> None:
         """Judge the running average where its time has come."""
-        if START not in self.judged:
-            self._judge(START, state.average)
         due = [share for share in self._cfg.judge_at if share <= progress]
         if due and (name := f"{due[-1]:.0%}") not in self.judged:
             self._judge(name, state.average)
 
     def end(self, state: TeachState, start: ClickNetwork) -> None:
-        """Judge what the training ended with, and the mean of it and the start."""
-        if START not in self.judged:
-            self._judge(START, start)
+        """Judge the network at the end of the training, and its mean with the start."""
         if (name := f"step {state.step}") not in self.judged:
             self._judge(name, state.average)
         if (name := f"half of step {state.step}") not in self.judged:

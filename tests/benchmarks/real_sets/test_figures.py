@@ -79,4 +79,4 @@ def test_summary_and_table() -> None:
     (row,) = [line for line in as_table(sets).splitlines() if "sapnet+" in line]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:8] == ["birds", "regions", "sapnet+", "0.700", "0.700", "0.300", "0.600", "0.000"]
-    assert cells[8].startswith("80% (")
+    assert cells[8].startswith("80 (")

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.quality.real_sets.corrected import corrected_part
-from benchmarks.quality.real_sets.sets import find_sets
+from benchmarks.quality.real_sets.sets import find_sets, limit_set, some_images
 
 
 def make_set(folder: Path) -> None:
@@ -46,17 +45,38 @@ def test_a_folder_that_is_no_set_is_named(tmp_path: Path) -> None:
         find_sets([tmp_path / "one", tmp_path / "two"])
 
 
-def test_corrected_images_are_those_with_objects_and_keep_all_of_them() -> None:
+def test_some_images_are_those_with_objects_and_keep_all_of_them() -> None:
     truth = {
         "images": [{"id": i} for i in range(6)],
         "categories": [{"id": 1}],
         "annotations": [{"id": n, "image_id": n % 4} for n in range(12)],
     }
-    part = corrected_part(truth, 3)
+    part = some_images(truth, 3)
     ids = [image["id"] for image in part["images"]]
     assert len(ids) == 3
     assert set(ids) < {0, 1, 2, 3}
     assert [one["image_id"] for one in part["annotations"]].count(ids[0]) == 3
     assert part["categories"] == [{"id": 1}]
-    assert corrected_part(json.loads(json.dumps(truth)), 3) == part
-    assert len(corrected_part(truth, 9)["images"]) == 4
+    assert some_images(json.loads(json.dumps(truth)), 3) == part
+    assert len(some_images(truth, 9)["images"]) == 4
+
+
+def test_a_limited_set_has_the_drawn_images_alone(tmp_path: Path) -> None:
+    make_set(tmp_path / "a")
+    truth = {
+        "images": [{"id": i, "file_name": f"{i}.jpg"} for i in range(5)],
+        "categories": [],
+        "annotations": [{"id": i, "image_id": i} for i in range(5)],
+    }
+    for split in ("train", "val"):
+        (tmp_path / "a" / f"instances_{split}.json").write_text(json.dumps(truth))
+        for i in range(5):
+            (tmp_path / "a" / "images" / split / f"{i}.jpg").write_text(str(i))
+    (whole,) = find_sets([tmp_path / "a"])
+    for _ in range(2):
+        part = limit_set(whole, 2, tmp_path / "part")
+    assert part.name == "a"
+    names = [one["file_name"] for one in json.loads(part.val.truth.read_text())["images"]]
+    assert sorted(path.name for path in part.val.images.iterdir()) == names
+    assert (part.val.images / names[0]).read_text() == names[0][0]
+    assert len(names) == 2
