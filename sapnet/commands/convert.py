@@ -86,6 +86,9 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
         "--drop-empty", action="store_true", help="leave out images without an object"
     )
     parser.add_argument(
+        "--drop-unused", action="store_true", help="leave out categories without an object"
+    )
+    parser.add_argument(
         "--crowd-as-object",
         action="store_true",
         help="COCO masks with iscrowd 1 are one object each, as in CVAT's exports",
@@ -160,7 +163,11 @@ def _read_options(args: Namespace) -> ReadOptions:
         min_score=args.min_score,
         predictions=args.predictions,
         assembling=AssembleOptions(
-            args.points_only, args.drop_empty, args.negative_label, for_masks=args.to != "clicks"
+            points_only=args.points_only,
+            drop_empty=args.drop_empty,
+            drop_unused=args.drop_unused,
+            negative_category=args.negative_label,
+            for_masks=args.to != "clicks",
         ),
     )
 

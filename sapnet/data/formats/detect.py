@@ -18,6 +18,9 @@ from sapnet.data.formats.signs import (
 from sapnet.data.formats.xml_values import parse_xml
 from sapnet.system.files import read_json
 
+JSON_FORMATS: tuple[SourceFormat, ...] = ("coco", "detectron2", "label-studio")
+"""Formats of one json file each, of which folders are read, too."""
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -63,7 +66,19 @@ def _of_folder(path: Path) -> Detection | None:
     for file in voc_files(path):
         if parse_xml(file).tag == "annotation":
             return Detection("voc", f"{file.name} begins with <annotation>")
+    if (path / "SegmentationObject").is_dir():
+        return Detection("voc", "the folder holds SegmentationObject")
+    for file in sorted(path.rglob("*.json")):
+        found = _of_json(read_json(file))
+        if found is not None and found.name in JSON_FORMATS:
+            return Detection(found.name, f"the folder holds {file.name}: {found.reason}")
     return None
+
+
+def format_of_json(path: Path) -> str | None:
+    """Return the name of the format of a json file, None if it is unknown."""
+    found = _of_json(read_json(path))
+    return None if found is None else found.name
 
 
 def _of_file(path: Path) -> Detection | None:
@@ -97,6 +112,8 @@ def _of_json(content: Any) -> Detection | None:  # noqa: ANN401  # any json
     first = content[0]
     if {"image_id", "category_id", "segmentation", "score"} <= first.keys():
         return Detection("results", "a list of records with 'segmentation' and 'score'")
+    if {"file_name", "annotations"} <= first.keys():
+        return Detection("detectron2", "a list of images with 'file_name' and 'annotations'")
     if "data" in first or "annotations" in first:
         return Detection("label-studio", "a list of tasks with 'data' and 'annotations'")
     if "annotator" in first or "lead_time" in first:
