@@ -53,6 +53,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="folder of the images; needed where the source holds no sizes",
     )
     _add_reading_arguments(parser)
+    _add_meaning_arguments(parser)
     add_export_arguments(parser)
     parser.add_argument(
         "--report", type=Path, default=None, help="json file to list every finding in"
@@ -69,33 +70,6 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
         nargs="*",
         default=[],
         help="FROM=TO: beginnings of image paths or URLs in the source, and what takes their place",
-    )
-    parser.add_argument(
-        "--label-key", type=str, default=None, help="VIA's region attribute with the category"
-    )
-    parser.add_argument(
-        "--default-label",
-        type=str,
-        default=None,
-        help="category of objects that have none; without it they are left out",
-    )
-    parser.add_argument(
-        "--size-columns",
-        choices=["ask", "image", "box"],
-        default="ask",
-        help="what width and height of a csv are, where its header does not tell: the image's or a "
-        "box's",
-    )
-    parser.add_argument(
-        "--four-corners",
-        choices=["auto", "box", "outline"],
-        default="auto",
-        help="what YOLO's lines of four corners are; auto takes them for turned boxes if all are",
-    )
-    parser.add_argument(
-        "--key-frames",
-        action="store_true",
-        help="read the key frames of CVAT's tracks, as images frame_000012.PNG",
     )
     parser.add_argument(
         "--negative-label",
@@ -135,6 +109,37 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
         type=float,
         default=PredictionConfig.draw_threshold,
         help="least score of a result that is taken",
+    )
+
+
+def _add_meaning_arguments(parser: ArgumentParser) -> None:
+    """Add the options for what a file may mean, where it does not tell."""
+    parser.add_argument(
+        "--label-key", type=str, default=None, help="VIA's region attribute with the category"
+    )
+    parser.add_argument(
+        "--default-label",
+        type=str,
+        default=None,
+        help="category of objects that have none; without it they are left out",
+    )
+    parser.add_argument(
+        "--size-columns",
+        choices=["ask", "image", "box"],
+        default="ask",
+        help="what width and height of a csv are, where its header does not tell: the image's or a "
+        "box's",
+    )
+    parser.add_argument(
+        "--four-corners",
+        choices=["auto", "box", "outline"],
+        default="auto",
+        help="what YOLO's lines of four corners are; auto takes them for turned boxes if all are",
+    )
+    parser.add_argument(
+        "--key-frames",
+        action="store_true",
+        help="read the key frames of CVAT's tracks, as images frame_000012.PNG",
     )
 
 
@@ -196,7 +201,7 @@ def _read_options(args: Namespace) -> ReadOptions:
 def _read_asking(
     source: Path, options: ReadOptions, findings: Findings
 ) -> tuple[ClickSet, Findings]:
-    """Read the source; ask on a terminal if its crowds are objects, and say what else to choose."""
+    """Read the source; ask on a terminal if its crowds are objects."""
     from sapnet.data.formats.marks import Findings
     from sapnet.data.formats.read import read_any
     from sapnet.data.formats.readers.coco import CrowdQuestionError

@@ -10,12 +10,13 @@ from xml.etree import ElementTree
 
 from sapnet.data.choices import SourceFormat
 from sapnet.data.formats.fields import shown
-from sapnet.data.formats.readers.createml import BOX_KEYS, IMAGE_KEYS
-from sapnet.data.formats.readers.label_studio.regions import LABEL_KEYS
 from sapnet.data.formats.readers.table.columns import find_columns, guess_header
 from sapnet.data.formats.readers.table.rows import read_rows
 from sapnet.data.formats.signs import (
     CLASSES_FILE,
+    CREATEML_BOXES,
+    CREATEML_IMAGE,
+    LABEL_KEYS,
     is_labelme,
     is_via,
     is_via_header,
@@ -167,8 +168,8 @@ def _is_minimal_task(record: dict[str, Any]) -> bool:
 
 
 def _is_createml(record: dict[str, Any]) -> bool:
-    lists = [record.get(key) for key in BOX_KEYS]
-    has_image = any(isinstance(record.get(key), str) for key in IMAGE_KEYS)
+    lists = [record.get(key) for key in CREATEML_BOXES]
+    has_image = any(isinstance(record.get(key), str) for key in CREATEML_IMAGE)
     is_empty = any(entries == [] for entries in lists)
     return has_image and (is_empty or any("coordinates" in entry for entry in _records(lists)))
 

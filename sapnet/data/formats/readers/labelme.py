@@ -15,8 +15,9 @@ from PIL import Image
 
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Point
-from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask
+from sapnet.data.formats.shapes import bounding_box, ellipse
 from sapnet.data.formats.signs import is_labelme
+from sapnet.geometry.placing import place_mask
 from sapnet.structures.clicks import RLE
 from sapnet.system.files import read_json
 

@@ -19,7 +19,7 @@ _USUAL_LISTS = ("train.txt", "valid.txt", "val.txt", "test.txt")
 
 @dataclass(frozen=True)
 class YoloNames:
-    """What a data set says about its labels.
+    """Names of the classes of a data set, and what else it says about its labels.
 
     Attributes:
         by_label: the names by class number.
