@@ -68,6 +68,12 @@ def test_all_forms_of_a_segmentation_agree() -> None:
         ({"size": [6, 9], "counts": [53]}, "cover 54 pixels"),
         ({"size": [6, 9]}, "'counts'"),
         ("mask.png", "mask.png"),
+        ({"size": 6, "counts": [54]}, r"found size 6"),
+        ({"size": [6, 9], "counts": [27, "27"]}, "integers >= 0"),
+        ({"size": [6, 9], "counts": [60, -6]}, "integers >= 0"),
+        ({"size": [6, 9], "counts": "P"}, "damaged string"),
+        ({"size": [6, 9], "counts": "PPPPPPPPPPPPPPPPPPPPPPPPP0"}, "damaged string"),
+        ({"size": [6, 9], "counts": "\u20ac"}, "damaged string"),
     ],
 )
 def test_malformed_segmentations_are_named(wrong: object, message: str) -> None:

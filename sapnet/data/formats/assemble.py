@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from sapnet.data.click_weights import nearest_to_center
 from sapnet.data.formats.marks import Findings, Mark, Source
+from sapnet.data.formats.object_masks import join_masks, middles_of_masks
 from sapnet.data.formats.points import Box, Point
-from sapnet.geometry.rle import decode_masks, merge_rles, rle_areas, rle_boxes, to_rle
 from sapnet.structures.clicks import RLE, Category, Click, ClickSet, ImageRecord
 
 BORDER = 1.0
 """Tolerance, in pixels, for points outside their image; such points are moved into the image."""
 
 _INSIDE = 0.5  # distance from the border of a moved point: the center of the last pixel
-_MIN_CORNERS = 3
 _NO_ID = -1
+
+
+@dataclass(frozen=True)
+class _Object:
+    """The marks of one object, with its image, its category and its points inside the image."""
+
+    marks: list[Mark]
+    image: ImageRecord
+    category_id: int
+    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,22 @@ def assemble(
     names = [mark.category for mark in source.marks if mark.category != negative]
     categories = _all_categories(source.categories, names, negative)
     id_of_name = {category.name: category.category_id for category in categories}
-    clicks = []
+    objects = []
     for marks in _objects(source.marks, negative, findings):
         image = images.get(marks[0].reference)
         if image is None:
             findings.skip("objects on an image that is left out", marks[0].place)
             continue
-        click = _click(marks, image, id_of_name[marks[0].category], findings, options)
-        if click is not None:
-            clicks.append(click)
+        points = [point for mark in marks for point in mark.points]
+        kept_points = _inside(points, image, marks[0].place, findings)
+        objects.append(_Object(marks, image, id_of_name[marks[0].category], kept_points))
+    masks = join_masks([(found.marks, found.image) for found in objects], findings)
+    middles = middles_of_masks(masks, [not found.points for found in objects])
+    made = [
+        _click(found, mask, middle, findings, options)
+        for found, mask, middle in zip(objects, masks, middles, strict=True)
+    ]
+    clicks = [click for click in made if click is not None]
     clicked = {click.image_id for click in clicks}
     kept = list(images.values())
     for image in images.values():
@@ -128,21 +141,20 @@ def _objects(
 
 
 def _click(
-    marks: list[Mark],
-    image: ImageRecord,
-    category_id: int,
+    found: _Object,
+    mask: RLE | None,
+    middle: Point | None,
     findings: Findings,
     options: AssembleOptions,
 ) -> Click | None:
-    place = marks[0].place
-    points = _inside([p for m in marks for p in m.points], image, place, findings)
+    marks, image, place = found.marks, found.image, found.marks[0].place
+    points = found.points
     negative = _inside([p for m in marks for p in m.negative_points], image, place, findings)
     box = _one_box([mark.box for mark in marks if mark.box is not None], image, place, findings)
-    mask = _one_mask(marks, image, place, findings)
-    if not points and mask is not None:
+    if not points and middle is not None:
         if not options.for_masks:
             findings.note("objects clicked at the middle of their mask", place)
-        points = (_middle_of_mask(mask),)
+        points = (middle,)
     elif not points and box is not None:
         findings.note("objects clicked at the middle of their box, which may miss them", place)
         points = _inside([((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)], image, place, findings)
@@ -153,7 +165,7 @@ def _click(
     return Click(
         annotation_id=ids[0] if ids else _NO_ID,
         image_id=image.image_id,
-        category_id=category_id,
+        category_id=found.category_id,
         points=points,
         negative_points=negative,
         box=None if options.points_only else box,
@@ -193,36 +205,6 @@ def _one_box(boxes: list[Box], image: ImageRecord, place: str, findings: Finding
         findings.skip("boxes without area inside their image", place)
         return None
     return x1, y1, x2, y2
-
-
-def _one_mask(marks: list[Mark], image: ImageRecord, place: str, findings: Findings) -> RLE | None:
-    size = [image.height, image.width]
-    rles = []
-    for mark in marks:
-        if mark.mask is not None and mark.mask["size"] != size:
-            findings.skip("masks of another size than their image", mark.place)
-        elif mark.mask is not None:
-            rles.append(mark.mask)
-        for polygon in mark.polygons:
-            if len(polygon) < _MIN_CORNERS:
-                findings.skip("outlines of fewer than three corners", mark.place)
-                continue
-            flat = [float(coordinate) for point in polygon for coordinate in point]
-            rles.append(to_rle([flat], image.height, image.width))
-    if not rles:
-        return None
-    mask = merge_rles(rles)
-    if not rle_areas([mask])[0]:
-        findings.skip("masks without a pixel inside their image", place)
-        return None
-    return mask
-
-
-def _middle_of_mask(mask: RLE) -> Point:
-    left, top, right, bottom = rle_boxes([mask])[0].astype(int).tolist()
-    weights = nearest_to_center(decode_masks([mask])[0, top:bottom, left:right])
-    row, column = np.unravel_index(int(np.argmax(weights)), weights.shape)
-    return left + int(column) + _INSIDE, top + int(row) + _INSIDE
 
 
 def _with_ids(clicks: list[Click]) -> tuple[Click, ...]:
