@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sapnet.geometry.clipping import clip_far
+
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE
 
 _CHAR_ZERO = 48  # COCO writes six bits per character, from "0" on
+_MIN_CORNERS = 3
 _VALUE_BITS, _VALUE, _SIGN, _MORE = 5, 0x1F, 0x10, 0x20
 
 
@@ -229,8 +232,12 @@ def to_rle(segmentation: Any, height: int, width: int) -> RLE:  # noqa: ANN401  
             "expected a segmentation as polygons of at least 3 points each, or run lengths with "
             f"'size' and 'counts'; found {str(segmentation)[:60]!r}"
         )
-    parts = mask_api.frPyObjects(segmentation, height, width)
-    return _normalise(mask_api.merge(parts))
+    near = [clip_far(np.reshape(part, (-1, 2)), height, width) for part in segmentation]
+    outlines = [outline.ravel().tolist() for outline in near if len(outline) >= _MIN_CORNERS]
+    if not outlines:
+        background = {"size": [height, width], "counts": [height * width]}
+        return _normalise(mask_api.frPyObjects(background, height, width))
+    return _normalise(mask_api.merge(mask_api.frPyObjects(outlines, height, width)))
 
 
 def merge_rles(rles: Sequence[RLE]) -> RLE:
@@ -255,12 +262,19 @@ def rle_to_json(rle: RLE) -> dict[str, Any]:
 def _is_polygons(segmentation: object) -> bool:
     return (
         isinstance(segmentation, list)
-        and len(segmentation) > 0
-        and all(
-            isinstance(p, list) and len(p) >= 6 and len(p) % 2 == 0 and np.isfinite(p).all()
-            for p in segmentation
-        )
+        and bool(segmentation)
+        and all(map(_is_polygon, segmentation))
     )
+
+
+def _is_polygon(part: object) -> bool:
+    if not (isinstance(part, list) and len(part) >= 2 * _MIN_CORNERS and len(part) % 2 == 0):
+        return False
+    try:
+        values = np.asarray(part)
+    except ValueError:  # lists of different lengths
+        return False
+    return values.ndim == 1 and values.dtype.kind in "iuf" and bool(np.isfinite(values).all())
 
 
 def _check_rle(segmentation: dict[str, Any], height: int, width: int) -> None:

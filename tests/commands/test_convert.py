@@ -16,7 +16,7 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "clicks.csv"
-    path.write_text("image,x,y,class,width,height\na.jpg,1,2,cat,64,48\na.jpg,500,2,cat,64,48\n")
+    path.write_text("image,width,height,x,y,class\na.jpg,64,48,1,2,cat\na.jpg,64,48,500,2,cat\n")
     return path
 
 
@@ -43,7 +43,7 @@ def test_what_was_detected_and_skipped_is_said(table: Path, tmp_path: Path, caps
     out, report = tmp_path / "clicks.json", tmp_path / "report.json"
     assert main(["convert", str(table), "--out", str(out), "--report", str(report)]) == 3
     shown = capsys.readouterr().out
-    assert "clicks.csv: csv (its first row names image, x, y, class" in shown
+    assert "clicks.csv: csv (its first row names image, width, height, x, y, class" in shown
     assert "1 objects on 1 images, 0 with a box, 0 with a mask" in shown
     assert "skipped: 1 x points outside their image (clicks.csv, line 3" in shown
     assert len(load_clicks(out).clicks) == 1
@@ -52,7 +52,7 @@ def test_what_was_detected_and_skipped_is_said(table: Path, tmp_path: Path, caps
 
 
 def test_all_taken_is_0(table: Path, tmp_path: Path) -> None:
-    table.write_text("image,x,y,class,width,height\na.jpg,1,2,cat,64,48\n")
+    table.write_text("image,width,height,x,y,class\na.jpg,64,48,1,2,cat\n")
     assert main(["convert", str(table), "--out", str(tmp_path / "c.json")]) == 0
 
 

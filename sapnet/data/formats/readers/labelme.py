@@ -17,8 +17,9 @@ from PIL import Image
 from sapnet.data.coco_json import is_number
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Point
-from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask
+from sapnet.data.formats.shapes import bounding_box, ellipse
 from sapnet.data.formats.signs import is_labelme
+from sapnet.geometry.placing import place_mask
 from sapnet.structures.clicks import RLE
 from sapnet.system.files import read_json
 
@@ -87,10 +88,13 @@ def _read_file(content: dict[str, Json], file: Path, root: Path) -> _File:
     folder = file.parent.relative_to(root).as_posix()
     image_path = PureWindowsPath(name).as_posix()
     reference = posixpath.normpath(posixpath.join(folder, image_path))
-    height, width = content.get("imageHeight"), content.get("imageWidth")
-    is_listed = all(type(side) is int and 0 < side < _MAX_SIDE for side in (height, width))
-    size = (height, width) if is_listed else None
+    height, width = (_side(content.get(key)) for key in ("imageHeight", "imageWidth"))
+    size = None if height is None or width is None else (height, width)
     return _File(file.relative_to(root).as_posix(), reference, size)
+
+
+def _side(value: Json) -> int | None:
+    return value if type(value) is int and 0 < value < _MAX_SIDE else None
 
 
 def _mark(
@@ -138,7 +142,8 @@ def _read_shape(shape: Json, file: _File, where: str, findings: Findings) -> Mar
     if kind == "points":
         findings.note("shapes of type 'points', read as clicks of one object", where)
     for key in ("attributes", "flags"):
-        for name in shape.get(key) if isinstance(shape.get(key), dict) else ():
+        held = shape.get(key)
+        for name in held if isinstance(held, dict) else ():
             findings.note(f"attributes {name!r}, which clicks do not hold", where)
     return Mark(where, file.reference, (label or "").strip(), group=group, **geometry)
 
