@@ -49,9 +49,7 @@ def join_masks(
     return masks
 
 
-def middles_of_masks(
-    masks: Sequence[RLE | None], is_needed: Sequence[bool]
-) -> list[Point | None]:
+def middles_of_masks(masks: Sequence[RLE | None], is_needed: Sequence[bool]) -> list[Point | None]:
     """Return the center of the pixel of each mask that is nearest to the center of its box.
 
     Args:
