@@ -181,9 +181,7 @@ def _is_task(record: dict[str, Any]) -> bool:
     """Return True for a task of Label Studio: `data`, or annotations with a `result`."""
     lists = [record.get(key) for key in ("annotations", "completions", "predictions")]
     has_result = any("result" in entry for entry in _records(lists))
-    return has_result or (
-        isinstance(record.get("data"), dict) and any(entries is not None for entries in lists)
-    )
+    return has_result or isinstance(record.get("data"), dict)
 
 
 def _is_minimal_task(record: dict[str, Any]) -> bool:

@@ -245,6 +245,7 @@ def test_yaml(text: str, tmp_path: Path, make_images: MakeImages) -> None:
     with pytest.raises(ValueError, match=r"data.yaml") as caught:
         read_any(tmp_path, Findings(), ReadOptions("yolo", images=images))
     assert len(str(caught.value)) < 1_000
+    assert len(str(caught.value).splitlines()) == 1
     assert time.process_time() - start < SLOW
 
 
