@@ -20,8 +20,8 @@ _MIN_CORNERS = 3
 
 _INSET = 0.25
 """Distance of an "inside" outline from the pixel edges. It lies beyond every pixel center of the
-mask, for readers that test centers, and in the border pixels, for readers that draw the line. COCO's
-tools look at fifths of a pixel, so the middle between edge and center is also the safest."""
+mask, for readers that test centers, and in the border pixels, for readers that draw the line.
+COCO's tools look at fifths of a pixel, so the middle between edge and center is the safest."""
 
 
 def mask_polygons(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> list[np.ndarray]:

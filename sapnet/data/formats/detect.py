@@ -10,12 +10,13 @@ from xml.etree import ElementTree
 
 from sapnet.data.choices import SourceFormat
 from sapnet.data.formats.fields import shown
-from sapnet.data.formats.readers.createml import BOX_KEYS, IMAGE_KEYS
-from sapnet.data.formats.readers.label_studio.regions import LABEL_KEYS
 from sapnet.data.formats.readers.table.columns import find_columns, guess_header
 from sapnet.data.formats.readers.table.rows import read_rows
 from sapnet.data.formats.signs import (
     CLASSES_FILE,
+    CREATEML_BOXES,
+    CREATEML_IMAGE,
+    LABEL_KEYS,
     is_labelme,
     is_via,
     is_via_header,
@@ -24,6 +25,9 @@ from sapnet.data.formats.signs import (
 )
 from sapnet.data.formats.xml_values import parse_xml
 from sapnet.system.files import read_json
+
+JSON_FORMATS: tuple[SourceFormat, ...] = ("coco", "detectron2", "label-studio", "createml")
+"""Formats of one json file each, of which folders are read, too."""
 
 _LOOKED_AT = 100  # records of a list, in which a format's own keys are looked for
 
@@ -67,14 +71,32 @@ def _of_folder(path: Path) -> Detection | None:
     xmls = voc_files(path)
     if yolo_root(path) is not None and not (xmls and (path / CLASSES_FILE).is_file()):
         return Detection("yolo", "the folder holds data.yaml, obj.data or classes.txt")
-    for file in sorted(path.rglob("*.json")):
-        if is_labelme(read_json(file)):
-            return Detection("labelme", f"{file.name} has the keys 'shapes' and 'imagePath'")
+    labelme = next((f for f in sorted(path.rglob("*.json")) if is_labelme(read_json(f))), None)
+    if labelme is not None:
+        return Detection("labelme", f"{labelme.name} has the keys 'shapes' and 'imagePath'")
     for file in xmls:
         if _is_voc(parse_xml(file)):
             return Detection("voc", f"{file.name} begins with <annotation>")
+    if (path / "SegmentationObject").is_dir():
+        return Detection("voc", "the folder holds SegmentationObject")
     # labelImg writes classes.txt beside the xml files of VOC, too.
-    return Detection("yolo", "the folder holds classes.txt") if yolo_root(path) else None
+    if yolo_root(path):
+        return Detection("yolo", "the folder holds classes.txt")
+    return _of_json_folder(path)
+
+
+def _of_json_folder(path: Path) -> Detection | None:
+    for file in sorted(path.rglob("*.json")):
+        found = _of_json(read_json(file))
+        if found is not None and found.name in JSON_FORMATS:
+            return Detection(found.name, f"the folder holds {file.name}: {found.reason}")
+    return None
+
+
+def format_of_json(path: Path) -> str | None:
+    """Return the name of the format of a json file, None if it is unknown."""
+    found = _of_json(read_json(path))
+    return None if found is None else found.name
 
 
 def _of_file(path: Path) -> Detection | None:
@@ -137,8 +159,10 @@ def _of_json(content: Any) -> Detection | None:  # noqa: ANN401  # any json
         if is_via(content):
             return Detection("via", "its entries have 'filename' and 'regions'")
         return None
-    if not isinstance(content, list):
-        return None
+    return _of_list(content) if isinstance(content, list) else None
+
+
+def _of_list(content: list[Any]) -> Detection | None:
     records = [record for record in content[:_LOOKED_AT] if isinstance(record, dict)]
     if any({"image_id", "category_id", "segmentation", "score"} <= r.keys() for r in records):
         return Detection("results", "a list of records with 'segmentation' and 'score'")
@@ -148,6 +172,8 @@ def _of_json(content: Any) -> Detection | None:  # noqa: ANN401  # any json
         return Detection("label-studio", "a list of tasks in the short form JSON-MIN")
     if any(map(_is_createml, records)):
         return Detection("createml", "a list of images whose annotations have 'coordinates'")
+    if any({"file_name", "annotations"} <= record.keys() for record in records):
+        return Detection("detectron2", "a list of images with 'file_name' and 'annotations'")
     return None
 
 
@@ -155,9 +181,7 @@ def _is_task(record: dict[str, Any]) -> bool:
     """Return True for a task of Label Studio: `data`, or annotations with a `result`."""
     lists = [record.get(key) for key in ("annotations", "completions", "predictions")]
     has_result = any("result" in entry for entry in _records(lists))
-    return has_result or (
-        isinstance(record.get("data"), dict) and any(entries is not None for entries in lists)
-    )
+    return has_result or isinstance(record.get("data"), dict)
 
 
 def _is_minimal_task(record: dict[str, Any]) -> bool:
@@ -167,8 +191,8 @@ def _is_minimal_task(record: dict[str, Any]) -> bool:
 
 
 def _is_createml(record: dict[str, Any]) -> bool:
-    lists = [record.get(key) for key in BOX_KEYS]
-    has_image = any(isinstance(record.get(key), str) for key in IMAGE_KEYS)
+    lists = [record.get(key) for key in CREATEML_BOXES]
+    has_image = any(isinstance(record.get(key), str) for key in CREATEML_IMAGE)
     is_empty = any(entries == [] for entries in lists)
     return has_image and (is_empty or any("coordinates" in entry for entry in _records(lists)))
 

@@ -29,6 +29,9 @@ NO_CATEGORY = "objects without a category; --default-label gives them one"
 """Advice that readers add to objects that they leave out."""
 
 _ADVICE = "Correct it, or drop the record."
+MAX_TEXT = 1_000
+"""Longest name of an image or a category, in characters."""
+
 _REQUIRED: Any = object()  # the default of a key that must be there
 
 
@@ -83,7 +86,7 @@ class Fields:
             return default
         value = self.content.get(key)
         if not is_text(value):
-            raise self.problem(key, "text")
+            raise self.problem(key, f"text of at most {MAX_TEXT} characters")
         return value
 
     def inner(self, key: str) -> Fields:
@@ -151,8 +154,10 @@ def is_bounded(value: object) -> TypeGuard[float]:
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Return True if a json value is text that is not empty and can be written as UTF-8."""
+    """Return True if a value is a name: text that is not empty, and can be written as UTF-8."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
+        return False
+    if len(value) > MAX_TEXT:
         return False
     return not any("\ud800" <= character <= "\udfff" for character in value)
 

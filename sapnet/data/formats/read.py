@@ -9,19 +9,21 @@ from pathlib import Path
 from sapnet.data.choices import SourceFormat
 from sapnet.data.coco_json import is_number
 from sapnet.data.formats.assemble import AssembleOptions, assemble
-from sapnet.data.formats.detect import detect_format
+from sapnet.data.formats.detect import JSON_FORMATS, detect_format, format_of_json
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Source
 from sapnet.data.formats.readers.coco import Crowds, read_coco_marks
 from sapnet.data.formats.readers.createml import read_createml
 from sapnet.data.formats.readers.cvat import read_cvat
+from sapnet.data.formats.readers.detectron2 import read_detectron2
+from sapnet.data.formats.readers.folders import json_files, read_folder
 from sapnet.data.formats.readers.label_studio.tasks import LabelStudioOptions, read_label_studio
 from sapnet.data.formats.readers.labelme import read_labelme
 from sapnet.data.formats.readers.results import read_results
 from sapnet.data.formats.readers.table.columns import SizeColumns
 from sapnet.data.formats.readers.table.read import TableOptions, read_table
 from sapnet.data.formats.readers.via import read_via
-from sapnet.data.formats.readers.voc import read_voc
+from sapnet.data.formats.readers.voc.read import read_voc
 from sapnet.data.formats.readers.yolo.lines import FourCorners
 from sapnet.data.formats.readers.yolo.read import YoloOptions, listed_images, read_yolo
 from sapnet.data.formats.signs import yolo_root
@@ -45,7 +47,7 @@ class ReadOptions:
         four_corners: meaning of YOLO's lines with four corners.
         key_frames: True to read the key frames of CVAT's tracks.
         crowds: meaning of COCO's `iscrowd: 1`.
-        categories: COCO-style json that names the categories of results.
+        categories: COCO-style json that names the categories of results and of Detectron2's lists.
         min_score: least score of results to keep.
         predictions: True to read Label Studio's predictions instead of its annotations.
         assembling: choices of the conversion to clicks.
@@ -99,15 +101,25 @@ def read_any(path: Path | str, findings: Findings, options: ReadOptions | None =
 def _read(
     path: Path, name: SourceFormat, folder: ImageFolder, findings: Findings, options: ReadOptions
 ) -> Source:
+    if path.is_dir() and name in JSON_FORMATS:
+        return read_folder(
+            json_files(path, name, format_of_json),
+            path,
+            folder.folder,
+            lambda file: _read(file, name, folder, findings, options),
+            findings,
+        )
     match name:
         case "coco":
             return read_coco_marks(path, findings, options.crowds)
+        case "detectron2":
+            return read_detectron2(path, findings, options.categories, options.crowds)
         case "results":
             return read_results(path, findings, options.categories, options.min_score)
         case "labelme":
-            return read_labelme(path, findings)
+            return read_labelme(path, findings, options.default_label)
         case "voc":
-            return read_voc(path, findings)
+            return read_voc(path, findings, folder, options.default_label)
         case _:
             return _read_with_default(path, name, folder, findings, options)
 
@@ -145,10 +157,15 @@ def read_scores(path: Path, name: SourceFormat | None) -> dict[int, float]:
         name: its format.
 
     Returns:
-        Scores by the id that `read_any` gives to the object; empty for other formats.
+        Scores by the id that `read_any` gives to the object; empty for other formats, and for
+        folders whose files use one id for different objects.
     """
     if name not in ("coco", "results"):
         return {}
+    if path.is_dir():
+        parts = [read_scores(file, name) for file in json_files(path, name, format_of_json)]
+        scores = {number: score for part in parts for number, score in part.items()}
+        return scores if len(scores) == sum(map(len, parts)) else {}
     content = read_json(path)
     records = content["annotations"] if isinstance(content, dict) else content
     return {

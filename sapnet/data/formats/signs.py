@@ -18,6 +18,16 @@ VIA_COLUMNS = ("filename", "region_shape_attributes", "region_attributes")
 """Columns of VIA's csv that are read; VIA 1 writes a # before the first."""
 
 
+LABEL_KEYS = (
+    "keypointlabels", "rectanglelabels", "polygonlabels", "brushlabels", "bitmasklabels",
+    "ellipselabels", "vectorlabels", "labels",
+)  # fmt: skip
+"""Keys of a value of Label Studio that hold its labels."""
+
+CREATEML_IMAGE, CREATEML_BOXES = ("image", "imagefilename"), ("annotations", "annotation")
+"""Keys of a record of CreateML: those of today, and those of Apple's first tools."""
+
+
 def is_labelme(content: Json) -> bool:
     """Return True if a json value is a LabelMe or X-AnyLabeling file."""
     return isinstance(content, dict) and "shapes" in content and "imagePath" in content

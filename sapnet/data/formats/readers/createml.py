@@ -7,12 +7,9 @@ from pathlib import Path
 from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box
+from sapnet.data.formats.signs import CREATEML_BOXES, CREATEML_IMAGE
 from sapnet.data.problems import RecordError
 from sapnet.system.files import read_json
-
-IMAGE_KEYS = ("image", "imagefilename")
-BOX_KEYS = ("annotations", "annotation")
-"""Spellings of the keys of a record: those of today, and those of Apple's first tools."""
 
 
 def read_createml(path: Path, findings: Findings, default_label: str | None = None) -> Source:
@@ -35,8 +32,8 @@ def read_createml(path: Path, findings: Findings, default_label: str | None = No
     whole = Fields(path, "", {"images": content})
     images, marks = [], []
     for entry in whole.records("images", "image"):
-        image_key = next((key for key in IMAGE_KEYS if entry.has(key)), IMAGE_KEYS[0])
-        box_key = next((key for key in BOX_KEYS if entry.has(key)), BOX_KEYS[0])
+        image_key = next((key for key in CREATEML_IMAGE if entry.has(key)), CREATEML_IMAGE[0])
+        box_key = next((key for key in CREATEML_BOXES if entry.has(key)), CREATEML_BOXES[0])
         reference = entry.text(image_key)
         images.append(SourceImage(reference, None, entry.where))
         for number, record in enumerate(entry.entries(box_key)):

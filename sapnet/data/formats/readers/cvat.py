@@ -14,9 +14,10 @@ from sapnet.data.formats.fields import MAX_SIDE, is_text, parse_number, parse_wh
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Point
-from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask, rotated_rectangle
+from sapnet.data.formats.shapes import bounding_box, ellipse, rotated_rectangle
 from sapnet.data.formats.xml_values import parse_xml
 from sapnet.data.problems import RecordError
+from sapnet.geometry.placing import place_mask
 from sapnet.structures.clicks import RLE, Category
 
 _NOT_TAKEN = frozenset({"polyline", "cuboid", "tag", "skeleton"})

@@ -84,7 +84,7 @@ def _read_json(path: Path) -> _Project:
             raise RecordError(
                 path,
                 f"expected an image with 'filename', found {shown(value)}. Drop it.",
-                place=key,
+                place=shown(key),
             )
         name = Fields(path, f"image {shown(key)}", value).text("filename")
         entry = Fields(path, name, value)

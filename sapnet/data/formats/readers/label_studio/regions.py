@@ -1,70 +1,14 @@
-"""Marks from the regions of a Label Studio task: labels, groups, sizes."""
+"""Labels, groups and sizes of the regions of a Label Studio task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
-from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief, is_text, shown
-from sapnet.data.formats.marks import Findings
-from sapnet.data.formats.readers.label_studio.shapes import region_shape
-from sapnet.data.problems import RecordError
+from sapnet.data.formats.fields import MAX_SIDE, Fields, is_bounded, is_text
+from sapnet.data.formats.signs import LABEL_KEYS
 
 Size = tuple[int, int]
 """Height and width of an image in pixels."""
-
-LABEL_KEYS = (
-    "keypointlabels", "rectanglelabels", "polygonlabels", "brushlabels", "bitmasklabels",
-    "ellipselabels", "vectorlabels", "labels",
-)  # fmt: skip
-"""Keys of a region's value that hold its labels."""
-
-_NO_SHAPE = {"relation", "choices", "textarea", "rating", "taxonomy", "number", "datetime"}
-
-
-def region_marks(
-    results: list[Fields], size: Size | None, findings: Findings, default_label: str | None
-) -> Iterator[dict[str, Any]]:
-    """Yield the marks of a task's regions as the fields of `Mark`, without the image.
-
-    Args:
-        results: the results of an annotation.
-        size: (height, width) of the image; None if neither a region nor the image tells.
-        findings: collects what is lost or changed.
-        default_label: category of regions without a label.
-
-    Yields:
-        Fields of marks; nested and related regions share a group.
-    """
-    groups = _groups(results)
-    labelled = {region_id(result) for result in results if _labels(result)}
-    for result in results:
-        kind = result.content.get("type")
-        kind = kind if is_text(kind) else None
-        if kind in _NO_SHAPE:
-            if kind != "relation":
-                findings.skip(f"results of type {kind!r}", result.where)
-            continue
-        labels = _labels(result)
-        name = region_id(result)
-        if not labels and name is not None and name in labelled:
-            continue  # with the tag <Labels>, a region is listed twice: without and with labels
-        labels = labels or ([default_label] if default_label is not None else [])
-        if not labels:
-            findings.skip("regions without a label", result.where)
-            findings.note(NO_CATEGORY, result.where)
-            continue
-        for _ in labels[1:]:
-            findings.skip("further labels of a region", result.where)
-        try:
-            shape = _shape(result, size, findings)
-        except RecordError as error:
-            what = f"{result.where}: {brief(error)}"
-            findings.skip("regions that cannot be read", what)
-            continue
-        if shape is not None:
-            group = None if name is None else groups.get(name)
-            yield {"place": result.where, "category": labels[0], "group": group, **shape}
 
 
 def region_id(result: Fields) -> str | None:
@@ -77,7 +21,8 @@ def _id(value: object) -> str | None:
     return str(value) if is_number or is_text(value) else None
 
 
-def _labels(result: Fields) -> list[str]:
+def region_labels(result: Fields) -> list[str]:
+    """Return the labels of a region."""
     value = result.content.get("value")
     if not isinstance(value, dict):
         return []
@@ -85,7 +30,7 @@ def _labels(result: Fields) -> list[str]:
     return [label for label in (found if isinstance(found, list) else [found]) if is_text(label)]
 
 
-def _groups(results: list[Fields]) -> dict[str, str]:
+def region_groups(results: list[Fields]) -> dict[str, str]:
     """Return a common id for the ids of regions that are nested or related: one object each."""
     parents: dict[str, str] = {}
 
@@ -113,22 +58,14 @@ def _groups(results: list[Fields]) -> dict[str, str]:
     return {name: root(name) for name in linked}
 
 
-def _shape(result: Fields, size: Size | None, findings: Findings) -> dict[str, Any] | None:
-    """Return the shape as fields of a mark; None if the shape is not supported."""
-    if result.has("original_height") and result.has("original_width"):
-        own = result.side("original_height"), result.side("original_width")
-        if own != size:
-            height, width = size or (0, 0)
-            raise result.problem("original_width", f"{width} (and {height} as height), as others")
-    if size is None:
-        findings.skip(
-            "regions without original_width and original_height, on images that are not in "
-            "--images either",
-            result.where,
-        )
-        return None
-    kind = result.content.get("type")
-    shape = region_shape(result.inner("value"), kind if is_text(kind) else None, size, findings)
-    if shape is None:
-        findings.skip(f"regions of type {shown(result.content.get('type'))}", result.where)
-    return shape
+def listed_size(results: list[Fields]) -> Size | None:
+    """Return the (height, width) of the first region that has one."""
+    for result in results:
+        height, width = (result.content.get(f"original_{side}") for side in ("height", "width"))
+        if _is_side(height) and _is_side(width):
+            return int(height), int(width)
+    return None
+
+
+def _is_side(value: object) -> TypeGuard[float]:
+    return is_bounded(value) and 1 <= value <= MAX_SIDE

@@ -102,8 +102,11 @@ def _brush(value: Fields, size: tuple[int, int]) -> RLE:
 def _bitmask(value: Fields, size: tuple[int, int]) -> RLE:
     """Return the mask of a png that is transparent where the mask is not."""
     height, width = size
-    header, _, text = value.text("imageDataURL").partition(",")
     expected = f"a data URL of a png of {width} x {height} px with transparency"
+    address = value.content["imageDataURL"]
+    if not isinstance(address, str):
+        raise value.problem("imageDataURL", expected)
+    header, _, text = address.partition(",")
     try:
         if not header.startswith("data:image/"):
             raise ValueError("no data URL")
@@ -119,7 +122,7 @@ def _bitmask(value: Fields, size: tuple[int, int]) -> RLE:
 
 
 def _vector(value: Fields) -> list[Point] | None:
-    """Return the corners of a closed vector in per cent, curves as lines; None for an open one."""
+    """Return the corners of a closed vector in per cent, curves as lines, else None."""
     if not value.content.get("closed"):
         return None
     vertices = value.records("vertices", "vertex")

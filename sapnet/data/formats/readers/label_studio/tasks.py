@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
-from sapnet.data.formats.fields import MAX_SIDE, Fields, is_bounded, is_text, shown
+from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief, is_text, shown
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.readers.label_studio.regions import (
-    LABEL_KEYS,
     Size,
-    region_marks,
+    listed_size,
+    region_groups,
+    region_id,
+    region_labels,
 )
+from sapnet.data.formats.readers.label_studio.shapes import region_shape
+from sapnet.data.formats.signs import LABEL_KEYS
+from sapnet.data.problems import RecordError
 from sapnet.system.files import read_json
 
 Json = Any
+_NO_SHAPE = {"relation", "choices", "textarea", "rating", "taxonomy", "number", "datetime"}
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,10 @@ def read_label_studio(
             findings.skip("tasks that nobody has annotated", task.where)
             continue
         results = _objects(task, found, findings)
-        size = _listed_size(results)
+        size = listed_size(results)
         images.append(SourceImage(reference, size, task.where))
         size = size or (None if folder is None else _real_size(reference, folder))
-        for mark in region_marks(results, size, findings, options.default_label):
+        for mark in _region_marks(results, size, findings, options.default_label):
             marks.append(Mark(reference=reference, **mark))
     return Source(tuple(images), (), tuple(marks))
 
@@ -142,24 +149,77 @@ def _objects(task: Fields, results: list[Json], findings: Findings) -> list[Fiel
     return found
 
 
-def _listed_size(results: list[Fields]) -> Size | None:
-    """Return the (height, width) of the first region that has one."""
-    for result in results:
-        height, width = (result.content.get(f"original_{side}") for side in ("height", "width"))
-        if _is_side(height) and _is_side(width):
-            return int(height), int(width)
-    return None
-
-
-def _is_side(value: object) -> TypeGuard[float]:
-    return is_bounded(value) and 1 <= value <= MAX_SIDE
-
-
 def _real_size(reference: str, folder: ImageFolder) -> Size | None:
-    """Return the (height, width) of the upright image; None if it is not there or not readable."""
+    """Return the (height, width) of the upright image; None if it cannot be read."""
     name = folder.file_name(reference)
     try:
         header = None if name is None else folder.header(name)
     except ValueError:  # named later, with the images
         return None
     return None if header is None else header.upright_size
+
+
+def _region_marks(
+    results: list[Fields], size: Size | None, findings: Findings, default_label: str | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the marks of a task's regions as the fields of `Mark`, without the image.
+
+    Args:
+        results: the results of an annotation.
+        size: (height, width) of the image; None if neither a region nor the image tells.
+        findings: collects what is lost or changed.
+        default_label: category of regions without a label.
+
+    Yields:
+        Fields of marks; nested and related regions share a group.
+    """
+    groups = region_groups(results)
+    labelled = {region_id(result) for result in results if region_labels(result)}
+    for result in results:
+        kind = result.content.get("type")
+        kind = kind if is_text(kind) else None
+        if kind in _NO_SHAPE:
+            if kind != "relation":
+                findings.skip(f"results of type {kind!r}", result.where)
+            continue
+        labels = region_labels(result)
+        name = region_id(result)
+        if not labels and name is not None and name in labelled:
+            continue  # with the tag <Labels>, a region is listed twice: without and with labels
+        labels = labels or ([default_label] if default_label is not None else [])
+        if not labels:
+            findings.skip("regions without a label", result.where)
+            findings.note(NO_CATEGORY, result.where)
+            continue
+        for _ in labels[1:]:
+            findings.skip("further labels of a region", result.where)
+        try:
+            shape = _shape(result, size, findings)
+        except RecordError as error:
+            what = f"{result.path.name}, {error.place}: {brief(error)}"
+            findings.skip("regions that cannot be read", what)
+            continue
+        if shape is not None:
+            group = None if name is None else groups.get(name)
+            yield {"place": result.where, "category": labels[0], "group": group, **shape}
+
+
+def _shape(result: Fields, size: Size | None, findings: Findings) -> dict[str, Any] | None:
+    """Return the shape as fields of a mark; None if the shape is not supported."""
+    if result.has("original_height") and result.has("original_width"):
+        own = result.side("original_height"), result.side("original_width")
+        if own != size:
+            height, width = size or (0, 0)
+            raise result.problem("original_width", f"{width} (and {height} as height), as others")
+    if size is None:
+        findings.skip(
+            "regions without original_width and original_height, on images that are not in "
+            "--images either",
+            result.where,
+        )
+        return None
+    kind = result.content.get("type")
+    shape = region_shape(result.inner("value"), kind if is_text(kind) else None, size, findings)
+    if shape is None:
+        findings.skip(f"regions of type {shown(result.content.get('type'))}", result.where)
+    return shape

@@ -185,9 +185,9 @@ def _settle_sizes(
         is_box = False
     else:
         raise SizeQuestionError(
-            f"the columns {', '.join(header)} do not tell if 'width' and 'height' are those of the "
-            "image (x and y are a click) or of a box. Say --size-columns image or --size-columns "
-            "box, or name them image_width and image_height, or w and h"
+            f"the columns {', '.join(header)[:200]} do not tell if 'width' and 'height' are those "
+            "of the image (x and y are a click) or of a box. Say --size-columns image or "
+            "--size-columns box, or name them image_width and image_height, or w and h"
         )
     return {**pairs, "sides": either} if is_box else {**pairs, "size": pairs["size"] or either}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sapnet.data.formats.fields import MAX_SIDE, parse_number, parse_whole, shown
+from sapnet.data.formats.fields import MAX_SIDE, is_text, parse_number, parse_whole, shown
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
@@ -99,6 +99,10 @@ def _read(
             findings.skip("rows without an image", place)
             continue
         try:
+            if not is_text(cells[columns.image]):
+                raise ValueError(
+                    f"expected the name of an image, found {shown(cells[columns.image])}"
+                )
             image = SourceImage(cells[columns.image], _size(cells, columns), place)
             _add_image(path, images, image)
             mark = _mark(cells, columns, place, options.default_label)
@@ -116,7 +120,7 @@ def _columns(path: Path, header: tuple[str, ...], options: TableOptions) -> Colu
     repeated = repeated_columns(header)
     if repeated:
         raise ValueError(
-            f"{path}: expected every column once, found {', '.join(repeated)} more than once. "
+            f"{path}: expected every column once, found {', '.join(repeated)[:200]} more often. "
             "Rename the columns in the first row."
         )
     try:
@@ -210,6 +214,8 @@ def _mark(
             return None
         if default_label is None:
             raise ValueError("expected a category; name it with --default-label")
+    elif not is_text(category):
+        raise ValueError(f"expected the name of a category, found {shown(category)}")
     flag = cell(columns.negative).lower()
     if flag not in _YES | _NO:
         raise ValueError(f"expected 'negative' as 0 or 1, found {shown(flag)}")

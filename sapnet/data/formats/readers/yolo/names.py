@@ -19,7 +19,7 @@ _USUAL_LISTS = ("train.txt", "valid.txt", "val.txt", "test.txt")
 
 @dataclass(frozen=True)
 class YoloNames:
-    """What a data set says about its labels.
+    """Names of the classes of a data set, and what else it says about its labels.
 
     Attributes:
         by_label: the names by class number.
@@ -104,7 +104,8 @@ def _of_yaml(path: Path) -> YoloNames:
     except RecursionError as error:
         raise ValueError(f"{path}: is nested too deeply to be a data set. Correct it.") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise ValueError(f"{path}: cannot be read as yaml ({error}). Correct it.") from error
+        reason = " ".join(str(error).split())[:300]  # yaml quotes the lines around its error
+        raise ValueError(f"{path}: cannot be read as yaml ({reason}). Correct it.") from error
     names = content.get("names") if isinstance(content, dict) else None
     if not isinstance(names, list | dict):
         raise ValueError(f"{path}: expected 'names' as a list or a map, found {shown(names)}.")
