@@ -25,6 +25,7 @@ from sapnet.commands import (
     propose,
     report,
     review,
+    segment,
     synthetic,
     train,
     voc,
@@ -42,6 +43,7 @@ from sapnet.system.version import __version__
 
 COMMANDS = {
     "annotate": annotate.COMMAND,
+    "segment": segment.COMMAND,
     "points": points.COMMAND,
     "enhance": enhance.COMMAND,
     "propose": propose.COMMAND,

@@ -16,11 +16,11 @@ class DemoConfig:
         out: folder for everything that the demo writes.
         seed: seed of the images, the clicks, the proposals and the training.
         train_images: images with clicks for the simulated proposer.
-        region_images: number of these images that the regions proposer gets.
+        click_images: number of these images that the click segmenter gets.
         test_images: number of held-out images.
         size: side of the images, pixels.
         epochs: training epochs with the simulated proposer.
-        region_epochs: training epochs with the regions proposer.
+        click_epochs: training epochs with the click segmenter.
         batch_size: images per training step.
         workers: processes that draw, propose and load images.
         device: "auto", "cpu", "cuda" or "mps".
@@ -29,21 +29,21 @@ class DemoConfig:
     out: Path = Path("runs/demo")
     seed: int = 0
     train_images: int = 1600
-    region_images: int = 300
+    click_images: int = 300
     test_images: int = 200
     size: int = 160
     epochs: int = 3
-    region_epochs: int = 5
+    click_epochs: int = 5
     batch_size: int = 8
     workers: int = 2
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("train_images", "region_images", "test_images", "epochs", "region_epochs"):
+        for name in ("train_images", "click_images", "test_images", "epochs", "click_epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
-        if self.region_images > self.train_images:
+        if self.click_images > self.train_images:
             raise ValueError(
-                f"region_images: expected at most train_images = {self.train_images}, "
-                f"found {self.region_images}"
+                f"click_images: expected at most train_images = {self.train_images}, "
+                f"found {self.click_images}"
             )

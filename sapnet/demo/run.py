@@ -112,7 +112,7 @@ def run_demo(cfg: DemoConfig) -> str:
         sets = _draw_sets(cfg)
     metrics: dict[str, dict[str, Any]] = {}
     reports: list[RunReport] = []
-    for proposer in ("simulated", "regions"):
+    for proposer in ("simulated", "click"):
         metrics[proposer], report = _run_proposer(proposer, cfg, sets, dict(watch.seconds))
         reports.append(report)
     write_json_atomic(cfg.out / "metrics.json", metrics)
@@ -124,9 +124,9 @@ def run_demo(cfg: DemoConfig) -> str:
             settings={
                 "seed": str(cfg.seed),
                 "image size": f"{cfg.size} px",
-                "clicked images": f"{cfg.train_images} (regions: {cfg.region_images})",
+                "clicked images": f"{cfg.train_images} (click: {cfg.click_images})",
                 "held-out images": str(cfg.test_images),
-                "epochs": f"{cfg.epochs} (regions: {cfg.region_epochs})",
+                "epochs": f"{cfg.epochs} (click: {cfg.click_epochs})",
                 "network": f"{demo_model(cfg.size).backbone}, from scratch",
             },
         ),
@@ -153,8 +153,8 @@ def _run_proposer(
     """Propose, train, label, predict and evaluate with one proposer."""
     folder = cfg.out / proposer
     clicks, epochs = sets.clicks, cfg.epochs
-    if proposer == "regions":
-        clicks, epochs = _region_clicks(cfg, sets, folder), cfg.region_epochs
+    if proposer == "click":
+        clicks, epochs = _first_clicks(cfg, sets, folder), cfg.click_epochs
     watch = _Stopwatch(seconds)
     store_path, run, labels = folder / "proposals", folder / "run", folder / "labels.json"
     with watch.stage("propose"):
@@ -207,10 +207,10 @@ def _run_proposer(
     return {**figures, "seconds": watch.seconds}, report
 
 
-def _region_clicks(cfg: DemoConfig, sets: _Sets, folder: Path) -> Path:
-    """Write the clicks of the images that the regions proposer gets."""
+def _first_clicks(cfg: DemoConfig, sets: _Sets, folder: Path) -> Path:
+    """Write the clicks of the images that the click segmenter gets."""
     path = folder / "clicks.json"
-    return save_clicks(path, _first_images(load_clicks(sets.clicks), cfg.region_images))
+    return save_clicks(path, _first_images(load_clicks(sets.clicks), cfg.click_images))
 
 
 def demo_training(cfg: DemoConfig, epochs: int) -> TrainConfig:
