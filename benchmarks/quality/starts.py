@@ -32,7 +32,7 @@ STARTS = ("embedded", "imagenet", "none")
 RECIPE = "small_images_cpu"
 
 LABEL_STEPS = 400
-"""Steps of the first stage of `labels`, always from the embedded start."""
+"""Steps of the first stage of `labels`; it begins as the second does."""
 
 FIGURES = ("mask_ap", "mask_ap50", "mask_ap75")
 
@@ -50,6 +50,8 @@ def main() -> None:
         seeds={"type": int, "nargs": "+", "default": [0]},
         proposer={"default": "click", "help": "proposer of the clicks"},
         checkpoint={"help": "weights of the proposer"},
+        label_steps={"type": int, "default": LABEL_STEPS, "help": "of the first stage of `labels`"},
+        options={"default": "", "help": "flags of `sapnet train` after the recipe"},
     )
     rows: list[dict[str, Any]] = []
     for name in args.names:
@@ -89,9 +91,9 @@ def trial(args: argparse.Namespace, name: str, kind: tuple[str, str, int, int]) 
         done: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return done
     epochs, per_epoch = length(data, steps)
-    words = ["--epochs", epochs, "--seed", seed, "--model.start", start]
+    words = ["--epochs", epochs, "--seed", seed, "--model.start", start, *args.options.split()]
     run = folder / "run"
-    seconds = train(folder, run, [*words, *source(args, name, supervision)])
+    seconds = train(folder, run, [*words, *source(args, name, supervision, start)])
     predicted = folder / "predictions"
     words = ["--run", run, "--images", data / "images" / "val", "--out", predicted]
     words += ["--device", "cpu", "--no-pictures"]
@@ -125,7 +127,7 @@ def train(folder: Path, run: Path, words: list[Any]) -> float:
     return sapnet(folder / "train.log", "train", *own, *words)
 
 
-def source(args: argparse.Namespace, name: str, supervision: str) -> list[Any]:
+def source(args: argparse.Namespace, name: str, supervision: str, start: str) -> list[Any]:
     """Return the options of `sapnet train` that name images and masks or proposals."""
     data = args.sets / name
     images = ["--images", data / "images" / "train"]
@@ -135,7 +137,7 @@ def source(args: argparse.Namespace, name: str, supervision: str) -> list[Any]:
     store = propose(args, name)
     if supervision == "clicks":
         return [*images, "--proposals", store]
-    return [*images, "--supervision", "masks", "--masks", first_stage(args, name, store)]
+    return [*images, "--supervision", "masks", "--masks", first_stage(args, name, start, store)]
 
 
 def propose(args: argparse.Namespace, name: str) -> Path:
@@ -152,16 +154,17 @@ def propose(args: argparse.Namespace, name: str) -> Path:
     return store
 
 
-def first_stage(args: argparse.Namespace, name: str, store: Path) -> Path:
+def first_stage(args: argparse.Namespace, name: str, start: str, store: Path) -> Path:
     """Train the selection alone and return its labels of the training images."""
-    data, folder = args.sets / name, args.out / name / "first_stage"
+    data, folder = args.sets / name, args.out / name / f"first_stage_{start}"
     labels = folder / "labels.json"
     if labels.is_file():
         return labels
     images = data / "images" / "train"
-    epochs, _ = length(data, LABEL_STEPS)
-    words = ["--epochs", epochs, "--model.segmenter", "false", "--model.start", "embedded"]
-    train(folder, folder / "run", [*words, "--images", images, "--proposals", store])
+    epochs, _ = length(data, args.label_steps)
+    words = ["--epochs", epochs, "--model.segmenter", "false", "--model.start", start]
+    words += [*args.options.split(), "--images", images, "--proposals", store]
+    train(folder, folder / "run", words)
     words = ["--run", folder / "run", "--images", images, "--proposals", store]
     sapnet(folder / "label.log", "label", *words, "--device", "cpu", "--out", labels)
     figures = evaluate(data / "instances_train.json", labels=labels, proposals=store)

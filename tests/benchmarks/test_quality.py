@@ -6,11 +6,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.conftest import TinySet
+
 ROOT = Path(__file__).resolve().parents[2]
+SMALL = (
+    "--model.backbone test_resnet --model.fpn_channels 16 --model.augment.short_sides [64] "
+    "--model.selection.hidden_channels 32 --model.selection.negatives.num_random 20"
+).split()
 
 
 def run_script(name: str, *words: object) -> str:
@@ -37,6 +44,28 @@ def test_clicks(tmp_path: Path) -> None:
         assert 0 < row["MIL"] <= row["oracle"]
         assert f"| {row['MIL']:.3g} |" in shown
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_starts(tiny_set: TinySet, tmp_path: Path) -> None:
+    data = tmp_path / "sets" / "tiny"
+    (data / "images").mkdir(parents=True)
+    for split in ("train", "val"):
+        (data / "images" / split).symlink_to(tiny_set.images)
+        (data / f"instances_{split}.json").symlink_to(tiny_set.truth)
+    words = ["--sets", data.parent, "--out", tmp_path / "out", "--json", tmp_path / "a.json"]
+    words += ["--names", "tiny", "--starts", "none", "--steps", 1, "--label-steps", 1]
+    words += ["--proposer", "regions", f"--options={' '.join(SMALL)}"]
+    run_script("starts", *words)
+    kept = tmp_path / "out" / "tiny" / "labels_none_1_0" / "figures.json"
+    first = kept.stat().st_mtime_ns
+    shown = run_script("starts", *words)
+    assert kept.stat().st_mtime_ns == first  # not done again
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert [row["supervision"] for row in figures["samples"]] == ["masks", "clicks", "labels"]
+    assert all(row["steps"] == 2 and 0 <= row["mask_ap"] <= 1 for row in figures["samples"])
+    assert "tiny labels none 1 steps mask_ap50" in figures["summary"]
+    assert "| tiny | labels | none | 1 | 2 | 0 |" in shown
 
 
 @pytest.mark.slow
