@@ -93,6 +93,8 @@ def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
     for name, value in vars(chosen.training.optimizer).items():
         shown.optimizer[name] = value
     segmentation = chosen.model.segmentation
+    shown.relabel = chosen.training.relabel
+    shown.model.selection.consensus.prior_power = chosen.model.selection.consensus.prior_power
     shown.model.segmentation.num_grids = segmentation.num_grids
     shown.model.segmentation.scale_ranges = segmentation.scale_ranges
     return shown
