@@ -92,6 +92,7 @@ def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
     shown = args.clone()
     for name, value in vars(chosen.training.optimizer).items():
         shown.optimizer[name] = value
+    shown.model.start, shown.model.weights = chosen.model.start, chosen.model.weights
     segmentation = chosen.model.segmentation
     shown.relabel = chosen.training.relabel
     shown.model.selection.consensus.prior_power = chosen.model.selection.consensus.prior_power
@@ -159,7 +160,7 @@ COMMAND = Command(
         "epochs",
         "batch-size",
         "device",
-        "model.backbone",
+        "model.start",
         "val.images",
         "val.truth",
     ),
