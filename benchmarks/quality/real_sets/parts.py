@@ -26,7 +26,7 @@ SEGMENTER_FIGURES += ("mask_ap_large", "box_ap", "box_ap50")
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained, and how.
+    """Trainings of a set and their settings.
 
     Attributes:
         out: folder of all files.

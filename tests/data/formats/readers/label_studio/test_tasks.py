@@ -1,11 +1,14 @@
 """Exports in Label Studio's own shape (1.x, "JSON" and "JSON-MIN")."""
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sapnet.data.formats.brush_rle import encode_brush
 from sapnet.data.formats.marks import Findings
@@ -215,3 +218,183 @@ def test_no_list_of_tasks(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(ValueError, match=r"expected a list of Label Studio tasks"):
         read_any(tmp_path / "a.json", Findings(), ReadOptions("label-studio"))
+
+
+def without_size(result: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in result.items() if k not in ("original_width", "original_height")}
+
+
+def test_keypoints_take_the_size_of_the_other_regions(tmp_path: Path) -> None:
+    value = {"x": 10, "y": 10, "width": 20, "height": 20, "rotation": 0, "rectanglelabels": ["car"]}
+    bare = without_size(keypoint(25, 10))
+    half = {**keypoint(50, 10, name="h"), "original_height": None}
+    tasks = [task([bare, half, region("rectanglelabels", value, "box")])]
+    clicks, findings = read(tmp_path, tasks)
+    assert [click.points[0] for click in clicks.clicks[:2]] == [(50, 10), (100, 10)]
+    assert findings.num_skipped == 0
+
+
+def test_keypoints_take_the_size_of_the_image(tmp_path: Path, make_images: MakeImages) -> None:
+    tasks = [task([without_size(keypoint(25, 10))])]
+    _, findings = read(tmp_path, tasks)
+    assert "regions without original_width and original_height" in findings.lines()[0]
+    images = make_images({"photo1.jpg": (WIDTH, HEIGHT)})
+    clicks, findings = read(tmp_path, tasks, images=images)
+    assert clicks.clicks[0].points == ((50, 10),)
+    assert findings.num_skipped == 0
+
+
+def test_regions_of_two_sizes_in_one_task(tmp_path: Path) -> None:
+    other = {**keypoint(50, 50, name="other"), "original_width": WIDTH + 1}
+    clicks, findings = read(tmp_path, [task([keypoint(25, 10), other])])
+    assert len(clicks.clicks) == 1
+    assert "region other: expected 'original_width' as 200" in findings.lines()[0]
+
+
+def data_url(alpha: np.ndarray, mode: str = "RGBA") -> str:
+    pixels = np.zeros((*alpha.shape, 4), np.uint8)
+    pixels[..., 3] = alpha
+    stream = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def test_bitmasks_are_where_the_png_is_not_transparent(tmp_path: Path) -> None:
+    alpha = np.zeros((HEIGHT, WIDTH), np.uint8)
+    alpha[30:50, 60:90] = 255
+    value = {"imageDataURL": data_url(alpha), "bitmasklabels": ["car"]}
+    clicks, findings = read(tmp_path, [task([region("bitmasklabels", value)])])
+    assert (decode_masks([clicks.clicks[0].mask])[0] == (alpha > 0)).all()
+    assert findings.num_skipped == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        data_url(np.zeros((HEIGHT, WIDTH - 1), np.uint8)),
+        "https://example.org/mask.png",
+        "data:image/png;base64,####",
+        "data:image/png;base64,aGVsbG8=",
+        None,
+    ],
+)
+def test_bitmasks_that_are_none(url: str | None, tmp_path: Path) -> None:
+    value = {"imageDataURL": url, "bitmasklabels": ["car"]}
+    tasks = [task([region("bitmasklabels", value), keypoint(1, 1)])]
+    clicks, findings = read(tmp_path, tasks)
+    assert len(clicks.clicks) == 1
+    assert "as a data URL of a png of 200 x 100 px with transparency" in findings.lines()[0]
+
+
+def test_an_opaque_bitmask_is_no_mask_of_everything(tmp_path: Path) -> None:
+    white = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(white).save(stream, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    value = {"imageDataURL": url, "bitmasklabels": ["car"]}
+    clicks, findings = read(tmp_path, [task([region("bitmasklabels", value), keypoint(1, 1)])])
+    assert len(clicks.clicks) == 1
+    assert "this one is opaque" in findings.lines()[0]
+
+
+def vertex(name: str, x: float, y: float, before: str | None, **extra: object) -> dict[str, Any]:
+    return {"id": name, "x": x, "y": y, "prevPointId": before, "isBezier": False, **extra}
+
+
+def vector(vertices: list[dict[str, Any]], closed: bool = True) -> dict[str, Any]:
+    value = {"vertices": vertices, "closed": closed, "vectorlabels": ["car"]}
+    return region("vectorlabels", value)
+
+
+CORNERS = [
+    vertex("a", 5, 10, None),
+    vertex("b", 15, 10, "a"),
+    vertex("c", 15, 30, "b"),
+    vertex("d", 5, 30, "c"),
+]
+
+
+def test_closed_vectors_are_masks(tmp_path: Path) -> None:
+    clicks, _ = read(tmp_path, [task([vector(CORNERS)])])
+    mask = decode_masks([clicks.clicks[0].mask])[0]
+    assert mask.sum() == 20 * 20
+    assert mask[10:30, 10:30].all()
+
+
+def test_open_and_branched_vectors_are_named(tmp_path: Path) -> None:
+    branched = [*CORNERS[:3], vertex("d", 5, 30, "a")]
+    results = [vector(CORNERS, closed=False), vector(branched), keypoint(1, 1)]
+    clicks, findings = read(tmp_path, [task(results)])
+    assert len(clicks.clicks) == 1
+    text = "\n".join(findings.lines())
+    assert "1 x regions of type 'vectorlabels'" in text
+    assert "vertex 3: expected 'prevPointId' as the vertex before it" in text
+
+
+def test_curves_of_vectors(tmp_path: Path) -> None:
+    """A circle of radius 40 px round (100, 50), of four curves with the usual control points."""
+    k = 0.5522847498
+    names = ["right", "bottom", "left", "top"]
+    vertices = []
+    for index, (x, y) in enumerate([(1, 0), (0, 1), (-1, 0), (0, -1)]):
+        along = np.array([-y, x]) * k
+
+        def share(point: np.ndarray) -> dict[str, float]:
+            return {"x": 50 + 20 * float(point[0]), "y": 50 + 40 * float(point[1])}
+
+        here = np.array([x, y], float)
+        vertices.append(
+            {
+                **vertex(names[index], **share(here), before=names[index - 1] if index else None),
+                "isBezier": True,
+                "controlPoint1": share(here - along),
+                "controlPoint2": share(here + along),
+            }
+        )
+    clicks, _ = read(tmp_path, [task([vector(vertices)])])
+    mask = decode_masks([clicks.clicks[0].mask])[0]
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    disc = (x - 100) ** 2 + (y - 50) ** 2 < 40**2
+    assert (mask & disc).sum() / (mask | disc).sum() > 0.99
+
+
+def test_default_label(tmp_path: Path) -> None:
+    value = {"x": 10, "y": 10, "width": 20, "height": 20, "rotation": 0}
+    results = [
+        region("rectangle", value, "bare"),
+        region("rectangle", value, "same"),
+        region("labels", {**value, "labels": ["car"]}, "same"),
+    ]
+    clicks, findings = read(tmp_path, [task(results)])
+    assert len(clicks.clicks) == 1
+    assert "1 x regions without a label" in findings.lines()[0]
+    clicks, findings = read(tmp_path, [task(results)], default_label="thing")
+    assert [c.name for c in clicks.categories] == ["thing", "car"]
+    assert findings.num_skipped == 0
+
+
+def test_a_box_without_its_height_is_no_point(tmp_path: Path) -> None:
+    value = {"x": 10, "y": 10, "width": 20, "rectanglelabels": ["car"]}
+    clicks, findings = read(tmp_path, [task([region("rectanglelabels", value), keypoint(1, 1)])])
+    assert len(clicks.clicks) == 1
+    assert "expected 'height' as a number within +-1e+09, found no such key" in findings.lines()[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"annotations": 1}, "task 1: expected 'annotations' as a list, found 1"),
+        ({"annotations": [None]}, r"task 1: expected 'annotations' as a list of objects"),
+        ({"annotations": [{"result": 5}]}, "task 1, annotation 0: expected 'result' as a list"),
+        ({"data": 3}, "task 1: expected 'data' as an object, found 3"),
+    ],
+)
+def test_wrong_tasks(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, [{**task([keypoint(1, 1)]), **change}], source_format="label-studio")
+
+
+def test_one_image_in_two_tasks(tmp_path: Path) -> None:
+    twice = [task([keypoint(1, 1)]), {**task([keypoint(1, 1)]), "id": 9}]
+    with pytest.raises(ValueError, match=r"task 9: expected one entry per image, .* listed twice"):
+        read(tmp_path, twice)
