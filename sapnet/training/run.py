@@ -65,6 +65,7 @@ def train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Trai
         network,
         cfg,
         data.steps_per_epoch(),
+        store=training_set.store,
         quality=_label_quality(inputs, training_set),
         validation=None if held_out is None else Validation(held_out.truth, network.categories),
     )
