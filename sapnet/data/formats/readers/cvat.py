@@ -74,6 +74,11 @@ def read_cvat(
         for shape in _shapes(element, image)
     ]
     tracks = list(root.iter("track"))
+    if tracks and not images and not key_frames:
+        raise ValueError(
+            f"{path}: expected images, found {len(tracks)} tracks of a video. Say --key-frames to "
+            "read their key frames, or export as 'CVAT for images 1.1', which has all frames."
+        )
     if key_frames:
         frames = _Frames(path, root, folder)
         for track in tracks:
