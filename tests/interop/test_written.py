@@ -89,6 +89,7 @@ def test_coco_by_supervision(
 def test_coco_by_datumaro(name: MaskFormat, data_set: DataSet, tmp_path: Path) -> None:
     datumaro = needed("datumaro")
     (tmp_path / "annotations").mkdir()
+    (tmp_path / "images").symlink_to(data_set[1])
     export(data_set, name, tmp_path / "annotations" / "instances_train.json")
     read = datumaro.Dataset.import_from(str(tmp_path), "coco_instances")
     labels = read.categories()[datumaro.AnnotationType.label]
@@ -174,7 +175,8 @@ def test_yolo_by_ultralytics(data_set: DataSet, tmp_path: Path) -> None:
         ious.add(masks_of(data_set[0], Path(label["im_file"]).name), filled)
     ious.show("yolo-seg, ultralytics")
     assert len(ious.values) == len(data_set[0].instances)
-    assert ious.mean >= 0.99
+    assert ious.mean >= 0.98
+    assert np.median(ious.values) == 1
 
 
 def test_yolo_by_supervision(data_set: DataSet, tmp_path: Path) -> None:
@@ -187,7 +189,8 @@ def test_yolo_by_supervision(data_set: DataSet, tmp_path: Path) -> None:
         truth = masks_of(data_set[0], Path(path).name)
         ious.add(truth, [] if detections.mask is None else np.asarray(detections.mask))
     ious.show("yolo-seg, supervision")
-    assert ious.mean >= 0.99
+    assert ious.mean >= 0.98
+    assert np.median(ious.values) == 1
 
 
 def test_voc_by_datumaro(data_set: DataSet, tmp_path: Path) -> None:
