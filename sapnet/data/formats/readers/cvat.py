@@ -23,7 +23,7 @@ from sapnet.structures.clicks import RLE, Category
 _NOT_TAKEN = frozenset({"polyline", "cuboid", "tag", "skeleton"})
 _FRAME_ENDINGS = (".PNG", ".png", ".jpg", ".jpeg", ".JPG")  # CVAT writes .PNG, ffmpeg the others
 _MAX_FRAME = 10**8
-_MAX_CROP = 2**28  # pixels of a mask's box
+_MAX_CROP = 2**27  # pixels of a mask's box, which take about four bytes each
 
 Size = tuple[int, int]
 
