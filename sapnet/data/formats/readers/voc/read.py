@@ -89,7 +89,7 @@ def read_voc(
 
 @dataclass(frozen=True)
 class _Masks:
-    """Where the masks of a data set are; nowhere if there is no root."""
+    """Places of the masks of a data set; none if there is no root."""
 
     root: Path | None
     labels: ClassLabels | None
