@@ -1,4 +1,4 @@
-"""Folders of json files of one format, such as Roboflow's train, valid and test, read as one."""
+"""Folders of json files of one format, read as one, such as Roboflow's splits."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def read_voc(
 
 @dataclass(frozen=True)
 class _Masks:
-    """Where the masks of a data set are; nowhere if there is no root."""
+    """Masks of a data set: its folder and its classes, None if it has no folder."""
 
     root: Path | None
     labels: ClassLabels | None
