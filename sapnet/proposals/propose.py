@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sapnet.proposals.automatic import settle
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
 from sapnet.proposals.image_task import (
@@ -79,6 +80,7 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
     """
     from sapnet.data.clicks import load_clicks
 
+    cfg = settle(cfg)
     run = cfg.run()
     if run.engine == "local" and run.workers is None:
         run = replace(run, workers=default_workers(cfg.proposer))
@@ -105,7 +107,7 @@ def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
 
 def default_workers(proposer: ProposerName) -> int:
     """Return the number of cores for proposers that compute on the CPU, else 1."""
-    return num_cores() if proposer in ("regions", "simulated") else 1
+    return num_cores() if proposer in ("click", "regions", "simulated") else 1
 
 
 def propose_dataset(

@@ -12,7 +12,7 @@ from sapnet.proposals.config import SamConfig
 CORRECTIONS_NAME = "corrections.json"
 """Name of the corrections file beside the labels, unless `out` names another file."""
 
-ReviewProposerName = Literal["store", "regions", "sam", "none"]
+ReviewProposerName = Literal["store", "auto", "click", "sam", "regions", "none"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,10 @@ class ReviewConfig:
             labels.
         run: trained run or hub name; needed only if the labels do not exist yet.
         proposer: proposer for new clicks: "store" is the proposer of the store if it can propose
-            for new clicks (`regions` and `sam`), else `regions`.
-        checkpoint: checkpoint of `sam`: hub name or local folder; by default that of the store.
+            for new clicks (`click`, `sam` and `regions`), else what "auto" takes: `sam` if its
+            weights are in the hub's cache, else `click`.
+        checkpoint: weights of `click` (a file) or of `sam` (a hub name or local folder); by default
+            those of the store.
         device: device of the run and of `sam`: auto, cpu, cuda or mps.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.

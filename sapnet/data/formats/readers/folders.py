@@ -1,4 +1,4 @@
-"""Folders of json files of one format, read as one, such as Roboflow's splits."""
+"""Folders of json files of one format (Roboflow: train, valid, test), read as one."""
 
 from __future__ import annotations
 

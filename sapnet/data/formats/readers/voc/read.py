@@ -89,7 +89,7 @@ def read_voc(
 
 @dataclass(frozen=True)
 class _Masks:
-    """Masks of a data set: its folder and its classes, None if it has no folder."""
+    """Places of the masks of a data set; none if there is no root."""
 
     root: Path | None
     labels: ClassLabels | None

@@ -4,8 +4,8 @@ import pytest
 import timm
 import torch
 
-from sapnet.teaching import imagenet
-from sapnet.teaching.imagenet import by_position, load_lite0_weights
+from sapnet.backbones import imagenet
+from sapnet.backbones.imagenet import by_position, load_lite0_weights
 
 
 def test_weights_are_matched_by_their_order() -> None:

