@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.commands.command import SUCCESS, Command, WrongUseError
+from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
+from sapnet.commands.reading import print_left_out
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
+
+    from sapnet.annotate.config import AnnotateConfig
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -28,12 +31,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from sapnet.annotate.config import AnnotateConfig
+    from sapnet.data.image_files.limit import allowing_pixels
 
     try:
-        from sapnet.annotate.click.routes import click_routes
-        from sapnet.annotate.click.serve import open_workspace
-        from sapnet.annotate.serve import is_local, listen, page_address, serve
-        from sapnet.annotate.server import build_app
+        import sapnet.annotate.server  # noqa: F401  # needs what is not installed by default
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the page needs {error.name}. Install it with `pip install 'sapnet[ui]'`."
@@ -44,6 +45,17 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         cfg = AnnotateConfig(**values)
     except ValueError as error:
         raise WrongUseError(error) from error
+    with allowing_pixels(cfg.max_pixels):
+        return _open_page(cfg)
+
+
+def _open_page(cfg: AnnotateConfig) -> int:
+    """Open the page, and serve it until it is stopped."""
+    from sapnet.annotate.click.routes import click_routes
+    from sapnet.annotate.click.serve import open_workspace
+    from sapnet.annotate.serve import is_local, listen, page_address, serve
+    from sapnet.annotate.server import build_app
+
     workspace = open_workspace(cfg)
     bound = listen(cfg.host, cfg.port)
     unreadable = sum(bool(image.problem) for image in workspace.listing)
@@ -54,7 +66,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     print(f"open {page_address(bound)} (ctrl-C stops; every click is saved at once)", flush=True)
     app = build_app(workspace, [click_routes(workspace)])
     serve(app, bound, open_browser=not cfg.no_browser)
-    return SUCCESS
+    print_left_out(workspace.left_out)
+    return SKIPPED if workspace.left_out else SUCCESS
 
 
 COMMAND = Command(
@@ -65,5 +78,17 @@ COMMAND = Command(
         "sapnet annotate photos --classes person,car",
         "sapnet annotate photos --classes person,car --out clicks.json --proposer sam "
         "--checkpoint facebook/sam-vit-base",
+    ),
+    main_options=(
+        "images",
+        "classes",
+        "out",
+        "proposer",
+        "checkpoint",
+        "device",
+        "skip-errors",
+        "host",
+        "port",
+        "no-browser",
     ),
 )

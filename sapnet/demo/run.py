@@ -20,6 +20,7 @@ from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
+from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.proposals.config import ProposeConfig, ProposerName
 from sapnet.proposals.propose import propose
@@ -184,7 +185,8 @@ def _run_proposer(
             LabelConfig(candidates=True, batch_size=cfg.batch_size, workers=cfg.workers),
         )
     with watch.stage("predict"):
-        results = predict(model, sets.test.images, folder / "predictions").results
+        again = PredictionConfig(overwrite=True)
+        results = predict(model, sets.test.images, folder / "predictions", again).results
     with watch.stage("evaluate"):
         figures = evaluate(sets.train.truth, labels=labels, proposals=store_path)
         figures |= evaluate(sets.test.truth, predictions=results)

@@ -53,7 +53,7 @@ class ExaminedInstances:
 
 
 def examine_instances(
-    path: Path, images_dir: Path | None, decode: bool = True
+    path: Path, images_dir: Path | None, decode: bool = True, bits: int | None = None
 ) -> ExaminedInstances:
     """Examine a COCO instance file and its images.
 
@@ -61,6 +61,7 @@ def examine_instances(
         path: the instance file.
         images_dir: folder of its images; None skips them.
         decode: True to read the pixels of the images too.
+        bits: bit depth of images of more than 8 bits; None for that of their largest value.
     """
     errors: list[RecordError] = []
     try:
@@ -69,7 +70,7 @@ def examine_instances(
         finding = Finding("error", "unreadable file", str(error))
         return ExaminedInstances(Examination("instances", findings=(finding,)), None)
     instances = instances_of(coco, errors.append)
-    files = () if images_dir is None else examine_images(coco.images, images_dir, decode)
+    files = () if images_dir is None else examine_images(coco.images, images_dir, decode, bits)
     num_objects = Counter(instance.category_id for instance in instances.instances)
     findings = [
         *check_frame(polygon_table(coco)),

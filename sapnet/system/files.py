@@ -114,7 +114,7 @@ def read_json(path: Path, hint: str = "Name the exported file.") -> Any:  # noqa
         raise FileNotFoundError(f"{path}: no such file. {hint}")
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also numbers of more than 4300 digits
         raise ValueError(
             f"{path}: expected json, but it cannot be parsed ({error}). Export the file again."
         ) from error

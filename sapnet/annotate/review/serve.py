@@ -6,11 +6,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from sapnet.annotate.listing import ImageListing, list_folder
+from sapnet.annotate.pixels import PixelCache
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.review.desk import ReviewDesk, open_desk
 from sapnet.annotate.workspace import Workspace
 from sapnet.proposals.build import build_staged_proposer
 from sapnet.proposals.config import SamConfig, StagedConfig
+from sapnet.store.manifest import BITS
 from sapnet.store.reader import ProposalStore
 
 if TYPE_CHECKING:
@@ -34,9 +36,8 @@ def open_review(cfg: ReviewConfig) -> tuple[Workspace[ReviewDesk], ReviewDesk]:
             f"{cfg.labels}: expected labels to review, found none, or only masks that were given"
         )
     listing = _list_labelled(cfg, desk)
-    return Workspace(
-        listing, desk, build_reviewer_preview(cfg, desk.store.manifest), "review"
-    ), desk
+    preview = build_reviewer_preview(cfg, desk.store.manifest)
+    return Workspace(listing, desk, preview, "review", PixelCache(desk.store.bits)), desk
 
 
 def _write_labels(cfg: ReviewConfig) -> None:
@@ -89,4 +90,7 @@ def build_reviewer_preview(cfg: ReviewConfig, manifest: Manifest) -> PreviewWork
         count if isinstance(count, int) else None,
         SamConfig(checkpoint=cfg.checkpoint or stored, device=cfg.device),
     )
-    return PreviewWorker(build_staged_proposer(staged))
+    bits = manifest.settings.get(BITS)
+    return PreviewWorker(
+        build_staged_proposer(staged), bits=bits if isinstance(bits, int) else None
+    )
