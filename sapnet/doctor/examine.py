@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sapnet.doctor.agreement import check_agreement
 from sapnet.doctor.artifacts import examine_run, examine_store
 from sapnet.doctor.click_set import ExaminedClicks, examine_clicks
 from sapnet.doctor.contact_sheet import Dot, SheetInputs, draw_sheet
 from sapnet.doctor.finding import Diagnosis, Examination
 from sapnet.doctor.image_files import ImageFile
-from sapnet.doctor.instance_set import ExaminedInstances, examine_instances
+from sapnet.doctor.instance_set import ExaminedInstances, check_agreement, examine_instances
 from sapnet.doctor.machine import examine_machine
 from sapnet.doctor.points import click_table
 from sapnet.doctor.software import examine_software

@@ -21,7 +21,7 @@ LABELS, PROPOSALS = "the labels", "the proposals"
 
 
 class HoldsObjects(Protocol):
-    """What is used of a proposal store."""
+    """The part of a proposal store that is used."""
 
     @property
     def images(self) -> Sequence[ImageRecord]:
@@ -69,7 +69,7 @@ def truth_for_store(store: HoldsObjects, truth: InstanceSet) -> InstanceSet:
 
 
 def truth_for_choices(labels: LabelSet, store: HoldsObjects, truth: InstanceSet) -> InstanceSet:
-    """Return the ground truth with the ids of a proposal store and of the labels chosen from it.
+    """Return the ground truth with the ids of a store and of labels chosen from it.
 
     Raises:
         ValueError: the labels were not chosen from the store, or an image, category or object is

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ReadingOptions:
-    """How the images of a report are read.
+    """Settings with which the images of a report are read.
 
     Attributes:
         bits: bit depth of images of more than 8 bits.

@@ -1,4 +1,4 @@
-"""A record of the files that a command wrote into a folder, so that it can replace its own only."""
+"""Record of the files that a command wrote into a folder, which it may replace."""
 
 from __future__ import annotations
 

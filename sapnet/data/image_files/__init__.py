@@ -1,1 +1,1 @@
-"""Files of images: the listing of folders, the bit depth of a data set, the limit of pixels."""
+"""Image files: listing of folders, bit depth of a data set, limit of pixels."""

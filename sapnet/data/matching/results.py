@@ -1,4 +1,4 @@
-"""Records of COCO results files, checked one by one: what `sapnet predict` and others write."""
+"""Records of COCO results files, such as those of `sapnet predict`, checked one by one."""
 
 from __future__ import annotations
 
