@@ -21,11 +21,14 @@ from sapnet.commands import (
     label,
     points,
     predict,
+    pretrain,
     propose,
     report,
     review,
+    segment,
     synthetic,
     train,
+    train_proposer,
     voc,
 )
 from sapnet.commands.command import (
@@ -41,9 +44,11 @@ from sapnet.system.version import __version__
 
 COMMANDS = {
     "annotate": annotate.COMMAND,
+    "segment": segment.COMMAND,
     "points": points.COMMAND,
     "enhance": enhance.COMMAND,
     "propose": propose.COMMAND,
+    "train-proposer": train_proposer.COMMAND,
     "train": train.COMMAND,
     "label": label.COMMAND,
     "review": review.COMMAND,
@@ -54,6 +59,7 @@ COMMANDS = {
     "synthetic": synthetic.COMMAND,
     "voc": voc.COMMAND,
     "doctor": doctor.COMMAND,
+    "pretrain": pretrain.COMMAND,
     "demo": demo.COMMAND,
 }
 """All commands, in the order of the work. Heavy libraries are imported where they run."""

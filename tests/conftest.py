@@ -58,6 +58,35 @@ def tiny_set(tmp_path_factory: pytest.TempPathFactory) -> TinySet:
     return TinySet(paths.images, paths.truth, paths.parts, clicks, store, data.num_images)
 
 
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub's client, and a hub that fails the test if it is asked."""
+    import huggingface_hub
+
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("the hub was asked")
+
+    cache = tmp_path / "hub"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", asked)
+    return cache
+
+
+@pytest.fixture(scope="session")
+def click_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of random weights of the click segmenter."""
+    import torch
+
+    from sapnet.proposals.click.decoder import Decoder
+    from sapnet.proposals.click.encoder import build_encoder
+    from sapnet.proposals.click.network import ClickNetwork
+    from sapnet.proposals.click.weights import save_weights
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("click") / "click.safetensors"
+    return save_weights(path, ClickNetwork(build_encoder(), Decoder()), {})
+
+
 @pytest.fixture(scope="session")
 def tiny_model() -> ModelConfig:
     """A network of a few hundred thousand parameters for images of 64 px."""

@@ -1,7 +1,11 @@
-"""Speed of proposing: `regions` on two processes, `sam` against its encoder alone.
+"""Speed of proposing: `click`, `regions` on two processes, `sam` against its encoder.
 
     OMP_NUM_THREADS=2 python -m benchmarks.speed.proposers \
         --json proposers.json --plot proposers.png
+    python -m benchmarks.speed.proposers --only click
+
+`click` runs on one core, with the embedded weights and 8 masks a click, on one generated photograph
+of 640 x 480 px with 20 clicks: the image alone, its first click from the pixels on, and all clicks.
 
 `regions` proposes for the same generated photographs with one worker and with two, start-up of the
 processes included. Both stores must hold the same bytes. `sam` is a SAM of ViT-B size with random
@@ -12,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +36,8 @@ from benchmarks.common import (
 )
 from benchmarks.plots import draw_costs
 from benchmarks.speed.scenes import HEIGHT, WIDTH, click_set, draw_photograph, write_photographs
+from sapnet.proposals.click.proposer import ClickProposer
+from sapnet.proposals.click.weights import embedded_weights
 from sapnet.proposals.config import RunConfig, SamConfig
 from sapnet.proposals.propose import propose_dataset
 from sapnet.proposals.regions.proposer import RegionProposer
@@ -38,7 +45,8 @@ from sapnet.proposals.sam import SamProposer
 from sapnet.structures.clicks import Click, ImageRecord
 from sapnet.structures.proposals import Proposals
 
-REGION_CLICKS, SAM_CLICKS, PROCESSES = 8, 20, 2
+REGION_CLICKS, SAM_CLICKS, CLICKS, PROCESSES = 8, 20, 20, 2
+PROPOSERS = ("click", "regions", "sam")
 SIZES = (1, 2, 5, 10, 20, 50, 100)
 """Numbers of clicks of the plot."""
 
@@ -155,26 +163,44 @@ def time_sam(proposer: SamProposer, repeats: int) -> dict[str, list[Timing]]:
     return time_side_by_side(runs, repeats, warm_up=0)
 
 
-def main() -> None:
-    """Time both proposers, print and write the figures."""
-    args = parse_arguments(
-        __doc__,
-        images={"type": int, "default": 48, "help": "images of `regions`"},
-        repeats={"type": int, "default": 2, "help": "runs of `regions`"},
-        sam_repeats={"type": int, "default": 3, "help": "runs of `sam`"},
-        plot={"type": Path, "help": "PNG file: cost of `sam` against the number of clicks"},
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        timings = time_regions(Path(folder) / "regions", args.images, args.repeats)
-        proposer = make_sam(Path(folder) / "sam")
-        timings |= time_sam(proposer, args.sam_repeats)
-    by_clicks = time_clicks(proposer)
-    middle = {name: median(runs) for name, runs in timings.items()}
-    one, two = middle["regions_1"], middle[f"regions_{PROCESSES}"]
-    encoder, whole = middle["sam_encoder"], middle[f"sam_{SAM_CLICKS}_clicks"]
-    summary = {
-        "regions_ratio": one.wall / two.wall,
-        "regions_s_per_image": one.wall / args.images,
+def time_click(repeats: int) -> dict[str, list[Timing]]:
+    """Time the click segmenter on one core: an image alone, with its first click, with all."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    image = draw_photograph(np.random.default_rng(0))
+    clicks = click_set([ImageRecord(0, "a.jpg", WIDTH, HEIGHT)], CLICKS).clicks
+    proposer = ClickProposer(embedded_weights())
+    runs = {
+        "click_image": partial(proposer.prepare, image),
+        "click_first": partial(proposer.propose, image, clicks[:1]),
+        f"click_{CLICKS}": partial(proposer.propose, image, clicks),
+    }
+    timings = time_side_by_side(runs, repeats)
+    torch.set_num_threads(threads)
+    return timings
+
+
+def summarize_click(timings: Mapping[str, list[Timing]]) -> dict[str, float]:
+    """Return the seconds of the first click, and of each of many, by clock and processor."""
+    image, first, whole = (median(timings[f"click_{n}"]) for n in ("image", "first", CLICKS))
+    return {
+        "click_first_s": first.wall,
+        "click_first_cpu_s": first.cpu,
+        "click_each_s": (whole.wall - image.wall) / CLICKS,
+        "click_each_cpu_s": (whole.cpu - image.cpu) / CLICKS,
+    }
+
+
+def summarize_regions(timings: Mapping[str, list[Timing]], images: int) -> dict[str, float]:
+    """Return the gain by a second process, and the seconds of an image with one."""
+    one, two = (median(timings[f"regions_{n}"]) for n in (1, PROCESSES))
+    return {"regions_ratio": one.wall / two.wall, "regions_s_per_image": one.wall / images}
+
+
+def summarize_sam(timings: Mapping[str, list[Timing]]) -> dict[str, float]:
+    """Compare the whole proposer with its encoder."""
+    encoder, whole = median(timings["sam_encoder"]), median(timings[f"sam_{SAM_CLICKS}_clicks"])
+    return {
         "sam_encoder_ratio": encoder.wall / whole.wall,
         "sam_over_encoder": whole.wall / encoder.wall,
         "sam_over_encoder_cpu": whole.cpu / encoder.cpu,
@@ -182,17 +208,57 @@ def main() -> None:
         "sam_s": whole.wall,
         "sam_click_ms": 1e3 * (whole.wall - encoder.wall) / SAM_CLICKS,
     }
-    if args.plot is not None:
-        costs = {
-            "encoder": [encoder.wall] * len(SIZES),
-            "masks of the clicks": by_clicks,
-            "both": [encoder.wall + seconds for seconds in by_clicks],
-        }
-        draw_costs(args.plot, SIZES, costs, ("clicks on an image", "seconds"))
+
+
+def draw_sam(path: Path, encoder: float, by_clicks: list[float]) -> None:
+    """Draw the seconds of `sam` against the number of clicks."""
+    costs = {
+        "encoder": [encoder] * len(SIZES),
+        "masks of the clicks": by_clicks,
+        "both": [encoder + seconds for seconds in by_clicks],
+    }
+    draw_costs(path, SIZES, costs, ("clicks on an image", "seconds"))
+
+
+def main() -> None:
+    """Time the proposers, print and write the figures."""
+    args = parse_arguments(
+        __doc__,
+        only={"choices": PROPOSERS, "nargs": "+", "default": PROPOSERS, "help": "proposers"},
+        images={"type": int, "default": 48, "help": "images of `regions`"},
+        repeats={"type": int, "default": 2, "help": "runs of `regions`"},
+        click_repeats={"type": int, "default": 7, "help": "runs of `click`"},
+        sam_repeats={"type": int, "default": 3, "help": "runs of `sam`"},
+        plot={"type": Path, "help": "PNG file: cost of `sam` against the number of clicks"},
+    )
+    timings: dict[str, list[Timing]] = {}
+    summary: dict[str, float] = {}
+    by_clicks: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        if "click" in args.only:
+            timings |= time_click(args.click_repeats)
+            summary |= summarize_click(timings)
+        if "regions" in args.only:
+            timings |= time_regions(Path(folder) / "regions", args.images, args.repeats)
+            summary |= summarize_regions(timings, args.images)
+        if "sam" in args.only:
+            proposer = make_sam(Path(folder) / "sam")
+            timings |= time_sam(proposer, args.sam_repeats)
+            summary |= summarize_sam(timings)
+            by_clicks = {"sam_s_by_clicks": time_clicks(proposer)}
+    if args.plot is not None and by_clicks:
+        draw_sam(args.plot, summary["sam_encoder_s"], by_clicks["sam_s_by_clicks"])
     print(table(("figure", "value"), summary.items()))
-    own = {"images": args.images, "clicks": REGION_CLICKS, "sam_clicks": SAM_CLICKS, "sizes": SIZES}
-    samples = as_samples(timings) | {"sam_s_by_clicks": by_clicks}
-    write_json(args.json, summary, setting(processes=PROCESSES, **own), samples)
+    own = {
+        "only": list(args.only),
+        "images": args.images,
+        "clicks": REGION_CLICKS,
+        "sam_clicks": SAM_CLICKS,
+        "sizes": SIZES,
+    }
+    write_json(
+        args.json, summary, setting(processes=PROCESSES, **own), as_samples(timings) | by_clicks
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from sapnet.proposals.config import SamConfig
 CLICKS_NAME = "clicks.json"
 """Name of the clicks file in the images folder, unless `out` names another file."""
 
-PreviewName = Literal["none", "regions", "sam"]
+PreviewName = Literal["auto", "click", "sam", "regions", "none"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,15 @@ class AnnotateConfig:
         classes: names of the classes, in the order of their keys; those of an existing clicks file
             come first.
         out: clicks file to write or to continue; by default `clicks.json` in the images folder.
-        proposer: proposer whose candidate masks are shown: "regions", "sam", or "none".
-        checkpoint: checkpoint of `sam`: hub name or local folder.
+        proposer: proposer whose candidate masks are shown: "click" (the embedded segmenter), "sam",
+            "regions", or "none". "auto" goes on with that of the clicks file; else it takes `sam`
+            if its weights are in the hub's cache, else `click`.
+        checkpoint: weights of `click`, a file of `sapnet train-proposer`, by default the embedded
+            ones; or of `sam`, a hub name or local folder, by default facebook/sam-vit-base.
         device: device of `sam`: auto, cpu, cuda or mps.
-        num_proposals: candidates per object of `regions`; by default that of `regions`.
+        teach: learn from the pinned masks in the background; better weights of `click` replace
+            those in use, and the page can undo that.
+        num_proposals: candidates per object of `click` and `regions`; by default 8.
         skip_errors: leave unreadable images off the page instead of showing them with their
             problem; the command then ends with status 3.
         bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
@@ -41,9 +46,10 @@ class AnnotateConfig:
     images: Path
     classes: tuple[str, ...] = ()
     out: Path | None = None
-    proposer: PreviewName = "regions"
-    checkpoint: str = SamConfig.checkpoint
+    proposer: PreviewName = "auto"
+    checkpoint: str | None = None
     device: str = SamConfig.device
+    teach: bool = False
     num_proposals: int | None = None
     skip_errors: bool = False
     bits: int | None = None

@@ -58,6 +58,7 @@ class Workspace(Generic[Documents_co]):
         mode: mode in which the page opens: "annotate", or the name of another module of the page.
         pixels: decoded images.
         left_out: unreadable images that were left off the page on request.
+        is_taught: True if the preview learns from pinned masks.
     """
 
     listing: ImageListing
@@ -66,6 +67,7 @@ class Workspace(Generic[Documents_co]):
     mode: str = "annotate"
     pixels: PixelCache = field(default_factory=PixelCache)
     left_out: tuple[LeftOutImage, ...] = ()
+    is_taught: bool = False
 
     def find_image(self, name: str) -> ListedImage:
         """Return the listed image of a name.

@@ -17,7 +17,7 @@ class ProposerOptions(TypedDict, total=False):
     """Options of the proposers, see `ProposeConfig`."""
 
     num_proposals: int | None
-    checkpoint: str
+    checkpoint: str | None
     device: str
     precision: Precision
     points_per_chunk: int | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 import numpy as np
 import supervision as sv
 
-from sapnet.api.clicks import Classes, Labels, Points, find_labels, parse_labels, parse_points
+from sapnet.api.clicks import (
+    Boxes,
+    Classes,
+    Labels,
+    NegativePoints,
+    Points,
+    find_labels,
+    parse_boxes,
+    parse_labels,
+    parse_negative_points,
+    parse_points,
+)
 from sapnet.api.network import open_network
 from sapnet.api.options import check_names, fill
 from sapnet.api.propose import ProposerOptions
@@ -35,6 +46,13 @@ OF_DATA_SETS = ("simulated", "file")
 _IMAGE_ID = 1
 
 
+class SegmentOptions(ProposerOptions, total=False):
+    """Options of `segment_clicks`: further prompts, and those of the proposers."""
+
+    negative_points: NegativePoints
+    boxes: Boxes
+
+
 @dataclass(frozen=True)
 class _Choice:
     """The chosen candidate of each object (N,), and its score in [0, 1] (N,)."""
@@ -47,10 +65,10 @@ def segment_clicks(
     image: ImageInput,
     points: Points,
     labels: Labels = None,
-    proposer: ProposerName | Proposer | None = None,
+    proposer: ProposerName | Proposer = "auto",
     *,
     run: Path | str | Network | None = None,
-    **options: Unpack[ProposerOptions],
+    **options: Unpack[SegmentOptions],
 ) -> Detections:
     """Segment the clicked objects of one image.
 
@@ -65,11 +83,13 @@ def segment_clicks(
         labels: the class of each object by name or by index; one label for all objects; or None.
             With `run` names and indices are those of the network, and None is for a network of one
             class alone.
-        proposer: "regions" or "sam", or a proposer that was built before; None for the default of
-            `sapnet propose`. One that is built here is kept for the next call.
+        proposer: "click" (the embedded segmenter), "sam" or "regions", or a proposer that was built
+            before; "auto" takes `sam` if its weights are in the hub's cache, else `click`. One that
+            is built here is kept for the next call.
         run: run folder, USER/NAME on the hub, or a loaded network (load it once for many images).
-        options: `num_proposals`, `checkpoint`, `device`, `precision` and `points_per_chunk` of
-            `ProposeConfig`; `device` is that of the run, too.
+        options: `negative_points`, for each object none or several (x, y) off it; `boxes`, for
+            each object x1, y1, x2, y2 or None; and `num_proposals`, `checkpoint`, `device`,
+            `precision` and `points_per_chunk` of `ProposeConfig`; `device` is that of the run, too.
 
     Returns:
         N detections in the order of the points, which draw themselves with `plot` and `save`:
@@ -79,9 +99,10 @@ def segment_clicks(
     Raises:
         FileNotFoundError: the image, the run or a checkpoint is missing.
         TypeError: the image, the points or a label is of another kind, or an option is unknown.
-        ValueError: a point lies outside the image, a class is unknown, or a shape is wrong.
+        ValueError: a point lies outside the image, a box not round its point, a class is unknown,
+            or a shape is wrong.
     """
-    check_names("segment_clicks", options, ProposerOptions.__optional_keys__)
+    check_names("segment_clicks", options, SegmentOptions.__optional_keys__)
     network = None if run is None else open_network(run, options.get("device"))
     bits = None if network is None else network.settings.augment.bits
     pixels = read_image(image, bits or depth_of_inputs([image]))
@@ -94,20 +115,27 @@ def segment_clicks(
     )
     if not clicked:
         return Detections.of(_join((), _Choice((), ()), classes, size, network), pixels)
-    clicks = _clicks(clicked, classes, network)
+    negative_points = parse_negative_points(options.get("negative_points"), len(clicked), size)
+    boxes = parse_boxes(options.get("boxes"), clicked, size)
+    clicks = [
+        replace(click, negative_points=negative, box=box)
+        for click, negative, box in zip(
+            _clicks(clicked, classes, network), negative_points, boxes, strict=True
+        )
+    ]
     proposals = _proposer(proposer, options).propose(pixels, clicks)
     objects = describe_objects(clicks, proposals, size)
     choice = _best(objects) if network is None else _choose(network, pixels, objects, classes)
     return Detections.of(_join(objects, choice, classes, size, network), pixels)
 
 
-def _proposer(proposer: ProposerName | Proposer | None, options: ProposerOptions) -> Proposer:
+def _proposer(proposer: ProposerName | Proposer, options: SegmentOptions) -> Proposer:
     """Return the given proposer, or build the one that is named."""
-    if proposer is not None and not isinstance(proposer, str):
+    if not isinstance(proposer, str):
         return proposer
     place: dict[str, Any] = dict.fromkeys(("images", "clicks", "out"), ".")
-    named = {} if proposer is None else {"proposer": proposer}
-    cfg = fill("segment_clicks", ProposeConfig, {**place, **named, **options})
+    settings = {k: v for k, v in options.items() if k in ProposerOptions.__optional_keys__}
+    cfg = fill("segment_clicks", ProposeConfig, {**place, "proposer": proposer, **settings})
     if cfg.proposer in OF_DATA_SETS:
         raise ValueError(
             f"segment_clicks: proposer {cfg.proposer!r} looks masks up by the objects of a data "

@@ -39,7 +39,7 @@ COMMAND = Command(
     _add_arguments,
     _run,
     (
-        "sapnet propose --images photos --clicks clicks.json --out store --proposer regions",
+        "sapnet propose --images photos --clicks clicks.json --out store",
         "sapnet propose --images photos --clicks clicks.json --out store --proposer sam "
         "--checkpoint facebook/sam-vit-base",
     ),

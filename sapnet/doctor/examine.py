@@ -84,7 +84,7 @@ def examine(inputs: DoctorInputs) -> DoctorResult:
     if inputs.truth is not None and inputs.clicks is not None:
         if clicks.clicks is not None and instances.instances is not None:
             found = tuple(check_agreement(clicks.clicks, instances.instances))
-            parts.append(Examination("clicks and truth", findings=found))
+            parts += [Examination("clicks and truth", findings=found)] if found else []
     if inputs.proposals is not None:
         parts.append(examine_store(inputs.proposals, inputs.clicks))
     if inputs.run is not None:

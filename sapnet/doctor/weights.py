@@ -1,11 +1,11 @@
-"""Examination of the default weights: available in the hub's cache, or from the hub."""
+"""Examination of the default weights, and of the proposer that `auto` takes with them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from sapnet.doctor.finding import Examination, Fact, Finding
+from sapnet.doctor.finding import Examination, Fact, Finding, Severity
 
 PROBE_SECONDS = 3.0
 """Time limit of a request to the hub."""
@@ -22,17 +22,19 @@ class Weights:
         repository: repository on the Hugging Face hub.
         files: alternative names of the weight file.
         advice: what to do if they are not available.
+        severity: of the finding that they are not available.
     """
 
     name: str
     repository: str
     files: tuple[str, ...]
     advice: str
+    severity: Severity = "warning"
 
 
 def examine_weights() -> Examination:
-    """Examine the default backbone's weights and the default checkpoint of `sam`."""
-    facts, findings = [], []
+    """Examine the weights of the default backbone and proposers."""
+    facts, findings = _examine_proposer()
     hub = _Hub()
     for weights in _default_weights():
         state = _find(weights, hub)
@@ -45,8 +47,26 @@ def examine_weights() -> Examination:
             )
             message = f"not in the cache {_cache()}, and {found}. {weights.advice}"
             place = f"{weights.name} ({weights.repository})"
-            findings.append(Finding("warning", "weights out of reach", message, place=place))
+            findings.append(Finding(weights.severity, "weights out of reach", message, place=place))
     return Examination("weights", tuple(facts), tuple(findings))
+
+
+def _examine_proposer() -> tuple[list[Fact], list[Finding]]:
+    """Examine the embedded weights, and say what the proposer `auto` takes on this machine."""
+    from sapnet.proposals.automatic import choose_proposer
+    from sapnet.proposals.click.weights import embedded_weights, read_weights
+
+    try:
+        choice = choose_proposer()
+    except (ImportError, OSError, RuntimeError):  # reported by the examination of the software
+        return [], []
+    what = "embedded weights" if choice.checkpoint is None else choice.checkpoint
+    facts = [Fact("proposer auto", f"takes {choice.proposer} ({what}): {choice.reason}")]
+    try:
+        read_weights(embedded_weights())
+    except (OSError, ValueError) as error:
+        return facts, [Finding("error", "embedded weights", str(error))]
+    return facts, []
 
 
 def _default_weights() -> list[Weights]:
@@ -72,8 +92,9 @@ def _default_weights() -> list[Weights]:
             "checkpoint of the proposer sam",
             checkpoint,
             ("model.safetensors",),
-            "Propose with --proposer regions, which needs none, with --checkpoint FOLDER, or fetch "
-            f"it where there is a network with `hf download {checkpoint}`.",
+            "Propose with --proposer click, whose weights come with sapnet, with --checkpoint "
+            f"FOLDER, or fetch it where there is a network with `hf download {checkpoint}`.",
+            "note",
         )
     )
     return known

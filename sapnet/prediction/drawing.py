@@ -23,6 +23,7 @@ PALETTE = (
 TRUTH_COLOR = "#16a34a"
 CANDIDATE_COLOR = "#2563eb"
 CLICK_COLOR = "#facc15"
+NEGATIVE_COLOR = "#dc2626"
 BOX_COLOR = "#c2410c"
 
 _CROP_MARGIN = 0.12  # of the longer side of what is shown, on each side
@@ -104,12 +105,15 @@ def draw_outlines(image: np.ndarray, masks: np.ndarray, color: str = TRUTH_COLOR
     return np.asarray(_draw_masks(Image.fromarray(image), detections, (color,)))
 
 
-def draw_click(image: np.ndarray, point: tuple[float, float]) -> np.ndarray:
+def draw_click(
+    image: np.ndarray, point: tuple[float, float], color: str = CLICK_COLOR
+) -> np.ndarray:
     """Draw a dot with a dark rim on a click.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         point: (x, y) in pixels of the image.
+        color: of the dot, as "#rrggbb".
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -119,7 +123,7 @@ def draw_click(image: np.ndarray, point: tuple[float, float]) -> np.ndarray:
     x, y = point
     detections = sv.Detections(xyxy=np.array([[x, y, x, y]]), class_id=np.array([0]))
     annotator = sv.DotAnnotator(
-        color=_palette((CLICK_COLOR,)),
+        color=_palette((color,)),
         radius=3 + _line_width(image.shape[:2]),
         outline_thickness=2,
         outline_color=sv.Color.BLACK,
@@ -189,11 +193,20 @@ def draw_candidates(
         click=clicked,
         candidates=tuple(with_mask(mask, CANDIDATE_COLOR) for mask in masks),
         truth=None if gt_mask is None else with_mask(gt_mask, TRUTH_COLOR),
-        box=None if box is None else _draw_box(tile, (np.array(box) - [left, top] * 2) * scale),
+        box=None if box is None else draw_box(tile, (np.array(box) - [left, top] * 2) * scale),
     )
 
 
-def _draw_box(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+def draw_box(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Draw a box.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        box: (4,) xyxy in pixels of the image.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
     import supervision as sv
 
     annotator = sv.BoxAnnotator(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from sapnet.proposals.automatic import settle_staged
 from sapnet.proposals.config import ProposeConfig, SamConfig, StagedConfig
 from sapnet.proposals.proposer import Proposer, StagedProposer
 from sapnet.structures.clicks import ClickSet
@@ -27,15 +29,16 @@ def build_proposer(cfg: ProposeConfig, clicks: ClickSet) -> Proposer:
         ValueError: a setting, file, checkpoint or device is wrong.
     """
     match cfg.proposer:
-        case "regions" | "sam":
+        case "auto" | "click" | "regions" | "sam":
             sam = SamConfig(
-                checkpoint=cfg.checkpoint,
                 device=cfg.device,
                 precision=cfg.precision,
                 points_per_chunk=cfg.points_per_chunk,
                 box_prompts=cfg.box_prompts,
             )
-            return build_staged_proposer(StagedConfig(cfg.proposer, cfg.num_proposals, sam))
+            return build_staged_proposer(
+                StagedConfig(cfg.proposer, cfg.num_proposals, sam, cfg.checkpoint)
+            )
         case "simulated":
             from sapnet.proposals.simulated.proposer import SimulatedConfig, SimulatedProposer
 
@@ -54,9 +57,21 @@ def build_staged_proposer(cfg: StagedConfig) -> StagedProposer:
     """Build a proposer that can propose for clicks as they come, one by one.
 
     Raises:
+        FileNotFoundError: the weights of `click` are missing.
         ValueError: a setting, checkpoint or device is wrong.
     """
     match cfg.proposer:
+        case "auto":
+            return build_staged_proposer(settle_staged(cfg))
+        case "click":
+            from sapnet.proposals.click.config import ClickConfig
+            from sapnet.proposals.click.proposer import ClickProposer
+            from sapnet.proposals.click.weights import embedded_weights
+
+            weights = embedded_weights() if cfg.checkpoint is None else Path(cfg.checkpoint)
+            if cfg.num_proposals is None:
+                return ClickProposer(weights.expanduser())
+            return ClickProposer(weights.expanduser(), ClickConfig(cfg.num_proposals))
         case "regions":
             from sapnet.proposals.regions.config import RegionsConfig
             from sapnet.proposals.regions.proposer import RegionProposer
@@ -67,7 +82,9 @@ def build_staged_proposer(cfg: StagedConfig) -> StagedProposer:
         case "sam":
             from sapnet.proposals.sam import SamProposer
 
-            return SamProposer(cfg.sam)
+            if cfg.checkpoint is None:
+                return SamProposer(cfg.sam)
+            return SamProposer(replace(cfg.sam, checkpoint=cfg.checkpoint))
 
 
 def find_parts(images: Location) -> Path:

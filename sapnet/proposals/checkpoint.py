@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+from sapnet.proposals.config import SamConfig
+
+if TYPE_CHECKING:
+    import torch
 
 MODEL_CLASSES = {
     "sam": "SamModel",
@@ -31,7 +34,10 @@ LICENCES = {
 }
 """License of the weights by the prefix of the hub name."""
 
+UNKNOWN_LICENCE = "see the model card"
+
 _FILES = ["*.json", "*.safetensors"]
+_CACHED_MODEL = "models--"  # prefix of the folders of models in the hub's cache
 _PROBE_SECONDS = 10.0
 
 
@@ -60,7 +66,7 @@ def find_licence(checkpoint: str) -> str:
     for prefix, licence in LICENCES.items():
         if checkpoint.startswith(prefix):
             return licence
-    return "see the model card"
+    return UNKNOWN_LICENCE
 
 
 def find_checkpoint(checkpoint: str) -> Path:
@@ -86,7 +92,42 @@ def find_checkpoint(checkpoint: str) -> Path:
                 "`save_pretrained`, or give a hub name such as facebook/sam-vit-base."
             )
         return folder
-    return _cached(checkpoint) or _download(checkpoint)
+    return find_cached(checkpoint) or _download(checkpoint)
+
+
+def find_cached(checkpoint: str) -> Path | None:
+    """Return the folder of a hub name in the hub's cache if all needed files are there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        path = snapshot_download(checkpoint, allow_patterns=_FILES, local_files_only=True)
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    return None if _missing_files(Path(path)) else Path(path)
+
+
+def cached_checkpoints() -> list[str]:
+    """List the SAM-family checkpoints that the hub's cache holds whole; nothing is fetched.
+
+    Returns:
+        Hub names: the default of `sam` first, then well-known ones, then others; the smaller
+        weights first among each.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    ranks: list[tuple[bool, bool, int, str]] = []
+    for entry in Path(constants.HF_HUB_CACHE).glob(f"{_CACHED_MODEL}*"):
+        name = entry.name.removeprefix(_CACHED_MODEL).replace("--", "/")
+        config = try_to_load_from_cache(name, "config.json")
+        if not isinstance(config, str) or _model_type(Path(config)) not in MODEL_CLASSES:
+            continue
+        folder = find_cached(name)
+        if folder is not None:
+            size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+            is_default = name == SamConfig.checkpoint
+            ranks.append((not is_default, find_licence(name) == UNKNOWN_LICENCE, size, name))
+    return [name for *_, name in sorted(ranks)]
 
 
 def load_segmenter(folder: Path, device: torch.device) -> Segmenter:
@@ -96,6 +137,7 @@ def load_segmenter(folder: Path, device: torch.device) -> Segmenter:
         CheckpointError: the model is not of the SAM family, the installed transformers does not
             have it, or some of its weights are missing.
     """
+    import torch
     import transformers
 
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -136,16 +178,14 @@ def _missing_files(folder: Path) -> list[str]:
     return missing
 
 
-def _cached(checkpoint: str) -> Path | None:
-    """Return the folder in the hub's cache if all needed files are there."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
+def _model_type(config: Path) -> str | None:
+    """Return the kind of model that a config.json names; None if it cannot be read."""
     try:
-        path = snapshot_download(checkpoint, allow_patterns=_FILES, local_files_only=True)
-    except (LocalEntryNotFoundError, HFValidationError):
+        content = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    return None if _missing_files(Path(path)) else Path(path)
+    found = content.get("model_type") if isinstance(content, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _download(checkpoint: str) -> Path:

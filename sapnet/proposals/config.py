@@ -10,8 +10,8 @@ from sapnet.data.image_files.settings import check_reading
 from sapnet.store.part import SHARD_IMAGES, Part, parse_part
 from sapnet.system.locations import Location
 
-ProposerName = Literal["regions", "sam", "simulated", "file"]
-StagedName = Literal["regions", "sam"]
+ProposerName = Literal["auto", "click", "sam", "regions", "simulated", "file"]
+StagedName = Literal["auto", "click", "sam", "regions"]
 Engine = Literal["local", "ray"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
@@ -50,14 +50,17 @@ class StagedConfig:
     """Settings of a proposer that can propose for clicks as they come.
 
     Attributes:
-        proposer: name of the proposer.
-        num_proposals: masks per object of `regions`; None is its own default.
+        proposer: name of the proposer; "auto" is what this machine has, see `choose_proposer`.
+        num_proposals: masks per object of `click` and `regions`; None is their own default.
         sam: settings of `sam`.
+        checkpoint: weights of `click` or `sam`; None is the default of `click`, and for `sam` that
+            of its settings.
     """
 
     proposer: StagedName
     num_proposals: int | None = None
     sam: SamConfig = field(default_factory=SamConfig)
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,20 +113,23 @@ class ProposeConfig:
             `.csv` with the columns `file_name` and `location`.
         clicks: COCO-style json with one labelled point per object; may be a URL.
         out: folder of the proposal store, or its URL; an unfinished one is continued.
-        proposer: "regions" (no weights needed), "sam" (any SAM-family checkpoint), "simulated" (for
-            the synthetic set only), or "file" (masks made elsewhere).
+        proposer: "click" (the embedded segmenter), "sam" (any SAM-family checkpoint), "regions" (no
+            weights), "simulated" (for the synthetic set only), or "file" (masks made elsewhere).
+            "auto" goes on with that of a begun store; else it takes `sam` if its weights are in
+            the hub's cache, else `click`.
         file: json of the proposals (`file`), or of the parts (`simulated`; by default `parts.json`
             in the images folder or beside it).
-        num_proposals: masks per object of `regions`; by default that of `regions`.
-        checkpoint: checkpoint of `sam`: hub name or local folder.
+        num_proposals: masks per object of `click` and `regions`; by default 8.
+        checkpoint: weights of `click`, a file of `sapnet train-proposer`, by default the embedded
+            ones; or of `sam`, a hub name or local folder, by default facebook/sam-vit-base.
         device: device of `sam`; the other proposers run on the CPU.
         precision: precision of the image encoder of `sam`.
         points_per_chunk: objects that go through the decoder of `sam` together; by default 16, and
             2 on a CPU.
         box_prompts: `sam` proposes for point and box as well if a click carries a box.
-        workers: number of processes; by default the number of cores for `regions` and `simulated`,
-            and 1 for `sam` and `file`. With Ray, number of actors; by default as many as the
-            cluster has room for.
+        workers: number of processes; by default the number of cores for `click`, `regions` and
+            `simulated`, and 1 for `sam` and `file`. With Ray, number of actors; by default as many
+            as the cluster has room for.
         shard_images: images per shard; a kill loses at most the shard in progress.
         skip_errors: leave out images that cannot be read; the command then exits with status 3.
         bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
@@ -142,10 +148,10 @@ class ProposeConfig:
     images: Location
     clicks: Location
     out: Location
-    proposer: ProposerName = "regions"
+    proposer: ProposerName = "auto"
     file: Path | None = None
     num_proposals: int | None = None
-    checkpoint: str = SamConfig.checkpoint
+    checkpoint: str | None = None
     device: str = SamConfig.device
     precision: Precision = SamConfig.precision
     points_per_chunk: int | None = SamConfig.points_per_chunk

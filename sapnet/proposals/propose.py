@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.data.image_files.limit import allowing_pixels
+from sapnet.proposals.automatic import settle
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
 from sapnet.proposals.image_task import (
@@ -82,6 +83,7 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
     """
     from sapnet.data.clicks import load_clicks
 
+    cfg = settle(cfg)
     run = cfg.run()
     if run.engine == "local" and run.workers is None:
         run = replace(run, workers=default_workers(cfg.proposer))
@@ -115,7 +117,7 @@ def describe_run(proposer: Proposer, clicks: ClickSet, bits: int | None = None) 
 
 def default_workers(proposer: ProposerName) -> int:
     """Return the number of cores for proposers that compute on the CPU, else 1."""
-    return num_cores() if proposer in ("regions", "simulated") else 1
+    return num_cores() if proposer in ("click", "regions", "simulated") else 1
 
 
 def propose_dataset(

@@ -154,6 +154,23 @@ class ProposalWriter:
                 self.flush()
 
 
+def find_manifest(path: Location) -> Manifest | None:
+    """Return the description of a store that a run began, or None where there is none yet.
+
+    Args:
+        path: folder of the store, local or a URL.
+
+    Raises:
+        StoreError: the description is damaged, or a newer sapnet wrote it.
+    """
+    place = as_location(path)
+    folder = open_folder(place)
+    if MANIFEST_NAME not in folder.names():
+        return None
+    (text,) = folder.read([MANIFEST_NAME])
+    return parse_manifest(text, place)
+
+
 def _done_image_ids(store: Location, folder: StoreFolder) -> list[int]:
     """List the ids of the images in all finished shards, those of other parts included."""
     import pyarrow as pa

@@ -56,7 +56,9 @@ class Fixed:
         return Proposals(rles, rle_boxes(rles), scores, ("point", "point"))
 
 
+@pytest.mark.usefixtures("hub_cache")
 def test_the_default_proposer_finds_the_squares(scene: np.ndarray) -> None:
+    _built.cache_clear()
     found = segment_clicks(scene, [RED, BLUE])
     assert isinstance(found, sv.Detections)
     assert isinstance(found, Detections)
@@ -108,7 +110,7 @@ def test_a_built_proposer_is_kept(scene: np.ndarray) -> None:
 def test_wrong_use(scene: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"points\[0\]: x = 96, but the image is 96 px wide"):
         segment_clicks(scene, [(96, 1)])
-    with pytest.raises(ValueError, match=r"proposer: expected 'regions' or .* found 'region'"):
+    with pytest.raises(ValueError, match=r"proposer: expected 'auto' or .* found 'region'"):
         segment_clicks(scene, [RED], proposer="region")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="proposer 'file' looks masks up"):
         segment_clicks(scene, [RED], proposer="file")
@@ -168,3 +170,29 @@ def test_a_class_that_the_run_does_not_know(scene: np.ndarray, tiny_run: Path) -
         segment_clicks(scene, [RED], "zebra", Fixed(), run=tiny_run, device="cpu")
     with pytest.raises(ValueError, match="tells 3 classes apart"):
         segment_clicks(scene, [RED], None, Fixed(), run=tiny_run, device="cpu")
+
+
+def test_negative_points_and_boxes_reach_the_proposer(scene: np.ndarray) -> None:
+    proposer = Fixed()
+    box = (4.0, 10.0, 40.0, 80.0)
+    segment_clicks(
+        scene,
+        [RED, BLUE],
+        proposer=proposer,
+        negative_points=[[(1, 2), (3, 4)], []],
+        boxes=[box, None],
+    )
+    first, second = proposer.asked
+    assert first.negative_points == ((1, 2), (3, 4))
+    assert first.box == (4, 10, 40, 64)  # clipped to the image
+    assert (second.negative_points, second.box) == ((), None)
+    segment_clicks(scene, [RED], proposer=proposer, negative_points=[(5, 6)])
+    assert proposer.asked[-1].negative_points == ((5, 6),)
+    with pytest.raises(ValueError, match="boxes: expected one entry per object, found 1 for 2"):
+        segment_clicks(scene, [RED, BLUE], proposer=proposer, boxes=[box])
+    with pytest.raises(ValueError, match=r"boxes\[0\]: expected x1, y1, x2, y2 or None"):
+        segment_clicks(scene, [RED], proposer=proposer, boxes=[(1, 2, 3)])
+    with pytest.raises(ValueError, match=r"boxes\[0\]: .* round the object's point \(20, 28\)"):
+        segment_clicks(scene, [RED], proposer=proposer, boxes=[(40, 40, 50, 50)])
+    with pytest.raises(ValueError, match=r"negative_points\[0\]: x = -1"):
+        segment_clicks(scene, [RED], proposer=proposer, negative_points=[(-1, 6)])

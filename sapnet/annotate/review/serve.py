@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sapnet.annotate.listing import ImageListing, list_folder
 from sapnet.annotate.pixels import PixelCache
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.review.desk import ReviewDesk, open_desk
 from sapnet.annotate.workspace import Workspace
+from sapnet.proposals.automatic import settle_staged
 from sapnet.proposals.build import build_staged_proposer
-from sapnet.proposals.config import SamConfig, StagedConfig
+from sapnet.proposals.config import SamConfig, StagedConfig, StagedName
 from sapnet.store.manifest import BITS
 from sapnet.store.reader import ProposalStore
 
@@ -73,24 +74,29 @@ def build_reviewer_preview(cfg: ReviewConfig, manifest: Manifest) -> PreviewWork
     Raises:
         ValueError: the checkpoint or the device is missing.
     """
-    name = cfg.proposer
-    if name == "store":
-        name = "sam" if manifest.proposer == "sam" else "regions"
-        if name != manifest.proposer:
-            logger.info(
-                "the proposer %r cannot propose for new clicks; `regions` proposes instead",
-                manifest.proposer,
-            )
-    if name == "none":
+    if cfg.proposer == "none":
         return None
-    count = manifest.settings.get("num_proposals") if manifest.proposer == "regions" else None
-    stored = str(manifest.settings.get("checkpoint", SamConfig.checkpoint))
-    staged = StagedConfig(
-        name,
-        count if isinstance(count, int) else None,
-        SamConfig(checkpoint=cfg.checkpoint or stored, device=cfg.device),
+    name: StagedName = "auto" if cfg.proposer == "store" else cfg.proposer
+    if cfg.proposer == "store" and manifest.proposer in ("click", "sam", "regions"):
+        name = cast(StagedName, manifest.proposer)
+    settings = manifest.settings if name == manifest.proposer else {}
+    count, stored = settings.get("num_proposals"), settings.get("checkpoint")
+    staged = settle_staged(
+        StagedConfig(
+            name,
+            count if isinstance(count, int) else None,
+            SamConfig(device=cfg.device),
+            cfg.checkpoint or (stored if isinstance(stored, str) else None),
+        )
     )
-    bits = manifest.settings.get(BITS)
-    return PreviewWorker(
-        build_staged_proposer(staged), bits=bits if isinstance(bits, int) else None
-    )
+    proposer = build_staged_proposer(staged)
+    if "weights" in settings and settings["weights"] != proposer.settings["weights"]:
+        logger.warning(
+            "the store was made with other weights (%s) of the proposer click; name them with "
+            "--checkpoint to propose for new clicks with them",
+            settings["weights"],
+        )
+    if name != "auto":  # else the line is written
+        logger.info("proposer for new clicks: %s", proposer.name)
+    bits = settings.get(BITS)
+    return PreviewWorker(proposer, bits=bits if isinstance(bits, int) else None)

@@ -18,15 +18,16 @@ def prompt_fit(candidates: Candidates, click: Click) -> Tensor:
 
     Returns:
         (M,) float64 in [0, 1]: the share of the positive clicks that a mask holds and of the
-        negative ones that it leaves out, times the IoU of its box with a known box.
+        negative ones that it leaves out, times the IoU of its box with a known box (an estimated
+        one does not count).
     """
     windows = torch.from_numpy(candidates.windows)
     masks = candidates.logits > 0
     held = [_holds(masks, windows, point) for point in click.points]
     left_out = [~_holds(masks, windows, point) for point in click.negative_points]
     fit = torch.stack([*held, *left_out]).double().mean(0)
-    if click.box is not None:
-        fit = fit * _box_iou(_mask_boxes(masks, windows), torch.tensor(click.box).double())
+    if click.known_box is not None:
+        fit = fit * _box_iou(_mask_boxes(masks, windows), torch.tensor(click.known_box).double())
     return fit.flatten()
 
 

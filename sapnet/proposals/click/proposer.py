@@ -4,36 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
-from sapnet.proposals.click.candidates import Candidates, candidate_overlaps, paste
-from sapnet.proposals.click.choice import cover, votes
 from sapnet.proposals.click.config import ClickConfig
-from sapnet.proposals.click.keeping import prompt_fit
-from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
-from sapnet.proposals.click.weights import load_weights, weights_hash
+from sapnet.proposals.click.weights import content_hash, parse_weights, read_weights
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
 
+if TYPE_CHECKING:
+    from sapnet.proposals.click.candidates import Candidates
+    from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
+
 
 class ClickProposer:
-    """Proposes masks at several scales for each click; deterministic and picklable."""
+    """Proposes masks at several scales for each click; deterministic and picklable.
+
+    The network is made at the first use, which imports torch. What is pickled holds the weights:
+    another process, or another machine, needs no file.
+
+    Args:
+        weights: a file written by `save_weights`.
+        cfg: windows and choice.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a file of weights of the click segmenter.
+    """
 
     name = "click"
 
     def __init__(self, weights: Path, cfg: ClickConfig | None = None) -> None:
         self.cfg = cfg or ClickConfig()
-        self._hash = weights_hash(weights)
-        self._segmenter = ClickSegmenter(load_weights(weights), self.cfg)
+        self._path = weights
+        self._content = read_weights(weights)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_segmenter"}
 
     @property
     def settings(self) -> dict[str, Any]:
         """Settings and the hash of the weights."""
-        return {**asdict(self.cfg), "weights": self._hash}
+        return {**asdict(self.cfg), "weights": content_hash(self._content)}
+
+    @cached_property
+    def _segmenter(self) -> ClickSegmenter:
+        from sapnet.proposals.click.segmenter import ClickSegmenter
+
+        return ClickSegmenter(parse_weights(self._content, self._path), self.cfg)
 
     def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
         """Candidate masks of every object of one image; see `Proposer`."""
@@ -67,6 +89,10 @@ def choose_proposals(
         image_size: (height, width).
         cfg: of the choice.
     """
+    from sapnet.proposals.click.candidates import candidate_overlaps, paste
+    from sapnet.proposals.click.choice import cover, votes
+    from sapnet.proposals.click.keeping import prompt_fit
+
     overlaps = candidate_overlaps(candidates)
     own = candidates.scores.flatten().double() * prompt_fit(candidates, click)
     scores = votes(overlaps, own)

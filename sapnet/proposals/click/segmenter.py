@@ -62,7 +62,8 @@ class ClickSegmenter:
 
         Args:
             prepared: the image.
-            click: original frame; its positive and negative points and its box all count.
+            click: original frame; its positive and negative points and a known box all count, an
+                estimated box does not.
         """
         size = prepared.pyramid.size
         windows, whole = lay_windows(click, size, self.cfg), whole_window(size)
@@ -117,13 +118,13 @@ def lay_windows(click: Click, image_size: tuple[int, int], cfg: ClickConfig) -> 
         (W, 3) float64 left, top, side in pixels; at least one.
     """
     known = np.array(click.points, np.float64)
-    if click.box is not None:
-        known = np.concatenate([known, np.array(click.box, np.float64).reshape(2, 2)])
+    if click.known_box is not None:
+        known = np.concatenate([known, np.array(click.known_box, np.float64).reshape(2, 2)])
     low, high = known.min(0), known.max(0)
     extent = float((high - low).max()) * cfg.box_margin
     sides = np.array(cfg.sides) * max(image_size)
     sides = sides[sides >= extent]
-    if click.box is not None or not len(sides):
+    if click.known_box is not None or not len(sides):
         sides = np.append(sides, max(extent, 1.0))
     centers = np.repeat((low + high)[None] / 2, len(sides), axis=0)
     return place_windows(centers, sides, image_size)
@@ -149,14 +150,14 @@ def window_prompts(
     placed = (points[None] - corners) / sides
     inside = ((placed >= 0) & (placed <= 1)).all(2)
     boxes = np.zeros((count, 4))
-    if click.box is not None:
-        corner_pairs = np.array(click.box, np.float64).reshape(1, 2, 2)
+    if click.known_box is not None:
+        corner_pairs = np.array(click.known_box, np.float64).reshape(1, 2, 2)
         boxes = np.clip((corner_pairs - corners) / sides, 0, 1).reshape(count, 4)
     return Prompts(
         points=torch.from_numpy(placed).float(),
         signs=torch.from_numpy(np.where(inside | (signs > 0), signs, 0.0)).float(),
         boxes=torch.from_numpy(boxes).float(),
-        has_box=torch.full((count,), float(click.box is not None)),
+        has_box=torch.full((count,), float(click.known_box is not None)),
         window_index=torch.as_tensor(np.asarray(features_index), dtype=torch.int64),
     )
 

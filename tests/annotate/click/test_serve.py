@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,21 +19,51 @@ import pytest
 pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 
 
-from sapnet.annotate.click.serve import build_preview, open_workspace
+from sapnet.annotate.click.serve import open_workspace
 from sapnet.annotate.config import AnnotateConfig
+from sapnet.annotate.documents import Document
 from sapnet.cli import main
+from sapnet.structures.clicks import Click
+from tests.proposals.conftest import put_in_hub_cache, save_checkpoint
+
+CLASSES = ("person",)
 
 
-def test_proposers(folder: Path) -> None:
-    classes = ("person",)
-    assert build_preview(AnnotateConfig(folder, classes, proposer="none")) is None
-    workspace = open_workspace(AnnotateConfig(folder, classes, num_proposals=3))
-    assert workspace.preview is not None
-    assert workspace.preview.name == "regions"
+def named(folder: Path, **values: object) -> str | None:
+    """Name of the proposer of a session, whose first click is saved."""
+    workspace = open_workspace(AnnotateConfig(folder, CLASSES, **values))  # type: ignore[arg-type]
+    workspace.file.replace("a.png", Document((Click(0, 0, 1, ((5.0, 6.0),)),)), None)
+    return None if workspace.preview is None else workspace.preview.name
+
+
+@pytest.mark.usefixtures("hub_cache")
+def test_proposers(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert named(folder, proposer="none") is None
+    assert named(folder) == "click"
+    assert caplog.messages[-1].startswith("proposer: click, the embedded segmenter (auto: ")
     with pytest.raises(ValueError, match=r"absent.*not found"):
-        build_preview(
-            AnnotateConfig(folder, classes, proposer="sam", checkpoint="./absent", device="cpu")
-        )
+        named(folder, proposer="sam", checkpoint="./absent", device="cpu")
+
+
+def test_a_session_goes_on_with_its_proposer(
+    folder: Path, hub_cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert named(folder) == "click"
+    sam = save_checkpoint("sam", tmp_path / "sam")
+    put_in_hub_cache(sam, "facebook/sam-vit-base", hub_cache)
+    assert named(folder) == "click"
+    assert "was begun with it" in caplog.messages[-1]
+    assert named(folder, out=folder / "other.json", device="cpu") == "sam"
+    assert named(folder, proposer="regions") == "regions"
+    assert named(folder) == "regions"
+    shutil.rmtree(hub_cache)
+    assert named(folder, out=folder / "other.json", device="cpu") == "click"
+    assert any("was begun with the proposer sam" in message for message in caplog.messages)
+    assert json.loads((folder / "clicks.json").read_text())["info"] == {
+        "proposer": {"name": "regions", "checkpoint": None}
+    }
 
 
 def test_mistakes_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,3 +107,15 @@ def test_a_kill_loses_nothing_that_was_saved(folder: Path) -> None:
         process.send_signal(signal.SIGKILL)
     again = open_workspace(AnnotateConfig(folder, proposer="none")).file
     assert again.document("a.png").objects[0].points == ((5.5, 6.5),)
+
+
+@pytest.mark.usefixtures("hub_cache")
+def test_weights_that_are_gone_are_told_and_not_missed(
+    folder: Path, click_weights: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    weights = shutil.copy(click_weights, folder.parent / "taught.safetensors")
+    assert named(folder, proposer="click", checkpoint=str(weights)) == "click"
+    Path(weights).unlink()
+    assert named(folder) == "click"
+    assert any("taught.safetensors, which is gone" in message for message in caplog.messages)

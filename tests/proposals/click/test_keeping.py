@@ -28,3 +28,8 @@ def test_a_box_counts_by_its_overlap() -> None:
     assert prompt_fit(candidates(), click).tolist() == pytest.approx([0.5, 0, 0, 0])
     exact = Click(1, 1, 1, ((1.0, 1.0),), box=(0.0, 0.0, 4.0, 8.0))
     assert prompt_fit(candidates(), exact).tolist() == pytest.approx([1, 0, 0, 0])
+
+
+def test_an_estimated_box_does_not_count() -> None:
+    click = Click(1, 1, 1, ((1.0, 1.0),), box=(0.0, 0.0, 4.0, 4.0), box_score=1.0)
+    assert prompt_fit(candidates(), click).tolist() == [1, 0, 0, 0]

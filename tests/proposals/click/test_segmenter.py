@@ -69,6 +69,16 @@ def test_prompts_are_shares_of_the_window_and_negatives_outside_do_not_count() -
     assert prompts.has_box.tolist() == [0, 0]
 
 
+def test_an_estimated_box_is_no_prompt() -> None:
+    known = click_at((40.0, 30.0), box=(20.0, 20.0, 60.0, 40.0))
+    estimate, none = replace(known, box_score=0.9), replace(known, box=None)
+    windows = lay_windows(none, (60, 80), CFG)
+    assert np.array_equal(lay_windows(estimate, (60, 80), CFG), windows)
+    prompts = window_prompts(estimate, windows, range(len(windows)))
+    assert not prompts.has_box.any()
+    assert not prompts.boxes.any()
+
+
 def test_boxes_are_clipped_to_their_window() -> None:
     click = click_at((40.0, 30.0), box=(20.0, 20.0, 60.0, 40.0))
     prompts = window_prompts(click, np.array([[30.0, 20.0, 20.0]]), [0])

@@ -1,0 +1,1 @@
+"""Clicks on one image as text, and their masks as files."""

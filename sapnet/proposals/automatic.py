@@ -1,0 +1,137 @@
+"""The proposer `auto`: what a store was begun with, else the best that this machine has."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from sapnet.proposals.checkpoint import CheckpointError, cached_checkpoints, find_cached
+from sapnet.proposals.config import ProposeConfig, ProposerName, StagedConfig, StagedName
+from sapnet.store.layout import StoreError
+from sapnet.store.writer import find_manifest
+
+if TYPE_CHECKING:
+    from sapnet.store.manifest import Manifest
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS_SUFFIX = ".safetensors"
+"""Ending of the files of weights of `click`."""
+
+
+@dataclass(frozen=True)
+class AutoChoice:
+    """The proposer that `auto` takes.
+
+    Attributes:
+        proposer: its name.
+        checkpoint: its weights; None for its default, or where it has none.
+        reason: why it, in a few words.
+    """
+
+    proposer: StagedName
+    checkpoint: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        """Say in one line what was taken and why."""
+        return describe_choice(self.proposer, self.checkpoint, self.reason)
+
+
+def describe_choice(proposer: str, checkpoint: str | None, reason: str) -> str:
+    """Say in one line which proposer was taken and why."""
+    default = ", the embedded segmenter" if proposer == "click" else ""
+    what = default if checkpoint is None else f", {checkpoint}"
+    return f"proposer: {proposer}{what} (auto: {reason})"
+
+
+def choose_proposer(checkpoint: str | None = None) -> AutoChoice:
+    """Choose `sam` if weights of the SAM family are on this machine, else `click`.
+
+    Nothing is fetched and nobody is asked.
+
+    Args:
+        checkpoint: weights that the user named; they decide.
+
+    Raises:
+        CheckpointError: the named weights are not on this machine.
+    """
+    if checkpoint is not None:
+        return _choose_by_weights(checkpoint)
+    cached = cached_checkpoints()
+    if cached:
+        return AutoChoice("sam", cached[0], "these weights are in the hub's cache")
+    return AutoChoice("click", None, "the hub's cache holds no SAM-family checkpoint")
+
+
+def settle_staged(cfg: StagedConfig) -> StagedConfig:
+    """Replace the proposer `auto` by the one that it takes, and say which; leave others as is.
+
+    Raises:
+        CheckpointError: the named weights are not on this machine.
+    """
+    if cfg.proposer != "auto":
+        return cfg
+    choice = choose_proposer(cfg.checkpoint)
+    logger.info("%s", choice)
+    return replace(cfg, proposer=choice.proposer, checkpoint=choice.checkpoint)
+
+
+def settle(cfg: ProposeConfig) -> ProposeConfig:
+    """Replace the proposer `auto` by that of the begun store, else by the one that it takes.
+
+    The line that says which is logged. Other proposers are left as they are.
+
+    Raises:
+        CheckpointError: weights that were named, or those of the store, are not on this machine.
+        StoreError: the store is damaged, or was made by a proposer that has no name here.
+    """
+    if cfg.proposer != "auto":
+        return cfg
+    begun = find_manifest(cfg.out)
+    if begun is not None:
+        return _as_begun(cfg, begun)
+    choice = choose_proposer(cfg.checkpoint)
+    logger.info("%s", choice)
+    return replace(cfg, proposer=choice.proposer, checkpoint=choice.checkpoint)
+
+
+def require_on_this_machine(checkpoint: str) -> None:
+    """Raise a CheckpointError unless the weights of `sam` are here without a download."""
+    if not Path(checkpoint).expanduser().is_dir() and find_cached(checkpoint) is None:
+        raise CheckpointError(
+            f"{checkpoint}: expected a folder or weights in the hub's cache, found neither, and "
+            "the proposer auto fetches nothing. Name --proposer sam, which does, or --proposer "
+            "click, which needs no download."
+        )
+
+
+def _choose_by_weights(checkpoint: str) -> AutoChoice:
+    path = Path(checkpoint).expanduser()
+    if path.is_file() or (path.suffix == WEIGHTS_SUFFIX and not path.is_dir()):
+        return AutoChoice("click", checkpoint, "these weights were named")
+    require_on_this_machine(checkpoint)
+    return AutoChoice("sam", checkpoint, "these weights were named")
+
+
+def _as_begun(cfg: ProposeConfig, begun: Manifest) -> ProposeConfig:
+    """Return the settings with the proposer of a store, and with its own settings not given."""
+    names: tuple[ProposerName, ...] = get_args(ProposerName)
+    name = next((n for n in names if n == begun.proposer and n != "auto"), None)
+    if name is None:
+        raise StoreError(
+            f"{cfg.out}: expected a store of {', '.join(n for n in names if n != 'auto')}, found "
+            f"one of {begun.proposer!r}. Continue it from Python, or give another --out."
+        )
+    checkpoint, count = cfg.checkpoint, cfg.num_proposals
+    stored, stored_count = (begun.settings.get(k) for k in ("checkpoint", "num_proposals"))
+    if checkpoint is None and isinstance(stored, str):
+        checkpoint = stored
+    if count is None and isinstance(stored_count, int):
+        count = stored_count
+    if name == "sam" and checkpoint is not None:
+        require_on_this_machine(checkpoint)
+    logger.info("%s", describe_choice(name, checkpoint, f"{cfg.out} was begun with it"))
+    return replace(cfg, proposer=name, checkpoint=checkpoint, num_proposals=count)
