@@ -94,7 +94,7 @@ def _status(diagnosis: Diagnosis, skip_errors: bool) -> int:
 
 
 COMMAND = Command(
-    "examine the installation, and find every problem of a data set before it costs time",
+    "examine the installation, and find the problems of a data set beforehand",
     _add_arguments,
     _run,
     (

@@ -89,7 +89,17 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
         run = replace(run, workers=default_workers(cfg.proposer))
     with local_file(cfg.clicks) as path:
         clicks = load_clicks(path)
+    check_any_click(clicks)
     return propose_dataset(cfg.images, clicks, cfg.out, build_proposer(cfg, clicks), run)
+
+
+def check_any_click(clicks: ClickSet) -> None:
+    """Raise a ValueError for a data set without any click."""
+    if not clicks.clicks:
+        raise ValueError(
+            f"expected clicks to propose for, found none on {len(clicks.images)} images. Click "
+            "some objects, or name another clicks file."
+        )
 
 
 def describe_run(proposer: Proposer, clicks: ClickSet, bits: int | None = None) -> Manifest:
@@ -152,11 +162,7 @@ def propose_dataset(
         StoreError: `out` was made from other settings or data, or another process is writing it.
     """
     run = run or RunConfig()
-    if not clicks.clicks:
-        raise ValueError(
-            f"expected clicks to propose for, found none on {len(clicks.images)} images. Click "
-            "some objects, or name another clicks file."
-        )
+    check_any_click(clicks)
     with allowing_pixels(run.max_pixels):
         return _propose(open_images(images_dir), clicks, out, proposer, run)
 

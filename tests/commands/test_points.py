@@ -61,4 +61,4 @@ def test_crowds_are_left_out_with_a_line(
     truth["annotations"] = annotations[:1]
     (tmp_path / "t.json").write_text(json.dumps(truth))
     assert main(words) == 0
-    assert "crowds" not in capsys.readouterr().out
+    assert "left out" not in capsys.readouterr().out
