@@ -25,6 +25,7 @@ from sapnet.selection.targets import instance_targets, keep_labels
 from sapnet.structures.batch import Batch
 from sapnet.structures.clicks import Category
 from sapnet.structures.outputs import Predictions, Selection
+from sapnet.system.files import new_file_mode
 from sapnet.system.from_json import dataclass_from_json
 
 MODEL_CARD = """---
@@ -135,6 +136,12 @@ class Network(
             check_network(pretrained_model_name_or_path, **search)
         network: Self = super().from_pretrained(pretrained_model_name_or_path, **options)
         return network
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """Write the weights with the mode of any other new file; safetensors hides them."""
+        super()._save_pretrained(save_directory)
+        for path in save_directory.glob("*.safetensors"):
+            path.chmod(new_file_mode())
 
     @property
     def device(self) -> torch.device:

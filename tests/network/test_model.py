@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -296,3 +297,13 @@ def test_built_model_starts_from_the_file(tiny_model: ModelConfig, tmp_path: Pat
 def test_features_have_strides_4_to_64(model: Network) -> None:
     shapes = [tuple(f.shape) for f in model.eval().features(_batch(2).images)]
     assert shapes == [(2, 16, side, side) for side in (16, 8, 4, 2, 1)]
+
+
+def test_weights_have_the_mode_of_any_new_file(tiny_model: ModelConfig, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        Network(tiny_model, (Category(1, "cup"),)).save_pretrained(tmp_path / "run")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "run").iterdir()}
+    assert modes["model.safetensors"] == modes["config.json"] == 0o644
