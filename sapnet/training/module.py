@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import lightning
 import torch
@@ -12,19 +12,18 @@ from sapnet.prediction.segment import segment_batch
 from sapnet.system.ranks import num_ranks
 from sapnet.training.loop.place import place_of
 from sapnet.training.loop.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
-from sapnet.training.rounds import LabelTable, choose_again, due_round
+from sapnet.training.rounds.table import LabelTable, due_round
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
     from sapnet.network.model import Network
-    from sapnet.store.reader import ProposalStore
     from sapnet.structures.batch import Batch
     from sapnet.structures.outputs import Selection
     from sapnet.training.config import TrainConfig
-    from sapnet.training.data import TrainingData
     from sapnet.training.label_quality import LabelQuality
     from sapnet.training.validation import Validation
 
@@ -46,7 +45,7 @@ class TrainingModule(lightning.LightningModule):
         cfg: settings of the training.
         steps_per_epoch: optimizer steps of one pass. Lightning could count them, but would start
             to load images for it, before a resumed run knows its epoch.
-        store: the proposals, which labels are chosen from; None without them.
+        relabel: labels all training images for the epoch that begins; None without proposals.
         quality: IoU of the proposals with the truth, if it is known.
         validation: scores predictions on held-out images; None without them.
     """
@@ -56,7 +55,7 @@ class TrainingModule(lightning.LightningModule):
         model: Network,
         cfg: TrainConfig,
         steps_per_epoch: int,
-        store: ProposalStore | None = None,
+        relabel: Callable[[Network, int], LabelTable] | None = None,
         quality: LabelQuality | None = None,
         validation: Validation | None = None,
     ) -> None:
@@ -64,7 +63,7 @@ class TrainingModule(lightning.LightningModule):
         self.model = model
         self._cfg = cfg
         self._steps_per_epoch = steps_per_epoch
-        self._store = store
+        self._relabel = relabel
         self._labels: LabelTable | None = None
         self._quality = quality
         self._validation = validation
@@ -96,11 +95,10 @@ class TrainingModule(lightning.LightningModule):
         the checkpoint has none yet, chooses the same ones.
         """
         due = due_round(self._cfg.relabel or (), place_of(self.trainer).epoch)
-        if due is None or batch.bags is None or self._store is None:
+        if due is None or batch.bags is None or self._relabel is None:
             return None
         if self._labels is None or self._labels.epoch != due:
-            data = cast("TrainingData", self.trainer.datamodule)  # type: ignore[attr-defined]
-            self._labels = choose_again(self.model, data.label_dataloader(), self._store, due)
+            self._labels = self._relabel(self.model, due)
         return self._labels.look_up(batch.bags.annotation_ids)
 
     def save_network(self, folder: Path) -> None:

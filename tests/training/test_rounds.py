@@ -11,14 +11,15 @@ import torch
 
 from sapnet.batches.dataset import ClickDataset, DatasetConfig
 from sapnet.batches.loader import build_loader
-from sapnet.labelling.label import choose_labels
+from sapnet.labelling.choosing import choose_labels
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore
 from sapnet.training.config import TrainConfig
 from sapnet.training.defaults import usual_rounds
 from sapnet.training.inputs import TrainInputs
-from sapnet.training.rounds import LabelTable, choose_again, due_round
+from sapnet.training.rounds.choosing import choose_again
+from sapnet.training.rounds.table import LabelTable, due_round
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet

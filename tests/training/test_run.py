@@ -32,7 +32,8 @@ from sapnet.structures.outputs import Selection
 from sapnet.training import module
 from sapnet.training.config import TrainConfig
 from sapnet.training.inputs import TrainInputs, TrainSummary
-from sapnet.training.rounds import LabelTable, choose_again
+from sapnet.training.rounds.choosing import choose_again
+from sapnet.training.rounds.table import LabelTable
 from sapnet.training.run import train
 from sapnet.training.run_folder import CHECKPOINT
 
@@ -252,7 +253,7 @@ def test_a_round_interrupted_goes_on_exactly(
         rounds.append(1)
         return original(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("sapnet.training.module.choose_again", count)
+    monkeypatch.setattr("sapnet.training.run.choose_again", count)
     log = module.log_losses
 
     def interrupt(training: module.TrainingModule, *args: object) -> None:

@@ -19,7 +19,7 @@ from sapnet.data.formats.readers.label_studio.regions import (
 )
 from sapnet.data.formats.readers.label_studio.shapes import region_shape
 from sapnet.data.formats.signs import LABEL_KEYS
-from sapnet.data.images import IMAGE_SUFFIXES
+from sapnet.data.image_files.listing import IMAGE_SUFFIXES
 from sapnet.data.problems import RecordError
 from sapnet.system.files import read_json
 

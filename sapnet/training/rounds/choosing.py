@@ -1,23 +1,24 @@
-"""Rounds: at given epochs all labels are chosen again, with the segmenter's vote, and then stay.
+"""Choice of all labels at the start of a round, with the segmenter's vote.
 
 While selection and segmenter are trained together, the segmenter learns from a choice that may
-change at every step, and has no say in it. A round ends this: the network as it is labels all
-training images, as `sapnet label` does, and the segmenter learns from these labels until the next
-round. Selection goes on learning from the features, but no longer changes them. Not in the paper.
+change at every step, and does not take part in it. A round ends this: the network as it is labels
+all training images, as `sapnet label` does, and the segmenter learns from these labels until the
+next round. Selection goes on learning from the features, but no longer changes them. Not in the
+paper.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import distributed
 
-from sapnet.labelling.label import choose_labels
+from sapnet.labelling.choosing import choose_labels
 from sapnet.network.model import evaluating
 from sapnet.system.ranks import num_ranks
+from sapnet.training.rounds.table import LabelTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,47 +30,6 @@ if TYPE_CHECKING:
     from sapnet.structures.batch import Batch
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LabelTable:
-    """Labels of one round.
-
-    Attributes:
-        epoch: the epoch at whose start they were chosen; 0 is the first.
-        annotation_ids: (M,) int64, ascending.
-        index: (M,) int64, place of each object's label among its proposals.
-    """
-
-    epoch: int
-    annotation_ids: Tensor
-    index: Tensor
-
-    def look_up(self, annotation_ids: Tensor) -> Tensor:
-        """Find the labels of objects.
-
-        Args:
-            annotation_ids: (N,) int64, on any device.
-
-        Returns:
-            (N,) int64 on that device; -1 for objects without a label.
-        """
-        if not len(self.annotation_ids):
-            return torch.full_like(annotation_ids, -1)
-        wanted = annotation_ids.cpu()
-        row = torch.searchsorted(self.annotation_ids, wanted)
-        row = row.clamp(max=len(self.annotation_ids) - 1)
-        known = self.annotation_ids[row] == wanted
-        return self.index[row].where(known, -1).to(annotation_ids.device)
-
-    def state(self) -> dict[str, Any]:
-        """Return the content as plain values, for a checkpoint."""
-        return dict(vars(self))
-
-
-def due_round(rounds: tuple[int, ...], epoch: int) -> int | None:
-    """Return the last of the epochs in `rounds` that has begun; None before the first."""
-    return max((start for start in rounds if start <= epoch), default=None)
 
 
 def choose_again(
