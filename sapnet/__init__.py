@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sapnet.api.propose import propose
     from sapnet.api.segment_clicks import segment_clicks
     from sapnet.api.train import train
+    from sapnet.api.train_proposer import train_proposer
     from sapnet.prediction.sapnet import SAPNet
     from sapnet.store.reader import ProposalStore
 
@@ -27,6 +28,7 @@ __all__ = [
     "propose",
     "segment_clicks",
     "train",
+    "train_proposer",
 ]
 
 _LAZY = {
@@ -38,6 +40,7 @@ _LAZY = {
     "propose": "sapnet.api.propose",
     "segment_clicks": "sapnet.api.segment_clicks",
     "train": "sapnet.api.train",
+    "train_proposer": "sapnet.api.train_proposer",
 }
 """Module of each public name; imported at first use, so that `import sapnet` stays fast."""
 

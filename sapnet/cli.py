@@ -28,6 +28,7 @@ from sapnet.commands import (
     segment,
     synthetic,
     train,
+    train_proposer,
     voc,
 )
 from sapnet.commands.command import (
@@ -47,6 +48,7 @@ COMMANDS = {
     "points": points.COMMAND,
     "enhance": enhance.COMMAND,
     "propose": propose.COMMAND,
+    "train-proposer": train_proposer.COMMAND,
     "train": train.COMMAND,
     "label": label.COMMAND,
     "review": review.COMMAND,

@@ -19,7 +19,7 @@ FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(([^()\s]+)\)")
 NOT_OPTIONS = {"model.selection", "model.py", "model.safetensors"}
 """What looks like an option in the text: a group of settings, files."""
-INLINE_COMMAND = re.compile(r"`sapnet ([a-z]+)\b")
+INLINE_COMMAND = re.compile(r"`sapnet ([a-z]+(?:-[a-z]+)*)\b")
 
 
 def outside_fences(text: str) -> str:

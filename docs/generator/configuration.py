@@ -18,11 +18,13 @@ from sapnet.demo.config import DemoConfig
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.network.config import ModelConfig
 from sapnet.proposals.config import ProposeConfig
+from sapnet.teaching.options import TrainProposerConfig
 from sapnet.training.config import TrainConfig
 
 GROUPS: dict[str, tuple[tuple[type[Any], str], ...]] = {
     "enhance": ((EnhanceConfig, ""), (EnhancerConfig, "model.")),
     "propose": ((ProposeConfig, ""),),
+    "train-proposer": ((TrainProposerConfig, ""),),
     "train": ((TrainConfig, ""), (ModelConfig, "model.")),
     "synthetic": ((SyntheticConfig, ""),),
     "demo": ((DemoConfig, ""),),
@@ -71,7 +73,7 @@ def _sections(kind: type[Any], prefix: str) -> Iterator[tuple[str, list[Setting]
     nested = [field for field in fields(kind) if is_dataclass(hints[field.name])]
     rows = [
         Setting(
-            prefix + field.name,
+            prefix + str(field.metadata.get("option", field.name)),
             _type_name(hints[field.name]),
             _default(field),
             " ".join(meanings[field.name].split()),

@@ -29,6 +29,8 @@ class AnnotateConfig:
         checkpoint: weights of `click`, a file of `sapnet train-proposer`, by default the embedded
             ones; or of `sam`, a hub name or local folder, by default facebook/sam-vit-base.
         device: device of `sam`: auto, cpu, cuda or mps.
+        teach: learn from the pinned masks in the background; better weights of `click` replace
+            those in use, and the page can undo that.
         num_proposals: candidates per object of `click` and `regions`; by default 8.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.
@@ -41,6 +43,7 @@ class AnnotateConfig:
     proposer: PreviewName = "auto"
     checkpoint: str | None = None
     device: str = SamConfig.device
+    teach: bool = False
     num_proposals: int | None = None
     host: str = "127.0.0.1"
     port: int = 8765

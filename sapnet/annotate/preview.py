@@ -96,6 +96,7 @@ class PreviewWorker:
         self._stage = PreviewStage(proposer)
         self._given = executor
         self._executor = executor
+        self._is_outdated = False
         self._busy = asyncio.Lock()
         self._newest: Counter[str] = Counter()
 
@@ -129,6 +130,11 @@ class PreviewWorker:
         """
         return (await self._ask(f"propose {client}", PreviewTask(path, tuple(clicks), index)))[1]
 
+    def swap(self, proposer: StagedProposer) -> None:
+        """Answer from the next request on with another proposer; may be called by any thread."""
+        self._stage = PreviewStage(proposer)
+        self._is_outdated = True
+
     def close(self) -> None:
         """End the worker after its current request."""
         if self._executor is not None and self._given is None:
@@ -153,6 +159,10 @@ class PreviewWorker:
                 ) from error
 
     def _process(self) -> Executor:
+        if self._is_outdated and self._executor is not None:
+            self._executor.shutdown(wait=False)
+            self._executor = None
+        self._is_outdated = False
         if self._executor is None:
             # Spawned, not forked: a fork of a process in which torch runs threads can hang.
             context = multiprocessing.get_context("spawn")

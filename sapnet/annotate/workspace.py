@@ -56,6 +56,7 @@ class Workspace(Generic[Documents_co]):
         preview: worker that proposes candidate masks; None for no candidates.
         mode: mode in which the page opens: "annotate", or the name of another module of the page.
         pixels: decoded images.
+        is_taught: True if the preview learns from pinned masks.
     """
 
     listing: ImageListing
@@ -63,6 +64,7 @@ class Workspace(Generic[Documents_co]):
     preview: PreviewWorker | None = None
     mode: str = "annotate"
     pixels: PixelCache = field(default_factory=PixelCache)
+    is_taught: bool = False
 
     def find_image(self, name: str) -> ListedImage:
         """Return the listed image of a name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         from sapnet.annotate.click.serve import open_workspace
         from sapnet.annotate.serve import is_local, listen, page_address, serve
         from sapnet.annotate.server import build_app
+        from sapnet.annotate.teach.routes import teach_routes
+        from sapnet.annotate.teach.serve import open_teacher
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the page needs {error.name}. Install it with `pip install 'sapnet[ui]'`."
@@ -45,6 +48,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     except ValueError as error:
         raise WrongUseError(error) from error
     workspace = open_workspace(cfg)
+    teacher = open_teacher(cfg, workspace) if cfg.teach else None
     bound = listen(cfg.host, cfg.port)
     unreadable = sum(bool(image.problem) for image in workspace.listing)
     noted = f", {unreadable} of them unreadable" if unreadable else ""
@@ -52,8 +56,16 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     if not is_local(cfg.host):
         print(f"anybody who reaches {cfg.host} can see the images and change the clicks")
     print(f"open {page_address(bound)} (ctrl-C stops; every click is saved at once)", flush=True)
-    app = build_app(workspace, [click_routes(workspace)])
-    serve(app, bound, open_browser=not cfg.no_browser)
+    routers = [click_routes(workspace)]
+    if teacher is not None:
+        workspace = replace(workspace, is_taught=True)
+        routers.append(teach_routes(teacher))
+        teacher.start()
+    try:
+        serve(build_app(workspace, routers), bound, open_browser=not cfg.no_browser)
+    finally:
+        if teacher is not None:
+            teacher.close()
     return SUCCESS
 
 
@@ -65,5 +77,6 @@ COMMAND = Command(
         "sapnet annotate photos --classes person,car",
         "sapnet annotate photos --classes person,car --out clicks.json --proposer sam "
         "--checkpoint facebook/sam-vit-base",
+        "sapnet annotate photos --classes person,car --teach",
     ),
 )

@@ -95,7 +95,7 @@ def turn_click(click: Click, header: ImageHeader) -> Click:
         points=turn(click.points),
         negative_points=turn(click.negative_points),
         box=None if click.box is None else orient_box(click.box, *frame),
-        mask=None if click.mask is None else _turn_mask(click.mask, header.orientation),
+        mask=None if click.mask is None else turn_mask(click.mask, header.orientation),
     )
 
 
@@ -111,5 +111,6 @@ def _check_present(images: Iterable[ImageRecord], folder: Path) -> None:
         )
 
 
-def _turn_mask(mask: RLE, orientation: int) -> RLE:
+def turn_mask(mask: RLE, orientation: int) -> RLE:
+    """Convert a mask of the stored frame to the upright frame of its image."""
     return encode_masks(orient_mask(decode_masks([mask])[0], orientation)[None])[0]

@@ -30,7 +30,11 @@ def load_corrections(path: Path | str) -> Corrections:
         FileNotFoundError: there is no such file.
         ValueError: anything in it is missing or malformed; the message names the object.
     """
-    coco = read_coco(path)
+    return corrections_of(read_coco(path))
+
+
+def corrections_of(coco: CocoFile) -> Corrections:
+    """Return the corrections of a file that `read_coco` has read; see `load_corrections`."""
     actions = {record["id"]: record.get("correction") for record in coco.annotations}
     fixed: dict[int, Correction] = {}
     for click in clicks_of(coco).clicks:

@@ -16,7 +16,7 @@ from sapnet.data.images import load_image
 from sapnet.proposals.click.prompts import Prompts
 from sapnet.system.files import write_bytes_atomic
 from sapnet.teaching.config import ViewConfig
-from sapnet.teaching.objects import ObjectPool
+from sapnet.teaching.pool import ObjectPool
 from sapnet.teaching.views import View, make_view
 
 
@@ -61,6 +61,16 @@ class TeachBatch:
     prompts: Prompts
     targets: Tensor
     outside: Tensor
+
+    def to(self, device: torch.device) -> TeachBatch:
+        """The same on a device."""
+        return TeachBatch(
+            windows=self.windows.to(device),
+            log_sides=self.log_sides.to(device),
+            prompts=self.prompts.to(device),
+            targets=self.targets.to(device),
+            outside=self.outside.to(device),
+        )
 
 
 def collate(views: list[View]) -> TeachBatch:

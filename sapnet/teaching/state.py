@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import AdamW
 
 from sapnet.proposals.click.network import ClickNetwork
+from sapnet.system.device import choose_device
 from sapnet.system.files import write_bytes_atomic
 from sapnet.teaching.config import TeachConfig
 
@@ -77,17 +78,23 @@ def start_state(network: ClickNetwork, cfg: TeachConfig) -> TeachState:
 
     Args:
         network: to be trained.
-        cfg: of the optimiser.
+        cfg: of the optimiser and the device.
+
+    Raises:
+        ValueError: this machine does not have the device.
     """
-    network = network.to(memory_format=torch.channels_last)
+    network = network.to(choose_device(cfg.device)).to(memory_format=torch.channels_last)
     network.encoder.freeze_first_layers()
+    if cfg.freeze_encoder:
+        network.encoder.requires_grad_(False)
     groups = [
         {"params": parameters, "base_rate": rate, "weight_decay": decay}
         for part, rate in ((network.encoder, cfg.encoder_rate), (network.decoder, cfg.rate))
         for parameters, decay in _by_decay(part, cfg.weight_decay)
     ]
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    return TeachState(network, average, AdamW(groups, lr=cfg.rate))
+    learned = [group for group in groups if group["params"]]
+    return TeachState(network, average, AdamW(learned, lr=cfg.rate))
 
 
 def _by_decay(module: nn.Module, weight_decay: float) -> list[tuple[list[nn.Parameter], float]]:

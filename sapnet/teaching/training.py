@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 CHECKPOINT, BEFORE_DECAY, LOG = "state.pt", "before_decay.pt", "log.jsonl"
 """Files of a run: where it goes on, where a longer one would go on, and its figures."""
 
-LOG_STEPS = 50
-
 
 @dataclass(frozen=True)
 class StepFigures:
@@ -40,8 +38,16 @@ class StepFigures:
     further_chosen_iou: float
 
 
+Watch = Callable[[TeachState, float], None]
+"""Called before each step with the training and the share of it that is done."""
+
+
 def teach(
-    make_network: Callable[[], ClickNetwork], photographs: Photographs, run: Path, cfg: TeachConfig
+    make_network: Callable[[], ClickNetwork],
+    photographs: Photographs,
+    run: Path,
+    cfg: TeachConfig,
+    watch: Watch | None = None,
 ) -> TeachState:
     """Train a network, or go on where a run in the folder stopped.
 
@@ -50,6 +56,7 @@ def teach(
         photographs: what it learns from.
         run: folder of the checkpoints and figures.
         cfg: how it is trained.
+        watch: looks on; its time counts as the training's.
 
     Returns:
         The training at its end.
@@ -65,16 +72,16 @@ def teach(
         state.load(run / CHECKPOINT)
         logger.info("goes on at step %d, after %.1f min", state.step, state.seconds / 60)
     saved_at, figures = state.seconds, []
-    total = 60 * cfg.minutes
-    while state.seconds < total:
+    while (progress := cfg.progress(state.step, state.seconds)) < 1:
         began = time.monotonic()
-        progress = state.seconds / total
+        if watch is not None:
+            watch(state, progress)
         figures.append(teach_step(state, photographs, cfg, progress))
         state.seconds += time.monotonic() - began
-        if state.step % LOG_STEPS == 0:
-            _log(run, state, figures, total)
+        if state.step % cfg.log_steps == 0:
+            _log(run, state, figures, cfg)
             figures = []
-        if progress < cfg.decay_from <= state.seconds / total:
+        if progress < cfg.decay_from <= cfg.progress(state.step, state.seconds):
             state.save(run / BEFORE_DECAY)
         if state.seconds - saved_at > 60 * cfg.checkpoint_minutes:
             state.save(run / CHECKPOINT)
@@ -131,18 +138,21 @@ def batch_losses(
         cfg: of the further prompts.
         rng: of the further prompts.
     """
-    features = network.encode(batch.windows)
-    answers = network(features, batch.log_sides, batch.prompts)
-    first = teach_losses(answers, batch.targets, batch.outside)
+    device = next(network.parameters()).device
+    own = batch.to(device)
+    features = network.encode(own.windows)
+    answers = network(features, own.log_sides, own.prompts)
+    first = teach_losses(answers, own.targets, own.outside)
     windows = batch.windows.shape[0]
     kept = torch.from_numpy(2 * np.arange(windows) + rng.integers(0, 2, windows))
-    best = answers.iou_logits.detach()[kept].argmax(1)
-    masks = answers.mask_logits.detach()[kept, best] > 0
+    best = answers.iou_logits.detach().cpu()[kept].argmax(1)
+    masks = answers.mask_logits.detach().cpu()[kept, best] > 0
     asked = further_prompts(
         batch.prompts.take(kept), masks, batch.targets[kept], (cfg.prompts, rng)
     )
-    again = network(features, batch.log_sides, asked)
-    return first, teach_losses(again, batch.targets[kept], batch.outside[kept])
+    again = network(features, own.log_sides, asked.to(device))
+    kept = kept.to(device)
+    return first, teach_losses(again, own.targets[kept], own.outside[kept])
 
 
 def _set_mode(network: ClickNetwork, norms_learn: bool) -> None:
@@ -152,13 +162,25 @@ def _set_mode(network: ClickNetwork, norms_learn: bool) -> None:
             module.train(norms_learn)
 
 
-def _log(run: Path, state: TeachState, figures: list[StepFigures], total: float) -> None:
+def _log(run: Path, state: TeachState, figures: list[StepFigures], cfg: TeachConfig) -> None:
     means = {
         name: round(float(np.mean([getattr(entry, name) for entry in figures])), 4)
         for name in StepFigures.__dataclass_fields__
     }
-    left = max(total - state.seconds, 0) / 60
     line = {"step": state.step, "minutes": round(state.seconds / 60, 2), **means}
     with (run / LOG).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
-    logger.info("%s, %.0f min left", json.dumps(line), left)
+    logger.info(
+        "step %d: IoU %.3f of the best mask, %.3f of the favourite, loss %.3f; %s left",
+        state.step,
+        means["best_iou"],
+        means["chosen_iou"],
+        means["loss"],
+        time_left(cfg.progress(state.step, state.seconds), state.seconds),
+    )
+
+
+def time_left(progress: float, seconds: float) -> str:
+    """Return the time to the end of a training at its speed so far, such as "4 min"."""
+    left = seconds * (1 - progress) / max(progress, 1e-9)
+    return f"{left / 60:.0f} min" if left >= 60 else f"{max(left, 0):.0f} s"

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from sapnet.proposals.click.windows import GRAY, Pyramid, cut, place_windows
+from sapnet.teaching.colours import vary_look
 from sapnet.teaching.config import ViewConfig
-from sapnet.teaching.objects import MarkedImage, MarkedObject, object_mask
+from sapnet.teaching.pool import MarkedImage, MarkedObject, object_mask
 
 MASK_CELL = 4
 """Pixels of a window per cell of its targets: the decoder's stride."""
@@ -20,7 +21,6 @@ MIN_VISIBLE, MIN_SIZE = 0.4, 0.07
 _MARGIN = 0.03  # a click is this far inside of its window, in shares of the side
 _MAX_PIXELS = 4096  # of a mask that a click is drawn from
 _MIDDLE = 0.25  # deviation of a click round the box centre, in sides of the box
-_GRAY_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def make_view(
     click = draw_click(mask, drawn.box, cfg.uniform_clicks, rng)
     window = _lay(click, drawn.box, image.shape[:2], cfg, rng)
     matrix = _vary(window, click, cfg, rng)
-    pixels = vary_colour(cut(Pyramid(image), matrix * _unit(side), side, GRAY), cfg.colour, rng)
+    pixels = vary_look(cut(Pyramid(image), matrix * _unit(side), side, GRAY), cfg.look, rng)
     frame = _Frame(matrix, side)
     coverage = frame.coverage(Pyramid(mask))
     first = _ask(frame, click, coverage, drawn.area)
@@ -112,27 +112,6 @@ def draw_click(
     weights = np.exp(exponent - exponent.max())
     near: np.ndarray = points[rng.choice(len(points), p=weights / weights.sum())]
     return near
-
-
-def vary_colour(pixels: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Change brightness, contrast and saturation; now and then leave no colour.
-
-    Args:
-        pixels: (S, S, 3) uint8.
-        strength: largest relative change.
-        rng: source of randomness.
-
-    Returns:
-        (S, S, 3) uint8.
-    """
-    brightness, contrast, saturation = 1 + rng.uniform(-strength, strength, 3)
-    if rng.random() < _GRAY_SHARE:
-        saturation = 0.0
-    gain = brightness * contrast
-    mixing = gain * (saturation * np.eye(3) + (1 - saturation) / 3)
-    offset = brightness * (1 - contrast) * np.mean(cv2.mean(pixels)[:3])
-    changed: np.ndarray = cv2.transform(pixels, np.column_stack([mixing, np.full(3, offset)]))
-    return changed
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,3 +131,35 @@ def test_a_process_of_its_own_answers_and_its_errors_come_through(tiny_set: Tiny
     found = asyncio.run(ask())
     assert found is not None
     assert len(found) == 8
+
+
+def test_another_proposer_answers_from_the_next_request_on(image: Path) -> None:
+    first, second = PointProposer(), PointProposer()
+    with ThreadPoolExecutor(1) as executor:
+        worker = PreviewWorker(first, executor)
+
+        async def ask() -> None:
+            await worker.propose("tab", image, clicks((3.5, 4.5)), 0)
+
+        asyncio.run(ask())
+        worker.swap(second)
+        asyncio.run(ask())
+    assert (len(first.asked), len(second.asked)) == (1, 1)
+
+
+def test_a_process_of_the_old_proposer_is_replaced(image: Path) -> None:
+    worker = PreviewWorker(RegionProposer())
+
+    async def ask() -> Executor | None:
+        await worker.prepare("tab", image)
+        return worker._executor
+
+    async def both() -> tuple[Executor | None, ...]:
+        before, same = await ask(), await ask()
+        worker.swap(RegionProposer())
+        return before, same, await ask()
+
+    before, same, after = asyncio.run(both())
+    worker.close()
+    assert before is same
+    assert after is not before

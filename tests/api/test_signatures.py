@@ -16,10 +16,12 @@ from sapnet.api.label import LabelOptions
 from sapnet.api.predict import PredictOptions
 from sapnet.api.propose import ProposeOptions
 from sapnet.api.train import TrainOptions
+from sapnet.api.train_proposer import TrainProposerOptions
 from sapnet.cli import COMMANDS
 from sapnet.labelling.config import LabelConfig
 from sapnet.prediction.config import PredictionConfig
 from sapnet.proposals.config import ProposeConfig
+from sapnet.teaching.options import TrainProposerConfig
 from sapnet.training.config import TrainConfig
 
 GROUPS = ("model", "optimizer")
@@ -95,3 +97,14 @@ def test_public_names_are_documented(name: str) -> None:
     assert inspect.getdoc(getattr(sapnet, name))
     assert f"{name}(" in page or f"{name}." in page
     assert name in dir(sapnet)
+
+
+def test_train_proposer_takes_what_its_command_takes() -> None:
+    command = _command_options("train-proposer")
+    command["start"] = command.pop("from")  # a keyword of Python
+    named = _parameters(sapnet.train_proposer)
+    assert sorted([*named, *TrainProposerOptions.__optional_keys__]) == sorted(command)
+    assert len(named) + 1 <= 6
+    for name, value in _defaults(TrainProposerConfig).items():
+        assert command[name] == value, name
+    assert inspect.signature(sapnet.train_proposer).parameters["start"].default == "imagenet"

@@ -69,36 +69,6 @@ def test_starts(tiny_set: TinySet, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_photographs(tiny_set: TinySet, tmp_path: Path) -> None:
-    coco = tmp_path / "coco"
-    (coco / "annotations").mkdir(parents=True)
-    for split in ("train2017", "val2017"):
-        (coco / split).symlink_to(tiny_set.images)
-        (coco / "annotations" / f"instances_{split}.json").symlink_to(tiny_set.truth)
-    words = ["--coco", coco, "--out", tmp_path / "out", "--json", tmp_path / "a.json"]
-    words += [
-        "--min-area",
-        0,
-        "--methods",
-        "MIL",
-        "--seeds",
-        3,
-        "--epochs",
-        1,
-        f"--options={' '.join(SMALL)}",
-    ]
-    run_script("photographs", *words)
-    figures = json.loads((tmp_path / "a.json").read_text())
-    (row,) = figures["samples"]
-    for split in ("train2017", "val2017"):  # the same images
-        scores, looks = row[split], row["choices"][split]
-        assert looks["random"] < scores["oracle_miou"]
-        assert 0 <= looks["same"] <= 1
-        assert figures["summary"][f"{split} MIL label_miou"] == scores["label_miou"]
-    assert row["train2017"]["label_miou"] == row["val2017"]["label_miou"]
-
-
-@pytest.mark.slow
 def test_full_coco(tmp_path: Path) -> None:
     words = ["--height", 64, "--width", 96, "--objects", 2, "--tflops", 10]
     alone, whole = "SAPNet, selection alone", "SAPNet"

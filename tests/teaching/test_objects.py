@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sapnet.teaching import objects
-from sapnet.teaching.config import SourceConfig
-from sapnet.teaching.objects import load_pool, object_mask
+from sapnet.teaching.config import PoolConfig, SourceConfig
+from sapnet.teaching.objects import load_pool
 
 
 def test_objects_of_a_source(source: SourceConfig) -> None:
@@ -19,10 +18,6 @@ def test_objects_of_a_source(source: SourceConfig) -> None:
     first = pool.images[0].objects[0]
     assert first.area == 24 * 24
     assert first.box.tolist() == [10, 12, 34, 36]
-    mask = object_mask(first)
-    assert mask.shape == (64, 96)
-    assert mask[12, 10] == 255
-    assert mask[11, 10] == 0
 
 
 def test_sources_are_drawn_by_their_weights(source: SourceConfig) -> None:
@@ -38,12 +33,13 @@ def test_a_whole_is_drawn_as_often_as_all_of_its_parts(source: SourceConfig) -> 
     assert {place for _, place in drawn} == {0, 1}
 
 
-def test_small_objects_are_drawn_less_and_the_smallest_not_at_all(
-    source: SourceConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(objects, "FULL_WEIGHT_SIZE", 1.0)
-    weights = [o.weight for o in load_pool([source]).images[0].objects]
+def test_small_objects_are_drawn_less_and_the_smallest_not_at_all(source: SourceConfig) -> None:
+    cfg = PoolConfig(full_weight_size=1.0)
+    weights = [o.weight for o in load_pool([source], cfg).images[0].objects]
     assert weights == pytest.approx([24 / (64 * 96) ** 0.5, (32 * 36 / (64 * 96)) ** 0.5])
-    monkeypatch.setattr(objects, "MIN_AREA", 10_000)
+    alike = [
+        o.weight for o in load_pool([source], PoolConfig(full_weight_size=0)).images[0].objects
+    ]
+    assert alike == [1, 1]
     with pytest.raises(ValueError, match="found 0"):
-        load_pool([source])
+        load_pool([source], PoolConfig(min_area=10_000))

@@ -11,12 +11,19 @@ import torch
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
-from sapnet.teaching import training
 from sapnet.teaching.batch import Photographs, draw_batch
 from sapnet.teaching.config import SourceConfig, TeachConfig
 from sapnet.teaching.objects import load_pool
 from sapnet.teaching.state import start_state
-from sapnet.teaching.training import BEFORE_DECAY, CHECKPOINT, LOG, batch_losses, teach, teach_step
+from sapnet.teaching.training import (
+    BEFORE_DECAY,
+    CHECKPOINT,
+    LOG,
+    batch_losses,
+    teach,
+    teach_step,
+    time_left,
+)
 
 CFG = TeachConfig(batch_size=2, sides=((0.0, 64),), warmup_steps=1, rate=2e-3)
 
@@ -60,11 +67,8 @@ def test_the_average_follows_slowly() -> None:
     torch.testing.assert_close(state.average.decoder.to_masks.bias, before + 0.1)
 
 
-def test_a_run_leaves_its_files_and_ends(
-    photographs: Photographs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training, "LOG_STEPS", 1)
-    cfg = replace(CFG, minutes=1 / 60, checkpoint_minutes=0.001)
+def test_a_run_leaves_its_files_and_ends(photographs: Photographs, tmp_path: Path) -> None:
+    cfg = replace(CFG, minutes=1 / 60, checkpoint_minutes=0.001, log_steps=1)
     run = tmp_path / "run"
     run.mkdir()
     state = teach(new_network, photographs, run, cfg)
@@ -92,3 +96,33 @@ def test_a_loss_that_is_not_finite_stops(photographs: Photographs) -> None:
         state.network.decoder.to_masks.bias.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match="step 0"):
         teach_step(state, photographs, CFG, 0.1)
+
+
+def test_a_training_ends_after_its_steps_and_is_watched(
+    photographs: Photographs, tmp_path: Path
+) -> None:
+    seen: list[tuple[int, float]] = []
+    cfg = replace(CFG, steps=4)
+    state = teach(
+        new_network, photographs, tmp_path, cfg, lambda state, at: seen.append((state.step, at))
+    )
+    assert state.step == 4
+    assert seen == [(0, 0), (1, 0.25), (2, 0.5), (3, 0.75)]
+
+
+def test_a_frozen_encoder_stays_and_the_decoder_learns(photographs: Photographs) -> None:
+    cfg = replace(CFG, freeze_encoder=True)
+    state = start_state(new_network(), cfg)
+    before = new_network().state_dict()
+    teach_step(state, photographs, cfg, 0.5)
+    for name, value in state.network.state_dict().items():
+        if name.startswith("encoder."):
+            assert torch.equal(value, before[name]), name
+    assert not torch.equal(
+        state.network.state_dict()["decoder.to_masks.bias"], before["decoder.to_masks.bias"]
+    )
+
+
+def test_the_time_left_follows_the_speed_so_far() -> None:
+    assert time_left(0.25, 60) == "3 min"
+    assert time_left(0.75, 60) == "20 s"

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sapnet.data.images import load_image
-from sapnet.teaching.config import SourceConfig, ViewConfig
+from sapnet.teaching.config import LookConfig, SourceConfig, ViewConfig
 from sapnet.teaching.objects import load_pool
-from sapnet.teaching.views import draw_click, make_view, vary_colour
+from sapnet.teaching.views import draw_click, make_view
 
-PLAIN = ViewConfig(colour=0.0, min_side=8.0)
+PLAIN = ViewConfig(look=LookConfig(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), min_side=8.0)
 
 
 @pytest.mark.parametrize("cfg", [PLAIN, replace(PLAIN, turn_share=1.0, scan_share=0.0)])
@@ -54,10 +54,3 @@ def test_clicks_near_the_middle_are_in_the_mask() -> None:
     columns, rows = clicks.astype(int).T
     assert (mask[rows, columns] == 255).all()
     assert np.abs(clicks - 10).mean() < 2.2  # uniform clicks would be 2.6 away
-
-
-def test_colours_stay_where_nothing_changes() -> None:
-    rng = np.random.default_rng(3)
-    pixels = rng.integers(0, 256, (8, 8, 3), np.uint8)
-    assert np.abs(vary_colour(pixels, 0.0, rng).astype(int) - pixels).max() <= 1
-    assert (vary_colour(pixels, 0.5, rng) != pixels).any()

@@ -78,6 +78,11 @@ class ClickFile:
         document = self.document(name)
         return len(document.objects), document.is_done
 
+    def num_masks(self) -> int:
+        """Return the number of objects with a mask."""
+        documents = list(self._documents.values())
+        return sum(click.mask is not None for entry in documents for click in entry.objects)
+
     @property
     def proposer(self) -> tuple[str, str | None] | None:
         """Name and weights of the proposer of earlier sessions; None where none is noted."""

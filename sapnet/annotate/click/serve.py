@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 from sapnet.annotate.click.click_file import ClickFile
 from sapnet.annotate.click.opening import open_click_file
@@ -42,12 +43,26 @@ def build_preview(cfg: AnnotateConfig, file: ClickFile) -> PreviewWorker | None:
     """
     if cfg.proposer == "none":
         return None
-    sam = SamConfig(device=cfg.device)
-    staged = StagedConfig(cfg.proposer, cfg.num_proposals, sam, cfg.checkpoint)
+    # Only the click segmenter can be taught.
+    name = "click" if cfg.teach and cfg.proposer == "auto" else cfg.proposer
+    checkpoint = cfg.checkpoint
+    if name != cfg.proposer and checkpoint is None:
+        begun, noted = _noted(file)
+        checkpoint = noted if begun == name else None
+    staged = StagedConfig(name, cfg.num_proposals, SamConfig(device=cfg.device), checkpoint)
     settled = _settle(staged, file)
     worker = PreviewWorker(build_staged_proposer(settled))
     file.note_proposer(worker.name, settled.checkpoint)
     return worker
+
+
+def _noted(file: ClickFile) -> tuple[str, str | None]:
+    """Return name and weights of the proposer of earlier sessions; an empty name for none."""
+    name, checkpoint = file.proposer or ("", None)
+    if name == "click" and checkpoint is not None and not Path(checkpoint).is_file():
+        logger.info("%s was begun with %s, which is gone", file.path, checkpoint)
+        checkpoint = None
+    return name, checkpoint
 
 
 def _settle(staged: StagedConfig, file: ClickFile) -> StagedConfig:
@@ -55,7 +70,7 @@ def _settle(staged: StagedConfig, file: ClickFile) -> StagedConfig:
     if staged.proposer != "auto":
         logger.info("proposer: %s", staged.proposer)
         return staged
-    name, checkpoint = file.proposer or ("", None)
+    name, checkpoint = _noted(file)
     begun = next((known for known in _OF_SESSIONS if known == name), None)
     if begun is None or staged.checkpoint is not None:
         return settle_staged(staged)

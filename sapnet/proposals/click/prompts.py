@@ -60,6 +60,16 @@ class Prompts:
             window_index=self.window_index[index],
         )
 
+    def to(self, device: torch.device) -> Prompts:
+        """The same on a device."""
+        return Prompts(
+            points=self.points.to(device),
+            signs=self.signs.to(device),
+            boxes=self.boxes.to(device),
+            has_box=self.has_box.to(device),
+            window_index=self.window_index.to(device),
+        )
+
     def mirrored(self) -> Prompts:
         """The same prompts on windows whose left and right are exchanged."""
         return Prompts(

@@ -136,3 +136,11 @@ def test_many_threads_at_once_lose_nothing(folder: Path, save_image: Callable[..
     found = load_clicks(file.path)
     assert len(found.clicks) == 60
     assert len({c.annotation_id for c in found.clicks}) == 60
+
+
+def test_masks_are_counted(folder: Path) -> None:
+    (rle,) = encode_masks(np.ones((1, 48, 64), np.uint8))
+    file = open_file(folder)
+    assert file.num_masks() == 0
+    file.replace("a.png", Document((click(5, 5, mask=rle), click(9, 9))), None)
+    assert file.num_masks() == 1

@@ -107,3 +107,15 @@ def test_a_kill_loses_nothing_that_was_saved(folder: Path) -> None:
         process.send_signal(signal.SIGKILL)
     again = open_workspace(AnnotateConfig(folder, proposer="none")).file
     assert again.document("a.png").objects[0].points == ((5.5, 6.5),)
+
+
+@pytest.mark.usefixtures("hub_cache")
+def test_weights_that_are_gone_are_told_and_not_missed(
+    folder: Path, click_weights: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    weights = shutil.copy(click_weights, folder.parent / "taught.safetensors")
+    assert named(folder, proposer="click", checkpoint=str(weights)) == "click"
+    Path(weights).unlink()
+    assert named(folder) == "click"
+    assert any("taught.safetensors, which is gone" in message for message in caplog.messages)

@@ -12,6 +12,7 @@ import { Panel } from "./panel.js";
 import { Pointer } from "./pointer.js";
 import { Preview } from "./preview.js";
 import { Store } from "../shared/state.js";
+import { Teaching } from "./teach.js";
 import { View } from "../shared/view.js";
 
 const AHEAD = [1, 2, -1]; // images that are prepared while the current one is shown
@@ -32,6 +33,7 @@ class App {
     this.saver = new Saver(this.store);
     this.list = new ImageList(this);
     this.panel = new Panel(this);
+    this.teaching = new Teaching(this);
     this.connect();
   }
 

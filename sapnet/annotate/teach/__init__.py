@@ -1,0 +1,1 @@
+"""Teaching between clicks: the proposer of the page learns from the masks pinned so far."""

@@ -1,0 +1,1 @@
+"""Fine-tuning of the click segmenter on the few corrected masks of a user."""
