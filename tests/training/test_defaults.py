@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -221,3 +221,26 @@ def test_a_run_holds_what_was_chosen_and_goes_on_with_it(
     assert run().was_finished
     with pytest.raises(ValueError, match=r"num_grids is .*another --out"):
         run(num_grids=PUBLISHED_GRIDS)
+
+
+@pytest.mark.parametrize(
+    ("stored", "given", "wanted"),
+    [
+        ({"weights": "available", "start": "embedded"}, {"weights": "available"}, "embedded"),
+        ({"weights": "imagenet", "start": None}, {"weights": "available"}, "imagenet"),
+        ({"weights": "none"}, {"weights": "available"}, "none"),  # before there was a start
+        ({"weights": "imagenet", "start": "embedded"}, {"start": "none"}, "none"),
+        ({"weights": "none", "start": "embedded"}, {"weights": "a.pth"}, "a.pth"),
+    ],
+)
+def test_a_resumed_run_keeps_its_start(
+    open_model: ModelConfig,
+    open_training: TrainConfig,
+    stored: dict[str, Any],
+    given: dict[str, Any],
+    wanted: str,
+) -> None:
+    model = replace(open_model, **given)
+    assert (
+        settings_as_before(model, open_training, {"model": stored}).model.initial_weights == wanted
+    )
