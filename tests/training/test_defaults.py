@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -281,3 +281,26 @@ def test_labels_are_chosen_again_at_half_of_the_epochs(
         assert any(text.startswith(line) for text in chosen.reasons) == bool(expected)
     given = replace(open_training, epochs=150, relabel=(3, 9))
     assert choose_settings(data.source, open_model, given).training.relabel == (3, 9)
+
+
+@pytest.mark.parametrize(
+    ("stored", "given", "wanted"),
+    [
+        ({"weights": "available", "start": "embedded"}, {"weights": "available"}, "embedded"),
+        ({"weights": "imagenet", "start": None}, {"weights": "available"}, "imagenet"),
+        ({"weights": "none"}, {"weights": "available"}, "none"),  # before there was a start
+        ({"weights": "imagenet", "start": "embedded"}, {"start": "none"}, "none"),
+        ({"weights": "none", "start": "embedded"}, {"weights": "a.pth"}, "a.pth"),
+    ],
+)
+def test_a_resumed_run_keeps_its_start(
+    open_model: ModelConfig,
+    open_training: TrainConfig,
+    stored: dict[str, Any],
+    given: dict[str, Any],
+    wanted: str,
+) -> None:
+    model = replace(open_model, **given)
+    assert (
+        settings_as_before(model, open_training, {"model": stored}).model.initial_weights == wanted
+    )

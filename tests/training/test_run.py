@@ -22,11 +22,15 @@ from sapnet.evaluation.proposals import proposal_ious
 from sapnet.geometry.rle import encode_masks
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label
+from sapnet.network import start
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
+from sapnet.network.model import Network
+from sapnet.network.start import save_start
 from sapnet.selection.branch import SelectionBranch
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Bags
+from sapnet.structures.clicks import Category
 from sapnet.structures.corrections import Correction, Corrections
 from sapnet.structures.outputs import Selection
 from sapnet.training import module
@@ -208,6 +212,22 @@ def test_an_interrupted_run_goes_on_exactly(
     summary = run(out, workers=workers)
     assert not summary.was_finished
     _assert_same(out, finished)
+
+
+def test_a_resumed_run_asks_for_no_initial_weights(
+    run: Run, tiny_model: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network(tiny_model, (Category(1, "object"),))
+    file = save_start(tmp_path / "start", network.state_dict(), network.settings, {})
+    monkeypatch.setattr(start, "EMBEDDED", file)
+    with monkeypatch.context() as patch:
+        _interrupt_in(1, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "run", weights="available")
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["model"]["start"] == "embedded"
+    file.unlink()
+    assert not run(tmp_path / "run", weights="available").was_finished
 
 
 @pytest.mark.parametrize("workers", [0, 1])
