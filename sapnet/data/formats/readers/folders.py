@@ -1,4 +1,4 @@
-"""Folders of json files of one format (Roboflow: train, valid, test), read as one.
+"""Folders of json files of one format (Roboflow: train, valid, test), read as one."""
 
 from __future__ import annotations
 
