@@ -22,6 +22,10 @@ UNSCORED = 1.0
 
 logger = logging.getLogger(__name__)
 
+SCORE_SLACK = 0.5
+"""Tolerance outside [0, 1] within which scores are clamped: SAM's predicted IoU exceeds 1. Scores
+further out are percentages or logits, of which clamping would leave nothing."""
+
 
 class FileProposer:
     """Proposer that returns the proposals of a json file.
@@ -93,7 +97,7 @@ class FileProposer:
             wanted = {
                 "image_id": click.image_id,
                 "category_id": click.category_id,
-                "file_name": files[click.image_id],
+                "file_name": files.get(click.image_id),
             }
             for key, value in wanted.items():
                 found = record.get(key, value)
@@ -170,6 +174,8 @@ def _check_scores(scores: object, num_masks: int, where: str) -> None:
     for score in scores:
         if not is_number(score):
             raise ValueError(f"{where}: expected finite numbers as scores, found {score!r}")
+        if not -SCORE_SLACK <= score <= 1 + SCORE_SLACK:
+            raise ValueError(f"{where}: expected scores in [0, 1], found {score!r}")
 
 
 def _some_ids(ids: Sequence[int], shown: int = 5) -> str:

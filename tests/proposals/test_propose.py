@@ -358,12 +358,6 @@ def test_parts_fill_one_store(
         assert ours.proposals.rles == theirs.proposals.rles
 
 
-def test_nothing_to_do(tmp_path: Path, proposer: FileProposer) -> None:
-    summary = propose_dataset(tmp_path, ClickSet((), (), ()), tmp_path / "store", proposer)
-    assert (summary.num_images, summary.num_objects) == (0, 0)
-    assert len(ProposalStore(tmp_path / "store")) == 0
-
-
 def test_from_configuration_to_store(tmp_path: Path, images_dir: Path, clicks: ClickSet) -> None:
     """As the command runs it, from a click file."""
     cfg = ProposeConfig(
