@@ -19,9 +19,9 @@ from PIL import ExifTags, Image
 
 from sapnet.data.clicks import save_clicks
 from sapnet.geometry.rle import decode_masks
-from sapnet.proposals.config import ProposeConfig, RunConfig
+from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
 from sapnet.proposals.from_file import FileProposer
-from sapnet.proposals.propose import propose, propose_dataset
+from sapnet.proposals.propose import default_workers, propose, propose_dataset
 from sapnet.store.layout import StoreError
 from sapnet.store.part import Part
 from sapnet.store.reader import ProposalStore
@@ -394,3 +394,23 @@ def test_sam_from_configuration_to_store(
         for stored in store.objects_of_image(index):
             assert 1 <= len(stored.proposals) <= 3
             assert stored.mask_crops.max(axis=(1, 2)).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("proposer", "num_objects", "expected"),
+    [
+        ("click", 0, 1),
+        ("click", 99, 1),
+        ("click", 100, 2),
+        ("click", 10_000, 8),
+        ("regions", 3, 3),
+        ("regions", 100, 8),
+        ("sam", 100, 1),
+        ("file", 100, 1),
+    ],
+)
+def test_processes_by_default(
+    monkeypatch: pytest.MonkeyPatch, proposer: ProposerName, num_objects: int, expected: int
+) -> None:
+    monkeypatch.setattr("sapnet.proposals.propose.num_cores", lambda: 8)
+    assert default_workers(proposer, num_objects) == expected
