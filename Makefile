@@ -4,7 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint types tests slow docs docs-serve clean
+# Other tools that read our exports, apart from what users install: see tests/interop.
+INTEROP := .venv-interop
+INTEROP_STAMP := $(INTEROP)/installed
+
+.PHONY: demo test lint types tests slow interop docs docs-serve clean
 
 demo: $(STAMP)
 	$(BIN)/sapnet demo
@@ -24,6 +28,15 @@ tests: $(STAMP)
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
+interop: $(INTEROP_STAMP)
+	$(INTEROP)/bin/python -m pytest tests/interop -s
+
+$(INTEROP_STAMP): pyproject.toml tests/interop/requirements.txt
+	$(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/python -m pip install --disable-pip-version-check --quiet --editable . \
+		--requirement tests/interop/requirements.txt
+	touch $@
+
 docs: $(STAMP)
 	$(BIN)/python docs/generator/configuration.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
@@ -37,4 +50,4 @@ $(STAMP): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs build site *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(INTEROP) runs build site *.egg-info .mypy_cache .ruff_cache .pytest_cache

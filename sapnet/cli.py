@@ -21,6 +21,7 @@ from sapnet.commands import (
     label,
     points,
     predict,
+    pretrain,
     propose,
     report,
     review,
@@ -58,6 +59,7 @@ COMMANDS = {
     "synthetic": synthetic.COMMAND,
     "voc": voc.COMMAND,
     "doctor": doctor.COMMAND,
+    "pretrain": pretrain.COMMAND,
     "demo": demo.COMMAND,
 }
 """All commands, in the order of the work. Heavy libraries are imported where they run."""

@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__", "cli", "__init__"),
     ("commands", "api"),
     ("demo", "report", "doctor", "annotate"),
-    ("enhancement", "teaching"),
+    ("enhancement", "teaching", "pretraining"),
     ("training",),
     ("labelling",),
     ("prediction",),

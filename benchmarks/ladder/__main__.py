@@ -6,6 +6,12 @@ Draws a synthetic set for each seed, trains every system on its clicks (a proces
 seed) and scores the labels of the clicked images, and the segmenter on held-out ones. A ladder that
 was stopped goes on where it was. Figures: OUT/ladder.json, and a table on the screen. Pictures:
 `python -m benchmarks.ladder.page OUT/ladder.json`.
+
+    python -m benchmarks.ladder --photographs balloon --seeds 0
+
+With `--photographs`, the images are those of a set of photographs (see
+`benchmarks.quality.real_sets`) with the proposer `click`. Figures are those of the labels; a
+segmenter is trained only where the labels depend on it.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.common import parse_arguments
-from benchmarks.ladder.jobs import JobOptions, Stopwatch, list_jobs, run_jobs
+from benchmarks.ladder.jobs import JobOptions, Photographs, Stopwatch, list_jobs, run_jobs
 from benchmarks.ladder.page.file import FILE_NAME, load_ladder
 from benchmarks.ladder.page.table import ladder_table, table_markdown
 from benchmarks.ladder.scales import FIRST_SEED, ladder_scale
@@ -31,11 +37,15 @@ def main() -> None:
     args = parse_options()
     scale = ladder_scale(args.scale, 0, args.device)
     systems = wanted_systems(ladder_systems(scale.model.selection), args.systems)
+    photographs = None
+    if args.photographs is not None:
+        photographs = Photographs(args.photographs, args.proposer)
+        systems = tuple(system for system in systems if system.supervision != "masks")
     elapsed = Stopwatch(args.out / "elapsed.json")
     if not args.summary:
-        options = JobOptions(args.out, args.scale, args.split, args.device, args.jobs)
+        options = JobOptions(args.out, args.scale, args.split, args.device, args.jobs, photographs)
         run_jobs(options, list_jobs(args.seeds, systems), elapsed)
-    run = LadderRun(args.out, args.scale, args.split, args.seeds)
+    run = LadderRun(args.out, args.scale, args.split, args.seeds, photographs)
     ladder = write_json_atomic(args.out / FILE_NAME, summarize(run, systems, elapsed.minutes))
     print(table_markdown(ladder_table(load_ladder(ladder))))
     print(f"\n{elapsed.minutes:.1f} min; figures: {ladder}")
@@ -51,8 +61,8 @@ def parse_options() -> argparse.Namespace:
         __doc__,
         scale={
             "choices": ("tiny", "small", "full"),
-            "default": "small",
-            "help": "small: about 90 minutes on two cores; full: for a GPU; tiny: for a test",
+            "help": "small (the default): 90 minutes on two cores; full: for a GPU; tiny: for "
+            "a test. Photographs have a scale of their own",
         },
         out={"type": Path, "help": "folder; runs/ladder-SCALE by default"},
         seeds={"type": int, "nargs": "+", "default": [0, 1, 2]},
@@ -64,9 +74,13 @@ def parse_options() -> argparse.Namespace:
         },
         systems={"nargs": "+", "help": "only these systems and those they need"},
         jobs={"type": int, "help": "systems at a time; 1 on a GPU, else one per core"},
+        photographs={"type": Path, "help": "set of photographs in place of synthetic images"},
+        proposer={"default": "click", "choices": ("click", "regions"), "help": "of photographs"},
         summary={"action": "store_true", "help": "run nothing, summarize what is finished"},
     )
-    args.out = args.out or Path("runs") / f"ladder-{args.scale}"
+    args.scale = args.scale or ("small" if args.photographs is None else "photographs")
+    own = "" if args.photographs is None else f"-{args.photographs.resolve().name}"
+    args.out = args.out or Path("runs") / f"ladder-{args.scale}{own}"
     args.device = str(choose_device(args.device))
     args.jobs = args.jobs or (os.cpu_count() or 1 if args.device == "cpu" else 1)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,24 @@ POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
+class Photographs:
+    """A set of photographs that takes the place of the synthetic images.
+
+    Attributes:
+        folder: of the set.
+        proposer: of the candidate masks.
+    """
+
+    folder: Path
+    proposer: str
+
+    @property
+    def words(self) -> list[object]:
+        """The options that name them."""
+        return ["--photographs", self.folder, "--proposer", self.proposer]
+
+
+@dataclass(frozen=True)
 class JobOptions:
     """Options that all jobs of a ladder share.
 
@@ -30,6 +48,7 @@ class JobOptions:
         split: "test" or "tuning".
         device: device of all trainings.
         jobs: processes at a time.
+        photographs: set of photographs in place of synthetic images, see `Photographs`.
     """
 
     out: Path
@@ -37,6 +56,7 @@ class JobOptions:
     split: str
     device: str
     jobs: int
+    photographs: Photographs | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +150,7 @@ def start(options: JobOptions, job: Job) -> Running:
     log = folder / "log.txt"
     words = ["--out", options.out, "--scale", options.scale, "--split", options.split]
     words += ["--device", options.device, "--seed", job.seed, "--system", job.system]
+    words += [] if options.photographs is None else options.photographs.words
     environment = module_environment(
         OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 1) // options.jobs)),
         OMP_WAIT_POLICY="PASSIVE",

@@ -7,11 +7,13 @@ from typing import Literal
 
 from sapnet.batches.config import AugmentConfig
 from sapnet.data.synthetic.config import SyntheticConfig
-from sapnet.demo.run import demo_model
+from sapnet.demo.networks import demo_model
 from sapnet.network.config import ModelConfig
+from sapnet.recipes.load import load_recipe
+from sapnet.system.from_json import dataclass_from_json
 from sapnet.training.config import OptimizerConfig, TrainConfig
 
-ScaleName = Literal["tiny", "small", "full"]
+ScaleName = Literal["tiny", "small", "full", "photographs"]
 Split = Literal["test", "tuning"]
 
 LADDER_SET = SyntheticConfig(
@@ -30,8 +32,8 @@ class Scale:
     """Size of a ladder.
 
     Attributes:
-        train_images: clicked images of each seed.
-        test_images: held-out images of each seed.
+        train_images: clicked images of each seed; 0 for all that there are.
+        test_images: held-out images of each seed; 0 for all.
         model: settings of the network, with the default method's selection.
         train: settings of the training.
         segmented: systems whose segmenter is trained; None for all.
@@ -64,7 +66,8 @@ def ladder_scale(name: ScaleName, seed: int, device: str) -> Scale:
     """Return the size of a name.
 
     Args:
-        name: "small" is for two cores without a GPU, "full" for a GPU, "tiny" for a test.
+        name: "small" is for two cores without a GPU, "full" for a GPU, "tiny" for a test;
+            "photographs" is the recipe small_images_cpu, for photographs on two cores.
         seed: seed of the training.
         device: "auto", "cpu", "cuda" or "mps".
     """
@@ -96,6 +99,22 @@ def ladder_scale(name: ScaleName, seed: int, device: str) -> Scale:
             schedule = replace(from_scratch, lr=2e-4, lr_batch=16, warmup_iterations=500)
             long = replace(short, epochs=12, batch_size=16, workers=8, optimizer=schedule)
             return Scale(20_000, 2_000, model, long)
+        case "photographs":
+            return _photographs(short)
+
+
+def _photographs(short: TrainConfig) -> Scale:
+    """Return the recipe for a CPU; segmenters only where the labels depend on them."""
+    recipe = load_recipe("small_images_cpu")
+    training = {name: recipe[name] for name in ("epochs", "batch_size", "optimizer")}
+    cfg = dataclass_from_json(training, TrainConfig)
+    return Scale(
+        0,
+        0,
+        dataclass_from_json(recipe["model"], ModelConfig),
+        replace(cfg, workers=0, seed=short.seed, device=short.device),
+        ("sapnet", "ours"),
+    )
 
 
 def seed_images(scale: Scale, seed: int, split: Split) -> SeedImages:

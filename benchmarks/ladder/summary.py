@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import setting
-from benchmarks.ladder.jobs import Job, figures_path
+from benchmarks.ladder.jobs import Job, Photographs, figures_path
 from benchmarks.ladder.scales import ScaleName, Split, ladder_scale
 from benchmarks.ladder.systems import System
 from benchmarks.ladder.worker import IMAGES
@@ -26,12 +26,22 @@ class LadderRun:
         scale: name of its size.
         split: "test" or "tuning".
         seeds: seeds of data and training.
+        photographs: set of photographs in place of synthetic images.
     """
 
     out: Path
     scale: ScaleName
     split: Split
     seeds: list[int]
+    photographs: Photographs | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that makes the ladder."""
+        own = f"--scale {self.scale} --split {self.split}"
+        if self.photographs is not None:
+            own = " ".join(map(str, self.photographs.words))
+        return f"python -m benchmarks.ladder {own} --seeds {' '.join(map(str, self.seeds))}"
 
 
 def summarize(run: LadderRun, systems: tuple[System, ...], minutes: float) -> dict[str, Any]:
@@ -50,15 +60,14 @@ def summarize(run: LadderRun, systems: tuple[System, ...], minutes: float) -> di
         "scale": run.scale,
         "split": run.split,
         "date": here["date"][:10],
-        "command": f"python -m benchmarks.ladder --scale {run.scale} --split {run.split} "
-        f"--seeds {' '.join(map(str, run.seeds))}",
+        "command": run.command,
         "machine": f"{here['cores']} cores, {here['memory_gib']} GiB, {here['processor']}",
         "setting": here,
         "minutes": round(minutes, 1),
         "seeds": run.seeds,
         "data": {
-            "train_images": scale.train_images,
-            "test_images": scale.test_images,
+            "train_images": scale.train_images or round(images["train_images"]["mean"] or 0),
+            "test_images": scale.test_images or round(images["test_images"]["mean"] or 0),
             "objects": round(images["num_objects"]["mean"] or 0),
             "oracle_miou": images["oracle_miou"],
             "top1_miou": images["top1_miou"],

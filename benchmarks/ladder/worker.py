@@ -6,12 +6,14 @@ Started by `python -m benchmarks.ladder`. Results are files; those that exist ar
 from __future__ import annotations
 
 import argparse
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.ladder.page.file import LadderFolder
 from benchmarks.ladder.scales import Scale, Split, ladder_scale, seed_images
 from benchmarks.ladder.systems import System, ladder_systems
+from benchmarks.quality.real_sets.sets import find_sets
 from sapnet.data.clicks import save_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.sampling import sample_clicks
@@ -22,7 +24,7 @@ from sapnet.labelling.label import label, label_top1
 from sapnet.network.loading import load_model
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
-from sapnet.proposals.config import ProposeConfig
+from sapnet.proposals.config import ProposeConfig, ProposerName
 from sapnet.proposals.propose import propose
 from sapnet.store.reader import ProposalStore
 from sapnet.system.files import write_json_atomic
@@ -47,6 +49,33 @@ def make_images(folder: LadderFolder, scale: Scale, seed: int, split: Split) -> 
     save_clicks(clicks, sample_clicks(load_instances(paths.truth), "quasi-center", seed))
     propose(ProposeConfig(paths.images, clicks, folder.proposals, proposer="simulated", workers=1))
     figures = evaluate(paths.truth, proposals=folder.proposals)
+    write_json_atomic(figures_file(folder, IMAGES), figures)
+
+
+def take_photographs(folder: LadderFolder, source: Path, proposer: ProposerName) -> None:
+    """Link a set of photographs, draw clicks with the seed and propose masks.
+
+    Args:
+        folder: of the seed.
+        source: folder of the set, laid out as those of `benchmarks.quality.real_sets`.
+        proposer: the proposer.
+    """
+    (photographs,) = find_sets([source])
+    halves = ((photographs.train, folder.truth), (photographs.val, folder.test_truth))
+    for split, truth in halves:
+        truth.parent.mkdir(parents=True, exist_ok=True)
+        images = truth.with_name("images")
+        if not images.exists():
+            images.symlink_to(split.images.resolve(), target_is_directory=True)
+        shutil.copyfile(split.truth, truth)
+    clicks = folder.truth.with_name("clicks.json")
+    save_clicks(clicks, sample_clicks(load_instances(folder.truth), "quasi-center", folder.seed))
+    propose(ProposeConfig(folder.images, clicks, folder.proposals, proposer=proposer, workers=1))
+    counts = {
+        name: len(load_instances(truth).images)
+        for name, (_, truth) in zip(("train_images", "test_images"), halves, strict=True)
+    }
+    figures = counts | evaluate(folder.truth, proposals=folder.proposals)
     write_json_atomic(figures_file(folder, IMAGES), figures)
 
 
@@ -118,9 +147,14 @@ def main() -> None:
     for name in ("out", "scale", "split", "device", "system"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--photographs", type=Path)
+    parser.add_argument("--proposer", default="click")
     args = parser.parse_args()
     scale = ladder_scale(args.scale, args.seed, args.device)
     folder = LadderFolder(Path(args.out), args.seed)
+    if args.system == IMAGES and args.photographs is not None:
+        take_photographs(folder, args.photographs, args.proposer)
+        return
     if args.system == IMAGES:
         make_images(folder, scale, args.seed, args.split)
         return

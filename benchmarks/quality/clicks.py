@@ -29,7 +29,7 @@ from sapnet.data.coco import load_instances
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import SyntheticPaths, write_synthetic
 from sapnet.demo.config import DemoConfig
-from sapnet.demo.run import demo_model, demo_training
+from sapnet.demo.networks import demo_model, demo_training
 from sapnet.geometry.rle import decode_masks
 from sapnet.network.config import ModelConfig
 from sapnet.system.files import write_json_atomic, write_text_atomic

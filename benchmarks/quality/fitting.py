@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.common import given_options, parse_arguments, setting, table, write_json
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import SyntheticPaths, write_synthetic
-from sapnet.demo.run import demo_model
+from sapnet.demo.networks import demo_model
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.network.loading import load_model
 from sapnet.prediction.config import PredictionConfig

@@ -1,4 +1,4 @@
-"""Trials of the selection: train it alone on clicks, label, and score the labels.
+"""Trials of a method: train it on clicks, label, and score the labels.
 
 Every step is a command in a process of its own, as a user would type it. Finished steps are not
 repeated.
@@ -7,16 +7,29 @@ repeated.
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import module_environment, module_words
+from sapnet.cli import main
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.system.files import write_json_atomic
+
+PRELOADED = (
+    "lightning",
+    "sapnet.evaluation.evaluate",
+    "sapnet.labelling.label",
+    "sapnet.prediction.predict",
+    "sapnet.proposals.propose",
+    "sapnet.training.run",
+)
+"""Modules that are imported once for all commands."""
 
 _OFF = ("guidance.enabled", "positives.enabled", "negatives.enabled", "mining.enabled")
 
@@ -42,7 +55,10 @@ class ClickedSet:
 
 
 def sapnet(log: Path, *words: object) -> float:
-    """Run a command of `sapnet`.
+    """Run a command of `sapnet` in a process of its own.
+
+    The process is forked from one that has imported the libraries: importing them takes longer
+    than many of the commands.
 
     Args:
         log: file for the output of the command.
@@ -55,16 +71,28 @@ def sapnet(log: Path, *words: object) -> float:
         subprocess.CalledProcessError: the command failed; the log has the reason.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    command = [str(word) for word in words]
     start = time.perf_counter()
-    with log.open("w", encoding="utf-8") as file:
-        subprocess.run(
-            module_words("sapnet", *words),
-            check=True,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=module_environment(),
-        )
+    # Processes of `multiprocessing` are daemons on request only; loaders need children.
+    process = context.Process(target=_run_command, args=(log, command))
+    process.start()
+    try:
+        process.join()
+    finally:
+        process.terminate()
+    if process.exitcode:
+        raise subprocess.CalledProcessError(process.exitcode, ["sapnet", *command], f"see {log}")
     return time.perf_counter() - start
+
+
+def _run_command(log: Path, command: list[str]) -> None:
+    """Run a command with its output in a file, and exit with its status."""
+    with log.open("w", encoding="utf-8") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    sys.exit(main(command))
 
 
 def label_quality(
@@ -89,28 +117,57 @@ def label_quality(
     Raises:
         ValueError: the folder holds a trial with other options.
     """
-    asked = [str(word) for word in (*options, "min_area", min_area)]
-    path, run = out / "figures.json", out / "run"
+
+    def measure() -> dict[str, Any]:
+        run = out / "run"
+        files = ("--images", trained.images, "--proposals", trained.store, "--out", run)
+        alone = ("--model.segmenter", "false", "--device", "cpu", "--workers", 1)
+        seconds = {"train": sapnet(out / "train.log", "train", *options, *alone, *files)}
+        figures: dict[str, Any] = {"seconds": seconds}
+        for name, clicked in scored.items():
+            labels = out / f"labels_{name}.json"
+            seconds[f"label {name}"] = label_clicks(run, clicked, labels)
+            figures[name] = evaluate(
+                clicked.truth, labels=labels, proposals=clicked.store, min_area=min_area
+            )
+        return figures
+
+    return kept(out / "figures.json", (*options, "min_area", min_area), measure)
+
+
+def label_clicks(run: Path, clicked: ClickedSet, labels: Path) -> float:
+    """Write the labels of a set with a trained run; return the seconds by the clock."""
+    files = ("--run", run, "--images", clicked.images, "--proposals", clicked.store)
+    words = ("label", *files, "--device", "cpu", "--workers", 1, "--out", labels)
+    return sapnet(labels.with_suffix(".log"), *words)
+
+
+def kept(
+    path: Path, asked: Sequence[object], measure: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the figures of a part, which are measured once.
+
+    Args:
+        path: json file of the figures.
+        asked: everything that the figures depend on.
+        measure: makes the figures where the file is not there.
+
+    Returns:
+        The figures, and what was asked as "options".
+
+    Raises:
+        ValueError: the file holds figures of other options.
+    """
+    options = [str(word) for word in asked]
     if path.is_file():
         done: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if done["options"] != asked:
-            raise ValueError(f"{path}: expected {asked}, found {done['options']}. Remove {out}")
+        if done["options"] != options:
+            raise ValueError(
+                f"{path}: expected {options}, found {done['options']}. Remove {path.parent}"
+            )
         return done
-    files = ("--images", trained.images, "--proposals", trained.store, "--out", run)
-    alone = ("--model.segmenter", "false", "--device", "cpu", "--workers", 1)
-    seconds = {"train": sapnet(out / "train.log", "train", *options, *alone, *files)}
-    figures: dict[str, Any] = {"options": asked, "seconds": seconds}
-    for name, clicked in scored.items():
-        labels = out / f"labels_{name}.json"
-        files = ("--run", run, "--images", clicked.images, "--proposals", clicked.store)
-        seconds[f"label {name}"] = sapnet(
-            out / f"label_{name}.log", "label", *files, "--device", "cpu", "--out", labels
-        )
-        figures[name] = evaluate(
-            clicked.truth, labels=labels, proposals=clicked.store, min_area=min_area
-        )
-    write_json_atomic(path, figures)
-    return figures
+    write_json_atomic(path, {"options": options, **measure()})
+    return kept(path, asked, measure)
 
 
 def changed_settings(settings: object, default: object) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from sapnet.data.coco import load_instances
 from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import write_synthetic
-from sapnet.demo.run import demo_model
+from sapnet.demo.networks import demo_model
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
 

@@ -103,6 +103,7 @@ def _type_name(hint: object) -> str:
     """Return a type as users write it: choices as their values, paths as `path`."""
     text = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
     text = re.sub(r"typing\.Literal\[(.*?)\]", _choices, text)
+    text = re.sub(r"typing\.Optional\[(.*?)\]$", r"\1 | None", text)
     text = text.replace("pathlib.Path", "path").replace("Path", "path").replace("typing.", "")
     return text.replace(" | ", " or ").replace("NoneType", "unset").replace("None", "unset")
 

@@ -1,11 +1,13 @@
-"""Trained weights of a backbone: from the hub, from its cache, or from a file."""
+"""Trained weights of a backbone: from a package, the hub, its cache, or a file."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sapnet.backbones.config import HUB_WEIGHTS, NO_WEIGHTS
+from sapnet.backbones.imagenet import DISTRIBUTION, load_lite0_weights, packaged_weights
 from sapnet.system.hub import check_hub
 
 if TYPE_CHECKING:
@@ -21,13 +23,46 @@ WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names under which timm's weights lie on the hub."""
 
 
+@dataclass(frozen=True)
+class FoundWeights:
+    """Source of the ImageNet weights of a backbone.
+
+    Attributes:
+        place: words for the user.
+        is_at_hand: True if they are on this machine.
+    """
+
+    place: str
+    is_at_hand: bool
+
+
+def find_imagenet_weights(name: str) -> FoundWeights:
+    """Find the ImageNet weights of a backbone, without a request to the hub.
+
+    Args:
+        name: model of timm.
+    """
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    if packaged_weights(name) is not None:
+        return FoundWeights(f"of the package {DISTRIBUTION}", is_at_hand=True)
+    known = timm.get_pretrained_cfg(name)
+    repository = None if known is None else known.hf_hub_id
+    if repository is None:
+        return FoundWeights("which timm does not have", is_at_hand=False)
+    if any(isinstance(try_to_load_from_cache(repository, file), str) for file in WEIGHT_FILES):
+        return FoundWeights(f"of the hub's cache ({repository})", is_at_hand=True)
+    return FoundWeights(f"from the hub ({repository})", is_at_hand=False)
+
+
 def load_weights(backbone: Backbone, cfg: BackboneConfig) -> None:
     """Load the trained weights that a backbone's settings name.
 
     Args:
         backbone: built from the same settings; its parameters are overwritten.
-        cfg: its `weights` is "imagenet" (from the hub or its cache), a file's path, or "none",
-            which leaves the backbone as it is.
+        cfg: its `weights` is "imagenet" (from an installed package that has them, else from the
+            hub or its cache), a file's path, or "none", which leaves the backbone as it is.
 
     Raises:
         FileNotFoundError: the weights are neither in the cache nor on the hub, or the file is
@@ -37,6 +72,9 @@ def load_weights(backbone: Backbone, cfg: BackboneConfig) -> None:
     import timm
 
     if cfg.weights == NO_WEIGHTS:
+        return
+    if cfg.weights == HUB_WEIGHTS and packaged_weights(cfg.name) is not None:
+        _load_packaged(backbone)
         return
     overlay = None
     if cfg.weights != HUB_WEIGHTS:
@@ -59,6 +97,13 @@ def load_weights(backbone: Backbone, cfg: BackboneConfig) -> None:
             f"model.weights: {cfg.weights} does not give weights of timm's {cfg.name}: {error}"
         ) from error
     backbone.body.load_state_dict(donor.state_dict())
+
+
+def _load_packaged(backbone: Backbone) -> None:
+    """Load the weights of the installed package, without the end of its classifier."""
+    wanted = backbone.body.state_dict()
+    weights = load_lite0_weights()
+    backbone.body.load_state_dict({name: weights[name] for name in wanted})
 
 
 def _check_hub(body: nn.Module) -> None:

@@ -53,6 +53,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="folder of the images; needed where the source holds no sizes",
     )
     _add_reading_arguments(parser)
+    _add_meaning_arguments(parser)
     add_export_arguments(parser)
     parser.add_argument(
         "--report", type=Path, default=None, help="json file to list every finding in"
@@ -71,9 +72,6 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
         help="FROM=TO: beginnings of image paths or URLs in the source, and what takes their place",
     )
     parser.add_argument(
-        "--label-key", type=str, default=None, help="VIA's region attribute with the category"
-    )
-    parser.add_argument(
         "--negative-label",
         type=str,
         default=None,
@@ -84,6 +82,9 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--drop-empty", action="store_true", help="leave out images without an object"
+    )
+    parser.add_argument(
+        "--drop-unused", action="store_true", help="leave out categories without an object"
     )
     parser.add_argument(
         "--crowd-as-object",
@@ -111,6 +112,37 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
         type=float,
         default=PredictionConfig.draw_threshold,
         help="least score of a result that is taken",
+    )
+
+
+def _add_meaning_arguments(parser: ArgumentParser) -> None:
+    """Add the options for what a file may mean, where it does not tell."""
+    parser.add_argument(
+        "--label-key", type=str, default=None, help="VIA's region attribute with the category"
+    )
+    parser.add_argument(
+        "--default-label",
+        type=str,
+        default=None,
+        help="category of objects that have none; without it they are left out",
+    )
+    parser.add_argument(
+        "--size-columns",
+        choices=["ask", "image", "box"],
+        default="ask",
+        help="what width and height of a csv are, where its header does not tell: the image's or a "
+        "box's",
+    )
+    parser.add_argument(
+        "--four-corners",
+        choices=["auto", "box", "outline"],
+        default="auto",
+        help="what YOLO's lines of four corners are; auto takes them for turned boxes if all are",
+    )
+    parser.add_argument(
+        "--key-frames",
+        action="store_true",
+        help="read the key frames of CVAT's tracks, as images frame_000012.PNG",
     )
 
 
@@ -155,12 +187,20 @@ def _read_options(args: Namespace) -> ReadOptions:
         images=args.images,
         path_map=path_map,
         label_key=args.label_key,
+        default_label=args.default_label,
+        size_columns=args.size_columns,
+        four_corners=args.four_corners,
+        key_frames=args.key_frames,
         crowds=crowds,
         categories=args.categories,
         min_score=args.min_score,
         predictions=args.predictions,
         assembling=AssembleOptions(
-            args.points_only, args.drop_empty, args.negative_label, for_masks=args.to != "clicks"
+            points_only=args.points_only,
+            drop_empty=args.drop_empty,
+            drop_unused=args.drop_unused,
+            negative_category=args.negative_label,
+            for_masks=args.to != "clicks",
         ),
     )
 
@@ -172,9 +212,12 @@ def _read_asking(
     from sapnet.data.formats.marks import Findings
     from sapnet.data.formats.read import read_any
     from sapnet.data.formats.readers.coco import CrowdQuestionError
+    from sapnet.data.formats.readers.table.columns import SizeQuestionError
 
     try:
         return read_any(source, findings, options), findings
+    except SizeQuestionError as question:
+        raise WrongUseError(question) from question
     except CrowdQuestionError as question:
         if not sys.stdin.isatty():
             raise WrongUseError(question) from question

@@ -1,4 +1,4 @@
-"""`sapnet demo`: all steps on synthetic images."""
+"""`sapnet demo`: all steps on images that it draws and that it ships."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
 
 
 COMMAND = Command(
-    "run all steps on a synthetic set, with a report, in minutes and without weights",
+    "run all steps on synthetic and on real images, with a report, in minutes",
     _add_arguments,
     _run,
-    ("sapnet demo", "sapnet demo --out runs/mine --seed 1"),
+    ("sapnet demo", "sapnet demo --parts '[nuclei]' --out runs/nuclei"),
     main_options=(
         "out",
-        "seed",
+        "parts",
         "train-images",
-        "region-images",
         "test-images",
         "size",
         "epochs",
-        "region-epochs",
+        "nuclei-epochs",
         "device",
         "workers",
     ),

@@ -92,6 +92,7 @@ def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
     shown = args.clone()
     for name, value in vars(chosen.training.optimizer).items():
         shown.optimizer[name] = value
+    shown.model.start, shown.model.weights = chosen.model.start, chosen.model.weights
     segmentation = chosen.model.segmentation
     shown.model.segmentation.num_grids = segmentation.num_grids
     shown.model.segmentation.scale_ranges = segmentation.scale_ranges
@@ -157,7 +158,7 @@ COMMAND = Command(
         "epochs",
         "batch-size",
         "device",
-        "model.backbone",
+        "model.start",
         "val.images",
         "val.truth",
     ),

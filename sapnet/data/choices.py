@@ -8,7 +8,17 @@ ClickMode = Literal["quasi-center", "uniform", "center", "border"]
 """Positions of a click drawn from a mask."""
 
 SourceFormat = Literal[
-    "coco", "results", "label-studio", "cvat", "labelme", "via", "csv", "yolo", "voc"
+    "coco",
+    "results",
+    "label-studio",
+    "cvat",
+    "labelme",
+    "via",
+    "csv",
+    "yolo",
+    "voc",
+    "createml",
+    "detectron2",
 ]
 """Formats that annotations are read from."""
 

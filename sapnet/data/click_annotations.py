@@ -12,15 +12,21 @@ from sapnet.structures.clicks import RLE, Click, ImageRecord
 
 Point = tuple[float, float]
 
+TRUTH_KEY = "true_bbox"
+"""Key of P2BNet's and SAPNet's files: beside it, `bbox` is made up around the click or missing, and
+`segmentation` is the ground truth. Neither may reach a training from clicks."""
+
 
 def read_click(coco: CocoFile, annotation: Record, report: Report) -> Click | None:
     """Return the click of an annotation; None if its point breaks a rule."""
     image = coco.image_of_id[annotation["image_id"]]
     point = attempt(report, _required_point, coco, annotation, image)
     negative_points = attempt(report, _negative_points, coco, annotation, image)
-    box = attempt(report, _box, coco, annotation, image)
-    box_score = None if box is None else attempt(report, _box_score, coco, annotation)
-    mask = attempt(report, _mask, coco, annotation, image)
+    box = box_score = mask = None
+    if TRUTH_KEY not in annotation:
+        box = attempt(report, _box, coco, annotation, image)
+        box_score = None if box is None else attempt(report, _box_score, coco, annotation)
+        mask = attempt(report, _mask, coco, annotation, image)
     if point is None:
         return None
     return Click(

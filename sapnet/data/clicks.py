@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from sapnet.data.click_annotations import (
+    TRUTH_KEY,
     click_annotations,
     merge_clicks,
     object_key,
@@ -15,6 +17,8 @@ from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
 from sapnet.data.problems import Report, attempt, raise_first
 from sapnet.structures.clicks import Click, ClickSet
 from sapnet.system.files import write_json_atomic
+
+logger = logging.getLogger(__name__)
 
 
 def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
@@ -26,6 +30,9 @@ def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
     `segmentation` (polygons or run lengths: the object's known mask) and `object_id`. Annotations
     of one image with the same `object_id` form one object: its points are in file order, and its id
     is that of the first.
+
+    Objects with `true_bbox`, as in P2BNet's and SAPNet's files, keep their point alone: the box and
+    the mask beside it are made up or ground truth. A logged line counts them.
 
     Coordinates are pixels of the upright image, x to the right, y down, pixel centers at .5.
 
@@ -46,6 +53,13 @@ def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
 
 def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
     """Return the clicks of a file that `read_coco` has read; see `load_clicks`."""
+    beside_truth = sum(TRUTH_KEY in annotation for annotation in coco.annotations)
+    if beside_truth:
+        logger.warning(
+            "%s: %d objects have '%s', as in P2BNet's and SAPNet's files: the point is the click; "
+            "bbox and segmentation are made up or ground truth, and are not taken",
+            coco.path, beside_truth, TRUTH_KEY,
+        )  # fmt: skip
     clicks: dict[object, Click] = {}
     for annotation in coco.annotations:
         click = read_click(coco, annotation, report)

@@ -138,8 +138,10 @@ def _instance(coco: CocoFile, annotation: Record) -> Instance:
     image = coco.image_of_id[annotation["image_id"]]
     _check_segmentation(coco, annotation)
     box = None
-    if annotation.get("bbox") is not None:
-        x, y, width, height = numbers(coco, annotation, "bbox", 4)
+    # In P2BNet's and SAPNet's files, "bbox" is made up around the click.
+    box_key = "true_bbox" if annotation.get("true_bbox") is not None else "bbox"
+    if annotation.get(box_key) is not None:
+        x, y, width, height = numbers(coco, annotation, box_key, 4)
         box = (x, y, x + width, y + height)
     return Instance(
         annotation_id=annotation["id"],

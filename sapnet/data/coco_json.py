@@ -306,6 +306,13 @@ def read_category(entry: Entry) -> tuple[int, Category]:
 
 def read_annotation(entry: Entry) -> tuple[int, Record]:
     """Return the id and content of an entry of `annotations`, whose ids must be integers."""
+    if "segments_info" in entry.record:
+        raise entry.problem(
+            "expected one object per entry, found 'segments_info': this is COCO's panoptic json, "
+            "whose masks are in png files. Take COCO's instances_*.json of the same images, or "
+            "write one with panopticapi's panoptic2detection_coco_format.py --things_only.",
+            "panoptic json",
+        )
     for key in ("image_id", "category_id"):
         _integer(entry, key)
     return _integer(entry, "id"), entry.record

@@ -16,21 +16,17 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
+from sapnet.data.formats.readers.voc.colors import (
+    BACKGROUND,
+    VOID,
+    object_numbers,
+    read_mask_image,
+)
+from sapnet.data.formats.readers.voc.labels import VOC_CLASSES
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json
 from sapnet.system.files import write_json_atomic
 
 Split = Literal["train", "val"]
-
-VOC_CLASSES = (
-    "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike "
-    "person pottedplant sheep sofa train tvmonitor"
-).split()
-"""Names by class index; in the files, the index starts at 1."""
-
-VOID = 255
-"""Value of unassigned pixels in VOC's mask files, mostly object borders."""
-
-BACKGROUND = 0
 
 
 @dataclass(frozen=True)
@@ -148,14 +144,14 @@ def _read_voc(devkit: Path, name: str) -> _Objects:
 
 
 def _palette_indices(path: Path) -> np.ndarray:
-    """Read the palette indices of a mask file, (H, W) uint8."""
-    with Image.open(path) as image:
-        if image.mode not in ("P", "L"):
-            raise ValueError(
-                f"{path}: expected an image with a palette, whose numbers are objects or classes, "
-                f"found mode {image.mode}. Unpack the devkit again; do not convert its masks."
-            )
-        return np.asarray(image)
+    """Read the numbers of a mask file, (H, W) integers; colors are those of VOC's color map."""
+    numbers = object_numbers(read_mask_image(path))
+    if numbers.max(initial=0) > VOID:
+        raise ValueError(
+            f"{path}: expected the numbers of objects or classes, or the colors of VOC's color "
+            "map, found other colors. Unpack the devkit again; do not resize its masks."
+        )
+    return numbers
 
 
 def _class_of(classes: np.ndarray, path: Path, number: int) -> int:

@@ -1,1 +1,1 @@
-"""The demo: all steps from clicks to a report, on synthetic images."""
+"""The demo: all steps from clicks to a report, on synthetic and on real images."""

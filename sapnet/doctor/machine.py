@@ -31,14 +31,14 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 
 def examine_machine(out: Path | None = None) -> Examination:
-    """Examine cores, memory, disk and devices, and the device and precision of a training.
+    """Examine cores, memory, disk and devices, and device, precision and start of a training.
 
     Args:
         out: folder that files will be written to; None is the current folder.
     """
     facts: list[Fact] = []
     findings: list[Finding] = []
-    for fact, finding in (*_resources(out or Path()), *_devices()):
+    for fact, finding in (*_resources(out or Path()), *_devices(), *_start()):
         facts += [fact] if fact is not None else []
         findings += [finding] if finding is not None else []
     return Examination("machine", tuple(facts), tuple(findings))
@@ -95,6 +95,30 @@ def memory_bytes() -> tuple[int | None, int | None]:
         total = int(limit)
         free = None if free is None else min(free, total)
     return total, free
+
+
+def _start() -> Iterator[tuple[Fact | None, Finding | None]]:
+    """Describe what trainings begin with on this machine."""
+    try:
+        from sapnet.backbones.imagenet import LITE0
+        from sapnet.backbones.weights import find_imagenet_weights
+        from sapnet.network.start import EMBEDDED
+        from sapnet.training.default_recipe import CPU_RECIPE
+
+        imagenet = find_imagenet_weights(LITE0).place
+    except (ImportError, OSError, RuntimeError):  # reported by the examination of the software
+        return
+    yield Fact("ImageNet weights", f"of {LITE0}: {imagenet}"), None
+    if EMBEDDED.is_file():
+        size = EMBEDDED.stat().st_size / 1e6
+        found = f"embedded segmenter, {size:.1f} MB, for the network of the recipe {CPU_RECIPE}"
+        yield Fact("start of a training", found), None
+        return
+    message = (
+        f"expected the embedded segmenter in {EMBEDDED}, found no such file: trainings with the "
+        f"recipe {CPU_RECIPE} start from ImageNet weights or at random. Install the package again."
+    )
+    yield None, Finding("warning", "no embedded segmenter", message)
 
 
 def _devices() -> Iterator[tuple[Fact | None, Finding | None]]:

@@ -68,11 +68,11 @@ def _match(image: ImageMasks, threshold: float) -> tuple[np.ndarray, np.ndarray]
         reaches = np.flatnonzero(ious.max(axis=1) >= threshold)
         _, first_to_claim = np.unique(ious.argmax(axis=1)[reaches], return_index=True)
         is_right[reaches[first_to_claim]] = True
-    counts = is_right | (_share_in_crowds(rles, image.crowd_rles) < threshold)
+    counts = is_right | (share_in_crowds(rles, image.crowd_rles) < threshold)
     return scores[counts], is_right[counts]
 
 
-def _share_in_crowds(rles: Sequence[RLE], crowd_rles: Sequence[RLE]) -> np.ndarray:
+def share_in_crowds(rles: Sequence[RLE], crowd_rles: Sequence[RLE]) -> np.ndarray:
     """Compute the largest share (P,) of each mask's pixels that lies in one crowd."""
     if not rles or not crowd_rles:
         return np.zeros(len(rles))

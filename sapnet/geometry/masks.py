@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sapnet.geometry.rle import Runs, foreground_runs
+from sapnet.geometry.rle import Strips, foreground_runs, split_at_columns
 from sapnet.structures.clicks import RLE
 from sapnet.structures.grids import MASK_STRIDE
 
@@ -47,7 +47,7 @@ def downsample_masks(
     if not rles:
         return np.zeros((0, h, w), np.uint8)
     height, width = rles[0]["size"]
-    strips = _split_at_columns(foreground_runs(rles), height)
+    strips = split_at_columns(foreground_runs(rles), height)
     if flip:
         strips = replace(strips, column=width - 1 - strips.column)
     rows_of = [
@@ -73,28 +73,7 @@ def downsample_masks(
     return change.view(np.uint8)
 
 
-@dataclass(frozen=True)
-class _Strips:
-    """Pieces of runs within one column each: rows top to bottom, bottom excluded; (R,) int64."""
-
-    mask_index: np.ndarray
-    column: np.ndarray
-    top: np.ndarray
-    bottom: np.ndarray
-
-
-def _split_at_columns(runs: Runs, height: int) -> _Strips:
-    first, last = runs.start // height, (runs.stop - 1) // height
-    pieces = last - first + 1
-    run = np.repeat(np.arange(len(first)), pieces)
-    piece = np.arange(len(run)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    column = first[run] + piece
-    top = np.maximum(runs.start[run] - column * height, 0)
-    bottom = np.minimum(runs.stop[run] - column * height, height)
-    return _Strips(runs.mask_index[run], column, top, bottom)
-
-
-def _spread_over_cells(strips: _Strips, column_of: np.ndarray) -> _Strips:
+def _spread_over_cells(strips: Strips, column_of: np.ndarray) -> Strips:
     """Copy strips to the grid columns that read them: none, one, or several if enlarged.
 
     Args:
@@ -104,7 +83,7 @@ def _spread_over_cells(strips: _Strips, column_of: np.ndarray) -> _Strips:
     times = np.diff(column_of)[strips.column]
     strip = np.repeat(np.arange(len(times)), times)
     nth = np.arange(len(strip)) - np.repeat(np.cumsum(times) - times, times)
-    return _Strips(
+    return Strips(
         mask_index=strips.mask_index[strip],
         column=column_of[strips.column[strip]] + nth,
         top=strips.top[strip],
@@ -114,7 +93,7 @@ def _spread_over_cells(strips: _Strips, column_of: np.ndarray) -> _Strips:
 
 def _blocks(
     grids: np.ndarray,
-    strips: _Strips,
+    strips: Strips,
     rows_of: Sequence[np.ndarray],
     columns_of: Sequence[np.ndarray],
 ) -> Iterator[np.ndarray]:

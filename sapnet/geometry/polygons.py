@@ -1,9 +1,10 @@
 """Outlines of masks as polygons that give the mask back.
 
 Holes and parts are joined by seams: the outline walks to the other ring and back along one line, so
-that the seam has no area. Readers that fill by the even-odd rule, COCO's among them, give the exact
-mask back. Readers that also draw the line itself (OpenCV) add the seam's pixels where it does not
-lie on the mask: between parts, hardly ever to a hole.
+that the seam has no area. Readers that take the pixels whose centers lie inside, COCO's among them,
+give the exact mask back. Readers that cut the numbers off to pixel numbers and draw the line itself
+(LabelMe through Pillow, OpenCV) add the seam's pixels where it does not lie on the mask: between
+parts, hardly ever to a hole.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ from typing import Literal
 
 import numpy as np
 
-Outline = Literal["edges", "pixels"]
-"""Where an outline runs: along the pixel edges, or through the border pixels of the mask."""
+Outline = Literal["inside", "pixels"]
+"""Form of an outline: inside the border pixels of the mask, or through their numbers."""
 
 _MIN_CORNERS = 3
+
+_INSET = 0.25
+"""Distance of an "inside" outline from the pixel edges. It lies beyond every pixel center of the
+mask, for readers that test centers, and in the border pixels, for readers that draw the line.
+COCO's tools look at fifths of a pixel, so the middle between edge and center is the safest."""
 
 
 def mask_polygons(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> list[np.ndarray]:
@@ -23,9 +29,10 @@ def mask_polygons(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> 
 
     Args:
         mask: (H, W) bool or uint8; non-zero is foreground. Diagonal neighbours are connected.
-        outline: "edges" gives corners on pixel edges, in the frame where a mask whose last column
-            is 9 ends at x = 10. "pixels" gives the (column, row) numbers of border pixels, what
-            OpenCV fills.
+        outline: "inside" gives corners a quarter of a pixel inside the edges, in the frame where a
+            mask whose last column is 9 ends at x = 10: 9.75. Tools that test pixel centers and
+            tools that draw the border both fill the exact mask. "pixels" gives the (column, row)
+            numbers of border pixels, for tools that round or draw the border.
         simplify: greatest distance in pixels between an outline and its simplified form
             (Douglas and Peucker); 0 keeps every corner.
 
@@ -33,7 +40,7 @@ def mask_polygons(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> 
         Polygons (V, 2) float64 x, y without a repeated last corner; none for an empty mask. A part
         of one or two pixels has fewer than three different corners under "pixels".
     """
-    return [_join(rings) for rings in _parts(mask, outline, simplify)]
+    return [_in_pixels(_join(rings), outline) for rings in _parts(mask, outline, simplify)]
 
 
 def mask_polygon(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> np.ndarray:
@@ -48,7 +55,7 @@ def mask_polygon(mask: np.ndarray, outline: Outline, simplify: float = 0.0) -> n
         (V, 2) float64 x, y; (0, 2) for an empty mask.
     """
     rings = [ring for part in _parts(mask, outline, simplify) for ring in part]
-    return _join(rings) if rings else np.zeros((0, 2))
+    return _in_pixels(_join(rings), outline) if rings else np.zeros((0, 2))
 
 
 def at_least_three(polygon: np.ndarray) -> np.ndarray:
@@ -64,6 +71,11 @@ def at_least_three(polygon: np.ndarray) -> np.ndarray:
     return np.concatenate([polygon, polygon[-1:].repeat(missing, 0)])
 
 
+def _in_pixels(corners: np.ndarray, outline: Outline) -> np.ndarray:
+    """Return corners in pixels; those of an "inside" outline are numbers of half pixels."""
+    return corners / 2 + _INSET if outline == "inside" else corners.astype(np.float64)
+
+
 def _parts(mask: np.ndarray, outline: Outline, simplify: float) -> list[list[np.ndarray]]:
     """Trace the rings of each part: its outer border first, then those of its holes."""
     import cv2
@@ -71,25 +83,38 @@ def _parts(mask: np.ndarray, outline: Outline, simplify: float) -> list[list[np.
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if rows.size == 0:
         return []
-    top, left = int(rows[0]), int(columns[0])
-    crop = (mask[top : rows[-1] + 1, left : columns[-1] + 1] != 0).astype(np.uint8)
-    if outline == "edges":
-        # Doubled, every pixel has a first and a second column: of the border pixels, those in a
-        # first one lie at a left edge, those in a second one at a right edge.
-        crop = crop.repeat(2, 0).repeat(2, 1)
+    origin = np.array([columns[0], rows[0]], np.int64)
+    crop = (mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] != 0).astype(np.uint8)
+    scale = 1
+    if outline == "inside":
+        # Doubled, a pixel has four quarters; the outline runs through those at the border.
+        scale, crop = 2, crop.repeat(2, 0).repeat(2, 1)
     contours, hierarchy = cv2.findContours(crop, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     parts: dict[int, list[np.ndarray]] = {}
     parents = hierarchy[0, :, 3].tolist()
     for index in sorted(range(len(contours)), key=lambda i: parents[i] >= 0):  # outer rings first
         ring = contours[index][:, 0].astype(np.int64)
-        ring = (ring + 1) // 2 if outline == "edges" else ring
-        ring = _simplified(_without_repeats(ring), simplify) + np.array([left, top])
+        ring = _with_inner_corners(ring, crop) if outline == "inside" else ring
+        ring = _simplified(ring, simplify * scale) + origin * scale
         parts.setdefault(index if parents[index] < 0 else parents[index], []).append(ring)
     return list(parts.values())
 
 
-def _without_repeats(ring: np.ndarray) -> np.ndarray:
-    return ring[(ring != np.roll(ring, 1, axis=0)).any(1)] if len(ring) > 1 else ring
+def _with_inner_corners(ring: np.ndarray, crop: np.ndarray) -> np.ndarray:
+    """Insert the corner that a diagonal step cuts off, if it is foreground.
+
+    The outline then turns once at an inner corner of the mask, not twice.
+    """
+    following = np.roll(ring, -1, axis=0)
+    is_diagonal = (ring != following).all(1)
+    first = np.stack([ring[:, 0], following[:, 1]], 1)
+    second = np.stack([following[:, 0], ring[:, 1]], 1)
+    has_first = crop[first[:, 1], first[:, 0]] != 0
+    has_second = crop[second[:, 1], second[:, 0]] != 0
+    corner = np.where(has_first[:, None], first, second)
+    kept = np.stack([np.ones(len(ring), bool), is_diagonal & (has_first | has_second)], 1)
+    corners: np.ndarray = np.stack([ring, corner], 1)[kept]
+    return corners
 
 
 def _simplified(ring: np.ndarray, tolerance: float) -> np.ndarray:
@@ -126,7 +151,7 @@ def _join(rings: list[np.ndarray]) -> np.ndarray:
         place = int(np.flatnonzero((path == targets[seam]).all(1))[0])
         walk = np.concatenate([newest[start:], newest[: start + 1]])
         path = np.concatenate([path[: place + 1], walk, path[place:]])
-    return _without_straight_corners(path).astype(np.float64)
+    return _without_straight_corners(path)
 
 
 def _without_straight_corners(path: np.ndarray) -> np.ndarray:

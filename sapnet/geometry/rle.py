@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sapnet.geometry.clipping import clip_far
+
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE
 
 _CHAR_ZERO = 48  # COCO writes six bits per character, from "0" on
+_MIN_CORNERS = 3
 _VALUE_BITS, _VALUE, _SIGN, _MORE = 5, 0x1F, 0x10, 0x20
 
 
@@ -45,7 +48,7 @@ def foreground_runs(rles: Sequence[RLE]) -> Runs:
     if not rles:
         nothing = np.zeros(0, np.int64)
         return Runs(nothing, nothing, nothing)
-    counts, numbers = _run_lengths([rle["counts"] for rle in rles])
+    counts, numbers = run_lengths([rle["counts"] for rle in rles])
     pixels = rles[0]["size"][0] * rles[0]["size"][1]
     stops = np.cumsum(counts)
     bounds = np.cumsum(numbers)
@@ -62,6 +65,35 @@ def foreground_runs(rles: Sequence[RLE]) -> Runs:
     owner = np.repeat(np.arange(len(rles)), numbers)[kept]
     stop = stops[kept] - owner * pixels
     return Runs(owner, stop - counts[kept], stop)
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Pieces of runs within one column each: rows top to bottom, bottom excluded; (R,) int64.
+
+    Attributes:
+        mask_index: (R,) the mask each strip belongs to, in ascending order.
+        column: (R,) its column.
+        top: (R,) its first row.
+        bottom: (R,) the row after its last one.
+    """
+
+    mask_index: np.ndarray
+    column: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
+
+
+def split_at_columns(runs: Runs, height: int) -> Strips:
+    """Cut runs, which may reach over several columns, into strips of one column each."""
+    first, last = runs.start // height, (runs.stop - 1) // height
+    pieces = last - first + 1
+    run = np.repeat(np.arange(len(first)), pieces)
+    piece = np.arange(len(run)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    column = first[run] + piece
+    top = np.maximum(runs.start[run] - column * height, 0)
+    bottom = np.minimum(runs.stop[run] - column * height, height)
+    return Strips(runs.mask_index[run], column, top, bottom)
 
 
 def encode_masks(masks: np.ndarray) -> tuple[RLE, ...]:
@@ -192,14 +224,20 @@ def to_rle(segmentation: Any, height: int, width: int) -> RLE:  # noqa: ANN401  
         counts = segmentation["counts"]
         if isinstance(counts, list):
             return _normalise(mask_api.frPyObjects(segmentation, height, width))
-        return _normalise({"size": [height, width], "counts": counts})
+        rle = _normalise({"size": [height, width], "counts": counts})
+        _check_string(rle)
+        return rle
     if not _is_polygons(segmentation):
         raise ValueError(
             "expected a segmentation as polygons of at least 3 points each, or run lengths with "
             f"'size' and 'counts'; found {str(segmentation)[:60]!r}"
         )
-    parts = mask_api.frPyObjects(segmentation, height, width)
-    return _normalise(mask_api.merge(parts))
+    near = [clip_far(np.reshape(part, (-1, 2)), height, width) for part in segmentation]
+    outlines = [outline.ravel().tolist() for outline in near if len(outline) >= _MIN_CORNERS]
+    if not outlines:
+        background = {"size": [height, width], "counts": [height * width]}
+        return _normalise(mask_api.frPyObjects(background, height, width))
+    return _normalise(mask_api.merge(mask_api.frPyObjects(outlines, height, width)))
 
 
 def merge_rles(rles: Sequence[RLE]) -> RLE:
@@ -224,27 +262,51 @@ def rle_to_json(rle: RLE) -> dict[str, Any]:
 def _is_polygons(segmentation: object) -> bool:
     return (
         isinstance(segmentation, list)
-        and len(segmentation) > 0
-        and all(
-            isinstance(p, list) and len(p) >= 6 and len(p) % 2 == 0 and np.isfinite(p).all()
-            for p in segmentation
-        )
+        and bool(segmentation)
+        and all(map(_is_polygon, segmentation))
     )
+
+
+def _is_polygon(part: object) -> bool:
+    if not (isinstance(part, list) and len(part) >= 2 * _MIN_CORNERS and len(part) % 2 == 0):
+        return False
+    try:
+        values = np.asarray(part)
+    except ValueError:  # lists of different lengths
+        return False
+    return values.ndim == 1 and values.dtype.kind in "iuf" and bool(np.isfinite(values).all())
 
 
 def _check_rle(segmentation: dict[str, Any], height: int, width: int) -> None:
     size, counts = segmentation.get("size"), segmentation.get("counts")
-    if size is None or list(size) != [height, width]:
+    if not isinstance(size, list | tuple) or list(size) != [height, width]:
         raise ValueError(f"expected run lengths of size [{height}, {width}], found size {size}")
     if not isinstance(counts, list | str | bytes):
         raise ValueError(f"expected 'counts' as a list or a string, found {type(counts).__name__}")
-    if isinstance(counts, list) and sum(counts) != height * width:
+    if not isinstance(counts, list):
+        return
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError(f"expected run lengths as integers >= 0, found {str(counts)[:60]}")
+    if sum(counts) != height * width:
         raise ValueError(
             f"expected run lengths that cover {height * width} pixels, found {sum(counts)}"
         )
 
 
-def _run_lengths(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+def _check_string(rle: RLE) -> None:
+    """Check that a compressed string is whole, and holds no more pixels than its mask."""
+    from faster_coco_eval.core import mask as mask_api
+
+    try:
+        mask_api.area([rle])
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"expected compressed run lengths of {rle['size'][0] * rle['size'][1]} pixels, found "
+            f"a damaged string ({error})"
+        ) from error
+
+
+def run_lengths(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     """Parse K compressed strings: all run lengths (M,) and the number of each (K,), int64.
 
     The format is that of COCO's rleFrString: numbers in groups of five bits, the lowest first,
@@ -285,5 +347,5 @@ def _normalise(rle: dict[str, Any]) -> RLE:
     counts = rle["counts"]
     return {
         "size": [int(side) for side in rle["size"]],
-        "counts": counts.encode("ascii") if isinstance(counts, str) else bytes(counts),
+        "counts": counts.encode() if isinstance(counts, str) else bytes(counts),
     }

@@ -16,8 +16,9 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from sapnet.backbones.backbone import Backbone
 from sapnet.backbones.weights import load_weights
-from sapnet.network.config import ModelConfig
+from sapnet.network.config import EMBEDDED_START, ModelConfig
 from sapnet.network.find import check_network
+from sapnet.network.start import load_start
 from sapnet.segmentation.solov2 import SOLOv2
 from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.targets import instance_targets
@@ -266,11 +267,14 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def build_model(settings: ModelConfig, categories: Sequence[Category]) -> Network:
-    """Build a network for training; its backbone starts from the weights of the settings.
+    """Build a network for training; it begins with the weights that its settings name.
 
     Raises:
-        FileNotFoundError: the backbone's weights are missing.
+        FileNotFoundError: the weights are missing.
+        ValueError: they are those of another network.
     """
     model = Network(settings, tuple(categories))
     load_weights(model.backbone, settings.backbone_config)
+    if settings.start == EMBEDDED_START:
+        load_start(model, settings)
     return model

@@ -114,7 +114,11 @@ def read_json(path: Path, hint: str = "Name the exported file.") -> Any:  # noqa
         raise FileNotFoundError(f"{path}: no such file. {hint}")
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ValueError(
+            f"{path}: expected json, but it is nested too deeply to be data. Export the file again."
+        ) from error
+    except ValueError as error:  # no json, no UTF-8, or an integer of thousands of digits
         raise ValueError(
             f"{path}: expected json, but it cannot be parsed ({error}). Export the file again."
         ) from error

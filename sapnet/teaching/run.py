@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sapnet.backbones.imagenet import load_lite0_weights
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
@@ -24,7 +25,6 @@ from sapnet.proposals.click.weights import (
 from sapnet.system.files import write_json_atomic
 from sapnet.teaching.batch import Photographs
 from sapnet.teaching.config import TeachConfig
-from sapnet.teaching.imagenet import load_lite0_weights
 from sapnet.teaching.objects import load_pool
 from sapnet.teaching.options import EMBEDDED, IMAGENET, TrainProposerConfig
 from sapnet.teaching.pool import ObjectPool, pool_of

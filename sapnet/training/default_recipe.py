@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CPU_RECIPE = "small_images_cpu"
 """Recipe of a training on the CPU."""
 
+EARLIER_CPU_RECIPE = "earlier/small_images_cpu"
+"""What that recipe was before the embedded segmenter."""
+
 NOTE = (
     f"no GPU and no recipe given: this takes the recipe {CPU_RECIPE}. The recipe `defaults` is a "
     "ResNet-50 on images of 800 px"
@@ -43,9 +46,19 @@ def default_recipe(device: str, run: Path) -> str | None:
     if chosen.type != "cpu":
         return None
     stored = RunFolder(run).stored_settings()
-    if stored is not None and not _was_begun_with(stored, load_recipe(CPU_RECIPE)):
+    if stored is None:
+        return CPU_RECIPE
+    if not _was_begun_with(stored, load_recipe(CPU_RECIPE)):
         return None
-    return CPU_RECIPE
+    return EARLIER_CPU_RECIPE if _is_earlier(stored) else CPU_RECIPE
+
+
+def _is_earlier(stored: dict[str, Any]) -> bool:
+    """Return True if a stored run has all settings in which the earlier recipe was different."""
+    begun = dict(_flat({**stored.get("train", {}), "model": stored.get("model", {})}))
+    now = dict(_flat(load_recipe(CPU_RECIPE)))
+    earlier = dict(_flat(load_recipe(EARLIER_CPU_RECIPE)))
+    return all(begun.get(name) == v for name, v in earlier.items() if now.get(name) != v)
 
 
 def _was_begun_with(stored: dict[str, Any], recipe: dict[str, Any]) -> bool:

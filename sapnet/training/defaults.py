@@ -1,4 +1,4 @@
-"""Choose the settings that were left open: grids, scale ranges, learning rate, schedule.
+"""Choose the settings that were left open: start, grids, scale ranges, rate, schedule.
 
 Settings that the user gave, on the command line, in a recipe or in Python, stay as they are.
 """
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sapnet.backbones.config import AVAILABLE_WEIGHTS
+from sapnet.network.config import NAMED_WEIGHTS
+from sapnet.network.start import settle_start
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
 from sapnet.segmentation.fitting import crowded_share, fit_grids, fit_ranges, missed_share
 from sapnet.training.survey import survey
@@ -59,11 +62,16 @@ def choose_settings(
 
     Args:
         source: proposals or instances to train on.
-        model_cfg: the network; `num_grids` and `scale_ranges` may be open.
+        model_cfg: the network; `start`, `num_grids` and `scale_ranges` may be open.
         cfg: the training; `lr`, `lr_batch` and `steps` may be open.
+
+    Raises:
+        FileNotFoundError: the embedded segmenter is asked for and its file is missing.
+        ValueError: it is asked for and does not fit the network.
     """
+    model_cfg, start_line = settle_start(model_cfg)
     layout = survey(source, model_cfg.augment)
-    reasons = [_data_line(layout)]
+    reasons = [_data_line(layout), *filter(None, [start_line])]
     if model_cfg.segmenter:
         segmentation, chosen = _choose_segmentation(layout, model_cfg.segmentation)
         model_cfg = replace(model_cfg, segmentation=segmentation)
@@ -84,11 +92,21 @@ def settings_as_before(
         stored: content of the settings file of the run.
     """
     model, training = stored.get("model", {}), stored.get("train", {})
+    model_cfg = _with_start(model_cfg, model)
     segmentation = _filled(model_cfg.segmentation, model.get("segmentation", {}), SEGMENTATION)
     optimizer = _filled(cfg.optimizer, training.get("optimizer", {}), OPTIMIZER)
     return ChosenSettings(
         replace(model_cfg, segmentation=segmentation), replace(cfg, optimizer=optimizer)
     )
+
+
+def _with_start(cfg: ModelConfig, stored: dict[str, Any]) -> ModelConfig:
+    """Fill in the beginning of the run to resume, where none is asked for."""
+    if cfg.start is not None:
+        return cfg
+    if cfg.weights == AVAILABLE_WEIGHTS:
+        cfg = replace(cfg, weights=stored.get("weights", cfg.weights))
+    return replace(cfg, start=stored.get("start")) if cfg.weights in NAMED_WEIGHTS else cfg
 
 
 def _filled(values: Any, stored: dict[str, Any], names: tuple[str, ...]) -> Any:  # noqa: ANN401

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sapnet.network.start import settle_start
 from sapnet.training.defaults import ChosenSettings, choose_settings
 from sapnet.training.training_set import open_training_set
 
@@ -30,4 +31,5 @@ def preview_settings(
     if (inputs.masks if cfg.supervision == "masks" else inputs.proposals) is not None:
         return choose_settings(open_training_set(inputs, cfg).source, model_cfg, cfg)
     optimizer = cfg.optimizer.settled(cfg.batch_size, cfg.epochs)
+    model_cfg, _ = settle_start(model_cfg)
     return ChosenSettings(model_cfg, replace(cfg, optimizer=optimizer))

@@ -9,7 +9,7 @@ import lightning
 
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.network.compiling import compile_network
-from sapnet.network.model import build_model
+from sapnet.network.model import Network, build_model
 from sapnet.system.device import choose_device
 from sapnet.training.data import TrainingData
 from sapnet.training.defaults import ChosenSettings, choose_settings, settings_as_before
@@ -55,7 +55,9 @@ def train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Trai
         return TrainSummary(inputs.out, cfg.epochs, figures, was_finished=True)
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     held_out = open_held_out(inputs)
-    network = build_model(model_cfg, training_set.categories)
+    # A resumed run takes all weights from its checkpoint.
+    build = build_model if checkpoint is None else Network
+    network = build(model_cfg, training_set.categories)
     if cfg.compile:
         compile_network(network, choose_device(cfg.device))
     data = TrainingData(training_set, cfg, model_cfg.augment, held_out)

@@ -47,33 +47,25 @@ def test_clicks(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_photographs(tiny_set: TinySet, tmp_path: Path) -> None:
-    coco = tmp_path / "coco"
-    (coco / "annotations").mkdir(parents=True)
-    for split in ("train2017", "val2017"):
-        (coco / split).symlink_to(tiny_set.images)
-        (coco / "annotations" / f"instances_{split}.json").symlink_to(tiny_set.truth)
-    words = ["--coco", coco, "--out", tmp_path / "out", "--json", tmp_path / "a.json"]
-    words += [
-        "--min-area",
-        0,
-        "--methods",
-        "MIL",
-        "--seeds",
-        3,
-        "--epochs",
-        1,
-        f"--options={' '.join(SMALL)}",
-    ]
-    run_script("photographs", *words)
+def test_starts(tiny_set: TinySet, tmp_path: Path) -> None:
+    data = tmp_path / "sets" / "tiny"
+    (data / "images").mkdir(parents=True)
+    for split in ("train", "val"):
+        (data / "images" / split).symlink_to(tiny_set.images)
+        (data / f"instances_{split}.json").symlink_to(tiny_set.truth)
+    words = ["--sets", data.parent, "--out", tmp_path / "out", "--json", tmp_path / "a.json"]
+    words += ["--names", "tiny", "--starts", "none", "--steps", 1, "--label-steps", 1]
+    words += ["--proposer", "regions", f"--options={' '.join(SMALL)}"]
+    run_script("starts", *words)
+    kept = tmp_path / "out" / "tiny" / "labels_none_1_0" / "figures.json"
+    first = kept.stat().st_mtime_ns
+    shown = run_script("starts", *words)
+    assert kept.stat().st_mtime_ns == first  # not done again
     figures = json.loads((tmp_path / "a.json").read_text())
-    (row,) = figures["samples"]
-    for split in ("train2017", "val2017"):  # the same images
-        scores, looks = row[split], row["choices"][split]
-        assert looks["random"] < scores["oracle_miou"]
-        assert 0 <= looks["same"] <= 1
-        assert figures["summary"][f"{split} MIL label_miou"] == scores["label_miou"]
-    assert row["train2017"]["label_miou"] == row["val2017"]["label_miou"]
+    assert [row["supervision"] for row in figures["samples"]] == ["masks", "clicks", "labels"]
+    assert all(row["steps"] == 2 and 0 <= row["mask_ap"] <= 1 for row in figures["samples"])
+    assert "tiny labels none 1 steps mask_ap50" in figures["summary"]
+    assert "| tiny | labels | none | 1 | 2 | 0 |" in shown
 
 
 @pytest.mark.slow

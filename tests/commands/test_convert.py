@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sapnet.cli import main
 from sapnet.data.clicks import load_clicks
@@ -16,7 +17,7 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "clicks.csv"
-    path.write_text("image,x,y,class,width,height\na.jpg,1,2,cat,64,48\na.jpg,500,2,cat,64,48\n")
+    path.write_text("image,width,height,x,y,class\na.jpg,64,48,1,2,cat\na.jpg,64,48,500,2,cat\n")
     return path
 
 
@@ -43,7 +44,7 @@ def test_what_was_detected_and_skipped_is_said(table: Path, tmp_path: Path, caps
     out, report = tmp_path / "clicks.json", tmp_path / "report.json"
     assert main(["convert", str(table), "--out", str(out), "--report", str(report)]) == 3
     shown = capsys.readouterr().out
-    assert "clicks.csv: csv (its first row names image, x, y, class" in shown
+    assert "clicks.csv: csv (its first row names image, width, height, x, y, class" in shown
     assert "1 objects on 1 images, 0 with a box, 0 with a mask" in shown
     assert "skipped: 1 x points outside their image (clicks.csv, line 3" in shown
     assert len(load_clicks(out).clicks) == 1
@@ -52,7 +53,7 @@ def test_what_was_detected_and_skipped_is_said(table: Path, tmp_path: Path, caps
 
 
 def test_all_taken_is_0(table: Path, tmp_path: Path) -> None:
-    table.write_text("image,x,y,class,width,height\na.jpg,1,2,cat,64,48\n")
+    table.write_text("image,width,height,x,y,class\na.jpg,64,48,1,2,cat\n")
     assert main(["convert", str(table), "--out", str(tmp_path / "c.json")]) == 0
 
 
@@ -115,3 +116,41 @@ def test_unknown_formats_fail_with_one_line(tmp_path: Path, capsys: Output) -> N
     (tmp_path / "a.json").write_text("{}")
     assert main(["convert", str(tmp_path / "a.json"), "--out", str(tmp_path / "o")]) == 1
     assert "none that is known" in capsys.readouterr().err
+
+
+def test_unclear_columns_are_wrong_use(table: Path, tmp_path: Path, capsys: Output) -> None:
+    table.write_text("image,x,y,class,width,height\na.jpg,10,20,cat,30,40\n")
+    out = tmp_path / "c.json"
+    assert main(["convert", str(table), "--out", str(out)]) == 2
+    assert "--size-columns image or --size-columns box" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["convert", str(table), "--out", str(out), "--size-columns", "image"]) == 0
+    assert load_clicks(out).clicks[0].points == ((10, 20),)
+
+
+def test_choices_reach_the_readers(tmp_path: Path) -> None:
+    images, out = tmp_path / "images", tmp_path / "c.json"
+    images.mkdir()
+    Image.new("RGB", (64, 48)).save(images / "a.jpg")
+    point = {"shape_attributes": {"name": "point", "cx": 1, "cy": 2}, "region_attributes": {}}
+    (tmp_path / "via.json").write_text(json.dumps({"a": {"filename": "a.jpg", "regions": [point]}}))
+    words = ["convert", str(tmp_path / "via.json"), "--images", str(images), "--out", str(out)]
+    assert main(words) == 1
+    assert main([*words, "--default-label", "balloon"]) == 0
+    assert load_clicks(out).categories[0].name == "balloon"
+    (tmp_path / "images" / "a.txt").write_text("0 .1 .1 .3 .1 .3 .3 .1 .3\n")
+    (tmp_path / "images" / "classes.txt").write_text("cat\n")
+    words[1] = str(tmp_path / "images")
+    assert main(words) == 0
+    assert load_clicks(out).clicks[0].mask is None
+    assert main([*words, "--four-corners", "outline"]) == 0
+    assert load_clicks(out).clicks[0].mask is not None
+    track = (
+        '<annotations><track label="cat"><points frame="7" keyframe="1" points="3,4"/></track>'
+        "</annotations>"
+    )
+    (tmp_path / "a.xml").write_text(track)
+    (images / "a.jpg").rename(images / "frame_000007.jpg")
+    words[1] = str(tmp_path / "a.xml")
+    assert main([*words, "--key-frames"]) == 0
+    assert load_clicks(out).clicks[0].points == ((3, 4),)

@@ -168,3 +168,16 @@ def test_saved_clicks_are_read_again(tmp_path: Path) -> None:
 def test_saving_nothing(tmp_path: Path) -> None:
     empty = ClickSet((), (), ())
     assert load_clicks(save_clicks(tmp_path / "clicks.json", empty)) == empty
+
+
+def test_truth_beside_a_click_is_not_taken(
+    write_json: Write, content: Content, caplog: pytest.LogCaptureFixture
+) -> None:
+    """P2BNet's and SAPNet's files: the box is made up, the mask is the ground truth."""
+    content["annotations"][0] |= {
+        "true_bbox": [10, 20, 4, 6],
+        "bbox": [4, 12, 16, 16],
+        "segmentation": [[10, 20, 14, 20, 14, 26, 10, 26]],
+    }
+    assert load_clicks(write_json(content)).clicks == (Click(17, 5, 7, ((12.5, 20.5),)),)
+    assert "1 objects have 'true_bbox'" in caplog.text

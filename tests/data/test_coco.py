@@ -114,3 +114,10 @@ def test_instances_by_image(write_json: Write, content: Content) -> None:
     grouped = load_instances(write_json(content)).instances_by_image()
     assert [instance.annotation_id for instance in grouped[5]] == [17]
     assert grouped[6] == []
+
+
+def test_the_true_box_is_the_box(write_json: Write, content: Content) -> None:
+    """In P2BNet's and SAPNet's files, `bbox` is made up around the click."""
+    content["annotations"][0] |= {"true_bbox": [10, 20, 4, 6], "bbox": [4, 12, 16, 16]}
+    (instance,) = load_instances(write_json(content)).instances
+    assert instance.box == (10, 20, 14, 26)

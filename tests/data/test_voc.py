@@ -11,7 +11,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from sapnet.data.coco import load_instances
-from sapnet.data.voc import VOC_CLASSES, VOID, VocSources, write_voc
+from sapnet.data.formats.readers.voc.colors import VOID, color_map
+from sapnet.data.formats.readers.voc.labels import VOC_CLASSES
+from sapnet.data.voc import VocSources, write_voc
 from sapnet.geometry.rle import decode_masks
 
 SIZE = (20, 30)
@@ -148,9 +150,22 @@ def test_a_photograph_of_another_size_is_named(sources: VocSources, tmp_path: Pa
         write_voc(sources, "val", tmp_path / "val.json")
 
 
-def test_converted_masks_are_refused(sources: VocSources, tmp_path: Path) -> None:
-    Image.new("RGB", (30, 20)).save(sources.devkit / "SegmentationObject" / "2007_000033.png")
-    with pytest.raises(ValueError, match="found mode RGB"):
+def test_masks_in_color_are_those_of_the_color_map(sources: VocSources, tmp_path: Path) -> None:
+    """Converted to RGB, as CVAT and Datumaro write them, the masks are the same."""
+    write_voc(sources, "val", tmp_path / "before.json")
+    for folder in ("SegmentationObject", "SegmentationClass"):
+        path = sources.devkit / folder / "2007_000033.png"
+        with Image.open(path) as image:
+            numbers = np.asarray(image)
+        Image.fromarray(color_map()[numbers].astype(np.uint8)).save(path)
+    write_voc(sources, "val", tmp_path / "after.json")
+    assert (tmp_path / "after.json").read_bytes() == (tmp_path / "before.json").read_bytes()
+
+
+def test_other_colors_are_refused(sources: VocSources, tmp_path: Path) -> None:
+    path = sources.devkit / "SegmentationObject" / "2007_000033.png"
+    Image.new("RGB", (30, 20), (1, 2, 3)).save(path)
+    with pytest.raises(ValueError, match="found other colors"):
         write_voc(sources, "val", tmp_path / "val.json")
 
 

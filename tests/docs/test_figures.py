@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.quality.real_sets.figures import as_table, summarize
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "benchmarks" / "results" / "demo.json"
+REAL_SETS = ROOT / "benchmarks" / "results" / "real-sets.json"
 LADDER = ROOT / "benchmarks" / "results" / "ladder-small.json"
 TAUGHT = ROOT / "benchmarks" / "results" / "teach-sets.json"
 MARK = "<!-- figures of benchmarks/results/demo.json -->"
@@ -84,6 +87,14 @@ def test_fine_tuning() -> None:
                 " / ".join(f"{summary[key]:.3f}" for key in keys) if keys[0] in summary else "-"
             )
             assert cell == expected, (name, count)
+
+
+def test_the_real_sets() -> None:
+    """The page has the table that the benchmark prints."""
+    figures = json.loads(REAL_SETS.read_text("utf-8"))
+    text = (ROOT / "docs" / "results.md").read_text("utf-8")
+    assert as_table(figures["sets"]) in text
+    assert figures["summary"] == summarize(figures["sets"])
 
 
 def test_the_readme_fits_on_few_screens() -> None:

@@ -68,6 +68,12 @@ def test_all_forms_of_a_segmentation_agree() -> None:
         ({"size": [6, 9], "counts": [53]}, "cover 54 pixels"),
         ({"size": [6, 9]}, "'counts'"),
         ("mask.png", "mask.png"),
+        ({"size": 6, "counts": [54]}, r"found size 6"),
+        ({"size": [6, 9], "counts": [27, "27"]}, "integers >= 0"),
+        ({"size": [6, 9], "counts": [60, -6]}, "integers >= 0"),
+        ({"size": [6, 9], "counts": "P"}, "damaged string"),
+        ({"size": [6, 9], "counts": "PPPPPPPPPPPPPPPPPPPPPPPPP0"}, "damaged string"),
+        ({"size": [6, 9], "counts": "\u20ac"}, "damaged string"),
     ],
 )
 def test_malformed_segmentations_are_named(wrong: object, message: str) -> None:
@@ -134,3 +140,16 @@ def test_run_lengths_are_those_of_the_library(shape: tuple[int, int, int], densi
         assert [rle["counts"] for rle in encode_masks(given)] == [rle["counts"] for rle in wanted]
     flipped = encode_masks(masks[:, ::-1])
     assert np.array_equal(decode_masks(flipped), masks[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        [1, 2, 3, 4], [1, 2, 3, 4, 5], ["1", "2", "3", "4", "5", "6"], [1, 2, 3, 4, 5, None],
+        [1, 2, 3, 4, 5, 2**70], [1, 2, 3, 4, 5, float("nan")], [[1, 2]] * 6, [1, 2, 3, 4, 5, [6]],
+        [True] * 6, {"a": 1}, None,
+    ],
+)  # fmt: skip
+def test_what_is_no_polygon(part: object) -> None:
+    with pytest.raises(ValueError, match="expected a segmentation as polygons"):
+        to_rle([part], 10, 10)

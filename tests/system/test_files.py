@@ -86,3 +86,11 @@ def test_json_is_read_with_one_clear_error(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(ValueError, match="expected json, but it cannot be parsed"):
         read_json(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5_000, "{", "\ud800"])
+def test_json_that_cannot_be_read(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(ValueError, match=r"a.json: expected json, but it .*Export the file again"):
+        read_json(path)

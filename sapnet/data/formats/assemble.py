@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from sapnet.data.click_weights import nearest_to_center
 from sapnet.data.formats.marks import Findings, Mark, Source
+from sapnet.data.formats.object_masks import join_mask
 from sapnet.data.formats.points import Box, Point
-from sapnet.geometry.rle import decode_masks, merge_rles, rle_areas, rle_boxes, to_rle
+from sapnet.geometry.damage import damaged_rles
+from sapnet.geometry.middles import middle_pixels
+from sapnet.geometry.rle import rle_areas
 from sapnet.structures.clicks import RLE, Category, Click, ClickSet, ImageRecord
 
 BORDER = 1.0
 """Tolerance, in pixels, for points outside their image; such points are moved into the image."""
 
 _INSIDE = 0.5  # distance from the border of a moved point: the center of the last pixel
-_MIN_CORNERS = 3
 _NO_ID = -1
+
+
+@dataclass(frozen=True)
+class _Object:
+    """The marks of one object, with its image, its category and its points inside the image."""
+
+    marks: list[Mark]
+    image: ImageRecord
+    category_id: int
+    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,7 @@ class AssembleOptions:
     Attributes:
         points_only: True to leave out the source's boxes and masks.
         drop_empty: True to leave out images without an object.
+        drop_unused: True to leave out categories without an object.
         negative_category: points of this category are negative clicks of the object of their group.
         for_masks: True if only masks matter. Then it is not noted how objects without a click got
             their point.
@@ -35,6 +45,7 @@ class AssembleOptions:
 
     points_only: bool = False
     drop_empty: bool = False
+    drop_unused: bool = False
     negative_category: str | None = None
     for_masks: bool = False
 
@@ -65,27 +76,55 @@ def assemble(
     names = [mark.category for mark in source.marks if mark.category != negative]
     categories = _all_categories(source.categories, names, negative)
     id_of_name = {category.name: category.category_id for category in categories}
-    clicks = []
+    objects = []
     for marks in _objects(source.marks, negative, findings):
         image = images.get(marks[0].reference)
         if image is None:
             findings.skip("objects on an image that is left out", marks[0].place)
             continue
-        click = _click(marks, image, id_of_name[marks[0].category], findings, options)
-        if click is not None:
-            clicks.append(click)
+        points = [point for mark in marks for point in mark.points]
+        kept_points = _inside(points, image, marks[0].place, findings)
+        objects.append(_Object(marks, image, id_of_name[marks[0].category], kept_points))
+    masks = _sound_masks(objects, findings)
+    middles = _middles_of_masks(masks, [not found.points for found in objects])
+    made = [
+        _click(found, mask, middle, findings, options)
+        for found, mask, middle in zip(objects, masks, middles, strict=True)
+    ]
+    clicks = [click for click in made if click is not None]
+    kept_images = _used_images(images.values(), clicks, findings, options.drop_empty)
+    used = _used_categories(source.categories, categories, clicks, findings, options)
+    return ClickSet(kept_images, used, _with_ids(clicks))
+
+
+def _used_images(
+    images: Collection[ImageRecord], clicks: list[Click], findings: Findings, drops: bool
+) -> tuple[ImageRecord, ...]:
+    """Note the images without an object, and leave them out if told so."""
     clicked = {click.image_id for click in clicks}
-    kept = list(images.values())
-    for image in images.values():
+    what = f"images without an object, {'left out' if drops else 'kept as empty'}"
+    for image in images:
         if image.image_id not in clicked:
-            findings.note(_empty_words(options.drop_empty), image.file_name)
-            if options.drop_empty:
-                kept.remove(image)
-    return ClickSet(tuple(kept), categories, _with_ids(clicks))
+            findings.note(what, image.file_name)
+    return tuple(image for image in images if not drops or image.image_id in clicked)
 
 
-def _empty_words(is_dropped: bool) -> str:
-    return f"images without an object, {'left out' if is_dropped else 'kept as empty'}"
+def _used_categories(
+    declared: Iterable[Category],
+    categories: tuple[Category, ...],
+    clicks: list[Click],
+    findings: Findings,
+    options: AssembleOptions,
+) -> tuple[Category, ...]:
+    """Note the declared categories without an object, and leave them out if told so."""
+    clicked = {click.category_id for click in clicks}
+    unused = {c for c in declared if c in categories and c.category_id not in clicked}
+    what = "categories without an object, " + (
+        "left out" if options.drop_unused else "kept; --drop-unused leaves them out"
+    )
+    for category in sorted(unused, key=lambda category: category.category_id):
+        findings.note(what, f"{category.name!r}, id {category.category_id}")
+    return tuple(c for c in categories if not options.drop_unused or c.category_id in clicked)
 
 
 def _all_categories(
@@ -127,22 +166,60 @@ def _objects(
             findings.skip(f"points of {negative!r} without an object in their group", mark.place)
 
 
+def _sound_masks(objects: list[_Object], findings: Findings) -> list[RLE | None]:
+    """Join the masks of each object; None for those that have none, or none with a pixel."""
+    masks = [join_mask(found.marks, found.image, findings) for found in objects]
+    held = [(index, mask) for index, mask in enumerate(masks) if mask is not None]
+    is_damaged = damaged_rles([mask for _, mask in held]).tolist()
+    sound = []
+    for (index, mask), damaged in zip(held, is_damaged, strict=True):
+        if damaged:
+            where = f"{objects[index].marks[0].place}: run lengths that do not cover its image"
+            findings.skip("masks that cannot be read", where)
+            masks[index] = None
+        else:
+            sound.append((index, mask))
+    areas = rle_areas([mask for _, mask in sound]).tolist()
+    for (index, _), area in zip(sound, areas, strict=True):
+        if area == 0:
+            place = objects[index].marks[0].place
+            findings.skip("masks without a pixel inside their image", place)
+            masks[index] = None
+    return masks
+
+
+def _middles_of_masks(masks: list[RLE | None], is_needed: list[bool]) -> list[Point | None]:
+    """Return the middle of each mask that is needed, None for the others.
+
+    It is the center of the pixel that is nearest to the center of the mask's box.
+    """
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for index, (mask, needed) in enumerate(zip(masks, is_needed, strict=True)):
+        if mask is not None and needed:
+            by_size.setdefault(tuple(mask["size"]), []).append(index)
+    found: list[Point | None] = [None] * len(masks)
+    for indices in by_size.values():
+        rles = [mask for index in indices if (mask := masks[index]) is not None]
+        for index, (column, row) in zip(indices, middle_pixels(rles).tolist(), strict=True):
+            found[index] = (column + _INSIDE, row + _INSIDE)
+    return found
+
+
 def _click(
-    marks: list[Mark],
-    image: ImageRecord,
-    category_id: int,
+    found: _Object,
+    mask: RLE | None,
+    middle: Point | None,
     findings: Findings,
     options: AssembleOptions,
 ) -> Click | None:
-    place = marks[0].place
-    points = _inside([p for m in marks for p in m.points], image, place, findings)
+    marks, image, place = found.marks, found.image, found.marks[0].place
+    points = found.points
     negative = _inside([p for m in marks for p in m.negative_points], image, place, findings)
     box = _one_box([mark.box for mark in marks if mark.box is not None], image, place, findings)
-    mask = _one_mask(marks, image, place, findings)
-    if not points and mask is not None:
+    if not points and middle is not None:
         if not options.for_masks:
             findings.note("objects clicked at the middle of their mask", place)
-        points = (_middle_of_mask(mask),)
+        points = (middle,)
     elif not points and box is not None:
         findings.note("objects clicked at the middle of their box, which may miss them", place)
         points = _inside([((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)], image, place, findings)
@@ -153,7 +230,7 @@ def _click(
     return Click(
         annotation_id=ids[0] if ids else _NO_ID,
         image_id=image.image_id,
-        category_id=category_id,
+        category_id=found.category_id,
         points=points,
         negative_points=negative,
         box=None if options.points_only else box,
@@ -193,36 +270,6 @@ def _one_box(boxes: list[Box], image: ImageRecord, place: str, findings: Finding
         findings.skip("boxes without area inside their image", place)
         return None
     return x1, y1, x2, y2
-
-
-def _one_mask(marks: list[Mark], image: ImageRecord, place: str, findings: Findings) -> RLE | None:
-    size = [image.height, image.width]
-    rles = []
-    for mark in marks:
-        if mark.mask is not None and mark.mask["size"] != size:
-            findings.skip("masks of another size than their image", mark.place)
-        elif mark.mask is not None:
-            rles.append(mark.mask)
-        for polygon in mark.polygons:
-            if len(polygon) < _MIN_CORNERS:
-                findings.skip("outlines of fewer than three corners", mark.place)
-                continue
-            flat = [float(coordinate) for point in polygon for coordinate in point]
-            rles.append(to_rle([flat], image.height, image.width))
-    if not rles:
-        return None
-    mask = merge_rles(rles)
-    if not rle_areas([mask])[0]:
-        findings.skip("masks without a pixel inside their image", place)
-        return None
-    return mask
-
-
-def _middle_of_mask(mask: RLE) -> Point:
-    left, top, right, bottom = rle_boxes([mask])[0].astype(int).tolist()
-    weights = nearest_to_center(decode_masks([mask])[0, top:bottom, left:right])
-    row, column = np.unravel_index(int(np.argmax(weights)), weights.shape)
-    return left + int(column) + _INSIDE, top + int(row) + _INSIDE
 
 
 def _with_ids(clicks: list[Click]) -> tuple[Click, ...]:

@@ -69,31 +69,37 @@ def decode_brush(rle: Sequence[int], height: int, width: int) -> np.ndarray:
     Raises:
         ValueError: the stream is cut off, or does not belong to an image of this size.
     """
-    values = _decode_values(bytes(rle))
-    if values.size != height * width * _CHANNELS:
-        raise ValueError(
-            f"expected a brush of {width} x {height} px, found run lengths of "
-            f"{values.size // _CHANNELS} pixels"
-        )
+    try:
+        data = bytes(rle)
+    except (TypeError, ValueError) as error:
+        raise ValueError("expected Label Studio's run lengths as bytes from 0 to 255") from error
+    values = _decode_values(data, height, width)
     alpha = values.reshape(height, width, _CHANNELS)[..., -1]
     mask: np.ndarray = (alpha != 0).astype(np.uint8)
     return mask
 
 
-def _decode_values(data: bytes) -> np.ndarray:
+def _decode_values(data: bytes, height: int, width: int) -> np.ndarray:
     bits = _Bits(data)
     num_values, word_size = bits.read(32), bits.read(5) + 1
     sizes = [bits.read(4) + 1 for _ in range(4)]
     # In a damaged stream the number is arbitrary; a run makes at most 2**16 values of 3 bytes.
     if num_values > (len(data) + 1) << sizes[-1] or word_size != _WORD_SIZE:
         raise ValueError("expected Label Studio's run lengths of 8-bit values, found other bytes")
+    if num_values != height * width * _CHANNELS:
+        raise ValueError(
+            f"expected a brush of {width} x {height} px, found run lengths of "
+            f"{num_values // _CHANNELS} pixels"
+        )
     values = np.zeros(num_values, np.uint8)
     done = 0
     while done < num_values:
         is_run = bits.read(1)
         length = bits.read(sizes[bits.read(2)]) + 1
         if is_run:
-            values[done : done + length] = bits.read(word_size)
+            value = bits.read(word_size)
+            if value:
+                values[done : done + length] = value
         else:
             single = [bits.read(word_size) for _ in range(length)]
             values[done : done + length] = single[: num_values - done]

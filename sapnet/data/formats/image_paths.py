@@ -55,7 +55,7 @@ class ImageFolder:
         for candidate in dict.fromkeys((parts, stripped)):
             for start in range(len(candidate)):
                 name = "/".join(candidate[start:])
-                if (self.folder / name).is_file():
+                if _is_file(self.folder / name):
                     return name
         for name in (parts[-1], stripped[-1]):
             found = self._names_by_last_part.get(name, [])
@@ -88,6 +88,13 @@ class ImageFolder:
             for path in list_images(self.folder):
                 names.setdefault(path.name, []).append(path.relative_to(self.folder).as_posix())
         return names
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the name is longer than the file system allows
+        return False
 
 
 def parse_path_map(entries: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from sapnet.data.formats.points import Box, Point
-from sapnet.geometry.rle import encode_masks
-from sapnet.structures.clicks import RLE
 
 ELLIPSE_CORNERS = 64
 """Corners of an ellipse's outline; with 64 corners it misses 0.2 % of the area."""
@@ -63,22 +61,3 @@ def bounding_box(points: Sequence[Point]) -> Box:
     """Return the upright xyxy box around points."""
     (x1, y1), (x2, y2) = np.min(points, axis=0).tolist(), np.max(points, axis=0).tolist()
     return x1, y1, x2, y2
-
-
-def place_mask(crop: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> RLE:
-    """Place the crop of a mask in its image; parts outside of the image are cut off.
-
-    Args:
-        crop: (h, w); non-zero is foreground.
-        corner: (x, y) of the crop's top left pixel.
-        size: (height, width) of the image.
-
-    Returns:
-        Run lengths of the image's size.
-    """
-    mask = np.zeros((1, *size), np.uint8)
-    left, top = corner
-    x, y = max(left, 0), max(top, 0)
-    inside = crop[y - top : max(size[0] - top, 0), x - left : max(size[1] - left, 0)] != 0
-    mask[0, y : y + inside.shape[0], x : x + inside.shape[1]] = inside
-    return encode_masks(mask)[0]

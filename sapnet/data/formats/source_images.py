@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sapnet.data.formats.fields import MAX_PIXELS, shown
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Source, SourceImage
 from sapnet.structures.clicks import ImageRecord
@@ -29,6 +30,11 @@ def find_images(source: Source, folder: ImageFolder, findings: Findings) -> dict
         if name is None:
             findings.skip(f"images that are not in {folder.folder}", image.reference)
             continue
+        if image.reference == reference_of_name.get(name):
+            raise ValueError(
+                f"{image.place}: expected one entry per image, but {image.reference!r} is listed "
+                "twice. Join the entries, or drop one."
+            )
         if name in reference_of_name:
             raise ValueError(
                 f"{image.place}: expected one entry per image, but {image.reference!r} and "
@@ -63,6 +69,13 @@ def _size(
             raise ValueError(
                 f"{image.place}: expected the size of {image.reference!r}, but the source does not "
                 "hold it. Name the folder of the images with --images."
+            )
+        if not (0 < min(image.size) and image.size[0] * image.size[1] <= MAX_PIXELS):
+            height, width = image.size
+            raise ValueError(
+                f"{image.place}: expected an image of 1 to {MAX_PIXELS} pixels, found "
+                f"{shown(width)} x {shown(height)}. Correct its size, or name the folder of the "
+                "images with --images."
             )
         return image.size
     if image.size in (None, header.upright_size):

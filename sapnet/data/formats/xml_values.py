@@ -11,13 +11,14 @@ def parse_xml(path: Path) -> ElementTree.Element:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not xml.
+        ValueError: it is not xml, or in an encoding that is not known.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file. Name the exported xml.")
     try:
         return ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError, RecursionError) as error:
+        # LookupError: the xml names an encoding that does not exist.
         raise ValueError(
             f"{path}: expected xml, but it cannot be parsed ({error}). Export the file again."
         ) from error

@@ -3,21 +3,39 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from benchmarks.ladder.__main__ import wanted_systems
 from benchmarks.ladder.changes import changes
-from benchmarks.ladder.jobs import Job, JobOptions, Stopwatch, list_jobs, next_job, run_jobs
+from benchmarks.ladder.jobs import (
+    Job,
+    JobOptions,
+    Photographs,
+    Stopwatch,
+    list_jobs,
+    next_job,
+    run_jobs,
+)
 from benchmarks.ladder.page.file import load_ladder
 from benchmarks.ladder.scales import FIRST_SEED, ladder_scale, seed_images
 from benchmarks.ladder.summary import LadderRun, mean_and_std, over_seeds, summarize
 from benchmarks.ladder.systems import ladder_systems
-from benchmarks.ladder.worker import IMAGES, LadderFolder, figures_file, make_images, run_rung
+from benchmarks.ladder.worker import (
+    IMAGES,
+    LadderFolder,
+    figures_file,
+    make_images,
+    run_rung,
+    take_photographs,
+)
 from sapnet.labelling.vote import add_segmenter_vote
 from sapnet.selection.config import ConsensusConfig, SelectionConfig
+
+if TYPE_CHECKING:
+    from tests.conftest import TinySet
 
 SYSTEMS = ladder_systems(SelectionConfig())
 
@@ -107,3 +125,23 @@ def test_a_tiny_ladder_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     gain = figures["bms"]["label_miou"] - figures["pnpg"]["label_miou"]
     assert np.mean([change.gain for change in found]) == pytest.approx(gain)
     assert all(change.differs for change in found if change.gain)
+
+
+def test_photographs_take_the_place_of_synthetic_images(tiny_set: TinySet, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for split in ("train", "val"):
+        (source / "images").mkdir(parents=True, exist_ok=True)
+        (source / "images" / split).symlink_to(tiny_set.images)
+        (source / f"instances_{split}.json").symlink_to(tiny_set.truth)
+    folder = LadderFolder(tmp_path / "out", 4)
+    take_photographs(folder, source, "regions")
+    scale = ladder_scale("photographs", 4, "cpu")
+    top1 = next(system for system in SYSTEMS if system.name == "top1")
+    run_rung(folder, scale, top1)
+    run = LadderRun(tmp_path / "out", "photographs", "test", [4], Photographs(source, "regions"))
+    found = summarize(run, (top1,), 1.0)
+    assert found["command"].endswith(f"--photographs {source} --proposer regions --seeds 4")
+    assert found["data"]["train_images"] == found["data"]["test_images"] == tiny_set.num_images
+    assert found["systems"]["top1"]["label_miou"] == found["data"]["top1_miou"]
+    assert folder.images.is_dir()
+    assert "mask_ap" not in found["systems"]["top1"]  # figures of labels

@@ -53,11 +53,13 @@ def test_the_sdk_agrees() -> None:
         (SDK_BYTES[:-3], "cut off"),
         ([], "cut off"),
         ([255] * 9, "found other bytes"),
+        ([256] * 9, "as bytes from 0 to 255"),
+        (["1"] * 9, "as bytes from 0 to 255"),
     ],
 )
-def test_damaged_streams(rle: list[int], message: str) -> None:
+def test_damaged_streams(rle: list[int | str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        decode_brush(rle, 3, 5)
+        decode_brush(rle, 3, 5)  # type: ignore[arg-type]
 
 
 def test_another_size() -> None:

@@ -67,3 +67,7 @@ def test_a_malformed_path_map(entry: str) -> None:
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such folder"):
         ImageFolder(tmp_path / "absent")
+
+
+def test_names_that_no_file_system_takes(make_images: MakeImages) -> None:
+    assert ImageFolder(make_images({"a.jpg": (4, 3)})).file_name("x" * 5_000) is None

@@ -1,10 +1,8 @@
 import math
 
-import numpy as np
 import pytest
 
-from sapnet.data.formats.shapes import bounding_box, ellipse, place_mask, rotated_rectangle
-from sapnet.geometry.rle import decode_masks
+from sapnet.data.formats.shapes import bounding_box, ellipse, rotated_rectangle
 
 
 def test_a_quarter_turn_is_clockwise() -> None:
@@ -27,11 +25,3 @@ def test_turning_about_the_centre_keeps_it() -> None:
 def test_ellipse_has_its_axes() -> None:
     assert bounding_box(ellipse((50, 40), (20, 5))) == pytest.approx((30, 35, 70, 45))
     assert bounding_box(ellipse((50, 40), (20, 5), 90)) == pytest.approx((45, 20, 55, 60))
-
-
-def test_masks_that_hang_over_are_cut() -> None:
-    crop = np.ones((4, 4))
-    mask = decode_masks([place_mask(crop, (-1, 8), (10, 6))])[0]
-    assert mask.sum() == 3 * 2
-    assert mask[8:, :3].all()
-    assert decode_masks([place_mask(crop, (20, 20), (10, 6))])[0].sum() == 0

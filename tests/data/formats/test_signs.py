@@ -2,13 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from sapnet.data.formats.signs import (
     is_labelme,
     is_via,
-    known_columns,
-    read_header_row,
+    is_via_header,
     voc_files,
     yolo_root,
 )
@@ -23,13 +20,10 @@ def test_json_formats() -> None:
     assert not is_via([])
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_the_columns_of_a_table(tmp_path: Path, separator: str) -> None:
-    path = tmp_path / "clicks.csv"
-    path.write_text(separator.join(("File Name", "X", "label", "other")) + "\n")
-    header = read_header_row(path)
-    assert header == ["File Name", "X", "label", "other"]
-    assert known_columns(header) == {"image": "File Name", "x": "X", "category": "label"}
+def test_the_header_of_via() -> None:
+    header = ["#filename", "file_size", "region_shape_attributes", "region_attributes"]
+    assert is_via_header(header)
+    assert not is_via_header(header[:3])
 
 
 def test_folders(tmp_path: Path) -> None:
@@ -37,6 +31,8 @@ def test_folders(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("cat\n")
     assert yolo_root(tmp_path) == tmp_path
     assert yolo_root(tmp_path / "data.yaml") is None
+    (tmp_path / "obj.data").write_text("names = data/obj.names\n")
+    assert yolo_root(tmp_path / "obj.data") == tmp_path
     (tmp_path / "Annotations").mkdir()
     (tmp_path / "a.xml").write_text("<a/>")
     (tmp_path / "Annotations" / "b.xml").write_text("<a/>")

@@ -51,3 +51,13 @@ def test_two_references_to_one_file(make_images: MakeImages) -> None:
     images = tuple(SourceImage(name, (48, 64), "list") for name in ("x/a.jpg", "y/a.jpg"))
     with pytest.raises(ValueError, match=r"both lead to a.jpg. Tell them apart"):
         find_images(Source(images, (), ()), ImageFolder(folder), Findings())
+
+
+def test_one_image_twice_and_impossible_sizes() -> None:
+    twice = (SourceImage("a.jpg", (48, 64), "here"), SourceImage("a.jpg", (48, 64), "there"))
+    with pytest.raises(ValueError, match=r"there: .* 'a.jpg' is listed twice"):
+        find_images(Source(twice, (), ()), ImageFolder(None), Findings())
+    for size in ((0, 64), (-1, 64), (2**16, 2**16), (10**400, 1)):
+        source = Source((SourceImage("a.jpg", size, "here"),), (), ())
+        with pytest.raises(ValueError, match=r"here: expected an image of 1 to 4294967295 pixels"):
+            find_images(source, ImageFolder(None), Findings())

@@ -14,3 +14,6 @@ def test_xml_or_one_clear_error(tmp_path: Path) -> None:
     path.write_text("<a>")
     with pytest.raises(ValueError, match="expected xml, but it cannot be parsed"):
         parse_xml(path)
+    path.write_text('<?xml version="1.0" encoding="klingon"?><a/>')
+    with pytest.raises(ValueError, match="expected xml, but it cannot be parsed"):
+        parse_xml(path)

@@ -1,7 +1,13 @@
-"""Reader of COCO-style json: points, keypoints, boxes and masks."""
+"""Reader of COCO-style json: points, keypoints, boxes and masks.
+
+Two variants of research code are read as what they are: P2BNet's and SAPNet's files of clicks
+beside ground truth (`true_bbox`), and PointSup's files of labelled points (`point_coords`).
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,12 +17,13 @@ from sapnet.data.coco_json import CocoFile, Record, is_number, read_coco
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import to_rle
-from sapnet.structures.clicks import RLE
+from sapnet.structures.clicks import RLE, Category
 
 Crowds = Literal["ask", "object", "crowd"]
 """Meaning of masks with `iscrowd: 1`: one object each, regions of many, or an error."""
 
 _VISIBLE, _HIDDEN = 2, 1  # COCO's flags of a labelled keypoint
+_PIXEL_CENTER = 0.5
 _HULL_TOLERANCE = 1.0  # pixels; tools round the box of the keypoints
 
 
@@ -28,7 +35,8 @@ def read_coco_marks(path: Path, findings: Findings, crowds: Crowds = "ask") -> S
     """Read COCO-style json.
 
     The clicks of an annotation are its `point` (with `negative_points`, joined by `object_id`),
-    else its visible `keypoints`, the most central one first. `bbox` and `segmentation` are kept.
+    else PointSup's `point_coords`, else its visible `keypoints`, the most central one first. `bbox`
+    and `segmentation` are kept, except beside `true_bbox`: there they are made up or ground truth.
 
     Args:
         path: the file.
@@ -42,13 +50,14 @@ def read_coco_marks(path: Path, findings: Findings, crowds: Crowds = "ask") -> S
     """
     coco = read_coco(path)
     _check_crowds(coco, crowds)
+    categories, name_of_id = _categories(coco, findings)
     marks = []
     for annotation in coco.annotations:
         place = f"{path.name}, object {annotation['id']}"
         if annotation.get("iscrowd") and crowds == "crowd":
             findings.note("crowd regions, which give no click", place)
             continue
-        marks.append(_mark(coco, annotation, place, findings))
+        marks.append(_mark(coco, annotation, name_of_id, findings))
     return Source(
         images=tuple(
             SourceImage(
@@ -56,7 +65,7 @@ def read_coco_marks(path: Path, findings: Findings, crowds: Crowds = "ask") -> S
             )
             for i in coco.images
         ),
-        categories=coco.categories,
+        categories=categories,
         marks=tuple(marks),
     )
 
@@ -64,32 +73,107 @@ def read_coco_marks(path: Path, findings: Findings, crowds: Crowds = "ask") -> S
 def _check_crowds(coco: CocoFile, crowds: Crowds) -> None:
     found = [a for a in coco.annotations if a.get("iscrowd")]
     if found and crowds == "ask":
-        raise CrowdQuestionError(
-            f"{coco.path}: {len(found)} of {len(coco.annotations)} annotations have 'iscrowd': 1 "
-            f"(the first is object {found[0]['id']}). CVAT writes that for every mask made with "
-            "its brush or by a model; then each is one object: say --crowd-as-object. In COCO's "
-            "own files it marks a region of many objects, which is no object: say --crowd-as-crowd."
-        )
+        which = f"{len(found)} of {len(coco.annotations)} annotations have"
+        raise CrowdQuestionError(crowd_question(coco.path, which, f"object {found[0]['id']}"))
 
 
-def _mark(coco: CocoFile, annotation: Record, place: str, findings: Findings) -> Mark:
+def crowd_question(path: Path, which: str, first: str) -> str:
+    """Return the question about annotations with `iscrowd: 1`: which they are, and the first."""
+    return (
+        f"{path}: {which} 'iscrowd': 1 (the first is {first}). CVAT writes that for every mask "
+        "made with its brush or by a model; then each is one object: say --crowd-as-object. In "
+        "COCO's own files it marks a region of many objects, which is no object: say "
+        "--crowd-as-crowd."
+    )
+
+
+def _categories(coco: CocoFile, findings: Findings) -> tuple[tuple[Category, ...], dict[int, str]]:
+    """Return the categories, one per name, and the name of every id.
+
+    Roboflow adds a category 0 with the name of the project, which may also be that of a class. Of
+    several ids of a name, the one with the most objects is kept.
+    """
+    counts = Counter(annotation["category_id"] for annotation in coco.annotations)
+    by_name: dict[str, list[Category]] = {}
+    for category in coco.categories:
+        by_name.setdefault(category.name, []).append(category)
+    kept = []
+    for name, found in by_name.items():
+        kept.append(max(found, key=lambda category: counts[category.category_id]))
+        if len(found) > 1:
+            ids = ", ".join(str(category.category_id) for category in found)
+            where = f"{coco.path.name}, {name!r}: ids {ids}, now {kept[-1].category_id}"
+            findings.note("categories of one name, joined", where)
+    return tuple(kept), {category.category_id: category.name for category in coco.categories}
+
+
+def _mark(
+    coco: CocoFile, annotation: Record, name_of_id: dict[int, str], findings: Findings
+) -> Mark:
     image = coco.image_of_id[annotation["image_id"]]
-    names = {category.category_id: category.name for category in coco.categories}
-    keypoints = _keypoints(annotation.get("keypoints"), place, findings)
-    points = _points([annotation["point"]], place, findings) if "point" in annotation else keypoints
-    group = annotation.get("object_id")
-    mask = _mask(annotation.get("segmentation"), image.height, image.width, place, findings)
-    return Mark(
+    place = f"{coco.path.name}, object {annotation['id']}"
+    mark = Mark(
         place=f"{place} ({image.file_name})",
         reference=image.file_name,
-        category=names[annotation["category_id"]],
-        points=points,
+        category=name_of_id[annotation["category_id"]],
         negative_points=_points(annotation.get("negative_points") or [], place, findings),
-        box=_box(annotation.get("bbox"), keypoints, place, findings),
-        mask=mask,
-        group=None if group is None else str(group),
+        group=None if annotation.get("object_id") is None else str(annotation["object_id"]),
         annotation_id=annotation["id"],
     )
+    if "true_bbox" in annotation:
+        return replace(mark, points=_click_beside_truth(annotation, place, findings))
+    keypoints = _keypoints(annotation.get("keypoints"), place, findings)
+    points, negative = keypoints, mark.negative_points
+    if "point" in annotation:
+        points = _points([annotation["point"]], place, findings)
+    elif "point_coords" in annotation:
+        points, zeros = _labelled_points(annotation, place, findings)
+        negative += zeros
+    mask = _mask(annotation.get("segmentation"), image.height, image.width, place, findings)
+    box = _box(annotation.get("bbox"), keypoints, place, findings)
+    return replace(mark, points=points, negative_points=negative, box=box, mask=mask)
+
+
+def _click_beside_truth(annotation: Record, place: str, findings: Findings) -> tuple[Point, ...]:
+    """Return the click of an object of P2BNet's and SAPNet's files.
+
+    It is `point`; in their older files, the center of the box that was made up around it.
+    """
+    findings.note(
+        "objects with 'true_bbox', as in P2BNet's and SAPNet's files: the point is the click; bbox "
+        "and segmentation are made up or ground truth, and left out",
+        place,
+    )
+    if "point" in annotation:
+        return _points([annotation["point"]], place, findings)
+    made_up = _box(annotation.get("bbox"), (), place, findings)
+    if made_up is None:
+        return ()
+    return (((made_up[0] + made_up[2]) / 2, (made_up[1] + made_up[3]) / 2),)
+
+
+def _labelled_points(
+    annotation: Record, place: str, findings: Findings
+) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
+    """Return PointSup's points on and beside the object.
+
+    Its files hold pixel numbers; the click is the center of the pixel, as in its own training.
+    """
+    values, labels = annotation["point_coords"], annotation.get("point_labels")
+    points = _points(values, place, findings)
+    if not isinstance(labels, list) or len(labels) != len(points):
+        found = str(labels)[:40]
+        findings.skip("point_coords without a label 0 or 1 each", f"{place}: {found}")
+        return (), ()
+    if all(x == int(x) and y == int(y) for x, y in points):
+        points = tuple((x + _PIXEL_CENTER, y + _PIXEL_CENTER) for x, y in points)
+    sides: dict[object, list[Point]] = {0: [], 1: []}
+    for point, label in zip(points, labels, strict=True):
+        if is_number(label) and label in sides:
+            sides[label].append(point)
+        else:
+            findings.skip("points with another label than 0 or 1", f"{place}: {str(label)[:40]}")
+    return tuple(sides[1]), tuple(sides[0])
 
 
 def _points(values: object, place: str, findings: Findings) -> tuple[Point, ...]:

@@ -22,8 +22,8 @@ def write_coco(
         instances: the masks; none of them empty.
         path: the json file.
         options: `simplify` is used for polygons.
-        polygons: True to write polygons along the pixel edges, with seams to the holes, instead of
-            run lengths.
+        polygons: True to write polygons just inside the pixel edges, with seams to the holes,
+            instead of run lengths.
     """
     content = {
         **frame_records(instances.images, instances.categories),
@@ -40,8 +40,8 @@ def _annotation(instance: Instance, simplify: float | None) -> dict[str, Any]:
     x1, y1, x2, y2 = rle_boxes([rle])[0].tolist()
     segmentation: Any = rle_to_json(rle)
     if simplify is not None:
-        outlines = mask_polygons(decode_masks([rle])[0], "edges", simplify)
-        segmentation = [outline.ravel().astype(int).tolist() for outline in outlines]
+        outlines = mask_polygons(decode_masks([rle])[0], "inside", simplify)
+        segmentation = [outline.ravel().tolist() for outline in outlines]
     record = {
         "id": instance.annotation_id,
         "image_id": instance.image_id,

@@ -14,7 +14,7 @@ from sapnet.data.formats.assemble import AssembleOptions, assemble
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, SourceImage
 from sapnet.data.formats.read import ReadOptions, read_any
-from sapnet.data.formats.readers.yolo import read_yolo
+from sapnet.data.formats.readers.yolo.read import YoloOptions, read_yolo
 from sapnet.data.formats.source_images import find_images
 from sapnet.data.formats.writers.coco import write_coco
 from sapnet.data.formats.writers.files import ExportOptions
@@ -117,7 +117,7 @@ def _read_back(
                 SourceImage(f"images/{SPLIT}/{i.file_name}", (i.height, i.width), i.file_name)
                 for i in instances.images
             ]
-            source = read_yolo(out, listed, unheard)
+            source = read_yolo(out, listed, unheard, YoloOptions("outline"))
             folder = ImageFolder(None, [(f"images/{SPLIT}/", "")])
             images = find_images(source, folder, unheard)
             clicks = assemble(source, images, unheard, AssembleOptions())

@@ -25,8 +25,9 @@ VERSION = "5.5.0"
 def write_labelme(instances: InstanceSet, folder: Path, options: ExportOptions) -> None:
     """Write a json file per image and, if the images are available, the image beside it.
 
-    Each part of an object is a polygon along the pixel edges, with its holes joined by seams; the
-    parts of an object share a `group_id`.
+    Each part of an object is a polygon just inside the pixel edges, which LabelMe's own filling
+    turns back into the part, with its holes joined by seams; the parts of an object share a
+    `group_id`.
 
     Args:
         instances: the masks; none of them empty.
@@ -62,7 +63,7 @@ def write_labelme(instances: InstanceSet, folder: Path, options: ExportOptions) 
 def _shapes(
     instance: Instance, names: dict[int, str], number: int, simplify: float
 ) -> Iterator[dict[str, Any]]:
-    outlines = mask_polygons(decode_masks([instance.rle()])[0], "edges", simplify)
+    outlines = mask_polygons(decode_masks([instance.rle()])[0], "inside", simplify)
     for outline in outlines:
         yield {
             "label": names[instance.category_id],

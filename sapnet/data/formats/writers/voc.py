@@ -12,6 +12,8 @@ from PIL import Image
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.formats.marks import Findings
+from sapnet.data.formats.readers.voc.colors import color_map
+from sapnet.data.formats.readers.voc.labels import LABELMAP, LABELS
 from sapnet.data.formats.writers.files import (
     ExportOptions,
     check_label_names,
@@ -20,28 +22,17 @@ from sapnet.data.formats.writers.files import (
 )
 from sapnet.geometry.polygons import at_least_three, mask_polygons
 from sapnet.geometry.rle import decode_masks, rle_areas, rle_boxes
-from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.clicks import Category, ImageRecord
 from sapnet.system.files import write_bytes_atomic, write_text_atomic
+
+BACKGROUND = "background"
+"""Name of the first class, of pixels without an object."""
 
 MAX_OBJECTS = 254
 """Largest number of objects of an image: of 256 palette indices, 0 is background and 255 border."""
 
-_SPLIT = "ImageSets/Segmentation/train.txt"
-
-
-def voc_palette() -> list[int]:
-    """Return VOC's 256 colors as red, green, blue values in sequence.
-
-    The bits of an index, taken three at a time from the lowest, are the bits of red, green and blue
-    from the highest (`VOClabelcolormap` of the VOC development kit).
-    """
-    colors = np.zeros((256, 3), np.int64)
-    numbers = np.arange(256)
-    for bit in range(8):
-        for channel in range(3):
-            colors[:, channel] |= ((numbers >> (3 * bit + channel)) & 1) << (7 - bit)
-    flat: list[int] = colors.ravel().tolist()
-    return flat
+_SPLITS = ("ImageSets/Segmentation/train.txt", "ImageSets/Main/train.txt")
+"""Lists of the images; torchvision and Datumaro find masks by the first, boxes by the second."""
 
 
 def write_voc(
@@ -49,8 +40,8 @@ def write_voc(
 ) -> None:
     """Write a Pascal VOC data set.
 
-    It consists of `Annotations`, `SegmentationObject`, `SegmentationClass`, `ImageSets` and
-    `labels.txt`.
+    It consists of `Annotations`, `SegmentationObject`, `SegmentationClass`, `ImageSets`,
+    `labels.txt` and `labelmap.txt`.
 
     Each pixel belongs to one object: if masks overlap, the smaller one is on top. The xml also
     contains the outlines of each object's parts as `polygon`, which supervision reads.
@@ -63,15 +54,18 @@ def write_voc(
 
     Raises:
         FileNotFoundError: an image is missing.
-        ValueError: two images would share one label file, or there are over 254 categories.
+        ValueError: two images would share one label file, there are over 254 categories, or
+            `labelmap.txt` cannot hold a name.
     """
     check_label_names(instances.images)
+    _check_names(instances.categories)
     if len(instances.categories) > MAX_OBJECTS:
         raise ValueError(
             f"Pascal VOC pngs hold {MAX_OBJECTS} categories, found {len(instances.categories)}. "
             "Export to COCO instead."
         )
     grouped = instances.instances_by_image()
+    _note_other_endings(instances.images, options, findings)
     label_of = label_of_category(instances.categories)
     names = {category.category_id: category.name for category in instances.categories}
     for image in instances.images:
@@ -88,10 +82,43 @@ def write_voc(
         write_text_atomic(folder / "Annotations" / label_name(image, ".xml"), xml)
         place_image(image, options.images, folder / "JPEGImages")
     stems = "".join(f"{label_name(image, '')}\n" for image in instances.images)
-    write_text_atomic(folder / _SPLIT, stems)
+    for split in _SPLITS:
+        write_text_atomic(folder / split, stems)
     ordered = sorted(instances.categories, key=lambda category: category.category_id)
-    lines = "".join(f"{name}\n" for name in ["background", *(c.name for c in ordered)])
-    write_text_atomic(folder / "labels.txt", lines)
+    _write_labels(folder, [BACKGROUND, *(c.name for c in ordered)])
+
+
+def _check_names(categories: tuple[Category, ...]) -> None:
+    """Check that the lines of `labelmap.txt` can hold the names."""
+    for category in categories:
+        if ":" in category.name or category.name.startswith("#") or category.name == BACKGROUND:
+            raise ValueError(
+                f"category {category.category_id}: Pascal VOC's {LABELMAP} allows no ':' in a "
+                f"name, no '#' at its beginning, and {BACKGROUND!r} only for what is no object; "
+                f"found {category.name!r}. Rename it, or export to COCO."
+            )
+
+
+def _note_other_endings(
+    images: tuple[ImageRecord, ...], options: ExportOptions, findings: Findings
+) -> None:
+    if options.images is not None:
+        for image in images:
+            if not image.file_name.endswith(".jpg"):
+                what = "images not named .jpg, which torchvision's reader does not find"
+                findings.note(what, image.file_name)
+
+
+def _write_labels(folder: Path, names: list[str]) -> None:
+    """Write the names of the classes: with their colors, for CVAT and Datumaro, and alone."""
+    write_text_atomic(folder / LABELS, "".join(f"{name}\n" for name in names))
+    colors = color_map().tolist()
+    lines = [
+        f"{name}:{red},{green},{blue}::\n"
+        for name, (red, green, blue) in zip(names, colors, strict=False)
+    ]
+    header = "# label:color_rgb:parts:actions\n"
+    write_text_atomic(folder / LABELMAP, header + "".join(lines))
 
 
 def _object_numbers(image: ImageRecord, objects: list[Instance], findings: Findings) -> np.ndarray:
@@ -110,7 +137,7 @@ def _object_numbers(image: ImageRecord, objects: list[Instance], findings: Findi
 
 def _write_png(path: Path, numbers: np.ndarray) -> None:
     picture = Image.fromarray(numbers)
-    picture.putpalette(voc_palette())
+    picture.putpalette(color_map().ravel().tolist())
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     write_bytes_atomic(path, buffer.getvalue())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sapnet.data.clicks import load_clicks, save_clicks
+from sapnet.data.formats.assemble import AssembleOptions
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any, read_scores
 from sapnet.data.formats.readers.coco import CrowdQuestionError, read_coco_marks
@@ -123,6 +124,112 @@ def test_what_is_wrong_is_reported(annotation: dict[str, Any], what: str, tmp_pa
     read_any(write(tmp_path / "a.json", [annotation]), findings)
     lines = [line for line in findings.lines() if line.startswith("skipped")]
     assert any(what in line and "object 30" in line for line in lines)
+
+
+P2B = {"true_bbox": [10, 10, 20, 20], "bbox": [4, 6, 16, 16], "area": 400}
+
+
+def test_files_of_p2bnet_give_the_click_alone(tmp_path: Path) -> None:
+    """What `noise_data_mask_utils.py` and `noise_data_utils.py` write: a click beside the truth."""
+    polygon = [[10, 10, 30, 10, 30, 30, 10, 30]]
+    annotations = [
+        {**P2B, "point": [20.4, 19.7], "segmentation": polygon},
+        {"true_bbox": [10, 10, 20, 20], "point": [-0.3, 12.5], "segmentation": polygon},
+        P2B,  # an older file: only the made-up box tells the click
+    ]
+    path = write(tmp_path / "qc_instances_train2017_coarse_with_gt.json", annotations)
+    findings = Findings()
+    first, border, made_up = read_any(path, findings).clicks
+    assert first.points == ((20.4, 19.7),)
+    assert border.points == ((0, 12.5),)
+    assert made_up.points == ((12, 14),)
+    assert all(click.box is None and click.mask is None for click in (first, border, made_up))
+    assert findings.num_skipped == 0
+    assert "3 x objects with 'true_bbox'" in "\n".join(findings.lines())
+
+
+def test_points_of_pointsup(tmp_path: Path) -> None:
+    """Ones lie on the object, zeros beside it; numbers of pixels become their centers."""
+    annotations = [
+        {"point_coords": [[12, 20], [3, 4], [13, 21]], "point_labels": [1, 0, 1],
+         "bbox": [10, 15, 9, 9]},
+        {"point_coords": [[12.25, 20.75]], "point_labels": [1]},
+        {"point_coords": [[1, 1], [2, 2]], "point_labels": [0, 0], "bbox": [10, 15, 8, 8]},
+        {"point_coords": [[1, 1], [2, 2]], "point_labels": [1]},
+        {"point_coords": [[1, 1], [2, 2]], "point_labels": [1, -1]},
+    ]  # fmt: skip
+    findings = Findings()
+    path = write(tmp_path / "instances_train2017_n10_v1_without_masks.json", annotations)
+    both, exact, negative, last = read_any(path, findings).clicks
+    assert both.points == ((12.5, 20.5), (13.5, 21.5))
+    assert both.negative_points == ((3.5, 4.5),)
+    assert both.box == (10, 15, 19, 24)
+    assert exact.points == ((12.25, 20.75),)
+    assert negative.points == ((14, 19),)  # of the box, which is noted
+    assert negative.negative_points == ((1.5, 1.5), (2.5, 2.5))
+    assert last.points == ((1.5, 1.5),)
+    text = "\n".join(findings.lines())
+    assert "1 x point_coords without a label 0 or 1 each (a" not in text
+    assert "1 x point_coords without a label 0 or 1 each" in text
+    assert "object 33" in text
+    assert "1 x points with another label than 0 or 1" in text
+
+
+def test_panoptic_json_is_named_with_the_way_out(tmp_path: Path) -> None:
+    content = {
+        "images": [{"id": 4, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "annotations": [{"image_id": 4, "file_name": "a.png", "segments_info": []}],
+        "categories": [{"id": 7, "name": "dog", "isthing": 1}],
+    }
+    path = tmp_path / "panoptic_val2017.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"panoptic.*instances_\*\.json.*things_only"):
+        read_any(path, Findings())
+
+
+ROBOFLOW = [
+    {"id": 0, "name": "balls", "supercategory": "none"},
+    {"id": 1, "name": "red", "supercategory": "balls"},
+    {"id": 2, "name": "balls", "supercategory": "balls"},
+]
+
+
+def roboflow(path: Path, names: dict[str, int], shift: int = 0) -> Path:
+    """As Roboflow exports: image names with a category each, beside the json."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "info": {"description": "Exported from roboflow.com"},
+        "images": [
+            {"id": i + shift, "file_name": name, "width": 64, "height": 48}
+            for i, name in enumerate(names)
+        ],
+        "categories": ROBOFLOW,
+        "annotations": [
+            {"id": i + shift, "image_id": i + shift, "category_id": category, "iscrowd": 0,
+             "bbox": [5, 5, 10, 10], "segmentation": [], "area": 100}
+            for i, category in enumerate(names.values())
+        ],
+    }  # fmt: skip
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_the_unused_category_of_roboflow(tmp_path: Path) -> None:
+    path = roboflow(tmp_path / "_annotations.coco.json", {"a.jpg": 2})
+    findings = Findings()
+    clicks = read_any(path, findings)
+    assert [(c.category_id, c.name) for c in clicks.categories] == [(1, "red"), (2, "balls")]
+    assert clicks.clicks[0].category_id == 2
+    text = "\n".join(findings.lines())
+    assert (
+        "categories of one name, joined (_annotations.coco.json, 'balls': ids 0, 2, now 2)" in text
+    )
+    assert (
+        "1 x categories without an object, kept; --drop-unused leaves them out ('red', id 1)"
+        in text
+    )
+    dropped = read_any(path, Findings(), ReadOptions(assembling=AssembleOptions(drop_unused=True)))
+    assert [(c.category_id, c.name) for c in dropped.categories] == [(2, "balls")]
 
 
 def test_scores_by_id(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.geometry.rle import decode_masks
 from sapnet.structures.clicks import ClickSet
+from tests.data.formats.conftest import MakeImages
 
 META = """<meta>
     <task>
@@ -141,3 +142,109 @@ def test_no_cvat_file(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<annotations>")
     with pytest.raises(ValueError, match=r"expected xml"):
         read_any(tmp_path / "a.xml", Findings())
+
+
+PROJECT = """<annotations><version>1.1</version><meta><project><tasks>
+<task><id>1</id><original_size><width>64</width><height>48</height></original_size></task>
+<task><id>2</id><original_size><width>32</width><height>24</height></original_size></task>
+</tasks></project></meta>{}</annotations>"""
+
+
+def test_images_of_a_project_lie_in_their_subset(tmp_path: Path, make_images: MakeImages) -> None:
+    """Both subsets have an a.jpg; the archive holds images/train/a.jpg and images/val/a.jpg."""
+    image = (
+        '<image id="{}" name="a.jpg" subset="{}" task_id="{}" width="64" height="48">'
+        '<points label="car" points="{},5.0"/></image>'
+    )
+    both = image.format(0, "train", 1, 11) + image.format(0, "val", 2, 22)
+    path = tmp_path / "annotations.xml"
+    path.write_text(PROJECT.format(both))
+    clicks = read_any(path, Findings(), ReadOptions())
+    assert [i.file_name for i in clicks.images] == ["train/a.jpg", "val/a.jpg"]
+    images = make_images({"train/a.jpg": (64, 48), "val/a.jpg": (64, 48)})
+    clicks = read_any(path, Findings(), ReadOptions(images=images))
+    names = {i.image_id: i.file_name for i in clicks.images}
+    found = [(names[click.image_id], click.point) for click in clicks.clicks]
+    assert found == [("train/a.jpg", (11, 5)), ("val/a.jpg", (22, 5))]
+
+
+def test_one_file_for_two_subsets_is_refused(tmp_path: Path, make_images: MakeImages) -> None:
+    images = "".join(
+        f'<image id="0" name="a.jpg" subset="{s}" width="64" height="48"/>' for s in ("t", "v")
+    )
+    path = tmp_path / "annotations.xml"
+    path.write_text(PROJECT.format(images))
+    folder = make_images({"a.jpg": (64, 48)})
+    with pytest.raises(ValueError, match=r"'v/a.jpg' and 't/a.jpg' both lead to a.jpg"):
+        read_any(path, Findings(), ReadOptions(images=folder))
+
+
+TRACKS = """
+<track id="0" label="car" task_id="{task}" subset="{subset}">
+  <box frame="0" keyframe="1" outside="0" occluded="0" xtl="1" ytl="2" xbr="11" ybr="12"/>
+  <box frame="1" keyframe="0" outside="0" occluded="0" xtl="2" ytl="2" xbr="12" ybr="12"/>
+  <box frame="12" keyframe="1" outside="0" occluded="0" xtl="3" ytl="2" xbr="13" ybr="12"/>
+  <box frame="13" keyframe="1" outside="1" occluded="0" xtl="4" ytl="2" xbr="14" ybr="12"/>
+</track>
+<track id="1" label="person" task_id="{task}" subset="{subset}">
+  <points frame="12" keyframe="1" outside="0" occluded="0" points="5.0,6.0"/>
+</track>"""
+
+
+def test_key_frames_on_request(tmp_path: Path, make_images: MakeImages) -> None:
+    path = tmp_path / "annotations.xml"
+    path.write_text(PROJECT.format(TRACKS.format(task=2, subset="train")))
+    with pytest.raises(ValueError, match=r"expected at least one image, found none"):
+        read_any(path, Findings(), ReadOptions())
+    findings = Findings()
+    clicks = read_any(path, findings, ReadOptions(key_frames=True))
+    assert [(i.file_name, i.width, i.height) for i in clicks.images] == [
+        ("train/frame_000000.PNG", 32, 24),
+        ("train/frame_000012.PNG", 32, 24),
+    ]
+    assert [click.box for click in clicks.clicks] == [(1, 2, 11, 12), (3, 2, 13, 12), None]
+    assert clicks.clicks[2].points == ((5, 6),)
+    assert clicks.clicks[1].image_id == clicks.clicks[2].image_id
+    assert findings.num_skipped == 0
+    assert "noted: 1 x frames of tracks between the key frames, left out" in findings.lines()[0]
+    images = make_images({"train/frame_000000.jpg": (32, 24), "train/frame_000012.jpg": (32, 24)})
+    clicks = read_any(path, Findings(), ReadOptions(images=images, key_frames=True))
+    assert [i.file_name for i in clicks.images][1] == "train/frame_000012.jpg"
+
+
+def test_values_that_are_none(tmp_path: Path) -> None:
+    shapes = """
+    <points label="car" points="1,2;3"/><box label="car" xtl="a" ytl="1" xbr="2" ybr="3"/>
+    <box xtl="1" ytl="1" xbr="2" ybr="3"/><box label="car" xtl="1" xbr="2" ybr="3"/>
+    <mask label="car" rle="1, 2, 99999999999" left="0" top="0" width="4" height="1"/>
+    <ellipse label="car" cx="5" cy="5" rx="2" ry="2" rotation="left"/>"""
+    clicks, findings = read(tmp_path, shapes)
+    assert clicks.clicks == ()
+    text = "\n".join(entry.place for entry in findings.entries if entry.kind == "skipped")
+    for what in (
+        "shape 1: attribute 'points': expected x,y, found '3'",
+        "shape 2: attribute 'xtl': expected a number within +-1e+09, found 'a'",
+        "shape 3: expected 'label' as text, found None",
+        "shape 4: expected the attribute 'ytl', found none",
+        "shape 5: attribute 'rle': expected a whole number from 0 to 4, found ' 99999999999'",
+        "shape 6: attribute 'rotation': expected a number within +-1e+09, found 'left'",
+    ):
+        assert what in text
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ('<image id="3" width="64" height="48"/>', "image 3: expected 'name' as text, found None"),
+        ('<image id="3" name="a.jpg" width="64" height="-1"/>', "from 1 to 1000000, found '-1'"),
+        ('<image id="3" name="a.jpg" width="x" height="9"/>', "from 1 to 1000000, found 'x'"),
+        ('<image id="3" name="a.jpg" width="1000000" height="1000000"/>', "of 1 to 4294967295"),
+        (2 * '<image id="3" name="a.jpg" width="64" height="48"/>', "'a.jpg' is listed twice"),
+        ("", "expected at least one image"),
+    ],
+)
+def test_wrong_images(image: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "annotations.xml"
+    path.write_text(f"<annotations><version>1.1</version>{image}</annotations>")
+    with pytest.raises(ValueError, match=message):
+        read_any(path, Findings(), ReadOptions())

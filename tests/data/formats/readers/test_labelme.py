@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from sapnet.data.formats.marks import Findings
-from sapnet.data.formats.read import read_any
+from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.geometry.rle import decode_masks
 
 
@@ -30,7 +30,7 @@ def shape(
     }
 
 
-def write(path: Path, shapes: list[dict[str, Any]], **extra: object) -> None:
+def write(path: Path, shapes: list[Any], **extra: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "version": "5.5.0",
@@ -145,3 +145,90 @@ def test_what_cannot_be_taken_is_named(tmp_path: Path) -> None:
     assert "1 x shapes of type 'linestrip' (a.json, shape 0)" in text
     assert "2 x shapes that cannot be read (a.json, shape 1" in text
     assert "1 x outlines of fewer than three corners (a.json, shape 3)" in text
+
+
+def test_regions_to_ignore_are_no_objects(tmp_path: Path) -> None:
+    corners = [[5, 5], [10, 5], [10, 10]]
+    shapes = [shape("polygon", corners, "__ignore__"), shape("polygon", corners, "_background_")]
+    write(tmp_path / "a.json", [*shapes, shape("polygon", corners)])
+    findings = Findings()
+    clicks = read_any(tmp_path, findings)
+    assert [c.name for c in clicks.categories] == ["cat"]
+    assert len(clicks.clicks) == 1
+    text = "\n".join(findings.lines())
+    assert "1 x regions labelled '__ignore__', which are no objects (a.json, shape 0)" in text
+    assert "1 x regions labelled '_background_'" in text
+
+
+def test_points_are_clicks_of_one_object(tmp_path: Path) -> None:
+    points = [[5, 5], [9.5, 8], [30, 30]]
+    shapes = [
+        shape("points", points, point_labels=[1, 1, 0]),
+        shape("points", points, "dog"),
+        shape("points", points, "cow", point_labels=[1]),
+    ]
+    write(tmp_path / "a.json", shapes)
+    findings = Findings()
+    labelled, plain = read_any(tmp_path, findings).clicks
+    assert labelled.points == ((5, 5), (9.5, 8))
+    assert labelled.negative_points == ((30, 30),)
+    assert plain.points == ((5, 5), (9.5, 8), (30, 30))
+    text = "\n".join(findings.lines())
+    assert "2 x shapes of type 'points', read as clicks of one object" in text
+    assert "expected 'point_labels' with a number for each of 3 points, found '[1]'" in text
+
+
+CORNERS = [[5, 5], [10, 5], [10, 10]]
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"),
+    [
+        (None, "expected an object, found 'None'"),
+        ([1], "expected an object, found '[1]'"),
+        ({"label": 5, "points": CORNERS}, "expected 'label' as text, found '5'"),
+        ({"label": ["a"], "points": CORNERS}, "expected 'label' as text"),
+        ({"points": CORNERS}, "shapes without a label; see --default-label"),
+        ({"label": "", "points": CORNERS}, "shapes without a label; see --default-label"),
+        ({"label": "a"}, "expected 'points' as [[x, y], ...], found 'None'"),
+        ({"label": "a", "points": "5, 5"}, "expected 'points'"),
+        ({"label": "a", "points": [["5", "5"], [10, 5], [10, 10]]}, "expected 'points'"),
+        ({"label": "a", "points": [[5, 5, 5]]}, "expected 'points'"),
+        ({"label": "a", "points": [[5, float("nan")]]}, "expected 'points'"),
+        ({"label": "a", "points": []}, "outlines of fewer than three corners"),
+        ({"label": "a", "points": [], "shape_type": "rectangle"}, "two 'points' for a rectangle"),
+        ({"label": "a", "points": CORNERS, "group_id": [1]}, "'group_id' as a number or text"),
+        ({"label": "a", "points": CORNERS, "shape_type": 7}, "shapes of type '7'"),
+        ({"label": "a", "points": CORNERS[:2], "shape_type": "mask"}, "'mask' as base64 text"),
+        (
+            {"label": "a", "points": CORNERS[:2], "shape_type": "mask", "mask": "AAAA"},
+            "'mask' as a png in base64",
+        ),
+    ],
+)
+def test_broken_shapes_are_named(broken: object, what: str, tmp_path: Path) -> None:
+    write(tmp_path / "a.json", [broken])
+    findings = Findings()
+    assert read_any(tmp_path, findings).clicks == ()
+    lines = [line for line in findings.lines() if line.startswith("skipped")]
+    assert any(what in line and "a.json, shape 0" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"imagePath": 5}, "'imagePath' as text, found '5'"),
+        ({"imagePath": ""}, "'imagePath' as text, found ''"),
+        ({"shapes": {}}, "'shapes' as a list"),
+        ({"shapes": None}, "'shapes' as a list, found 'None'"),
+        ({"imageHeight": "48"}, "expected the size of 'a.jpg'"),
+        ({"imageHeight": 10**30}, "expected the size of 'a.jpg'"),
+        ({"imageWidth": True}, "expected the size of 'a.jpg'"),
+    ],
+)
+def test_broken_files_are_refused(extra: dict[str, Any], message: str, tmp_path: Path) -> None:
+    changed = {"shapes": [shape("point", [[1, 1]])], **extra}
+    write(tmp_path / "a.json", changed.pop("shapes"), **changed)
+    with pytest.raises(ValueError, match=r"a\.json") as caught:
+        read_any(tmp_path, Findings(), ReadOptions("labelme"))
+    assert message in str(caught.value)

@@ -15,13 +15,13 @@ from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.data.formats.detect import detect_format
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any
+from sapnet.data.formats.readers.voc.colors import color_map
 from sapnet.data.formats.writers.export import (
     ExportReport,
     MaskFormat,
     export_masks,
 )
 from sapnet.data.formats.writers.files import ExportOptions
-from sapnet.data.formats.writers.voc import voc_palette
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json
 
 LOSSLESS: tuple[MaskFormat, ...] = ("coco-rle", "coco-polygons", "labelme", "label-studio")
@@ -226,7 +226,7 @@ def test_pngs_of_voc(instances: InstanceSet, tmp_path: Path) -> None:
     export(instances, "voc", out)
     with Image.open(out / "SegmentationObject" / "sub" / "b ü.png") as image:
         assert image.mode == "P"
-        assert image.getpalette() == voc_palette()
+        assert image.getpalette() == color_map().ravel().tolist()
         numbers = np.asarray(image)
     assert np.unique(numbers).tolist() == [0, 1, 2]
     with Image.open(out / "SegmentationClass" / "sub" / "b ü.png") as image:
@@ -234,13 +234,6 @@ def test_pngs_of_voc(instances: InstanceSet, tmp_path: Path) -> None:
     assert (out / "labels.txt").read_text().split("\n")[:3] == ["background", "cat", "big dog"]
     listed = (out / "ImageSets" / "Segmentation" / "train.txt").read_text("utf-8").splitlines()
     assert listed == ["a", "sub/b ü", "c"]
-
-
-def test_colours_of_voc() -> None:
-    """The first of VOC's list: black, maroon, green, olive, navy; the last is the border."""
-    palette = np.reshape(voc_palette(), (-1, 3)).tolist()
-    assert palette[:5] == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [0, 0, 128]]
-    assert palette[255] == [224, 224, 192]
 
 
 def test_more_objects_than_a_png_holds(instances: InstanceSet, tmp_path: Path) -> None:

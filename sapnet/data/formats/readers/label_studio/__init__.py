@@ -1,0 +1,1 @@
+"""Reader of Label Studio's exports: tasks, their regions, the regions' shapes."""

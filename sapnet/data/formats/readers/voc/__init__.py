@@ -1,0 +1,1 @@
+"""Readers of Pascal VOC: xml files, mask images, and the colors of both."""

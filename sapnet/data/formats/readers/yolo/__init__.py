@@ -1,0 +1,1 @@
+"""Reader of YOLO data sets: names of classes, label files, their lines."""

@@ -1,0 +1,1 @@
+"""Class-agnostic training of the segmenter that other trainings start from."""
