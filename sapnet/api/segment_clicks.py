@@ -178,7 +178,7 @@ def _choose(
     from sapnet.batches.collate import collate
     from sapnet.batches.sample import Sample
     from sapnet.batches.supervision import make_bags
-    from sapnet.labelling.label import choose_labels
+    from sapnet.labelling.choosing import choose_labels
     from sapnet.network.model import evaluating
 
     view = evaluation_view((pixels.shape[0], pixels.shape[1]), network.settings.augment)

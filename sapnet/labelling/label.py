@@ -15,11 +15,10 @@ import torch
 from sapnet.data.coco_json import frame_records, label_of_category
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
-from sapnet.labelling.choice import ChosenLabel, chosen_labels, stored_objects, with_overlaps
+from sapnet.labelling.choosing import choose_labels
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.records import label_records, top1_record, with_boxes
 from sapnet.labelling.uncertainty import uncertainty
-from sapnet.labelling.vote import add_segmenter_vote
 from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
@@ -27,7 +26,6 @@ from sapnet.system.files import write_json_atomic
 
 if TYPE_CHECKING:
     from sapnet.structures.batch import Batch
-    from sapnet.structures.outputs import Selection
     from sapnet.system.locations import Location
 
 
@@ -112,40 +110,6 @@ def label(
         for entry in loader.left_out
     )
     return replace(write_labels(out, store, annotations, done), left_out=left_out)
-
-
-@torch.no_grad()
-def choose_labels(
-    model: Network, batch: Batch, store: ProposalStore
-) -> tuple[list[ChosenLabel], Selection]:
-    """Choose a label for each click of a batch, the segmenter's vote included.
-
-    Args:
-        model: a trained network.
-        batch: images with bags, labels as the network counts them.
-        store: the store the bags were made of.
-
-    Returns:
-        N labels and the selection that made them. With a segmenter, the labels have overlaps.
-
-    Raises:
-        ValueError: the batch has no bags.
-    """
-    if batch.bags is None:
-        raise ValueError("expected a batch with bags, found none")
-    objects = stored_objects(batch, store)
-    if model.segmentation is None:
-        selection = model.select(batch)
-        return chosen_labels(batch.bags, selection.index, objects), selection
-    selection, instances = model.select_and_segment(batch)
-    chosen = chosen_labels(batch.bags, selection.index, objects)
-    labels = with_overlaps(chosen, instances)
-    cfg = model.settings.selection.consensus
-    return (
-        add_segmenter_vote(labels, batch.bags, selection, cfg)
-        if cfg.enabled
-        else (labels, selection)
-    )
 
 
 def label_top1(

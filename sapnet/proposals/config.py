@@ -127,9 +127,9 @@ class ProposeConfig:
         points_per_chunk: objects that go through the decoder of `sam` together; by default 16, and
             2 on a CPU.
         box_prompts: `sam` proposes for point and box as well if a click carries a box.
-        workers: number of processes; by default the number of cores for `click`, `regions` and
-            `simulated`, and 1 for `sam` and `file`. With Ray, number of actors; by default as many
-            as the cluster has room for.
+        workers: number of processes; by default the number of cores for `click` (one per 50 objects
+            at most), `regions` and `simulated`, and 1 for `sam` and `file`. With Ray, number of
+            actors; by default as many as the cluster has room for.
         shard_images: images per shard; a kill loses at most the shard in progress.
         skip_errors: leave out images that cannot be read; the command then exits with status 3.
         bits: bit depth of images of more than 8 bits, one for all; by default that of the largest

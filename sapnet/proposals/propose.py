@@ -41,6 +41,9 @@ from sapnet.system.parallel import map_in_order, num_cores
 
 logger = logging.getLogger(__name__)
 
+OBJECTS_PER_PROCESS = 50
+"""Fewest objects for which another process of `click` is started."""
+
 
 @dataclass(frozen=True)
 class SkippedImage:
@@ -85,11 +88,11 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
 
     cfg = settle(cfg)
     run = cfg.run()
-    if run.engine == "local" and run.workers is None:
-        run = replace(run, workers=default_workers(cfg.proposer))
     with local_file(cfg.clicks) as path:
         clicks = load_clicks(path)
     check_any_click(clicks)
+    if run.engine == "local" and run.workers is None:
+        run = replace(run, workers=default_workers(cfg.proposer, len(clicks.clicks)))
     return propose_dataset(cfg.images, clicks, cfg.out, build_proposer(cfg, clicks), run)
 
 
@@ -125,9 +128,16 @@ def describe_run(proposer: Proposer, clicks: ClickSet, bits: int | None = None) 
     )
 
 
-def default_workers(proposer: ProposerName) -> int:
-    """Return the number of cores for proposers that compute on the CPU, else 1."""
-    return num_cores() if proposer in ("click", "regions", "simulated") else 1
+def default_workers(proposer: ProposerName, num_objects: int) -> int:
+    """Return the number of cores for proposers that compute on the CPU, else 1.
+
+    A process of `click` imports torch, which takes as long as some ten clicks: few objects get
+    fewer processes.
+    """
+    if proposer not in ("click", "regions", "simulated"):
+        return 1
+    fair = num_objects // OBJECTS_PER_PROCESS if proposer == "click" else num_objects
+    return max(min(num_cores(), fair), 1)
 
 
 def propose_dataset(

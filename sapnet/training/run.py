@@ -20,6 +20,7 @@ from sapnet.training.loop.announce import announce, start_line, store_lines
 from sapnet.training.loop.fit import LoopConfig, fit
 from sapnet.training.loop.launch import cluster_plugins, detect_launch, match_launch
 from sapnet.training.module import TrainingModule
+from sapnet.training.rounds.choosing import choose_again
 from sapnet.training.run_folder import RunFolder
 from sapnet.training.training_set import (
     TrainingSet,
@@ -30,10 +31,12 @@ from sapnet.training.training_set import (
 from sapnet.training.validation import Validation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sapnet.network.config import ModelConfig
     from sapnet.training.config import TrainConfig
+    from sapnet.training.rounds.table import LabelTable
 
 
 def train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> TrainSummary:
@@ -77,6 +80,7 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
         network,
         cfg,
         data.steps_per_epoch(),
+        relabel=_relabelling(training_set, data),
         quality=_label_quality(inputs, training_set),
         validation=None if held_out is None else Validation(held_out.truth, network.categories),
     )
@@ -103,6 +107,15 @@ def _complete(
     if stored is None:
         return choose_settings(training_set.source, model_cfg, cfg)
     return settings_as_before(model_cfg, cfg, stored)
+
+
+def _relabelling(
+    training_set: TrainingSet, data: TrainingData
+) -> Callable[[Network, int], LabelTable] | None:
+    store = training_set.store
+    if store is None:
+        return None
+    return lambda network, epoch: choose_again(network, data.label_dataloader(), store, epoch)
 
 
 def _label_quality(inputs: TrainInputs, training_set: TrainingSet) -> LabelQuality | None:

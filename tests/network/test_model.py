@@ -77,6 +77,31 @@ def _batch(
     )
 
 
+def test_kept_labels_train_the_segmenter_alone(model: Network) -> None:
+    """Masks of labels that stay are the targets, and selection changes no feature."""
+    bags = _bags([2, 1])
+    kept = torch.tensor([3, 0, 2])
+    chosen = _targets([2, 1])
+    rows = torch.arange(3)
+    targets = replace(chosen, masks=bags.masks[rows, kept], boxes=bags.boxes[rows, kept])
+    with_bags, with_masks = _batch(2, bags), _batch(2, targets=targets)
+    model.eval()  # dropout and norms alike; losses of selection need training mode
+    model.selection.train()
+    found = model(with_bags, torch.Generator().manual_seed(0), kept)
+    expected = model(with_masks)
+    assert found.selection.index.tolist() == kept.tolist()
+    for name, loss in expected.losses.items():
+        torch.testing.assert_close(found.losses[name], loss)
+    model.zero_grad()
+    names = [name for name in found.losses if name not in expected.losses]
+    assert "loss_selection" in names
+    torch.stack([found.losses[name] for name in names]).sum().backward()
+    assert all(p.grad is None for p in model.fpn.parameters())
+    assert any(p.grad.abs().sum() > 0 for p in model.selection.parameters())
+    model.zero_grad()
+    model.train()
+
+
 def _step(model: Network, batch: Batch) -> dict[str, Tensor]:
     """Losses of one step, after checking that its gradients are finite."""
     model.zero_grad(set_to_none=True)

@@ -20,9 +20,9 @@ from PIL import ExifTags, Image
 
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.geometry.rle import decode_masks
-from sapnet.proposals.config import ProposeConfig, RunConfig
+from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
 from sapnet.proposals.from_file import FileProposer
-from sapnet.proposals.propose import propose, propose_dataset
+from sapnet.proposals.propose import default_workers, propose, propose_dataset
 from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.store.layout import StoreError
 from sapnet.store.part import Part
@@ -424,3 +424,23 @@ def test_the_depth_of_the_data_set_is_kept_in_the_store(tmp_path: Path) -> None:
     propose_dataset(tmp_path, clicks, tmp_path / "given", Watching(), given)
     assert seen[2:] == [3, 64]
     assert ProposalStore(tmp_path / "given").bits == 14
+
+
+@pytest.mark.parametrize(
+    ("proposer", "num_objects", "expected"),
+    [
+        ("click", 0, 1),
+        ("click", 99, 1),
+        ("click", 100, 2),
+        ("click", 10_000, 8),
+        ("regions", 3, 3),
+        ("regions", 100, 8),
+        ("sam", 100, 1),
+        ("file", 100, 1),
+    ],
+)
+def test_processes_by_default(
+    monkeypatch: pytest.MonkeyPatch, proposer: ProposerName, num_objects: int, expected: int
+) -> None:
+    monkeypatch.setattr("sapnet.proposals.propose.num_cores", lambda: 8)
+    assert default_workers(proposer, num_objects) == expected

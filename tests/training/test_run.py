@@ -22,15 +22,22 @@ from sapnet.evaluation.proposals import proposal_ious
 from sapnet.geometry.rle import encode_masks
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label
+from sapnet.network import start
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
+from sapnet.network.model import Network
+from sapnet.network.start import save_start
 from sapnet.selection.branch import SelectionBranch
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.batch import Bags
+from sapnet.structures.clicks import Category
 from sapnet.structures.corrections import Correction, Corrections
 from sapnet.structures.outputs import Selection
+from sapnet.training import module
 from sapnet.training.config import TrainConfig
 from sapnet.training.inputs import TrainInputs, TrainSummary
+from sapnet.training.rounds.choosing import choose_again
+from sapnet.training.rounds.table import LabelTable
 from sapnet.training.run import train
 from sapnet.training.run_folder import CHECKPOINT
 
@@ -207,6 +214,22 @@ def test_an_interrupted_run_goes_on_exactly(
     _assert_same(out, finished)
 
 
+def test_a_resumed_run_asks_for_no_initial_weights(
+    run: Run, tiny_model: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network(tiny_model, (Category(1, "object"),))
+    file = save_start(tmp_path / "start", network.state_dict(), network.settings, {})
+    monkeypatch.setattr(start, "EMBEDDED", file)
+    with monkeypatch.context() as patch:
+        _interrupt_in(1, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "run", weights="available")
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["model"]["start"] == "embedded"
+    file.unlink()
+    assert not run(tmp_path / "run", weights="available").was_finished
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_run_interrupted_inside_an_epoch_goes_on_exactly(
     run: Run, tiny_set: TinySet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
@@ -234,6 +257,40 @@ def test_a_run_interrupted_inside_an_epoch_goes_on_exactly(
     assert summary.figures["label_miou"] == pytest.approx(whole.figures["label_miou"], abs=1e-6)
     steps = [int(row["step"]) for row in _log(out) if row["loss"]]
     assert steps[-2:] == [6, 7]
+
+
+@pytest.mark.parametrize("stop", [4, 6])
+def test_a_round_interrupted_goes_on_exactly(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    """Four steps an epoch; labels are chosen again before step 4, and lie in later checkpoints."""
+    changes = {"batch_size": 2, "relabel": (1,), "checkpoint_minutes": 1e-6}
+    run(tmp_path / "whole", **changes)
+    rounds: list[int] = []
+    original = choose_again
+
+    def count(*args: object) -> LabelTable:
+        rounds.append(1)
+        return original(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("sapnet.training.run.choose_again", count)
+    log = module.log_losses
+
+    def interrupt(training: module.TrainingModule, *args: object) -> None:
+        if training.global_step == stop:
+            raise KeyboardInterrupt
+        log(training, *args)  # type: ignore[arg-type]
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("sapnet.training.module.log_losses", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(out, **changes)
+    state = torch.load(out / CHECKPOINT, weights_only=True)
+    assert ("labels" in state) == (stop == 6)
+    run(out, **changes)
+    _assert_same(out, tmp_path / "whole")
+    assert len(rounds) == (2 if stop == 4 else 1)
 
 
 def test_without_minutes_only_epochs_are_saved(
