@@ -6,9 +6,10 @@
 Reads folders with `images/train`, `images/val`, `instances_train.json` and `instances_val.json`.
 For each set, supervision, start and number of steps it trains the recipe `small_images_cpu` with a
 rate that falls to 0 at the last step, predicts the val images and scores them. Supervision:
-`masks`, the true ones; `clicks`, drawn from the masks, end to end; `labels`, those of a first stage
-that trains the selection alone, as masks of a second one. Every step is a command in a process of
-its own. Finished ones are not repeated, and the json is written after each.
+`masks`, the true ones; `clicks`, drawn from the masks, end to end; `top1`, the proposer's own
+choices for these clicks; `labels`, those of a first stage that trains the selection alone, as masks
+of a second one. Every step is a command in a process of its own. Finished ones are not repeated,
+and the json is written after each.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from sapnet.recipes.load import load_recipe
 from sapnet.system.files import write_json_atomic
 
 SETS = ("balloon", "nuclei", "facade")
-SUPERVISIONS = ("masks", "clicks", "labels")
+SUPERVISIONS = ("masks", "clicks", "top1", "labels")
 STARTS = ("embedded", "imagenet", "none")
 RECIPE = "small_images_cpu"
 
@@ -98,7 +99,7 @@ def trial(args: argparse.Namespace, name: str, kind: tuple[str, str, int, int]) 
     words = ["--run", run, "--images", data / "images" / "val", "--out", predicted]
     words += ["--device", "cpu", "--no-pictures"]
     truth = data / "instances_val.json"
-    sapnet(folder / "predict.log", "predict", *words)
+    sapnet(folder / "predict.log", "predict", *words, "--overwrite")
     scores = evaluate(truth, predictions=predicted / "results.json")
     row = {
         "set": name,
@@ -135,8 +136,8 @@ def source(args: argparse.Namespace, name: str, supervision: str, start: str) ->
         truth = data / "instances_train.json"
         return [*images, "--supervision", "masks", "--masks", truth]
     store = propose(args, name)
-    if supervision == "clicks":
-        return [*images, "--proposals", store]
+    if supervision in ("clicks", "top1"):
+        return [*images, "--proposals", store, "--supervision", supervision]
     return [*images, "--supervision", "masks", "--masks", first_stage(args, name, start, store)]
 
 

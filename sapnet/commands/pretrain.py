@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--licence", type=str, default="", help="note on the weights, kept in the file"
     )
+    # Recipes name a method of selection, which is not trained here.
+    parser.add_argument("--method", type=str | None, help=SUPPRESS)
     parser.add_class_arguments(TrainConfig, None, skip={"supervision"})
     parser.add_class_arguments(ModelConfig, "model")
 

@@ -165,19 +165,20 @@ def save_start(
     return write_bytes_atomic(path, save(weights, metadata=notes))
 
 
-def load_start(network: nn.Module, cfg: ModelConfig, path: Path = EMBEDDED) -> None:
+def load_start(network: nn.Module, cfg: ModelConfig, path: Path | None = None) -> None:
     """Load what a file of a start holds into a network; the other parts stay as they are.
 
     Args:
         network: changed in place.
         cfg: its settings.
-        path: file of `save_start`.
+        path: file of `save_start`; None is the embedded one.
 
     Raises:
         ValueError: the file does not fit the network.
     """
     from safetensors.torch import load_file
 
+    path = EMBEDDED if path is None else path
     if wrong := misfits(cfg, network_of(path)):
         raise ValueError(f"{path}: expected a network with {'; '.join(wrong)}")
     weights = {

@@ -62,7 +62,9 @@ def test_starts(tiny_set: TinySet, tmp_path: Path) -> None:
     shown = run_script("starts", *words)
     assert kept.stat().st_mtime_ns == first  # not done again
     figures = json.loads((tmp_path / "a.json").read_text())
-    assert [row["supervision"] for row in figures["samples"]] == ["masks", "clicks", "labels"]
+    assert [row["supervision"] for row in figures["samples"]] == [
+        "masks", "clicks", "top1", "labels",
+    ]  # fmt: skip
     assert all(row["steps"] == 2 and 0 <= row["mask_ap"] <= 1 for row in figures["samples"])
     assert "tiny labels none 1 steps mask_ap50" in figures["summary"]
     assert "| tiny | labels | none | 1 | 2 | 0 |" in shown

@@ -33,7 +33,6 @@ def embedded(tiny_model: ModelConfig, tmp_path: Path, monkeypatch: pytest.Monkey
     path = tmp_path / "embedded.safetensors"
     save_start(path, network.state_dict(), tiny_model, {"licence": "none"})
     monkeypatch.setattr(start, "EMBEDDED", path)
-    monkeypatch.setattr(load_start, "__defaults__", (path,))
     return network
 
 
