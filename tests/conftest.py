@@ -61,14 +61,14 @@ def tiny_set(tmp_path_factory: pytest.TempPathFactory) -> TinySet:
 @pytest.fixture
 def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of the hub's client, and a hub that fails the test if it is asked."""
-    import huggingface_hub
+    from huggingface_hub import HfApi, constants
 
     def asked(*_: object, **__: object) -> None:
         raise AssertionError("the hub was asked")
 
     cache = tmp_path / "hub"
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", asked)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(HfApi, "model_info", asked)
     return cache
 
 

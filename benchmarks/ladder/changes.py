@@ -18,8 +18,8 @@ import numpy as np
 
 from benchmarks.common import table
 from benchmarks.ladder.page.file import LadderFolder, load_ladder
+from sapnet.evaluation.judged import label_iou
 from sapnet.evaluation.label_file import Label, load_labels
-from sapnet.evaluation.labels import label_iou
 from sapnet.evaluation.proposals import judge_proposals
 from sapnet.evaluation.selection_quality import kind_of
 from sapnet.geometry.rle import rle_areas

@@ -95,7 +95,8 @@ def run_rung(folder: LadderFolder, scale: Scale, system: System) -> None:
         model = load_model(run, scale.train.device)
         out = folder.predictions(system.name).parent
         images = folder.test_truth.with_name("images")
-        results = predict(model, images, out, PredictionConfig(no_pictures=True, workers=1)).results
+        cfg = PredictionConfig(no_pictures=True, workers=1, overwrite=True)
+        results = predict(model, images, out, cfg).results
         figures |= evaluate(folder.test_truth, predictions=results)
     write_json_atomic(figures_file(folder, system.name), figures)
 

@@ -113,7 +113,10 @@ def measure(
     seconds = time.perf_counter() - start
     trained = load_model(run, "cpu")
     results = predict(
-        trained, held_out.images, run / "predictions", PredictionConfig(no_pictures=True)
+        trained,
+        held_out.images,
+        run / "predictions",
+        PredictionConfig(no_pictures=True, overwrite=True),
     ).results
     scores = evaluate(held_out.truth, predictions=results)
     segmentation = trained.settings.segmentation

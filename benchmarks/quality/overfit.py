@@ -110,7 +110,7 @@ def overfit(cfg: TrainConfig, paths: SyntheticPaths, folder: Path) -> dict[str, 
     seconds = time.perf_counter() - start
     model = load_model(out, "cpu")
     results = predict(
-        model, paths.images, out / "predictions", PredictionConfig(no_pictures=True)
+        model, paths.images, out / "predictions", PredictionConfig(no_pictures=True, overwrite=True)
     ).results
     scores = evaluate(paths.truth, predictions=results)
     names = ["mask_ap", "mask_ap50", "mask_ap75"]

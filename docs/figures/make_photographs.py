@@ -1,10 +1,11 @@
-"""Script that makes photographs.jpg: clicks on photographs, and masks of `regions`.
+"""Script that makes photographs.jpg: clicks on photographs, and masks of `click`.
 
     python docs/figures/make_photographs.py COCO
 
 COCO is a folder that holds the four images named below, anywhere in it. Each mask is the proposer's
 first choice for its click; nothing is trained. The four images are of val2017: the proposer's
-coefficients were fitted on images of train2017. Sources and licences: docs/figures/README.md.
+weights were trained on images of train2017, among others. Sources and licences:
+docs/figures/README.md.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from PIL import Image, ImageDraw
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks
 from sapnet.prediction.drawing import PALETTE
-from sapnet.proposals.regions.proposer import RegionProposer
+from sapnet.proposals.build import build_staged_proposer
+from sapnet.proposals.config import StagedConfig
+from sapnet.proposals.proposer import Proposer
 from sapnet.structures.clicks import Click
 
 OUT = Path(__file__).with_name("photographs.jpg")
@@ -57,7 +60,7 @@ ROWS = (
 def main() -> None:
     """Propose, draw, and save the picture."""
     folder = Path(sys.argv[1])
-    proposer = RegionProposer()
+    proposer = build_staged_proposer(StagedConfig("click"))
     rows = [[draw(find(folder, photo.file_name), photo, proposer) for photo in row] for row in ROWS]
     join(rows).save(OUT, quality=QUALITY, optimize=True)
 
@@ -70,7 +73,7 @@ def find(folder: Path, file_name: str) -> Path:
     return found
 
 
-def draw(path: Path, photo: Photograph, proposer: RegionProposer) -> Image.Image:
+def draw(path: Path, photo: Photograph, proposer: Proposer) -> Image.Image:
     """Draw masks and clicks on a photograph scaled to `HEIGHT`."""
     image = load_image(path)
     clicks = [Click(n, 1, 1, (point,)) for n, point in enumerate(photo.clicks)]

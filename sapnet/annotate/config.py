@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sapnet.data.image_files.settings import check_reading
 from sapnet.proposals.config import SamConfig
 
 CLICKS_NAME = "clicks.json"
@@ -32,6 +33,11 @@ class AnnotateConfig:
         teach: learn from the pinned masks in the background; better weights of `click` replace
             those in use, and the page can undo that.
         num_proposals: candidates per object of `click` and `regions`; by default 8.
+        skip_errors: leave unreadable images off the page instead of showing them with their
+            problem; the command then ends with status 3.
+        bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
+            value of all images.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.
         no_browser: print the address without opening a browser.
@@ -45,6 +51,9 @@ class AnnotateConfig:
     device: str = SamConfig.device
     teach: bool = False
     num_proposals: int | None = None
+    skip_errors: bool = False
+    bits: int | None = None
+    max_pixels: int | None = None
     host: str = "127.0.0.1"
     port: int = 8765
     no_browser: bool = False
@@ -52,6 +61,7 @@ class AnnotateConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port: expected 0 to 65535, found {self.port}")
+        check_reading(self.bits, self.max_pixels)
         empty = [name for name in self.classes if not name.strip()]
         if empty or len(set(self.classes)) != len(self.classes):
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -9,8 +10,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from sapnet.data.images import list_images, upright_size
+from sapnet.data.image_files.listing import find_images
+from sapnet.data.images import upright_size
 from sapnet.structures.clicks import ImageRecord
+
+logger = logging.getLogger(__name__)
 
 _HEADER_THREADS = 8
 """Threads that read image headers in parallel: on a network drive, each read waits."""
@@ -60,6 +64,18 @@ class ImageListing:
     def __getitem__(self, name: str) -> ListedImage:
         return self._images[name]
 
+    def readable(self) -> ImageListing:
+        """Return the images without a problem.
+
+        Raises:
+            ValueError: every image has one.
+        """
+        kept = [image for image in self if not image.problem]
+        if not kept:
+            first = next(iter(self))
+            raise ValueError(f"expected an image that can be read, found none: {first.problem}")
+        return ImageListing(kept)
+
     def report(self, name: str, problem: str) -> None:
         """Record a problem that showed when the pixels of an image were read."""
         self._images[name] = replace(self._images[name], problem=problem)
@@ -82,7 +98,10 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder. Name a folder of images.")
-    paths = list_images(folder)
+    files = find_images(folder)
+    if line := files.left_out_line():
+        logger.info("%s", line)
+    paths = files.paths
     with ThreadPoolExecutor(_HEADER_THREADS) as executor:
         listed = executor.map(lambda path: _read(folder, path), paths)
         images = {

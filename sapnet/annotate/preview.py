@@ -52,10 +52,12 @@ class PreviewStage:
 
     Args:
         proposer: the proposer of the candidates.
+        bits: bit depth of images of more than 8 bits.
     """
 
-    def __init__(self, proposer: StagedProposer) -> None:
+    def __init__(self, proposer: StagedProposer, bits: int | None = None) -> None:
         self._proposer = proposer
+        self._bits = bits
         self._prepared: OrderedDict[Path, tuple[Any, tuple[int, int], tuple[int, int]]] = (
             OrderedDict()
         )
@@ -74,7 +76,11 @@ class PreviewStage:
             original = upright_size(path)
             reduced = _reduced_size(original)
             whole = original == reduced
-            image = load_image(path) if whole else np.asarray(load_reduced(path, reduced))
+            image = (
+                load_image(path, self._bits)
+                if whole
+                else np.asarray(load_reduced(path, reduced, self._bits))
+            )
             self._prepared[path] = (self._proposer.prepare(image), original, reduced)
             while len(self._prepared) > PREPARED_KEPT:
                 self._prepared.popitem(last=False)
@@ -89,11 +95,14 @@ class PreviewWorker:
         proposer: the proposer of the candidates; it is sent to another process, so it must survive
             pickling.
         executor: runs the `PreviewStage`; None starts a separate process.
+        bits: bit depth of images of more than 8 bits.
     """
 
-    def __init__(self, proposer: StagedProposer, executor: Executor | None = None) -> None:
+    def __init__(
+        self, proposer: StagedProposer, executor: Executor | None = None, bits: int | None = None
+    ) -> None:
         self.name = proposer.name
-        self._stage = PreviewStage(proposer)
+        self._stage = PreviewStage(proposer, bits)
         self._given = executor
         self._executor = executor
         self._is_outdated = False

@@ -9,12 +9,13 @@ from PIL import Image, ImageOps
 from sapnet.data.images import load_image
 
 
-def load_reduced(path: Path, size: tuple[int, int]) -> Image.Image:
+def load_reduced(path: Path, size: tuple[int, int], bits: int | None = None) -> Image.Image:
     """Load an image at a smaller size; decoding JPEGs at 1/2, 1/4 or 1/8 is many times faster.
 
     Args:
         path: the file.
         size: wanted (height, width) of the upright image; not larger than the image.
+        bits: as in `load_image`.
 
     Returns:
         The upright image, RGB, of that size.
@@ -22,7 +23,7 @@ def load_reduced(path: Path, size: tuple[int, int]) -> Image.Image:
     Raises:
         FileNotFoundError, ValueError: the image cannot be read.
     """
-    image = _decode_fraction(path, max(size)) or Image.fromarray(load_image(path))
+    image = _decode_fraction(path, max(size)) or Image.fromarray(load_image(path, bits))
     height, width = size
     if image.size == (width, height):
         return image

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from sapnet.api.network import open_network
 from sapnet.api.options import fill
 from sapnet.data.corrections import load_corrections
-from sapnet.data.formats.writers.several import Exports, check_formats
+from sapnet.data.formats.writers.several import Exports, check_exports
 from sapnet.labelling.config import LabelConfig
+from sapnet.structures.left_out import LeftOutImage
 from sapnet.system.locations import Location
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class LabelOptions(TypedDict, total=False):
     simplify: float
     url_prefix: str
     workers: int
+    skip_errors: bool
+    overwrite: bool
+    bits: int | None
+    max_pixels: int | None
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class LabelOutputs:
         num_objects: masks, one per clicked object.
         num_without: clicked objects without any proposal, hence without a mask.
         exports: masks written in other formats.
+        left_out: images that cannot be read; empty unless skipping was requested.
     """
 
     labels: Path
@@ -49,6 +55,7 @@ class LabelOutputs:
     num_objects: int
     num_without: int
     exports: Exports = field(default_factory=Exports)
+    left_out: tuple[LeftOutImage, ...] = ()
 
 
 def label(
@@ -82,7 +89,7 @@ def label(
     cfg = fill("label", LabelConfig, options)
     if (run is None) != cfg.top1:
         raise ValueError("label: expected either run=RUN or top1=True")
-    check_formats(cfg.format)
+    check_exports(cfg.format, Path(out).with_suffix(""), overwrite=cfg.overwrite)
     corrections = None if cfg.corrections is None else load_corrections(cfg.corrections)
     store = ProposalStore(proposals, corrections)
     if run is None:
@@ -91,7 +98,7 @@ def label(
         summary = label_store(open_network(run, cfg.device), images, store, out, cfg)
     exports = _export(summary.labels, Path(images), cfg)
     counts = (summary.num_images, summary.num_objects, summary.num_without)
-    return LabelOutputs(summary.labels, *counts, exports)
+    return LabelOutputs(summary.labels, *counts, exports, summary.left_out)
 
 
 def _export(labels: Path, images: Path, cfg: LabelConfig) -> Exports:
@@ -102,5 +109,5 @@ def _export(labels: Path, images: Path, cfg: LabelConfig) -> Exports:
     from sapnet.data.formats.writers.files import ExportOptions
     from sapnet.data.formats.writers.several import export_several
 
-    options = ExportOptions(images, cfg.simplify, cfg.url_prefix)
+    options = ExportOptions(images, cfg.simplify, cfg.url_prefix, overwrite=cfg.overwrite)
     return export_several(load_instances(labels), cfg.format, labels.with_suffix(""), options)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from sapnet.api.network import open_network
 from sapnet.api.options import check_names, fill
 from sapnet.prediction.config import PredictionConfig
+from sapnet.system.locations import Location
 
 if TYPE_CHECKING:
     from sapnet.network.model import Network
@@ -27,12 +28,16 @@ class PredictOptions(TypedDict, total=False):
     no_pictures: bool
     compile: bool
     workers: int
+    skip_errors: bool
+    overwrite: bool
+    bits: int | None
+    max_pixels: int | None
     batch_size: int
 
 
 def predict(
     run: Path | str | Network,
-    images: Path | str | Sequence[Path | str],
+    images: Location | Sequence[Location],
     out: Path | str,
     **options: Unpack[PredictOptions],
 ) -> PredictSummary:
@@ -42,7 +47,7 @@ def predict(
 
     Args:
         run: run folder, USER/NAME on the hub, or a loaded network.
-        images: a folder, an image file, or a list of these.
+        images: a folder, an image file or its URL, or a list of these.
         out: folder for `results.json` and `pictures/`; made if absent.
         options: those of `PredictionConfig`, which has the defaults, and `device` ("auto", "cpu",
             "cuda", "cuda:N" or "mps"; "auto" by default; a loaded network stays where it is).

@@ -32,6 +32,8 @@ class ProposeOptions(ProposerOptions, total=False):
     workers: int | None
     shard_images: int
     skip_errors: bool
+    bits: int | None
+    max_pixels: int | None
     shard: str | None
     engine: Engine
     ray_address: str | None

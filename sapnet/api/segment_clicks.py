@@ -28,7 +28,7 @@ from sapnet.api.options import check_names, fill
 from sapnet.api.propose import ProposerOptions
 from sapnet.geometry.rle import decode_masks
 from sapnet.prediction.detections import Detections
-from sapnet.prediction.inputs import ImageInput, read_image
+from sapnet.prediction.inputs import ImageInput, depth_of_inputs, read_image
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName
 from sapnet.store.describe import describe_objects
@@ -103,10 +103,11 @@ def segment_clicks(
             or a shape is wrong.
     """
     check_names("segment_clicks", options, SegmentOptions.__optional_keys__)
-    pixels = read_image(image)
+    network = None if run is None else open_network(run, options.get("device"))
+    bits = None if network is None else network.settings.augment.bits
+    pixels = read_image(image, bits or depth_of_inputs([image]))
     size = (pixels.shape[0], pixels.shape[1])
     clicked = parse_points(points, size)
-    network = None if run is None else open_network(run, options.get("device"))
     classes = (
         parse_labels(labels, len(clicked))
         if network is None
@@ -177,7 +178,7 @@ def _choose(
     from sapnet.batches.collate import collate
     from sapnet.batches.sample import Sample
     from sapnet.batches.supervision import make_bags
-    from sapnet.labelling.label import choose_labels
+    from sapnet.labelling.choosing import choose_labels
     from sapnet.network.model import evaluating
 
     view = evaluation_view((pixels.shape[0], pixels.shape[1]), network.settings.augment)

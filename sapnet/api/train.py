@@ -50,6 +50,8 @@ class TrainOptions(TypedDict, total=False):
     compile: bool
     keep_empty: bool
     max_objects: int | None
+    bits: int | None
+    max_pixels: int | None
     log_every: int
     checkpoint_minutes: float
     optimizer: OptimizerConfig | Mapping[str, Any]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_MISSING_SHARE = 0.1
 """Share of the parameters that a weight file may lack; timm renames a few of some models."""
 
+DETECTOR_PARTS = ("neck_", "bbox_head_", "mask_head_", "roi_head_", "rpn_head_", "backbone_bottom")
+"""Beginnings of names, dots as underscores, in checkpoints of whole detectors."""
+
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names under which timm's weights lie on the hub."""
 
@@ -129,6 +132,14 @@ def _check_file(body: nn.Module, cfg: BackboneConfig) -> None:
     found = {name.replace(".", "_") for name in load_state_dict(cfg.weights, device="cpu")}
     wanted = [name.replace(".", "_").removeprefix("model_") for name, _ in body.named_parameters()]
     missing = [name for name in wanted if name not in found]
+    if len(missing) > MAX_MISSING_SHARE * len(wanted) and any(
+        name.startswith(DETECTOR_PARTS) for name in found
+    ):
+        raise ValueError(
+            f"model.weights: expected {expected}; {cfg.weights} is the checkpoint of a whole "
+            "detector, such as mmdetection's or detectron2's, whose backbone has other names. Give "
+            "a file of the backbone alone, or 'imagenet' or 'none'"
+        )
     if len(missing) > MAX_MISSING_SHARE * len(wanted):
         raise ValueError(
             f"model.weights: expected {expected}; {cfg.weights} lacks {len(missing)} of its "

@@ -17,6 +17,8 @@ class AugmentConfig:
         max_long_side: pixels; the longer side is never longer, the aspect is kept.
         flip_probability: of a horizontal flip, in [0, 1].
         pad_divisor: padded sides are multiples of it, in pixels; the largest stride of the network.
+        bits: bit depth of images of more than 8 bits, one for all. Unset: that of the largest value
+            of the data set.
         color_jitter: largest relative change of brightness, contrast and saturation, in [0, 1];
             0 leaves colours alone.
     """
@@ -25,6 +27,7 @@ class AugmentConfig:
     max_long_side: int = 1333
     flip_probability: float = 0.5
     pad_divisor: int = 32
+    bits: int | None = None
     color_jitter: float = 0.0
 
     def __post_init__(self) -> None:
@@ -38,6 +41,8 @@ class AugmentConfig:
                 f"AugmentConfig.pad_divisor: expected a multiple of {MASK_STRIDE}, the stride of "
                 f"the masks, found {self.pad_divisor}"
             )
+        if self.bits is not None and not 1 <= self.bits <= 16:
+            raise ValueError(f"AugmentConfig.bits: expected 1 to 16, found {self.bits}")
         if not (0 <= self.flip_probability <= 1 and 0 <= self.color_jitter <= 1):
             raise ValueError(
                 "AugmentConfig: expected flip_probability and color_jitter in [0, 1], found "

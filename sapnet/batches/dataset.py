@@ -94,7 +94,7 @@ class ClickDataset(Dataset[Sample]):
         store_index = int(self._indices[index])
         record = self.store.images[store_index]
         rng = _generator(self.cfg, self._epoch, index)
-        image = _load(self.images_dir, record)
+        image = _load(self.images_dir, record, self.cfg.augment.bits)
         view = _draw_view(record, self.cfg, rng, train=self.train)
         objects = [entry for entry in self.store.objects_of_image(store_index) if entry.proposals]
         if self.train:
@@ -143,7 +143,7 @@ class MaskDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         record = self._records[index]
         rng = _generator(self.cfg, self._epoch, index)
-        image = _load(self.images_dir, record)
+        image = _load(self.images_dir, record, self.cfg.augment.bits)
         view = _draw_view(record, self.cfg, rng, train=self.train)
         objects = self._objects[record.image_id]
         rles = [instance.rle() for instance in objects]
@@ -166,9 +166,9 @@ def _draw_view(
     return sample_view(size, cfg.augment, rng) if train else evaluation_view(size, cfg.augment)
 
 
-def _load(images_dir: Path, record: ImageRecord) -> np.ndarray:
+def _load(images_dir: Path, record: ImageRecord, bits: int | None) -> np.ndarray:
     path = images_dir / record.file_name
-    image = load_image(path)
+    image = load_image(path, bits)
     height, width = image.shape[:2]
     if (height, width) != (record.height, record.width):
         raise ValueError(

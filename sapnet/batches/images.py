@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,8 @@ class ImageDataset(Dataset[Sample]):
         images: image files, or whatever `load` reads.
         augment: sizes of the input; nothing is varied at random.
         image_ids: one per image; their indices in `images` if not given.
-        load: reads one image as (H, W, 3) uint8 RGB, upright.
+        load: reads one image as (H, W, 3) uint8 RGB, upright; None for `load_image` with the bit
+            depth of `augment`.
     """
 
     def __init__(
@@ -31,7 +33,7 @@ class ImageDataset(Dataset[Sample]):
         images: Sequence[Any],
         augment: AugmentConfig,
         image_ids: Sequence[int] | None = None,
-        load: Callable[[Any], np.ndarray] = load_image,
+        load: Callable[[Any], np.ndarray] | None = None,
     ) -> None:
         if image_ids is not None and len(image_ids) != len(images):
             raise ValueError(
@@ -41,7 +43,7 @@ class ImageDataset(Dataset[Sample]):
         self.images = tuple(images)
         self.image_ids = tuple(range(len(images)) if image_ids is None else image_ids)
         self.augment = augment
-        self._load = load
+        self._load = load or partial(load_image, bits=augment.bits)
 
     def __len__(self) -> int:
         return len(self.images)

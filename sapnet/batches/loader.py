@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+from collections.abc import Callable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from sapnet.batches.collate import collate
+from sapnet.structures.left_out import UnusableImageError
 
 if TYPE_CHECKING:
     from sapnet.batches.sample import Sample
@@ -21,6 +23,111 @@ class HasEpoch(Protocol):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, 0 being the first."""
+
+
+@dataclass(frozen=True)
+class UnusableImage:
+    """An image that a data set could not load.
+
+    Attributes:
+        index: its index in the data set.
+        message: what is wrong, in one line.
+    """
+
+    index: int
+    message: str
+
+
+class GuardedImages(Dataset[Any]):
+    """A data set that gives an `UnusableImage` where loading fails.
+
+    An error that is raised in a process that loads images arrives as a page of its trace; a value
+    arrives as it is.
+
+    Args:
+        dataset: of known length.
+    """
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(cast("Sized", self.dataset))
+
+    def __getitem__(self, index: int) -> Any:  # noqa: ANN401  # a sample of any data set
+        try:
+            return self.dataset[index]
+        except (OSError, ValueError) as error:
+            return UnusableImage(index, str(error))
+
+
+@dataclass(frozen=True)
+class GuardedCollate:
+    """Joining of samples that passes on the images that could not be loaded.
+
+    Attributes:
+        collate: joins samples to a batch.
+    """
+
+    collate: Callable[[list[Any]], Any]
+
+    def __call__(self, samples: Sequence[Any]) -> tuple[Any, list[UnusableImage]]:
+        """Return the batch of the loaded samples, None without any, and the others."""
+        unusable = [sample for sample in samples if isinstance(sample, UnusableImage)]
+        loaded = [sample for sample in samples if not isinstance(sample, UnusableImage)]
+        return (self.collate(loaded) if loaded else None), unusable
+
+
+class ImageLoader(DataLoader[Any]):
+    """Loader of batches in which an unusable image is one line, in any process.
+
+    Args:
+        dataset: of known length.
+        collate: joins samples to a batch.
+        sampler: the order of the indices.
+        batch_size: images per batch; the last batch may be smaller.
+        workers: processes that load images; 0 loads in this one.
+        skip_errors: leave unusable images out and collect them in `left_out`; else the first one
+            raises its error.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        collate: Callable[[list[Any]], Any],
+        sampler: Sampler[int],
+        batch_size: int,
+        *,
+        workers: int = 0,
+        skip_errors: bool = False,
+    ) -> None:
+        super().__init__(
+            GuardedImages(dataset),
+            batch_size=batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            collate_fn=GuardedCollate(collate),
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=workers > 0,
+        )
+        self.skip_errors = skip_errors
+        self.left_out: list[UnusableImage] = []
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch's own iterator inside
+        """Yield the batches; batches without a usable image are left out.
+
+        Raises:
+            UnusableImageError: an image cannot be used, and none is to be skipped.
+        """
+        return self._usable(super().__iter__())  # loading begins now, not at the first batch
+
+    def _usable(self, batches: Iterator[tuple[Any, list[UnusableImage]]]) -> Iterator[Any]:
+        for batch, unusable in batches:
+            if unusable and not self.skip_errors:
+                raise UnusableImageError(unusable[0].message)
+            self.left_out += unusable
+            if batch is not None:
+                yield batch
 
 
 class EpochSampler(Sampler[int]):
@@ -86,7 +193,7 @@ def build_loader(
     workers: int = 0,
     seed: int = 0,
     share: tuple[int, int] = (0, 1),
-) -> DataLoader[Sample]:
+) -> ImageLoader:
     """Build a loader of batches.
 
     Args:
@@ -100,12 +207,5 @@ def build_loader(
     Returns:
         A loader of `Batch`; its `sampler.set_epoch` chooses order and views of an epoch.
     """
-    return DataLoader(
-        dataset,
-        batch_size=batch_size,
-        sampler=EpochSampler(cast("Sized", dataset), shuffle=shuffle, seed=seed, share=share),
-        num_workers=workers,
-        collate_fn=collate,
-        pin_memory=torch.cuda.is_available(),
-        persistent_workers=workers > 0,
-    )
+    sampler = EpochSampler(cast("Sized", dataset), shuffle=shuffle, seed=seed, share=share)
+    return ImageLoader(dataset, collate, sampler, batch_size, workers=workers)

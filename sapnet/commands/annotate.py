@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.commands.command import SUCCESS, Command, WrongUseError
+from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
+from sapnet.commands.reading import print_left_out
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
+
+    from sapnet.annotate.config import AnnotateConfig
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -29,14 +32,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from sapnet.annotate.config import AnnotateConfig
+    from sapnet.data.image_files.limit import allowing_pixels
 
     try:
-        from sapnet.annotate.click.routes import click_routes
-        from sapnet.annotate.click.serve import open_workspace
-        from sapnet.annotate.serve import is_local, listen, page_address, serve
-        from sapnet.annotate.server import build_app
-        from sapnet.annotate.teach.routes import teach_routes
-        from sapnet.annotate.teach.serve import open_teacher
+        import sapnet.annotate.server  # noqa: F401  # needs what is not installed by default
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the page needs {error.name}. Install it with `pip install 'sapnet[ui]'`."
@@ -47,6 +46,19 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         cfg = AnnotateConfig(**values)
     except ValueError as error:
         raise WrongUseError(error) from error
+    with allowing_pixels(cfg.max_pixels):
+        return _open_page(cfg)
+
+
+def _open_page(cfg: AnnotateConfig) -> int:
+    """Open the page, and serve it until it is stopped."""
+    from sapnet.annotate.click.routes import click_routes
+    from sapnet.annotate.click.serve import open_workspace
+    from sapnet.annotate.serve import is_local, listen, page_address, serve
+    from sapnet.annotate.server import build_app
+    from sapnet.annotate.teach.routes import teach_routes
+    from sapnet.annotate.teach.serve import open_teacher
+
     workspace = open_workspace(cfg)
     teacher = open_teacher(cfg, workspace) if cfg.teach else None
     bound = listen(cfg.host, cfg.port)
@@ -66,7 +78,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     finally:
         if teacher is not None:
             teacher.close()
-    return SUCCESS
+    print_left_out(workspace.left_out)
+    return SKIPPED if workspace.left_out else SUCCESS
 
 
 COMMAND = Command(
@@ -78,5 +91,17 @@ COMMAND = Command(
         "sapnet annotate photos --classes person,car --out clicks.json --proposer sam "
         "--checkpoint facebook/sam-vit-base",
         "sapnet annotate photos --classes person,car --teach",
+    ),
+    main_options=(
+        "images",
+        "classes",
+        "out",
+        "proposer",
+        "checkpoint",
+        "device",
+        "skip-errors",
+        "teach",
+        "port",
+        "no-browser",
     ),
 )

@@ -15,6 +15,7 @@ from sapnet.commands.exporting import (
     print_export,
     print_findings,
 )
+from sapnet.commands.reading import add_reading_arguments
 from sapnet.data.choices import SourceFormat
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="folder of the images; needed where the source holds no sizes",
     )
     _add_reading_arguments(parser)
+    add_reading_arguments(parser, with_bits=False)
     _add_meaning_arguments(parser)
     add_export_arguments(parser)
     parser.add_argument(
@@ -148,6 +150,13 @@ def _add_meaning_arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
+    from sapnet.data.image_files.limit import allowing_pixels
+
+    with allowing_pixels(args.max_pixels):
+        return _convert(args)
+
+
+def _convert(args: Namespace) -> int:
     from sapnet.data.formats.detect import detect_format
     from sapnet.data.formats.marks import Findings
     from sapnet.system.files import write_json_atomic

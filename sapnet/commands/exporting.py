@@ -47,6 +47,11 @@ def add_export_arguments(parser: ArgumentParser) -> None:
         default="/data/local-files/?d=",
         help="prefix of the image URLs in Label Studio",
     )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace what an earlier run wrote into the same folder, and nothing else",
+    )
 
 
 def export_options(args: Namespace, images: Path | None) -> ExportOptions:
@@ -58,7 +63,7 @@ def export_options(args: Namespace, images: Path | None) -> ExportOptions:
     from sapnet.data.formats.writers.files import ExportOptions
 
     try:
-        return ExportOptions(images, args.simplify, args.url_prefix)
+        return ExportOptions(images, args.simplify, args.url_prefix, overwrite=args.overwrite)
     except ValueError as error:
         raise WrongUseError(error) from error
 

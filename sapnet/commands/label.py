@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError, add_model_arguments
 from sapnet.commands.exporting import add_format_argument, export_formats
+from sapnet.commands.reading import add_reading_arguments, add_skip_argument, print_left_out
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -42,6 +43,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--batch-size", type=int, default=LabelConfig.batch_size, help="images at a time"
     )
     add_format_argument(parser)
+    add_skip_argument(parser)
+    add_reading_arguments(parser)
     parser.add_argument(
         "--workers", type=int, default=LabelConfig.workers, help="processes that load images"
     )
@@ -49,7 +52,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
+    from dataclasses import fields
+
     from sapnet.data.corrections import load_corrections
+    from sapnet.data.formats.writers.several import check_exports
     from sapnet.labelling.config import LabelConfig
     from sapnet.labelling.label import label, label_top1
     from sapnet.network.loading import load_model
@@ -57,6 +63,12 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
 
     if (args.run is None) != args.top1:
         raise WrongUseError("expected either --run RUN or --top1")
+    names = {field.name for field in fields(LabelConfig)}
+    try:
+        cfg = LabelConfig(**{k: v for k, v in vars(args).items() if k in names})
+    except ValueError as error:
+        raise WrongUseError(error) from error
+    check_exports(args.format, args.out.with_suffix(""), overwrite=args.overwrite)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
     store = ProposalStore(args.proposals, corrections)
     if args.top1:
@@ -67,21 +79,21 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
             args.images,
             store,
             args.out,
-            LabelConfig(
-                candidates=args.candidates, batch_size=args.batch_size, workers=args.workers
-            ),
+            cfg,
         )
     print(f"{summary.num_objects} masks on {summary.num_images} images: {summary.labels}")
     if summary.num_without:
         print(f"{summary.num_without} objects have no proposal and got no mask")
+    print_left_out(summary.left_out)
+    skipped = SKIPPED if summary.left_out else SUCCESS
     if not args.format:
-        return SUCCESS
+        return skipped
     from sapnet.data.coco import load_instances
 
     findings = export_formats(
         load_instances(summary.labels), args, args.images, args.out.with_suffix("")
     )
-    return SKIPPED if findings.num_skipped else SUCCESS
+    return SKIPPED if findings.num_skipped else skipped
 
 
 COMMAND = Command(
@@ -102,6 +114,6 @@ COMMAND = Command(
         "corrections",
         "candidates",
         "top1",
-        "batch-size",
+        "skip-errors",
     ),
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from argparse import SUPPRESS, Action
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from sapnet.commands.help import HelpPage
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from sapnet.commands.command import Command
 
 PRINT_CONFIG = "--print_config"
+
+_NUMBERS = re.compile(r"-?[\d.]+(e-?\d+)?(\s*,\s*-?[\d.]+(e-?\d+)?)*")
+"""Numbers, separated by commas."""
 
 
 def build_parser(name: str, command: Command) -> ArgumentParser:
@@ -85,7 +89,8 @@ def known_spellings(parser: ArgumentParser, words: Sequence[str]) -> list[str]:
     """Return the words in the spelling of the parser.
 
     Options may be written with dashes where the parser has underscores, or the other way round.
-    A bare `--flag` of a setting that is true or false means true.
+    A bare `--flag` of a setting that is true or false means true, and a bare number of a setting of
+    several numbers is a list of one.
     """
     known = parser._option_string_actions
 
@@ -100,6 +105,26 @@ def known_spellings(parser: ArgumentParser, words: Sequence[str]) -> list[str]:
         is_bare = not equals and (not following or following.startswith("--"))
         if is_bare and getattr(known[found], "_typehint", None) is bool:
             return f"{found}=true"
-        return f"{found}{equals}{value}"
+        return f"{found}{equals}{_as_list(value) if equals and takes_list(found) else value}"
 
-    return [spell(word, following) for word, following in pairwise([*words, ""])]
+    def takes_list(option: str) -> bool:
+        return _is_list_of_any_length(getattr(known.get(option), "_typehint", None))
+
+    spelled = [spell(word, following) for word, following in pairwise([*words, ""])]
+    return [
+        _as_list(word) if takes_list(before) and not word.startswith("--") else word
+        for before, word in pairwise(["", *spelled])
+    ]
+
+
+def _is_list_of_any_length(hint: object) -> bool:
+    """Return True for `tuple[int, ...]` and the like, which are written in brackets."""
+    return any(
+        get_origin(kind) is tuple and get_args(kind)[-1:] == (Ellipsis,)
+        for kind in (hint, *get_args(hint))
+    )
+
+
+def _as_list(word: str) -> str:
+    """Put brackets around numbers that have none."""
+    return f"[{word}]" if _NUMBERS.fullmatch(word) else word

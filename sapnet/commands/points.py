@@ -43,6 +43,9 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     truth = load_instances(args.truth)
     clicks = sample_clicks(truth, args.mode, args.seed, offset=args.offset)
     save_clicks(args.out, clicks)
+    crowds = sum(instance.is_crowd for instance in truth.instances)
+    if crowds:
+        print(f"left out {crowds} crowds (iscrowd 1), which are regions of many objects")
     print(f"{len(clicks.clicks)} clicks on {len(clicks.images)} images: {args.out}")
     return SUCCESS
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError, add_model_arguments
 from sapnet.commands.exporting import add_format_argument, print_exports
+from sapnet.commands.reading import add_reading_arguments, add_skip_argument, print_left_out
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -17,7 +18,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
     add_model_arguments(parser)
     parser.add_argument(
-        "--images", type=Path, nargs="+", required=True, help="a folder, or image files"
+        "--images", type=str, nargs="+", required=True, help="a folder, image files, or URLs"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument(
@@ -33,6 +34,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="least score on the pictures and in --format",
     )
     add_format_argument(parser)
+    add_skip_argument(parser)
+    add_reading_arguments(parser)
     parser.add_argument("--no-pictures", action="store_true", help="write results.json alone")
     parser.add_argument(
         "--compile",
@@ -72,7 +75,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     if summary.pictures is not None:
         print(f"pictures: {summary.pictures}")
     print_exports(summary.exports)
-    return SKIPPED if summary.exports.findings.num_skipped else SUCCESS
+    print_left_out(summary.left_out)
+    return SKIPPED if summary.left_out or summary.exports.findings.num_skipped else SUCCESS
 
 
 COMMAND = Command(
@@ -93,6 +97,6 @@ COMMAND = Command(
         "format",
         "no-pictures",
         "compile",
-        "workers",
+        "skip-errors",
     ),
 )

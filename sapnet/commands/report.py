@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.commands.command import SUCCESS, Command, WrongUseError
+from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
+from sapnet.commands.reading import add_reading_arguments, add_skip_argument, print_left_out
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
+
+    from sapnet.report.reading import ReadingOptions
 
 FILE_NAME = "report.html"
 
@@ -42,6 +45,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--num-objects", type=int, default=6, help="number of labels per gallery")
     parser.add_argument("--num-images", type=int, default=8, help="images with predictions")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random gallery")
+    add_skip_argument(parser)
+    add_reading_arguments(parser)
     parser.add_argument(
         "--out",
         type=Path | None,
@@ -51,15 +56,22 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
-    path = _report_run(args)
+    from sapnet.report.reading import ReadingOptions
+
+    reading = ReadingOptions(args.bits, args.skip_errors)
+    path = _report_run(args, reading)
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    return SUCCESS
+    print_left_out(reading.left_out)
+    return SKIPPED if reading.left_out else SUCCESS
 
 
-def _report_run(args: Namespace) -> Path:
+def _report_run(args: Namespace, reading: ReadingOptions) -> Path:
+    from sapnet.data.image_files.limit import allowing_pixels
+    from sapnet.data.image_files.settings import check_reading
     from sapnet.report.build import RunInputs, report_run
 
     try:
+        check_reading(args.bits, args.max_pixels)
         inputs = RunInputs(
             run=args.run,
             labels=args.labels,
@@ -73,10 +85,12 @@ def _report_run(args: Namespace) -> Path:
             num_objects=args.num_objects,
             num_images=args.num_images,
             seed=args.seed,
+            reading=reading,
         )
     except ValueError as error:
         raise WrongUseError(error) from error
-    return report_run(inputs, args.out or args.run / FILE_NAME)
+    with allowing_pixels(args.max_pixels):
+        return report_run(inputs, args.out or args.run / FILE_NAME)
 
 
 COMMAND = Command(

@@ -9,6 +9,8 @@ from sapnet.commands.command import SUCCESS, Command, instantiate
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
+    from sapnet.annotate.review.config import ReviewConfig
+
 
 def _add_arguments(parser: ArgumentParser) -> None:
     from sapnet.annotate.review.config import ReviewConfig
@@ -18,17 +20,26 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.annotate.review.config import ReviewConfig
+    from sapnet.data.image_files.limit import allowing_pixels
 
     cfg: ReviewConfig = instantiate(parser, args, ReviewConfig)
     try:
-        from sapnet.annotate.review.routes import review_routes
-        from sapnet.annotate.review.serve import open_review
-        from sapnet.annotate.serve import is_local, listen, page_address, serve
-        from sapnet.annotate.server import build_app
+        import sapnet.annotate.server  # noqa: F401  # needs what is not installed by default
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the page needs {error.name}. Install it with `pip install 'sapnet[ui]'`."
         ) from error
+    with allowing_pixels(cfg.max_pixels):
+        return _open_page(cfg)
+
+
+def _open_page(cfg: ReviewConfig) -> int:
+    """Open the page, and serve it until it is stopped."""
+    from sapnet.annotate.review.routes import review_routes
+    from sapnet.annotate.review.serve import open_review
+    from sapnet.annotate.serve import is_local, listen, page_address, serve
+    from sapnet.annotate.server import build_app
+
     workspace, desk = open_review(cfg)
     bound = listen(cfg.host, cfg.port)
     decided = len(desk.corrections())

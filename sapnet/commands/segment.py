@@ -61,9 +61,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "and facebook/sam-vit-base",
     )
     parser.add_argument("--device", type=str, default="auto", help="device of sam")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the files of an earlier run in --out"
-    )
     add_format_argument(parser)
 
 

@@ -94,6 +94,8 @@ def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
         shown.optimizer[name] = value
     shown.model.start, shown.model.weights = chosen.model.start, chosen.model.weights
     segmentation = chosen.model.segmentation
+    shown.relabel = chosen.training.relabel
+    shown.model.selection.consensus.prior_power = chosen.model.selection.consensus.prior_power
     shown.model.segmentation.num_grids = segmentation.num_grids
     shown.model.segmentation.scale_ranges = segmentation.scale_ranges
     return shown

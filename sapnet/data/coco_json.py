@@ -21,6 +21,9 @@ Record = dict[str, Any]
 
 SECTIONS = ("images", "categories", "annotations")
 
+LARGEST_ID = 2**63 - 1
+"""Largest id and size: files of proposals hold 64-bit integers."""
+
 Thing = TypeVar("Thing")
 
 
@@ -60,7 +63,12 @@ class CocoFile:
 
 def is_number(value: object) -> bool:
     """Return True if a json value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def numbers(coco: CocoFile, annotation: Record, key: str, count: int) -> tuple[float, ...]:
@@ -275,6 +283,22 @@ def _integer(entry: Entry, key: str) -> int:
             "Write ids and sizes as integers.",
             "not an integer",
         )
+    if abs(value) > LARGEST_ID:
+        raise entry.problem(
+            f"expected '{key}' of at most 64 bits, found {str(value)[:40]} in "
+            f"{str(entry.record)[:80]}. Number the entries anew.",
+            "number too large",
+        )
+    return value
+
+
+def _text(entry: Entry, key: str) -> str:
+    value = _value(entry, key)
+    if not isinstance(value, str) or not value:
+        raise entry.problem(
+            f"expected '{key}' as text, found {value!r} in {str(entry.record)[:80]}. Correct it.",
+            "not a text",
+        )
     return value
 
 
@@ -282,7 +306,7 @@ def read_image(entry: Entry) -> tuple[int, ImageRecord]:
     """Return the id and content of an entry of `images`."""
     image = ImageRecord(
         image_id=_integer(entry, "id"),
-        file_name=str(_value(entry, "file_name")),
+        file_name=_text(entry, "file_name"),
         width=_integer(entry, "width"),
         height=_integer(entry, "height"),
     )
@@ -300,7 +324,7 @@ def read_image(entry: Entry) -> tuple[int, ImageRecord]:
 
 def read_category(entry: Entry) -> tuple[int, Category]:
     """Return the id and content of an entry of `categories`."""
-    category = Category(_integer(entry, "id"), str(_value(entry, "name")))
+    category = Category(_integer(entry, "id"), _text(entry, "name"))
     return category.category_id, category
 
 

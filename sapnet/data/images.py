@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,15 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from sapnet.data.orientation import UPRIGHT, oriented_size
-
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
-)
-"""File endings that count as images when a folder is listed, in lower case."""
+from sapnet.data.image_files.depth import deep_values, has_deep_channels, is_deep, to_bytes
+from sapnet.data.image_files.limit import apply_limit, max_pixels
+from sapnet.data.image_files.listing import find_images, readable_suffixes
+from sapnet.data.orientation import UPRIGHT, orient_mask, oriented_size
 
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 """Markers of a JPEG file."""
 
-_SIXTEEN_TO_EIGHT_BITS = 257  # 65535 / 255
+_IN_MEMORY = "image"
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class ImageHeader:
         return oriented_size(self.stored_size, self.orientation)
 
 
-def load_image(path: Path | str) -> np.ndarray:
+def load_image(path: Path | str, bits: int | None = None) -> np.ndarray:
     """Load an image as upright RGB.
 
     The EXIF orientation is applied. Gray, palette, CMYK and 16-bit images become 8-bit RGB, an
@@ -50,33 +49,43 @@ def load_image(path: Path | str) -> np.ndarray:
 
     Args:
         path: the file.
+        bits: bit depth of the values in files of more than 8 bits, the same for all images of a
+            data set (see `find_depth`); None for the 16 bits of the file.
 
     Returns:
         (H, W, 3) uint8 RGB, C-contiguous and writable.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it cannot be read as an image, or is cut off.
+        ValueError: it cannot be read as an image, is cut off or too large, or has values of more
+            bits.
     """
     with _opened(path) as image:
         if (pixels := _decode_plain_jpeg(image, path)) is not None:
             return pixels
-        return image_pixels(image, path)
+        return image_pixels(image, path, bits)
 
 
-def image_pixels(image: Image.Image, place: Path | str = "image") -> np.ndarray:
+def image_pixels(
+    image: Image.Image, place: Path | str = _IN_MEMORY, bits: int | None = None
+) -> np.ndarray:
     """Convert an open image of any mode to upright 8-bit RGB, as `load_image` does.
 
     Args:
         image: an image of Pillow.
-        place: name of the image in error messages.
+        place: its file, or its name in error messages.
+        bits: as in `load_image`.
 
     Returns:
         (H, W, 3) uint8 RGB, C-contiguous and writable.
 
     Raises:
-        ValueError: the image has floating point values.
+        ValueError: the image has floating point values, or values of more bits.
     """
+    if is_deep(image) and not (has_deep_channels(image) and place == _IN_MEMORY):
+        values = to_bytes(deep_values(image, place), bits, place)
+        color = values if values.ndim == 3 else np.repeat(values[:, :, None], 3, axis=2)
+        return np.ascontiguousarray(orient_mask(color, _orientation(image)))
     return np.array(_to_rgb(ImageOps.exif_transpose(image), place))
 
 
@@ -94,9 +103,13 @@ def read_header(path: Path | str) -> ImageHeader:
         ValueError: it cannot be read as an image.
     """
     with _opened(path) as image:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-        known = orientation if orientation in range(1, 9) else UPRIGHT
-        return ImageHeader(stored_size=(image.height, image.width), orientation=known)
+        return ImageHeader((image.height, image.width), _orientation(image))
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation; 1 for a senseless one."""
+    found = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    return int(found) if found in range(1, 9) else UPRIGHT
 
 
 def upright_size(path: Path | str) -> tuple[int, int]:
@@ -118,11 +131,8 @@ def upright_size(path: Path | str) -> tuple[int, int]:
 def list_images(source: Path | str | Sequence[Path | str]) -> list[Path]:
     """List the image files of a folder, or of a list of files and folders.
 
-    Folders are searched with their sub-folders; hidden files are left out. A file that is named
-    itself is taken whatever its ending.
-
     Args:
-        source: a folder, a file, or several of them.
+        source: as in `find_images`, which also says what is left out.
 
     Returns:
         The files, sorted, each once.
@@ -131,29 +141,7 @@ def list_images(source: Path | str | Sequence[Path | str]) -> list[Path]:
         FileNotFoundError: a file or folder does not exist.
         ValueError: there is no image in them.
     """
-    sources = [source] if isinstance(source, str | Path) else list(source)
-    found = {path for entry in sources for path in _images_in(Path(entry))}
-    if not found:
-        searched = ", ".join(str(entry) for entry in sources) or "an empty list"
-        endings = " ".join(sorted(IMAGE_SUFFIXES))
-        raise ValueError(f"{searched}: expected images ({endings}), found none. Check the folder.")
-    return sorted(found)
-
-
-def _images_in(path: Path) -> Iterable[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise FileNotFoundError(
-            f"{path}: no such file or folder. Name an image or a folder of images."
-        )
-    return (
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in IMAGE_SUFFIXES
-        and not file.name.startswith(".")
-        and file.is_file()
-    )
+    return list(find_images(source).paths)
 
 
 @contextmanager
@@ -161,15 +149,42 @@ def _opened(path: Path | str) -> Iterator[Image.Image]:
     """Open a file with Pillow; errors of the decoder become one-line messages."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such image file. Check the folder of images.")
+    apply_limit()
+    readable_suffixes()  # which lets Pillow read HEIC, where it can
     try:
         with Image.open(path) as image:
+            _check_size(image.width * image.height, path)
             yield image
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, error) from error
     # These are the errors that Pillow's decoders raise for damaged files.
-    except (OSError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, EOFError, struct.error, OverflowError) as error:
         raise ValueError(
-            f"{path}: cannot be read as an image ({error}). The file is damaged, cut off or of "
-            "another kind: replace it, or drop the image from the list."
+            f"{path}: cannot be read as an image ({_reason(error, path)}). The file is damaged, "
+            "cut off or of another kind: replace it, or drop the image from the list."
         ) from error
+
+
+def _reason(error: Exception, path: Path | str) -> str:
+    """Return what a decoder says, without the path that the message begins with."""
+    text = str(error).strip() or type(error).__name__
+    for spelling in (repr(str(path)), str(path)):
+        text = text.replace(f" {spelling}", "")
+    return text
+
+
+def _check_size(pixels: int, path: Path | str) -> None:
+    if pixels > max_pixels():
+        raise _too_large(path, f"{pixels} pixels")
+
+
+def _too_large(path: Path | str, found: object) -> ValueError:
+    size = re.search(r"\d+", str(found))
+    return ValueError(
+        f"{path}: too large: {int(size[0]) / 1e6 if size else 0:.0f} million pixels, and the limit "
+        f"is {max_pixels() / 1e6:.0f} million. The file may be sound: raise the limit with "
+        f"--max-pixels {size[0] if size else ''}, or cut the image into tiles, or reduce it."
+    )
 
 
 def _decode_plain_jpeg(image: Image.Image, path: Path | str) -> np.ndarray | None:
@@ -197,11 +212,6 @@ def _decode_plain_jpeg(image: Image.Image, path: Path | str) -> np.ndarray | Non
 
 
 def _to_rgb(image: Image.Image, path: Path | str) -> Image.Image:
-    if image.mode.startswith("I"):
-        # Pillow would clip at 255 instead of scaling. 16-bit PNGs also have mode "I".
-        values = np.asarray(image, np.int64)
-        gray = np.clip(np.rint(values / _SIXTEEN_TO_EIGHT_BITS), 0, 255).astype(np.uint8)
-        return Image.fromarray(gray).convert("RGB")
     if image.mode == "F":
         raise ValueError(
             f"{path}: expected 8 or 16 bits per channel, found floating point values, whose range "

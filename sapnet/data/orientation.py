@@ -82,7 +82,7 @@ def orient_mask(mask: np.ndarray, orientation: int) -> np.ndarray:
     """Convert a mask of the stored frame to the upright frame.
 
     Args:
-        mask: (H, W) mask of the stored pixels.
+        mask: (H, W) mask of the stored pixels, or (H, W, 3) pixels.
         orientation: EXIF orientation, 1..8.
 
     Returns:
@@ -92,4 +92,4 @@ def orient_mask(mask: np.ndarray, orientation: int) -> np.ndarray:
         mask = mask[:, ::-1]
     if orientation in _MIRRORS_Y:
         mask = mask[::-1]
-    return mask.T if orientation in _SWAPS_AXES else mask
+    return mask.swapaxes(0, 1) if orientation in _SWAPS_AXES else mask

@@ -13,6 +13,7 @@ from sapnet.evaluation.evaluate import evaluate
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label
 from sapnet.network.loading import load_model
+from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
@@ -108,7 +109,8 @@ def _run_part(
             LabelConfig(candidates=True, batch_size=cfg.batch_size, workers=cfg.workers),
         )
     with watch.stage("predict"):
-        results = predict(model, test_set.images, folder / "predictions").results
+        again = PredictionConfig(overwrite=True)
+        results = predict(model, test_set.images, folder / "predictions", again).results
     with watch.stage("evaluate"):
         figures = evaluate(train_set.truth, labels=labels, proposals=store_path)
         figures |= evaluate(test_set.truth, predictions=results)

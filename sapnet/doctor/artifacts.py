@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sapnet.data.clicks import load_clicks
+from sapnet.data.matching.categories import match_categories
 from sapnet.doctor.finding import Examination, Fact, Finding
+from sapnet.structures.clicks import Category
 
 if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
@@ -154,8 +156,10 @@ def _check_categories(path: Path, store: Path | None, facts: list[Fact]) -> Iter
         return
     from sapnet.store.manifest import load_manifest
 
+    known = [Category(number, name) for number, name in names.items()]
     for category in load_manifest(store).categories:
-        if category.category_id not in names:
-            message = f"category {category.category_id} ({category.name}) of the store is unknown "
-            message += "to the run: it cannot label these clicks. Train on them."
+        try:
+            match_categories([category], known, "the store", "the run")
+        except ValueError as error:
+            message = f"{error} The run cannot label these clicks: train on them."
             yield Finding("error", "unknown category", message, place=str(path))

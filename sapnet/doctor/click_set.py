@@ -39,13 +39,16 @@ class ExaminedClicks:
     files: tuple[ImageFile, ...] = ()
 
 
-def examine_clicks(path: Path, images_dir: Path | None, decode: bool = True) -> ExaminedClicks:
+def examine_clicks(
+    path: Path, images_dir: Path | None, decode: bool = True, bits: int | None = None
+) -> ExaminedClicks:
     """Examine a clicks file and its images.
 
     Args:
         path: the clicks file.
         images_dir: folder of its images; None skips them.
         decode: True to read the pixels of the images too.
+        bits: bit depth of images of more than 8 bits; None for that of their largest value.
     """
     errors: list[RecordError] = []
     try:
@@ -55,7 +58,7 @@ def examine_clicks(path: Path, images_dir: Path | None, decode: bool = True) -> 
         return ExaminedClicks(Examination("clicks", findings=(finding,)), None, None)
     clicks = clicks_of(coco, errors.append)
     table = click_table(coco)
-    files = () if images_dir is None else examine_images(coco.images, images_dir, decode)
+    files = () if images_dir is None else examine_images(coco.images, images_dir, decode, bits)
     num_objects = Counter(annotation["category_id"] for annotation in coco.annotations)
     frame = tuple(check_frame(table))
     # If the unit or frame is wrong, all clicks may be close to each other.

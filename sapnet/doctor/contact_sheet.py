@@ -50,6 +50,7 @@ class SheetInputs:
         num_images: number of pictures on the sheet.
         seed: seed of the random choice.
         side: longer side of a picture in pixels.
+        bits: bit depth of images of more than 8 bits.
     """
 
     images: Sequence[ImageRecord]
@@ -60,6 +61,7 @@ class SheetInputs:
     num_images: int = 16
     seed: int = 0
     side: int = 320
+    bits: int | None = None
 
 
 def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
@@ -79,7 +81,7 @@ def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
         if len(tiles) == inputs.num_images:
             break
         try:
-            pixels = load_image(inputs.root / record.file_name)
+            pixels = load_image(inputs.root / record.file_name, inputs.bits)
         except (OSError, ValueError):  # reported by the examination of the images
             continue
         tiles.append(_tile(inputs, record, pixels))

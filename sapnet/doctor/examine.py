@@ -10,9 +10,9 @@ from pathlib import Path
 from sapnet.doctor.artifacts import examine_run, examine_store
 from sapnet.doctor.click_set import ExaminedClicks, examine_clicks
 from sapnet.doctor.contact_sheet import Dot, SheetInputs, draw_sheet
-from sapnet.doctor.finding import Diagnosis
+from sapnet.doctor.finding import Diagnosis, Examination
 from sapnet.doctor.image_files import ImageFile
-from sapnet.doctor.instance_set import ExaminedInstances, examine_instances
+from sapnet.doctor.instance_set import ExaminedInstances, check_agreement, examine_instances
 from sapnet.doctor.machine import examine_machine
 from sapnet.doctor.points import click_table
 from sapnet.doctor.software import examine_software
@@ -37,6 +37,7 @@ class DoctorInputs:
             which the pictures are written. None writes nothing.
         seed: seed of the choice of pictures.
         decode: True to read the pixels of all images too.
+        bits: bit depth of images of more than 8 bits; None for that of their largest value.
     """
 
     images: Path | None = None
@@ -47,6 +48,7 @@ class DoctorInputs:
     out: Path | None = None
     seed: int = 0
     decode: bool = True
+    bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,17 @@ def examine(inputs: DoctorInputs) -> DoctorResult:
     # The images are opened once: with the clicks if there are any, else with the truth.
     if inputs.truth is not None:
         root = inputs.images if inputs.clicks is None else None
-        instances = examine_instances(inputs.truth, root, inputs.decode)
+        instances = examine_instances(inputs.truth, root, inputs.decode, inputs.bits)
         parts.append(instances.examination)
         sheet_inputs = _masks_to_draw(instances, inputs)
     if inputs.clicks is not None:
-        clicks = examine_clicks(inputs.clicks, inputs.images, inputs.decode)
+        clicks = examine_clicks(inputs.clicks, inputs.images, inputs.decode, inputs.bits)
         parts.append(clicks.examination)
         sheet_inputs = _clicks_to_draw(clicks, inputs)
+    if inputs.truth is not None and inputs.clicks is not None:
+        if clicks.clicks is not None and instances.instances is not None:
+            found = tuple(check_agreement(clicks.clicks, instances.instances))
+            parts += [Examination("clicks and truth", findings=found)] if found else []
     if inputs.proposals is not None:
         parts.append(examine_store(inputs.proposals, inputs.clicks))
     if inputs.run is not None:
@@ -126,6 +132,7 @@ def _clicks_to_draw(found: ExaminedClicks, inputs: DoctorInputs) -> SheetInputs 
         dots=dots,
         instances={},
         seed=inputs.seed,
+        bits=inputs.bits,
     )
 
 
@@ -139,6 +146,7 @@ def _masks_to_draw(found: ExaminedInstances, inputs: DoctorInputs) -> SheetInput
         dots={},
         instances=found.instances.instances_by_image(),
         seed=inputs.seed,
+        bits=inputs.bits,
     )
 
 

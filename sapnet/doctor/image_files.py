@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from sapnet.data.clicked_images import is_listed_as_stored
+from sapnet.data.image_files.depth import FULL_DEPTH, find_depth, is_deep
 from sapnet.data.images import ImageHeader, load_image, read_header
 from sapnet.data.orientation import UPRIGHT
 from sapnet.data.problems import RecordError
@@ -63,7 +64,7 @@ class ImageFile:
 
 
 def examine_images(
-    images: Sequence[ImageRecord], root: Path, decode: bool = True
+    images: Sequence[ImageRecord], root: Path, decode: bool = True, bits: int | None = None
 ) -> tuple[ImageFile, ...]:
     """Examine every listed image file.
 
@@ -71,6 +72,7 @@ def examine_images(
         images: the listed images.
         root: the folder that names are relative to.
         decode: True to read the pixels too; otherwise truncated files are not detected.
+        bits: bit depth of images of more than 8 bits; None for that of their largest value.
 
     Returns:
         One entry per image, in order.
@@ -78,7 +80,9 @@ def examine_images(
     from tqdm import tqdm
 
     folder = Folder(root)
-    look = partial(_examine, folder=folder, decode=decode)
+    if decode and bits is None:
+        bits = find_depth(root / image.file_name for image in images)
+    look = partial(_examine, folder=folder, decode=decode, bits=bits)
     with warnings.catch_warnings(), ThreadPoolExecutor(num_cores()) as pool:
         # Huge images are reported as findings.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -113,7 +117,7 @@ def check_same_content(files: Sequence[ImageFile]) -> Iterator[Finding]:
             )
 
 
-def _examine(record: ImageRecord, folder: Folder, decode: bool) -> ImageFile:
+def _examine(record: ImageRecord, folder: Folder, decode: bool, bits: int | None) -> ImageFile:
     path = folder.root / record.file_name
     if not path.is_file():
         return ImageFile(record, None, False, b"", (folder.missing(record),))
@@ -135,9 +139,9 @@ def _examine(record: ImageRecord, folder: Folder, decode: bool) -> ImageFile:
         return ImageFile(
             record, None, False, b"", (finding(("error", "unreadable image", message)),)
         )
-    entries += [*_about_turn(header, is_stored), *_about_kind(path)]
+    entries += [*_about_turn(header, is_stored), *_about_kind(path, bits)]
     if decode:
-        entries += _about_pixels(path)
+        entries += _about_pixels(path, bits)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "blake2b").digest()
     return ImageFile(record, header, is_stored, digest, tuple(map(finding, entries)))
@@ -165,15 +169,18 @@ def _about_turn(header: ImageHeader | None, is_stored: bool) -> Iterator[tuple[s
     yield severity, "EXIF orientation", f"EXIF orientation {number}: {message}"
 
 
-def _about_kind(path: Path) -> Iterator[tuple[str, str, str]]:
+def _about_kind(path: Path, bits: int | None) -> Iterator[tuple[str, str, str]]:
     """Yield remarks on unusual properties of the file, from its header."""
     with Image.open(path) as image:
         mode, frames = image.mode, getattr(image, "n_frames", 1)
         pixels, kind = image.width * image.height, str(image.format)
         has_alpha = "transparency" in image.info and mode != "RGBA"
         suffixes = [end for end, known in Image.registered_extensions().items() if known == kind]
-    if mode.startswith("I"):
-        yield "note", "16-bit image", "16 bits: the values 0 to 65535 become 0 to 255."
+        deep = is_deep(image)
+    if deep:
+        top = (1 << (bits or FULL_DEPTH)) - 1
+        message = f"16 bits: the values 0 to {top} become 0 to 255, as in all images of the set."
+        yield "note", "16-bit image", message
     elif mode in _MODES:
         name, _, _ = _MODES[mode].partition(":")
         yield "note", f"{name} image", _MODES[mode]
@@ -194,10 +201,10 @@ def _about_kind(path: Path) -> Iterator[tuple[str, str, str]]:
         )
 
 
-def _about_pixels(path: Path) -> Iterator[tuple[str, str, str]]:
+def _about_pixels(path: Path, bits: int | None) -> Iterator[tuple[str, str, str]]:
     """Yield problems that show when the pixels are read."""
     try:
-        pixels = load_image(path)
+        pixels = load_image(path, bits)
     except ValueError as error:
         yield "error", "unreadable image", str(error).removeprefix(f"{path}: ")
         return
@@ -208,14 +215,14 @@ def _about_pixels(path: Path) -> Iterator[tuple[str, str, str]]:
         yield (
             "warning",
             "dark 16-bit image",
-            f"its brightest pixel becomes {highest} of 255: it uses a part of the 16 bits only. "
-            "Stretch its values, and save it with 8 bits.",
+            f"its brightest pixel becomes {highest} of 255: it uses a part of the bits of the data "
+            "set only. Is it of another camera? Convert it to the depth of the others.",
         )
 
 
 def _is_sixteen_bit(path: Path) -> bool:
     with Image.open(path) as image:
-        return image.mode.startswith("I")
+        return is_deep(image)
 
 
 def median_side(images: Sequence[ImageRecord]) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 
 from sapnet.data.coco import Instance, InstanceSet, instances_of
 from sapnet.data.coco_json import read_coco
+from sapnet.data.matching.objects import NumberedObject, ObjectList
+from sapnet.data.matching.truth import align_truth
 from sapnet.data.problems import RecordError
 from sapnet.doctor.click_set import check_listing, set_facts
 from sapnet.doctor.finding import Examination, Finding, Severity, findings_from
@@ -18,7 +20,7 @@ from sapnet.doctor.image_files import ImageFile, examine_images
 from sapnet.doctor.names import check_categories
 from sapnet.doctor.points import check_frame, polygon_table
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
-from sapnet.structures.clicks import RLE
+from sapnet.structures.clicks import RLE, ClickSet
 
 AREA_SHARE, AREA_PIXELS = 0.2, 16.0
 """Tolerance of a given area, as a share plus pixels. COCO's area is that of the polygons, which for
@@ -53,7 +55,7 @@ class ExaminedInstances:
 
 
 def examine_instances(
-    path: Path, images_dir: Path | None, decode: bool = True
+    path: Path, images_dir: Path | None, decode: bool = True, bits: int | None = None
 ) -> ExaminedInstances:
     """Examine a COCO instance file and its images.
 
@@ -61,6 +63,7 @@ def examine_instances(
         path: the instance file.
         images_dir: folder of its images; None skips them.
         decode: True to read the pixels of the images too.
+        bits: bit depth of images of more than 8 bits; None for that of their largest value.
     """
     errors: list[RecordError] = []
     try:
@@ -69,7 +72,7 @@ def examine_instances(
         finding = Finding("error", "unreadable file", str(error))
         return ExaminedInstances(Examination("instances", findings=(finding,)), None)
     instances = instances_of(coco, errors.append)
-    files = () if images_dir is None else examine_images(coco.images, images_dir, decode)
+    files = () if images_dir is None else examine_images(coco.images, images_dir, decode, bits)
     num_objects = Counter(instance.category_id for instance in instances.instances)
     findings = [
         *check_frame(polygon_table(coco)),
@@ -186,3 +189,28 @@ def _finding(instance: Instance, severity: Severity, kind: str, message: str) ->
 
 def _words(values: Sequence[float] | np.ndarray) -> str:
     return "[" + ", ".join(f"{value:g}" for value in values) + "]"
+
+
+def check_agreement(clicks: ClickSet, truth: InstanceSet) -> Iterator[Finding]:
+    """Find out if clicks and ground truth number images, categories and objects alike.
+
+    Args:
+        clicks: the clicks.
+        truth: the ground truth that figures will be computed with.
+    """
+    listed = ObjectList(
+        "the clicks",
+        clicks.images,
+        clicks.categories,
+        tuple(
+            NumberedObject(click.annotation_id, click.image_id, click.category_id, click.point)
+            for click in clicks.clicks
+        ),
+    )
+    try:
+        notes = align_truth(truth, listed, "the truth").notes
+    except ValueError as error:
+        yield Finding("warning", "truth of other objects", str(error))
+        return
+    for note in notes:
+        yield Finding("note", "numbered differently", f"{note}.")

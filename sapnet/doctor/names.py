@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sapnet.data.images import IMAGE_SUFFIXES
+from sapnet.data.image_files.listing import readable_suffixes
 from sapnet.doctor.finding import Finding
 from sapnet.structures.clicks import Category, ImageRecord
 
@@ -112,7 +112,7 @@ class Folder:
         return [
             name
             for name in self.files
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES
+            if Path(name).suffix.lower() in readable_suffixes()
             and (self.root / name).as_posix() not in listed
         ]
 

@@ -12,13 +12,13 @@ import lightning
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from sapnet.batches.augment import evaluation_view, sample_view, view_content, view_points
 from sapnet.batches.collate import collate
 from sapnet.batches.config import AugmentConfig
 from sapnet.batches.epoch import SharedEpoch
-from sapnet.batches.loader import EpochSampler
+from sapnet.batches.loader import EpochSampler, ImageLoader
 from sapnet.batches.sample import Sample, View
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.images import load_image
@@ -27,6 +27,8 @@ from sapnet.structures.clicks import Click, ClickSet
 from sapnet.training.loop.place import resume_sampler
 
 if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
+
     from sapnet.enhancement.config import EnhanceConfig
 
 
@@ -81,7 +83,7 @@ class ClickImages(Dataset[ClickSample]):
 
     def __getitem__(self, index: int) -> ClickSample:
         record, clicks = self._entries[index]
-        image = load_image(self._dir / record.file_name)
+        image = load_image(self._dir / record.file_name, self._augment.bits)
         view = self._view((image.shape[0], image.shape[1]), index)
         points = torch.tensor([click.point for click in clicks])
         return ClickSample(
@@ -125,15 +127,8 @@ def click_loader(
         shuffle: True for a random order, another one in each epoch.
         seed: seed of the order.
     """
-    return DataLoader(
-        dataset,
-        batch_size=batch_size,
-        sampler=EpochSampler(dataset, shuffle=shuffle, seed=seed),
-        num_workers=workers,
-        collate_fn=join_samples,
-        pin_memory=torch.cuda.is_available(),
-        persistent_workers=workers > 0,
-    )
+    sampler = EpochSampler(dataset, shuffle=shuffle, seed=seed)
+    return ImageLoader(dataset, join_samples, sampler, batch_size, workers=workers)
 
 
 class EnhancerData(lightning.LightningDataModule):

@@ -9,7 +9,7 @@ import torch
 
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks, save_clicks
-from sapnet.data.coco_json import label_of_category
+from sapnet.data.image_files.depth import find_depth
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.data import ClickImages, click_loader
 from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
@@ -94,8 +94,11 @@ def enhance(inputs: EnhanceInputs, model_cfg: EnhancerConfig, cfg: EnhanceConfig
         FileNotFoundError: a file, or the backbone's weights, are missing.
     """
     clicks = check_images(load_clicks(inputs.clicks), inputs.images)
+    if not clicks.clicks:
+        raise ValueError(f"{inputs.clicks}: expected clicks to learn from, found none. Click some.")
     if inputs.trained is None:
         run = inputs.run_folder
+        model_cfg = _with_depth(model_cfg, inputs.images, clicks)
         trained = train_enhancer(inputs.images, without_estimates(clicks), run, model_cfg, cfg)
     else:
         run, trained = inputs.trained, load_enhancer(inputs.trained, cfg.device)
@@ -105,6 +108,14 @@ def enhance(inputs: EnhanceInputs, model_cfg: EnhancerConfig, cfg: EnhanceConfig
     save_clicks(inputs.out, enhanced, info)
     num_estimated = sum(click.box_score is not None for click in enhanced.clicks)
     return EnhanceSummary(inputs.out, run, num_estimated, len(clicks.clicks) - num_estimated)
+
+
+def _with_depth(cfg: EnhancerConfig, images: Path, clicks: ClickSet) -> EnhancerConfig:
+    """Fill in the bit depth of the input from the largest value of the images."""
+    if cfg.augment.bits is not None:
+        return cfg
+    bits = find_depth(images / image.file_name for image in clicks.images)
+    return replace(cfg, augment=replace(cfg.augment, bits=bits))
 
 
 @torch.no_grad()
@@ -128,11 +139,14 @@ def estimate_boxes(
     """
     from tqdm import tqdm
 
-    if label_of_category(clicks.categories) != label_of_category(trained.categories):
+    same = sorted((c.category_id, c.name) for c in clicks.categories) == sorted(
+        (c.category_id, c.name) for c in trained.categories
+    )
+    if not same:
         known = ", ".join(category.name for category in trained.categories)
         raise ValueError(
             f"expected clicks of the categories that the enhancer was trained on ({known}), with "
-            "the same ids, found others. Train one on these clicks: leave out --trained"
+            "the same names and ids, found others. Train one on these clicks: leave out --trained"
         )
     dataset = ClickImages(images_dir, clicks, trained.model.cfg.augment, seed=None)
     loader = click_loader(dataset, batch_size, workers=workers, shuffle=False)

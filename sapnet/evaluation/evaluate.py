@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.data.coco import load_instances
+from sapnet.data.coco import InstanceSet
+from sapnet.evaluation.ground_truth import open_truth
 from sapnet.evaluation.labels import evaluate_labels
 from sapnet.evaluation.predictions import evaluate_predictions
 from sapnet.evaluation.proposals import evaluate_proposals
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    truth: Path | str,
+    truth: InstanceSet | Path | str,
     *,
     labels: Path | str | None = None,
     proposals: ProposalStore | Location | None = None,
@@ -27,7 +28,7 @@ def evaluate(
     """Compare labels, proposals and predictions with one ground truth.
 
     Args:
-        truth: COCO instance json.
+        truth: COCO instance json, or its content.
         labels: written by `sapnet label`; with `proposals` the choice is compared with the
             proposer's own and the best possible one.
         proposals: store written by `sapnet propose`, or its folder or URL.
@@ -43,7 +44,7 @@ def evaluate(
     """
     if labels is None and proposals is None and predictions is None:
         raise ValueError("evaluate: expected labels, proposals or predictions, found none of them")
-    gt = load_instances(truth)
+    gt = open_truth(truth)
     figures: dict[str, float] = {}
     if labels is not None and proposals is not None:
         figures |= evaluate_choices(labels, proposals, gt, min_area)

@@ -38,5 +38,5 @@ def check_known(found: Iterable[int], known: Collection[int], what: str) -> None
         shown = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
         raise ValueError(
             f"{what}: {len(unknown)} not in the ground truth ({shown}); "
-            "evaluate against the file that the clicks were made from"
+            "evaluate against a file of the same images, objects and categories"
         )

@@ -111,9 +111,9 @@ def _read_label(coco: CocoFile, record: Record) -> Label:
             image_id=image.image_id,
             category_id=record["category_id"],
             rle=to_rle(record["segmentation"], image.height, image.width),
-            score=float(record["score"]),
+            score=_read_score(coco, record),
             point=_read_point(coco, record),
-            candidates=_read_candidates(record.get("candidates"), image),
+            candidates=_read_candidates(coco, record, image),
             refined_box=_read_box(coco, record),
             uncertainty=_read_uncertainty(coco, record),
         )
@@ -123,8 +123,19 @@ def _read_label(coco: CocoFile, record: Record) -> Label:
         raise coco.problem(
             record, f"expected {error}, found none. Write the file with `sapnet label`."
         ) from error
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise coco.problem(record, f"{error}. Write the file with `sapnet label`.") from error
+
+
+def _read_score(coco: CocoFile, record: Record) -> float:
+    value = record["score"]
+    if not is_number(value):
+        raise coco.problem(
+            record,
+            f"expected 'score' as a finite number, found {value!r}. Write the file with `sapnet "
+            "label`.",
+        )
+    return float(value)
 
 
 def _read_point(coco: CocoFile, record: Record) -> tuple[float, float] | None:
@@ -154,9 +165,20 @@ def _read_uncertainty(coco: CocoFile, record: Record) -> float | None:
     return float(value)
 
 
-def _read_candidates(found: Record | None, image: ImageRecord) -> Candidates | None:
+def _read_candidates(coco: CocoFile, record: Record, image: ImageRecord) -> Candidates | None:
+    found = record.get("candidates")
     if found is None:
         return None
+    scored = isinstance(found, dict) and all(
+        isinstance(found[key], list) and all(map(is_number, found[key]))
+        for key in ("scores", "own_scores")
+    )
+    if not scored or not isinstance(found["segmentations"], list):
+        raise coco.problem(
+            record,
+            "expected 'candidates' with lists of 'segmentations', 'scores' and 'own_scores', found "
+            f"{str(found)[:60]}. Write the file with `sapnet label --candidates`.",
+        )
     return Candidates(
         rles=tuple(to_rle(value, image.height, image.width) for value in found["segmentations"]),
         scores=tuple(found["scores"]),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,15 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.matching.categories import match_categories
+from sapnet.data.matching.images import match_images, one_id_per_name
+from sapnet.data.matching.results import check_results, load_results
 from sapnet.evaluation.ground_truth import check_known, open_truth
 from sapnet.evaluation.voc import ImageMasks, category_average_precision
 from sapnet.geometry.rle import rle_boxes, to_rle
+from sapnet.structures.clicks import Category
 
 if TYPE_CHECKING:
     from faster_coco_eval import COCOeval_faster
     from faster_coco_eval.core.coco import COCO
 
 logger = logging.getLogger(__name__)
+
+_TRUTH = "the ground truth"
+"""Its name in messages."""
 
 VOC_THRESHOLDS = (0.25, 0.5, 0.75)
 """IoU thresholds that weakly supervised work reports on PASCAL VOC."""
@@ -53,9 +59,9 @@ def evaluate_predictions(
     Args:
         predictions: COCO results: records of `image_id`, `category_id`, `segmentation` (run
             lengths), `score` and optionally `bbox` (x, y, width, height; else the tight box), or
-            the json file that holds them. Where a record also has a `file_name` that the ground
-            truth knows, the image is found by it: `sapnet predict` does not know the data set's
-            ids.
+            the json file that holds them. Where records have a `file_name`, as those of `sapnet
+            predict`, images are found by it: their ids are places in a list. Where they have a
+            `category_name`, categories are found by it.
         truth: COCO instance json.
 
     Returns:
@@ -64,8 +70,8 @@ def evaluate_predictions(
         `voc_ap25`, `voc_ap50`, `voc_ap75`. In [0, 1]; NaN where no object is of that size.
 
     Raises:
-        ValueError: if a record lacks a key or names an image or category that the ground truth
-            does not have.
+        ValueError: a record is malformed, or its image or category is not in the ground truth or
+            fits several.
     """
     gt = open_truth(truth)
     records = read_results(predictions, gt)
@@ -79,55 +85,96 @@ def evaluate_predictions(
 def read_results(
     predictions: Sequence[Mapping[str, Any]] | Path | str, truth: InstanceSet
 ) -> list[dict[str, Any]]:
-    """Read and check COCO results; add compressed run lengths, boxes and true image ids.
+    """Read and check COCO results; add compressed run lengths, boxes and true ids.
 
     Args:
         predictions: COCO results, or the json file that holds them.
         truth: the objects of the same images.
 
+    Returns:
+        A record per prediction, of `image_id`, `category_id`, `segmentation`, `bbox` and `score`,
+        with the ids of the ground truth.
+
     Raises:
         ValueError: as `evaluate_predictions` does.
     """
-    source = "predictions"
     if isinstance(predictions, Path | str):
-        source = str(predictions)
-        predictions = json.loads(Path(source).read_text(encoding="utf-8"))
-        if not isinstance(predictions, list):
-            raise ValueError(
-                f"{source}: expected a list of COCO results, found {type(predictions).__name__}"
-            )
-    required = {"image_id", "category_id", "segmentation", "score"}
-    for index, record in enumerate(predictions):
-        if missing := required - record.keys():
-            raise ValueError(f"{source}, record {index}: missing {', '.join(sorted(missing))}")
-    predictions = _with_true_image_ids(predictions, truth)
+        source, records = str(predictions), load_results(predictions)
+    else:
+        source, records = "predictions", check_results(predictions, "predictions")
+    image_ids = _true_image_ids(records, truth, source)
+    category_ids = _true_category_ids(records, truth, source)
     sizes = {image.image_id: (image.height, image.width) for image in truth.images}
-    check_known((r["image_id"] for r in predictions), sizes, f"images of {source}")
-    category_ids = {category.category_id for category in truth.categories}
-    check_known((r["category_id"] for r in predictions), category_ids, f"categories of {source}")
-    return [_read_record(record, *sizes[record["image_id"]]) for record in predictions]
+    return [
+        _read_record(
+            {**record, "image_id": image_id, "category_id": category_id},
+            *sizes[image_id],
+            place=f"{source}, record {number}",
+        )
+        for number, (record, image_id, category_id) in enumerate(
+            zip(records, image_ids, category_ids, strict=True)
+        )
+    ]
 
 
-def _with_true_image_ids(
-    predictions: Sequence[Mapping[str, Any]], truth: InstanceSet
-) -> list[Mapping[str, Any]]:
-    """Replace image ids by the ground truth's ids of the records' `file_name`.
+def _true_image_ids(
+    records: Sequence[Mapping[str, Any]], truth: InstanceSet, source: str
+) -> list[int]:
+    """Return the ground truth's image of each record: by file name, else by id."""
+    named = [
+        (record["file_name"], record["image_id"]) for record in records if "file_name" in record
+    ]
+    if not named:
+        found = [record["image_id"] for record in records]
+        check_known(found, {image.image_id for image in truth.images}, f"images of {source}")
+        return found
+    one_id_per_name(named, source)
+    match = match_images((name for name, _ in named), truth.images, source, _TRUTH)
+    _say(match.note)
+    return [match.images[name].image_id for name, _ in named]
 
-    Folders count only where names alone are not enough to tell the images apart.
-    """
-    by_path = {image.file_name: image.image_id for image in truth.images}
-    names = Counter(Path(path).name for path in by_path)
-    by_name = {Path(path).name: i for path, i in by_path.items() if names[Path(path).name] == 1}
 
-    def image_id(record: Mapping[str, Any]) -> Any:  # noqa: ANN401  # JSON
-        path = str(record.get("file_name", ""))
-        return by_path.get(path, by_name.get(Path(path).name, record["image_id"]))
+def _true_category_ids(
+    records: Sequence[Mapping[str, Any]], truth: InstanceSet, source: str
+) -> list[int]:
+    """Return the ground truth's category of each record: by name, else by id."""
+    found = [record["category_id"] for record in records]
+    named = {
+        (record["category_id"], record["category_name"])
+        for record in records
+        if "category_name" in record
+    }
+    if not named:
+        known = {category.category_id for category in truth.categories}
+        check_known(found, known, f"categories of {source}")
+        return found
+    names = dict(sorted(named))
+    if len(names) < len(named):
+        twice = next(number for number, name in sorted(named) if names[number] != name)
+        raise ValueError(
+            f"{source}: category {twice} has several names, such as {names[twice]!r}. Use the "
+            "results of one run."
+        )
+    used = [Category(number, name) for number, name in names.items()]
+    match = match_categories(used, truth.categories, source, _TRUTH)
+    _say(match.note)
+    return [match.ids[number] for number in found]
 
-    return [{**record, "image_id": image_id(record)} for record in predictions]
+
+def _say(note: str) -> None:
+    if note:
+        logger.warning("%s", note)
 
 
-def _read_record(record: Mapping[str, Any], height: int, width: int) -> dict[str, Any]:
-    rle = to_rle(record["segmentation"], height, width)
+def _read_record(
+    record: Mapping[str, Any], height: int, width: int, *, place: str
+) -> dict[str, Any]:
+    try:
+        rle = to_rle(record["segmentation"], height, width)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{place}: {error}. Use results of the images that the ground truth lists."
+        ) from error
     return {
         "image_id": record["image_id"],
         "category_id": record["category_id"],

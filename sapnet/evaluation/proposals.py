@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.data.coco import Instance, InstanceSet
-from sapnet.evaluation.ground_truth import check_known, objects_by_id, open_truth
-from sapnet.evaluation.mean_iou import ious_with_truth, mean_iou_by_size
+from sapnet.data.coco import InstanceSet
+from sapnet.evaluation.alignment import truth_for_store
+from sapnet.evaluation.ground_truth import open_truth
+from sapnet.evaluation.judged import JudgedObject, judge_aligned
+from sapnet.evaluation.mean_iou import mean_iou_by_size
 from sapnet.store.reader import open_store
 
 if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
-    from sapnet.structures.clicks import RLE
-    from sapnet.structures.proposals import StoredObject
     from sapnet.system.locations import Location
-
-
-@dataclass(frozen=True)
-class JudgedObject:
-    """An object of a store beside its ground truth.
-
-    Attributes:
-        stored: its click and K proposals.
-        instance: its ground truth.
-        gt_rle: the mask of its ground truth.
-        ious: (K,) float64, of each proposal with the ground truth.
-    """
-
-    stored: StoredObject
-    instance: Instance
-    gt_rle: RLE
-    ious: np.ndarray
-
-    @property
-    def top1_iou(self) -> float:
-        """IoU of the proposal with the best own score; 0 without proposals."""
-        if len(self.ious) == 0:
-            return 0.0
-        return float(self.ious[self.stored.proposals.scores.argmax()])
-
-    @property
-    def oracle_iou(self) -> float:
-        """The best IoU of the bag; 0 without proposals."""
-        return float(self.ious.max(initial=0.0))
 
 
 def evaluate_proposals(
@@ -65,7 +35,7 @@ def evaluate_proposals(
         objects), and `num_objects`.
 
     Raises:
-        ValueError: if an object of the store is not in the ground truth.
+        ValueError: an object of the store is not in the ground truth, see `align_truth`.
     """
     judged = judge_proposals(store, truth, min_area)
     rows = [(entry.top1_iou, entry.oracle_iou, entry.instance.area) for entry in judged]
@@ -93,7 +63,7 @@ def proposal_ious(
         (K,) float32 by object id, in the order of the store; crowds left out.
 
     Raises:
-        ValueError: if an object of the store is not in the ground truth.
+        ValueError: an object of the store is not in the ground truth, see `align_truth`.
     """
     return {
         entry.instance.annotation_id: entry.ious.astype(np.float32)
@@ -115,20 +85,8 @@ def judge_proposals(
         Objects that count: no crowds, nothing under `min_area`.
 
     Raises:
-        ValueError: if an object of the store is not in the ground truth.
+        ValueError: an object of the store is not in the ground truth, see `align_truth`.
     """
     proposal_store = open_store(store)
-    gt = open_truth(truth)
-    known = {instance.annotation_id for instance in gt.instances}
-    objects = objects_by_id(gt, min_area)
-    for image_index in range(proposal_store.num_images):
-        stored_objects = proposal_store.objects_of_image(image_index)
-        ids = [stored.click.annotation_id for stored in stored_objects]
-        check_known(ids, known, "objects of the proposals")
-        for annotation_id, stored in zip(ids, stored_objects, strict=True):
-            if annotation_id in objects:
-                instance = objects[annotation_id]
-                name = f"proposals of object {annotation_id}"
-                gt_rle = instance.rle()
-                ious = ious_with_truth(stored.proposals.rles, gt_rle, name)
-                yield JudgedObject(stored, instance, gt_rle, ious)
+    aligned = truth_for_store(proposal_store, open_truth(truth))
+    yield from judge_aligned(proposal_store, aligned, min_area)

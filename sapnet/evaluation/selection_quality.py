@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from sapnet.data.coco import InstanceSet
+from sapnet.evaluation.alignment import truth_for_choices
 from sapnet.evaluation.ground_truth import open_truth
+from sapnet.evaluation.judged import JudgedObject, judge_aligned, label_iou
 from sapnet.evaluation.label_file import LabelSet, load_labels
-from sapnet.evaluation.labels import check_labels_known, label_iou
 from sapnet.evaluation.mean_iou import mean_iou_by_size
-from sapnet.evaluation.proposals import JudgedObject, judge_proposals
 from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
+from sapnet.store.reader import open_store
 
 if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
@@ -64,12 +65,13 @@ def evaluate_choices(
         by each kind of prompt; `num_objects` and `num_missing`. NaN where nothing is counted.
 
     Raises:
-        ValueError: if an object is not in the ground truth.
+        ValueError: an object is not in the ground truth, or labels and store are not of the same
+            clicks.
     """
     label_set = labels if isinstance(labels, LabelSet) else load_labels(labels)
-    gt = open_truth(truth)
-    check_labels_known(label_set, gt)
-    choices = [_judge_choice(label_set, entry) for entry in judge_proposals(store, gt, min_area)]
+    proposals = open_store(store)
+    gt = truth_for_choices(label_set, proposals, open_truth(truth))
+    choices = [_judge_choice(label_set, entry) for entry in judge_aligned(proposals, gt, min_area)]
     areas = np.array([choice.area for choice in choices])
     means: dict[str, float] = {}
     for name in ("label", "top1", "oracle", "box"):

@@ -10,6 +10,7 @@ from sapnet.geometry.rle import run_lengths
 from sapnet.structures.clicks import RLE
 
 _CHAR_ZERO, _NUM_CHARS, _MORE = 48, 64, 0x20
+_CHUNK = 256  # masks whose run lengths are in memory at once
 _MAX_CHARS = 12  # of one number; a thirteenth would exceed 64 bits
 
 
@@ -23,6 +24,11 @@ def damaged_rles(rles: Sequence[RLE]) -> np.ndarray:
         (K,) bool: True where a string is cut off, holds a character or a number that COCO's format
         does not have, or covers another number of pixels than its mask has.
     """
+    found = [_damaged(rles[start : start + _CHUNK]) for start in range(0, len(rles), _CHUNK)]
+    return np.concatenate(found) if found else np.zeros(0, bool)
+
+
+def _damaged(rles: Sequence[RLE]) -> np.ndarray:
     strings = [rle["counts"] for rle in rles]
     is_damaged = _misspelt(strings)
     kept = np.flatnonzero(~is_damaged)

@@ -67,6 +67,34 @@ def foreground_runs(rles: Sequence[RLE]) -> Runs:
     return Runs(owner, stop - counts[kept], stop)
 
 
+def rles_hold_points(rles: Sequence[RLE], points: np.ndarray) -> np.ndarray:
+    """Test which masks hold which points, without decoding a pixel.
+
+    Args:
+        rles: K masks of one size.
+        points: (N, 2) x, y; NaN lies in no mask. A point on the right or bottom edge belongs to the
+            last pixel.
+
+    Returns:
+        (K, N) bool.
+    """
+    if not rles:
+        return np.zeros((0, len(points)), bool)
+    height, width = rles[0]["size"]
+    known = np.isfinite(points).all(axis=1)
+    x, y = np.where(known[:, None], points, 0).T
+    columns = np.clip(np.floor(x), 0, width - 1).astype(np.int64)
+    pixels = columns * height + np.clip(np.floor(y), 0, height - 1).astype(np.int64)
+    runs = foreground_runs(rles)
+    if not len(runs.start):
+        return np.zeros((len(rles), len(points)), bool)
+    first = runs.mask_index * (height * width)
+    keys = np.arange(len(rles))[:, None] * (height * width) + pixels
+    place = np.searchsorted(first + runs.start, keys, side="right") - 1
+    inside: np.ndarray = (place >= 0) & (keys < (first + runs.stop)[place]) & known
+    return inside
+
+
 @dataclass(frozen=True)
 class Strips:
     """Pieces of runs within one column each: rows top to bottom, bottom excluded; (R,) int64.

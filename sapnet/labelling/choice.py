@@ -16,8 +16,7 @@ from sapnet.geometry.rle import encode_masks, rle_iou
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sapnet.store.reader import ProposalStore
-    from sapnet.structures.batch import Bags, Batch
+    from sapnet.structures.batch import Bags
     from sapnet.structures.clicks import RLE
     from sapnet.structures.outputs import Predictions
     from sapnet.structures.proposals import StoredObject
@@ -60,20 +59,6 @@ class ChosenLabel:
     def rle(self) -> RLE:
         """The chosen mask, original frame."""
         return self.stored.proposals.rles[self.index]
-
-
-def stored_objects(batch: Batch, store: ProposalStore) -> dict[int, StoredObject]:
-    """Read the objects of a batch, image by image.
-
-    Args:
-        batch: images of the store.
-        store: the proposals of these images.
-
-    Returns:
-        All objects of the images, by annotation id.
-    """
-    objects = (store.objects_of_image(store.position_of(i)) for i in batch.image_ids.tolist())
-    return {stored.click.annotation_id: stored for stored in chain.from_iterable(objects)}
 
 
 def chosen_labels(

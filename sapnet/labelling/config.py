@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sapnet.data.formats.writers.files import ExportOptions
+from sapnet.data.image_files.settings import check_reading
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class LabelConfig:
             every corner.
         url_prefix: prefix of the images' addresses in Label Studio.
         workers: processes that load images.
+        skip_errors: leave out images that cannot be read; the command then exits with status 3.
+        overwrite: replace what an earlier run wrote into the folders of `format`.
+        bits: bit depth of images of more than 8 bits, one for all; by default that of the run, else
+            that of the store.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
     """
 
     device: str = "auto"
@@ -35,6 +41,10 @@ class LabelConfig:
     simplify: float = ExportOptions.simplify
     url_prefix: str = ExportOptions.url_prefix
     workers: int = 2
+    skip_errors: bool = False
+    overwrite: bool = False
+    bits: int | None = None
+    max_pixels: int | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.workers < 0:
@@ -42,3 +52,4 @@ class LabelConfig:
                 "expected batch_size of at least 1 and workers of 0 or more, found "
                 f"{self.batch_size} and {self.workers}"
             )
+        check_reading(self.bits, self.max_pixels)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from sapnet.data.coco_json import frame_records, label_of_category
-from sapnet.labelling.choice import ChosenLabel, chosen_labels, stored_objects, with_overlaps
+from sapnet.data.image_files.limit import allowing_pixels
+from sapnet.data.matching.categories import match_categories
+from sapnet.labelling.choosing import choose_labels
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.records import label_records, top1_record, with_boxes
 from sapnet.labelling.uncertainty import uncertainty
-from sapnet.labelling.vote import add_segmenter_vote
 from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore, open_store
+from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 
 if TYPE_CHECKING:
     from sapnet.structures.batch import Batch
-    from sapnet.structures.outputs import Selection
     from sapnet.system.locations import Location
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,12 +41,14 @@ class LabelSummary:
         num_images: images it lists.
         num_objects: masks, one per clicked object.
         num_without: clicked objects without any proposal, hence without a mask.
+        left_out: images that cannot be read; empty unless skipping was requested.
     """
 
     labels: Path
     num_images: int
     num_objects: int
     num_without: int
+    left_out: tuple[LeftOutImage, ...] = ()
 
 
 def label(
@@ -58,10 +67,12 @@ def label(
         images: folder of the clicked images.
         store: their proposals, or the folder or URL of the store.
         out: the json file to write.
-        cfg: `candidates`, `batch_size` and `workers` are used; None for the defaults.
+        cfg: `candidates`, `batch_size`, `workers`, `skip_errors`, `bits` and `max_pixels` are
+            used; None for the defaults.
 
     Raises:
-        ValueError: the store has categories that the model does not know.
+        ValueError: the store has no object, or categories that the model does not know; or an image
+            cannot be read. The labels of the images before it are written first.
     """
     from tqdm import tqdm
 
@@ -70,12 +81,21 @@ def label(
 
     cfg = cfg or LabelConfig()
     store = open_store(store)
+    check_any_object(store)
     with_model_labels = label_translation(model, store)
-    data_cfg = DatasetConfig(augment=model.settings.augment)
+    bits = cfg.bits or model.settings.augment.bits or store.bits
+    data_cfg = DatasetConfig(augment=replace(model.settings.augment, bits=bits))
     dataset = ClickDataset(images, store, data_cfg, train=False)
     loader = build_loader(dataset, cfg.batch_size, workers=cfg.workers)
+    loader.skip_errors = cfg.skip_errors
     annotations: list[dict[str, Any]] = []
-    with evaluating(model), tqdm(total=store.num_images, desc="label", unit="image") as bar:
+    done: set[int] = set()
+    with (
+        allowing_pixels(cfg.max_pixels),
+        keeping_labels(out, store, annotations, done),
+        evaluating(model),
+        tqdm(total=store.num_images, desc="label", unit="image") as bar,
+    ):
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
@@ -83,42 +103,13 @@ def label(
                 doubts = uncertainty(labels, moved.bags, chosen)
                 records = label_records(labels, chosen, doubts, cfg.candidates)
                 annotations += with_boxes(records, moved, chosen) if cfg.candidates else records
+            done.update(batch.image_ids.tolist())
             bar.update(len(batch.image_ids))
-    return _write_labels(out, store, annotations)
-
-
-@torch.no_grad()
-def choose_labels(
-    model: Network, batch: Batch, store: ProposalStore
-) -> tuple[list[ChosenLabel], Selection]:
-    """Choose a label for each click of a batch, the segmenter's vote included.
-
-    Args:
-        model: a trained network.
-        batch: images with bags, labels as the network counts them.
-        store: the store the bags were made of.
-
-    Returns:
-        N labels and the selection that made them. With a segmenter, the labels have overlaps.
-
-    Raises:
-        ValueError: the batch has no bags.
-    """
-    if batch.bags is None:
-        raise ValueError("expected a batch with bags, found none")
-    objects = stored_objects(batch, store)
-    if model.segmentation is None:
-        selection = model.select(batch)
-        return chosen_labels(batch.bags, selection.index, objects), selection
-    selection, instances = model.select_and_segment(batch)
-    chosen = chosen_labels(batch.bags, selection.index, objects)
-    labels = with_overlaps(chosen, instances)
-    cfg = model.settings.selection.consensus
-    return (
-        add_segmenter_vote(labels, batch.bags, selection, cfg)
-        if cfg.enabled
-        else (labels, selection)
+    left_out = tuple(
+        LeftOutImage(store.images[entry.index].file_name, entry.message)
+        for entry in loader.left_out
     )
+    return replace(write_labels(out, store, annotations, done), left_out=left_out)
 
 
 def label_top1(
@@ -135,41 +126,82 @@ def label_top1(
         with_candidates: also write all candidates of each object with their scores.
     """
     store = open_store(store)
+    check_any_object(store)
     objects = (stored for i in range(store.num_images) for stored in store.objects_of_image(i))
     annotations = [
         top1_record(stored, with_candidates) for stored in objects if len(stored.proposals)
     ]
-    return _write_labels(out, store, annotations)
+    return write_labels(out, store, annotations)
 
 
-def _write_labels(
-    out: Path | str, store: ProposalStore, annotations: list[dict[str, Any]]
+def check_any_object(store: ProposalStore) -> None:
+    """Raise a ValueError for a store without any object."""
+    if len(store) == 0:
+        raise ValueError(f"{store.path}: expected objects to label, found none. Click some first.")
+
+
+@contextmanager
+def keeping_labels(
+    out: Path | str, store: ProposalStore, annotations: list[dict[str, Any]], done: set[int]
+) -> Iterator[None]:
+    """Write the labels of the finished images if labelling is stopped.
+
+    Args:
+        out: the json file.
+        store: what is labelled.
+        annotations: those of the finished images.
+        done: ids of the finished images.
+    """
+    try:
+        yield
+    except UnusableImageError as error:
+        kept = ""
+        if done:
+            write_labels(out, store, annotations, done)
+            kept = f" The labels of {len(done)} images are in {out}."
+        raise ValueError(f"{error}{kept} --skip-errors leaves such images out.") from error
+    except KeyboardInterrupt:
+        if done:
+            write_labels(out, store, annotations, done)
+        raise
+
+
+def write_labels(
+    out: Path | str,
+    store: ProposalStore,
+    annotations: list[dict[str, Any]],
+    done: Collection[int] | None = None,
 ) -> LabelSummary:
-    content = {
-        **frame_records(store.images, store.categories),
-        "annotations": annotations,
-    }
+    """Write labels.
+
+    Args:
+        out: the json file.
+        store: what was labelled.
+        annotations: the labels.
+        done: ids of the images that were labelled; None for all. The others are not listed: an
+            image without a label is taken for one without an object.
+    """
+    images = [image for image in store.images if done is None or image.image_id in done]
+    content = {**frame_records(images, store.categories), "annotations": annotations}
     path = write_json_atomic(Path(out), content)
-    num_clicked = int(store.num_objects_of_image.sum())
-    return LabelSummary(path, store.num_images, len(annotations), num_clicked - len(annotations))
+    is_done = np.isin(store.image_ids, [image.image_id for image in images])
+    num_clicked = int(store.num_objects_of_image[is_done].sum())
+    return LabelSummary(path, len(images), len(annotations), num_clicked - len(annotations))
 
 
 def label_translation(model: Network, store: ProposalStore) -> Callable[[Batch], Batch]:
     """Return a function that converts labels from the store's categories to the model's.
 
     Raises:
-        ValueError: the store has categories that the model does not know.
+        ValueError: the store has categories that the model does not know, or whose id has another
+            name there.
     """
     label_of_id = {category.category_id: i for i, category in enumerate(model.categories)}
-    unknown = [c for c in store.categories if c.category_id not in label_of_id]
-    if unknown:
-        names = ", ".join(f"{c.name} ({c.category_id})" for c in unknown[:5])
-        raise ValueError(
-            f"{store.path}: {len(unknown)} categories that the model was not trained on: {names}. "
-            "Label with a model trained on these clicks"
-        )
+    match = match_categories(store.categories, model.categories, str(store.path), "the run")
+    if match.note:
+        logger.warning("%s", match.note)
     stored_ids = label_of_category(store.categories)  # in the order of the labels
-    labels = torch.tensor([label_of_id[i] for i in stored_ids], device=model.device)
+    labels = torch.tensor([label_of_id[match.ids[i]] for i in stored_ids], device=model.device)
 
     def translate(batch: Batch) -> Batch:
         if batch.bags is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,10 +21,11 @@ from sapnet.network.find import check_network
 from sapnet.network.start import load_start
 from sapnet.segmentation.solov2 import SOLOv2
 from sapnet.selection.branch import SelectionBranch
-from sapnet.selection.targets import instance_targets
+from sapnet.selection.targets import instance_targets, keep_labels
 from sapnet.structures.batch import Batch
 from sapnet.structures.clicks import Category
 from sapnet.structures.outputs import Predictions, Selection
+from sapnet.system.files import new_file_mode
 from sapnet.system.from_json import dataclass_from_json
 
 MODEL_CARD = """---
@@ -136,6 +137,12 @@ class Network(
         network: Self = super().from_pretrained(pretrained_model_name_or_path, **options)
         return network
 
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """Write the weights with the mode of any other new file; safetensors hides them."""
+        super()._save_pretrained(save_directory)
+        for path in save_directory.glob("*.safetensors"):
+            path.chmod(new_file_mode())
+
     @property
     def device(self) -> torch.device:
         """Device of the parameters."""
@@ -168,7 +175,9 @@ class Network(
         named = {str(i): f for i, f in enumerate(self.backbone(images))}
         return list(self.fpn(named).values())
 
-    def forward(self, batch: Batch, generator: torch.Generator | None = None) -> TrainingOutput:
+    def forward(
+        self, batch: Batch, generator: torch.Generator | None = None, kept: Tensor | None = None
+    ) -> TrainingOutput:
         """Compute the losses of a batch, from clicks (`batch.bags`) or masks (`batch.targets`).
 
         Without a segmenter these are the losses of the selection alone.
@@ -176,25 +185,31 @@ class Network(
         Args:
             batch: images with bags or targets.
             generator: source of the random negatives, on the batch's device.
+            kept: (N,) int64, labels of the N bags that stay, as their places in the bags; -1 where
+                there is none. With it, the segmenter learns from these alone, without runners-up,
+                and selection learns without changing the features. None: selection chooses.
 
         Raises:
             ValueError: the batch has neither bags nor targets, or targets and no segmenter.
         """
         features = self.features(batch.images)
-        selection, losses = None, {}
+        selection, losses, cfg = None, {}, self.settings.selection
         if batch.bags is not None:
-            selection = self.selection(features, batch.bags, batch.image_sizes, generator)
+            seen = features if kept is None else [level.detach() for level in features]
+            selection = self.selection(seen, batch.bags, batch.image_sizes, generator)
             losses.update(selection.losses)
             if self.segmentation is None:
                 return TrainingOutput(losses, selection)
-            targets = instance_targets(batch.bags, selection, self.settings.selection)
+            if kept is not None:
+                selection = keep_labels(batch.bags, selection, kept)
+                cfg = replace(cfg, multi_mask=replace(cfg.multi_mask, enabled=False))
+            targets = instance_targets(batch.bags, selection, cfg)
         elif batch.targets is not None:
             targets = batch.targets
         else:
             raise ValueError("expected a batch with bags or targets, found neither")
         outputs = self.segmenter(features)
-        mps_weight = self.settings.selection.multi_mask.weight
-        losses.update(self.segmenter.loss(outputs, targets, mps_weight))
+        losses.update(self.segmenter.loss(outputs, targets, cfg.multi_mask.weight))
         return TrainingOutput(losses, selection)
 
     @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sapnet.data.formats.writers.files import ExportOptions
+from sapnet.data.image_files.settings import check_reading
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class PredictionConfig:
         compile: let torch compile the network: slow first images, faster ones afterwards.
         workers: threads that read images, encode masks and write pictures while the network works
             on other images.
+        skip_errors: leave out images that cannot be read; the command then exits with status 3.
+        overwrite: replace what an earlier run wrote into the folder.
+        bits: bit depth of images of more than 8 bits, one for all; by default that of the run, else
+            that of the largest value of all images.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         batch_size: most images that pass the network together. Only images of the same input size
             share a batch, so that none is padded more than alone. Scores of batches may differ from
             those of single images in the last digits.
@@ -35,9 +41,14 @@ class PredictionConfig:
     no_pictures: bool = False
     compile: bool = False
     workers: int = 4
+    skip_errors: bool = False
+    overwrite: bool = False
+    bits: int | None = None
+    max_pixels: int | None = None
     batch_size: int = 1
 
     def __post_init__(self) -> None:
         for name in ("workers", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
+        check_reading(self.bits, self.max_pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from sapnet.data.image_files.depth import depth_of, find_depth
 from sapnet.data.images import image_pixels, load_image
 from sapnet.system.locations import as_location, local_file
 
@@ -28,7 +30,7 @@ CHANNELS = (1, 3, 4)
 """Gray, RGB, RGBA."""
 
 
-def read_image(value: ImageInput) -> np.ndarray:
+def read_image(value: ImageInput, bits: int | None = None) -> np.ndarray:
     """Read an image of any supported kind.
 
     A channel order of BGR, as OpenCV reads files, cannot be told from RGB and is taken as RGB:
@@ -44,6 +46,8 @@ def read_image(value: ImageInput) -> np.ndarray:
               floating point in 0..1.
             * a tensor of the same shapes or with the channels first, on any device: uint8, or
               floating point in 0..1.
+        bits: bit depth of files and images of Pillow with more than 8 bits; None for that of the
+            files, 16.
 
     Returns:
         (H, W, 3) uint8 RGB, upright, C-contiguous and writable.
@@ -55,9 +59,9 @@ def read_image(value: ImageInput) -> np.ndarray:
     """
     match value:
         case str() | Path():
-            return _read_place(value)
+            return _read_place(value, bits)
         case Image.Image():
-            return _read_pillow(value)
+            return _read_pillow(value, bits)
         case torch.Tensor():
             return _read_array(_channels_last(value.detach()), "tensor")
         case np.ndarray():
@@ -65,7 +69,28 @@ def read_image(value: ImageInput) -> np.ndarray:
     raise TypeError(f"expected an image: {TAKEN}; found {type(value).__name__}")
 
 
-def _read_place(place: str | Path) -> np.ndarray:
+def depth_of_inputs(images: Iterable[ImageInput]) -> int | None:
+    """Find the bit depth of several images, from the largest value of all.
+
+    Args:
+        images: as `read_image` takes them; the depth shows in files and in images of Pillow.
+
+    Returns:
+        The depth; None if none of them has more than 8 bits.
+    """
+    found = [_depth_of_pillow(image) for image in images if isinstance(image, Image.Image)]
+    places = [as_location(image) for image in images if isinstance(image, str | Path)]
+    files = find_depth(place for place in places if isinstance(place, Path))
+    return max((depth for depth in (*found, files) if depth is not None), default=None)
+
+
+def _depth_of_pillow(image: Image.Image) -> int | None:
+    if not image.mode.startswith("I"):
+        return None
+    return depth_of(int(np.asarray(image, np.int64).max(initial=0)))
+
+
+def _read_place(place: str | Path, bits: int | None) -> np.ndarray:
     location = as_location(place)
     if isinstance(location, Path):
         if location.is_dir():
@@ -73,10 +98,10 @@ def _read_place(place: str | Path) -> np.ndarray:
                 f"{location}: expected an image, found a folder. `sapnet.predict` and `sapnet "
                 "predict` take folders"
             )
-        return load_image(location)
+        return load_image(location, bits)
     try:
         with local_file(location) as copy:
-            return _load_copy(copy, location)
+            return _load_copy(copy, location, bits)
     except (FileNotFoundError, ValueError):
         raise
     except Exception as error:  # each protocol's client raises its own
@@ -84,17 +109,17 @@ def _read_place(place: str | Path) -> np.ndarray:
         raise ValueError(f"{location}: cannot be fetched ({reason}). Check the URL.") from error
 
 
-def _load_copy(copy: Path, url: str) -> np.ndarray:
+def _load_copy(copy: Path, url: str, bits: int | None) -> np.ndarray:
     """Read the local copy of a URL; errors name the URL."""
     try:
-        return load_image(copy)
+        return load_image(copy, bits)
     except ValueError as error:
         raise ValueError(str(error).replace(str(copy), url)) from error
 
 
-def _read_pillow(image: Image.Image) -> np.ndarray:
+def _read_pillow(image: Image.Image, bits: int | None) -> np.ndarray:
     try:
-        pixels = image_pixels(image)
+        pixels = image_pixels(image, bits=bits)
     except OSError as error:  # Pillow decodes a file only now
         raise ValueError(f"the image of Pillow cannot be decoded ({error})") from error
     _check_not_empty(pixels.shape, "image of Pillow")

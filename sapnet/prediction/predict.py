@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sapnet.batches.images import ImageDataset
 from sapnet.data.formats.writers.files import ExportOptions
-from sapnet.data.formats.writers.several import Exports, check_formats, export_several
-from sapnet.data.images import list_images, load_image, upright_size
+from sapnet.data.formats.writers.several import (
+    Exports,
+    check_exports,
+    check_formats,
+    export_several,
+)
+from sapnet.data.image_files.depth import depth_line, find_depth
+from sapnet.data.image_files.limit import allowing_pixels
+from sapnet.data.images import load_image, upright_size
 from sapnet.network.compiling import compile_network
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.records import result_records
 from sapnet.prediction.segment import plan_batches, segment_images
+from sapnet.prediction.sources import image_ids, opened_sources, picture_names
+from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 from sapnet.system.parallel import map_ahead
+from sapnet.system.written_files import check_output, record_written, remove_written
 
 if TYPE_CHECKING:
+    from sapnet.batches.config import AugmentConfig
+    from sapnet.data.image_files.listing import ImageFiles
     from sapnet.network.model import Network
     from sapnet.structures.outputs import Predictions
+    from sapnet.system.locations import Location
+
+logger = logging.getLogger(__name__)
 
 RESULTS, PICTURES, MASKS = "results.json", "pictures", "masks"
 """Names in the folder of predictions; the last one begins the names of other formats."""
@@ -40,6 +56,7 @@ class PredictSummary:
         num_images: images that were segmented.
         num_instances: records of the results file.
         exports: masks written in other formats.
+        left_out: images that cannot be read; empty unless skipping was requested.
     """
 
     results: Path
@@ -47,55 +64,199 @@ class PredictSummary:
     num_images: int
     num_instances: int
     exports: Exports = field(default_factory=Exports)
+    left_out: tuple[LeftOutImage, ...] = ()
 
 
 def predict(
     network: Network,
-    images: Path | str | Sequence[Path | str],
+    images: Location | Sequence[Location],
     out: Path | str,
     cfg: PredictionConfig | None = None,
 ) -> PredictSummary:
     """Segment many images and write a COCO results file and pictures.
 
-    A record has the image's `file_name` besides its `image_id`. The id is the number in the file's
-    name if all names are different numbers (as COCO's are), else the place in the list.
+    A record has the image's `file_name`, its path below the folder of images, besides its
+    `image_id`. The id is the number in the file's name if all names are different numbers (as
+    COCO's are), else the place in the list. A `category_name` stands beside the `category_id`.
+
+    What the folders hold and is not read is logged in one line.
 
     Args:
         network: a trained network.
-        images: a folder, a file, or several of them.
+        images: a folder, a file or the URL of an image, or several of them.
         out: folder for `results.json` and `pictures/`; made if absent.
         cfg: thresholds, formats and speed; the defaults if None.
 
     Raises:
         FileNotFoundError: something named does not exist.
-        ValueError: there are no images, one cannot be read, or the network has no segmenter.
+        FileExistsError: the folder holds earlier predictions, and `overwrite` is not set.
+        ValueError: there are no images, one cannot be read, or the network has no segmenter. The
+            results of the images before it are written first.
     """
-    from tqdm import tqdm
-
-    cfg = cfg or PredictionConfig()
+    cfg, out = cfg or PredictionConfig(), Path(out)
     check_formats(cfg.format)
-    paths = list_images(images)
-    if cfg.compile:
-        compile_network(network, network.device)
-    out = Path(out)
-    pictures = None if cfg.no_pictures else out / PICTURES
-    (pictures or out).mkdir(parents=True, exist_ok=True)
-    augment, ids = network.settings.augment, image_ids(paths)
-    plan: list[tuple[int, ...]] = [(index,) for index in range(len(paths))]
-    if cfg.batch_size > 1:
-        plan = plan_batches((upright_size(path) for path in paths), augment, cfg.batch_size)
-    finish = _Finish(network, paths, ids, pictures, cfg)
-    records: dict[int, list[dict[str, Any]]] = {}
-    with ThreadPoolExecutor(cfg.workers) as pool:
-        dataset = ImageDataset(paths, augment)
-        segmented = segment_images(network, dataset, plan, pool, ahead=cfg.workers)
-        finished = map_ahead(pool, finish, segmented, ahead=cfg.workers)
-        for index, found in tqdm(finished, total=len(paths), desc="predict", unit="image"):
-            records[index] = found
-    results = [record for index in range(len(paths)) for record in records[index]]
-    write_json_atomic(out / RESULTS, results)
-    exports = _export(out, dict(zip(ids, paths, strict=True)), network, cfg)
-    return PredictSummary(out / RESULTS, pictures, len(paths), len(results), exports)
+    network.segmenter  # noqa: B018  # raises before any work if there is none
+    with allowing_pixels(cfg.max_pixels), opened_sources(images) as files:
+        if line := files.left_out_line():
+            logger.warning("%s", line)
+        check_output(out, cfg.overwrite, (RESULTS, PICTURES))
+        check_exports(cfg.format, out / MASKS, overwrite=cfg.overwrite)
+        augment = replace(network.settings.augment, bits=_bits(network, files, cfg))
+        if cfg.compile:
+            compile_network(network, network.device)
+        remove_written(out)
+        return _Prediction(network, files, out, augment, cfg).run()
+
+
+def _bits(network: Network, files: ImageFiles, cfg: PredictionConfig) -> int | None:
+    """Return the bit depth: as given, or that of the run, or that of the images."""
+    given = cfg.bits or network.settings.augment.bits
+    bits = given or find_depth(files.paths)
+    if cfg.bits is not None or given is None:
+        line = depth_line(bits, cfg.bits is not None)
+        if line:
+            logger.info("%s", line)
+    return bits
+
+
+def _stop(index: int, error: Exception) -> None:
+    del index
+    raise UnusableImageError(str(error)) from error
+
+
+class _Prediction:
+    """One pass over the images.
+
+    Args:
+        network: that predicts.
+        files: the images.
+        out: folder of the results.
+        augment: sizes of the input, and the bit depth.
+        cfg: settings.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        files: ImageFiles,
+        out: Path,
+        augment: AugmentConfig,
+        cfg: PredictionConfig,
+    ) -> None:
+        self._network, self._files, self._out = network, files, out
+        self._augment, self._cfg = augment, cfg
+        self._names = [files.name(path) for path in files.paths]
+        self._ids = image_ids(self._names)
+        self._records: dict[int, list[dict[str, Any]]] = {}
+        self._errors: dict[int, str] = {}
+        self._pictures: dict[int, Path] = {}
+        if not cfg.no_pictures:
+            named = picture_names(self._names)
+            self._pictures = {i: out / PICTURES / f"{name}.jpg" for i, name in enumerate(named)}
+
+    def run(self) -> PredictSummary:
+        """Predict all images, write everything, and return the summary."""
+        planned = [self._out / RESULTS, *self._pictures.values()]
+        record_written(self._out, planned, finished=False)
+        with self._keeping_results():
+            self._segment()
+        results = self._write_results()
+        exports = self._export()
+        record_written(self._out, planned, finished=True)
+        return PredictSummary(
+            self._out / RESULTS,
+            self._out / PICTURES if self._pictures else None,
+            len(self._records),
+            results,
+            exports,
+            tuple(LeftOutImage(self._names[i], why) for i, why in sorted(self._errors.items())),
+        )
+
+    def _segment(self) -> None:
+        from tqdm import tqdm
+
+        cfg = self._cfg
+        finish = _Finish(self._network, self._draw if self._pictures else None, cfg)
+        on_error = self._leave_out if cfg.skip_errors else _stop
+        plan = self._plan()
+        with ThreadPoolExecutor(cfg.workers) as pool:
+            dataset = ImageDataset(self._files.paths, self._augment)
+            segmented = segment_images(
+                self._network, dataset, plan, pool, ahead=cfg.workers, on_error=on_error
+            )
+            named = ((index, self._ids[index], self._names[index], p) for index, p in segmented)
+            finished = map_ahead(pool, finish, named, ahead=cfg.workers)
+            total = len(self._files.paths)
+            for index, found in tqdm(finished, total=total, desc="predict", unit="image"):
+                self._records[index] = found
+
+    def _plan(self) -> list[tuple[int, ...]]:
+        """Return the indices of the images of each batch."""
+        paths = self._files.paths
+        if self._cfg.batch_size == 1:
+            return [(index,) for index in range(len(paths))]
+        sizes: dict[int, tuple[int, int]] = {}
+        for index, path in enumerate(paths):
+            try:
+                sizes[index] = upright_size(path)
+            except (OSError, ValueError) as error:
+                if not self._cfg.skip_errors:
+                    _stop(index, error)
+                self._leave_out(index, error)
+        readable = list(sizes)
+        batches = plan_batches(sizes.values(), self._augment, self._cfg.batch_size)
+        return [tuple(readable[place] for place in batch) for batch in batches]
+
+    def _leave_out(self, index: int, error: Exception) -> None:
+        self._errors[index] = str(error).removeprefix(f"{self._files.paths[index]}: ")
+
+    @contextmanager
+    def _keeping_results(self) -> Iterator[None]:
+        """Write the results of the finished images if the pass is stopped."""
+        try:
+            yield
+        except UnusableImageError as error:
+            kept = ""
+            if self._records:
+                self._write_results()
+                kept = f" The results of {len(self._records)} images are in {self._out / RESULTS}."
+            raise ValueError(f"{error}{kept} --skip-errors leaves such images out.") from error
+        except BaseException:
+            if self._records:
+                self._write_results()
+            raise
+
+    def _write_results(self) -> int:
+        results = [record for index in sorted(self._records) for record in self._records[index]]
+        write_json_atomic(self._out / RESULTS, results)
+        return len(results)
+
+    def _draw(self, index: int, draw: Callable[[Any], Any]) -> None:
+        """Write the picture of an image, read once more: none is kept while it waits."""
+        target = self._pictures[index]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture = draw(load_image(self._files.paths[index], self._augment.bits))
+        picture.save(target, quality=_PICTURE_QUALITY)
+
+    def _export(self) -> Exports:
+        """Write the masks of the results file in the other formats of the settings."""
+        cfg = self._cfg
+        if not cfg.format:
+            return Exports()
+        from sapnet.data.formats.writers.instances import instances_of_results
+
+        images = {self._ids[index]: self._files.paths[index] for index in sorted(self._records)}
+        instances = instances_of_results(
+            self._out / RESULTS,
+            images,
+            self._files.root,
+            self._network.categories,
+            cfg.draw_threshold,
+        )
+        options = ExportOptions(
+            self._files.root, cfg.simplify, cfg.url_prefix, overwrite=cfg.overwrite
+        )
+        return export_several(instances, cfg.format, self._out / MASKS, options)
 
 
 class _Finish:
@@ -103,47 +264,44 @@ class _Finish:
 
     Args:
         network: that predicted.
-        paths: all images.
-        ids: their ids.
-        pictures: folder of the pictures; None without them.
+        draw: writes the picture of an image, given its index and a function of its pixels; None
+            without pictures.
         cfg: thresholds.
     """
 
     def __init__(
         self,
         network: Network,
-        paths: Sequence[Path],
-        ids: Sequence[int],
-        pictures: Path | None,
+        draw: Callable[[int, Callable[[Any], Any]], None] | None,
         cfg: PredictionConfig,
     ) -> None:
         self._categories = network.categories
-        self._category_ids = [category.category_id for category in network.categories]
-        self._paths, self._ids, self._cfg = paths, ids, cfg
-        self._pictures = pictures
-        self._names = _unique_names(paths)
+        self._draw, self._cfg = draw, cfg
 
-    def __call__(self, segmented: tuple[int, Predictions]) -> tuple[int, list[dict[str, Any]]]:
+    def __call__(
+        self, segmented: tuple[int, int, str, Predictions]
+    ) -> tuple[int, list[dict[str, Any]]]:
         """Make the records of an image and write its picture.
 
         Args:
-            segmented: index of the image, and its predictions.
+            segmented: index, id and name of the image, and its predictions.
 
         Returns:
             The index and the records.
         """
-        index, predictions = segmented
-        if self._pictures is not None:
-            self._draw(index, predictions, self._pictures)
+        index, image_id, name, predictions = segmented
+        if self._draw is not None:
+            self._draw(index, self._picture_of(predictions))
         return index, result_records(
             predictions,
-            self._category_ids,
-            self._ids[index],
-            file_name=self._paths[index].name,
+            self._categories,
+            image_id,
+            file_name=name,
             score_threshold=self._cfg.score_threshold,
         )
 
-    def _draw(self, index: int, predictions: Predictions, folder: Path) -> None:
+    def _picture_of(self, predictions: Predictions) -> Callable[[Any], Any]:
+        """Return the function that draws predictions on the pixels of their image."""
         from PIL import Image
 
         from sapnet.prediction.detections import to_detections
@@ -151,47 +309,5 @@ class _Finish:
 
         least = max(self._cfg.score_threshold, self._cfg.draw_threshold)
         detections = to_detections(predictions, self._categories, least)
-        # Read once more, in this thread: no image is kept while it waits for the network.
-        pixels = load_image(self._paths[index])
         names = [category.name for category in self._categories]
-        picture = Image.fromarray(draw_predictions(pixels, detections, names))
-        picture.save(folder / f"{self._names[index]}.jpg", quality=_PICTURE_QUALITY)
-
-
-def _export(out: Path, images: dict[int, Path], network: Network, cfg: PredictionConfig) -> Exports:
-    """Write the masks of the results file in the other formats of the settings."""
-    if not cfg.format:
-        return Exports()
-    from sapnet.data.formats.writers.instances import instances_of_results
-
-    instances, folder = instances_of_results(
-        out / RESULTS, images, network.categories, cfg.draw_threshold
-    )
-    options = ExportOptions(folder, cfg.simplify, cfg.url_prefix)
-    return export_several(instances, cfg.format, out / MASKS, options)
-
-
-def image_ids(paths: Sequence[Path]) -> list[int]:
-    """Return the ids of images: the numbers in their names, else their places from 1.
-
-    Args:
-        paths: all images, in the order in which they are predicted.
-
-    Returns:
-        One id per image, no two alike.
-    """
-    stems = [path.stem for path in paths]
-    if all(stem.isascii() and stem.isdigit() for stem in stems):
-        numbers = [int(stem) for stem in stems]
-        if len(set(numbers)) == len(numbers):
-            return numbers
-    return list(range(1, len(paths) + 1))
-
-
-def _unique_names(paths: Sequence[Path]) -> list[str]:
-    """Name the picture of each image: its stem, with its place in the list where stems repeat."""
-    counts = Counter(path.stem for path in paths)
-    return [
-        path.stem if counts[path.stem] == 1 else f"{path.stem}-{place}"
-        for place, path in enumerate(paths, start=1)
-    ]
+        return lambda pixels: Image.fromarray(draw_predictions(pixels, detections, names))

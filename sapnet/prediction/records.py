@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json
 
 if TYPE_CHECKING:
+    from sapnet.structures.clicks import Category
     from sapnet.structures.outputs import Predictions
 
 
 def result_records(
     predictions: Predictions,
-    category_ids: Sequence[int],
+    categories: Sequence[Category],
     image_id: int,
     *,
     file_name: str | None = None,
@@ -23,9 +24,9 @@ def result_records(
 
     Args:
         predictions: P instances of one image, original frame.
-        category_ids: ids of the C categories by label.
+        categories: the C categories by label.
         image_id: id of the image.
-        file_name: name of the image; None leaves the key out.
+        file_name: path of the image below the folder of images; None leaves the key out.
         score_threshold: least score of an instance that is kept.
 
     Returns:
@@ -43,7 +44,8 @@ def result_records(
     return [
         {
             **head,
-            "category_id": category_ids[label],
+            "category_id": categories[label].category_id,
+            "category_name": categories[label].name,
             "segmentation": rle_to_json(rle),
             "bbox": [x1, y1, x2 - x1, y2 - y1],
             "score": score,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from sapnet.batches.images import ImageDataset
 from sapnet.network.model import CODERS, Network
 from sapnet.prediction.config import PredictionConfig
-from sapnet.prediction.inputs import ImageInput, read_image
+from sapnet.prediction.inputs import ImageInput, depth_of_inputs, read_image
 from sapnet.prediction.segment import plan_batches, segment_images
 
 if TYPE_CHECKING:
@@ -26,12 +26,22 @@ class SAPNet(Network, coders=CODERS):
 
     @overload
     def predict(
-        self, image: ImageInput, *, score_threshold: float = ..., batch_size: int = ...
+        self,
+        image: ImageInput,
+        *,
+        score_threshold: float = ...,
+        batch_size: int = ...,
+        bits: int | None = ...,
     ) -> Detections: ...
 
     @overload
     def predict(
-        self, image: Sequence[ImageInput], *, score_threshold: float = ..., batch_size: int = ...
+        self,
+        image: Sequence[ImageInput],
+        *,
+        score_threshold: float = ...,
+        batch_size: int = ...,
+        bits: int | None = ...,
     ) -> list[Detections]: ...
 
     def predict(
@@ -40,6 +50,7 @@ class SAPNet(Network, coders=CODERS):
         *,
         score_threshold: float = PredictionConfig.score_threshold,
         batch_size: int = PredictionConfig.batch_size,
+        bits: int | None = PredictionConfig.bits,
     ) -> Detections | list[Detections]:
         """Segment an image, or several.
 
@@ -48,6 +59,8 @@ class SAPNet(Network, coders=CODERS):
                 list or tuple of these.
             score_threshold: least score of an instance that is returned.
             batch_size: most images that pass the network together, see `PredictionConfig`.
+            bits: bit depth of images of more than 8 bits; None for that of the training, else for
+                that of the largest value of these images.
 
         Returns:
             Detections in the original frame, best first (see `to_detections`), which draw
@@ -59,10 +72,15 @@ class SAPNet(Network, coders=CODERS):
                 has no segmenter.
             TypeError: a value is no image.
         """
-        checked = PredictionConfig(score_threshold=score_threshold, batch_size=batch_size)
-        if isinstance(image, list | tuple):
-            return self._predict(_read_all(image), checked)
-        (detections,) = self._predict([read_image(image)], checked)  # type: ignore[arg-type]
+        checked = PredictionConfig(
+            score_threshold=score_threshold, batch_size=batch_size, bits=bits
+        )
+        several = isinstance(image, list | tuple)
+        images: list[Any] = list(image) if several else [image]  # type: ignore[arg-type]
+        bits = bits or self.settings.augment.bits or depth_of_inputs(images)
+        if several:
+            return self._predict(_read_all(images, bits), checked)
+        (detections,) = self._predict([read_image(images[0], bits)], checked)
         return detections
 
     def _predict(self, images: list[np.ndarray], cfg: PredictionConfig) -> list[Detections]:
@@ -81,12 +99,12 @@ class SAPNet(Network, coders=CODERS):
         ]
 
 
-def _read_all(images: Sequence[ImageInput]) -> list[np.ndarray]:
+def _read_all(images: Sequence[ImageInput], bits: int | None) -> list[np.ndarray]:
     """Read several images; errors name the place in the list."""
     pixels = []
     for place, image in enumerate(images):
         try:
-            pixels.append(read_image(image))
+            pixels.append(read_image(image, bits))
         except (ValueError, TypeError) as error:
             raise type(error)(f"image {place} of {len(images)}: {error}") from error
     return pixels

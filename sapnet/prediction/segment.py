@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sapnet.batches.augment import evaluation_view
@@ -14,6 +15,7 @@ from sapnet.system.parallel import map_ahead
 if TYPE_CHECKING:
     from sapnet.batches.config import AugmentConfig
     from sapnet.batches.images import ImageDataset
+    from sapnet.batches.sample import Sample
     from sapnet.structures.batch import Batch
     from sapnet.structures.outputs import Predictions
 
@@ -69,6 +71,7 @@ def segment_images(
     plan: Sequence[tuple[int, ...]],
     pool: Executor | None = None,
     ahead: int = 0,
+    on_error: Callable[[int, Exception], None] | None = None,
 ) -> Iterator[tuple[int, Predictions]]:
     """Segment the images of a data set, batch by batch.
 
@@ -78,6 +81,8 @@ def segment_images(
         plan: indices of the images of each batch, see `plan_batches`.
         pool: reads batches while the network works on others; None reads them in between.
         ahead: batches that are read in advance.
+        on_error: takes the index of an image that cannot be read, and the reason; the image is then
+            left out. None raises the error.
 
     Yields:
         The index of an image and its predictions, in the order of the plan.
@@ -86,9 +91,30 @@ def segment_images(
         ValueError: the network has no segmenter, or an image cannot be read.
     """
 
-    def load(indices: tuple[int, ...]) -> Batch:
-        return collate([dataset[index] for index in indices])
+    def load(indices: tuple[int, ...]) -> _Loaded:
+        found: list[tuple[int, Sample]] = []
+        errors: list[tuple[int, Exception]] = []
+        for index in indices:
+            try:
+                found.append((index, dataset[index]))
+            except (OSError, ValueError) as error:
+                errors.append((index, error))
+        batch = collate([sample for _, sample in found]) if found else None
+        return _Loaded([index for index, _ in found], batch, errors)
 
-    batches = map(load, plan) if pool is None else map_ahead(pool, load, plan, ahead)
-    for indices, batch in zip(plan, batches, strict=True):
-        yield from zip(indices, segment_batch(network, batch), strict=True)
+    for loaded in map(load, plan) if pool is None else map_ahead(pool, load, plan, ahead):
+        for index, error in loaded.errors:
+            if on_error is None:
+                raise error
+            on_error(index, error)
+        if loaded.batch is not None:
+            yield from zip(loaded.indices, segment_batch(network, loaded.batch), strict=True)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The readable images of a batch, and the errors of the others."""
+
+    indices: list[int]
+    batch: Batch | None
+    errors: list[tuple[int, Exception]]

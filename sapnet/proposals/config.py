@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sapnet.data.image_files.settings import check_reading
 from sapnet.store.part import SHARD_IMAGES, Part, parse_part
 from sapnet.system.locations import Location
 
@@ -72,6 +73,9 @@ class RunConfig:
         shard_images: images per shard, which is the work that a kill may lose: seconds to minutes,
             and 1200 shards for COCO train2017.
         skip_errors: leave out images that are missing or cannot be read, instead of stopping.
+        bits: bit depth of images of more than 8 bits; by default that of the largest value of all
+            images in a folder of this machine, else 16.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         engine: "local" for processes of this machine, "ray" for actors of a Ray cluster.
         part: the part of this run, if several runs fill one store side by side.
         ray_address: address of the cluster; by default that of `RAY_ADDRESS` or of this machine,
@@ -83,6 +87,8 @@ class RunConfig:
     workers: int | None = None
     shard_images: int = SHARD_IMAGES
     skip_errors: bool = False
+    bits: int | None = None
+    max_pixels: int | None = None
     engine: Engine = "local"
     part: Part = field(default_factory=Part)
     ray_address: str | None = None
@@ -93,6 +99,7 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: expected at least 1, found {value}")
+        check_reading(self.bits, self.max_pixels)
         if self.gpus_per_worker is not None and self.gpus_per_worker < 0:
             raise ValueError(f"gpus_per_worker: expected 0 or more, found {self.gpus_per_worker}")
 
@@ -120,11 +127,14 @@ class ProposeConfig:
         points_per_chunk: objects that go through the decoder of `sam` together; by default 16, and
             2 on a CPU.
         box_prompts: `sam` proposes for point and box as well if a click carries a box.
-        workers: number of processes; by default the number of cores for `click`, `regions` and
-            `simulated`, and 1 for `sam` and `file`. With Ray, number of actors; by default as many
-            as the cluster has room for.
+        workers: number of processes; by default the number of cores for `click` (one per 50 objects
+            at most), `regions` and `simulated`, and 1 for `sam` and `file`. With Ray, number of
+            actors; by default as many as the cluster has room for.
         shard_images: images per shard; a kill loses at most the shard in progress.
         skip_errors: leave out images that cannot be read; the command then exits with status 3.
+        bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
+            value of all images in a folder of this machine, else 16.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         shard: "i/n", i from 0 to n - 1: this run processes the i-th of n parts of the images. Runs
             of different parts fill one store side by side, on machines that share the file system.
         engine: "local" proposes on this machine, "ray" on a Ray cluster (pip install
@@ -149,6 +159,8 @@ class ProposeConfig:
     workers: int | None = None
     shard_images: int = RunConfig.shard_images
     skip_errors: bool = RunConfig.skip_errors
+    bits: int | None = RunConfig.bits
+    max_pixels: int | None = RunConfig.max_pixels
     shard: str | None = None
     engine: Engine = RunConfig.engine
     ray_address: str | None = RunConfig.ray_address
@@ -167,6 +179,8 @@ class ProposeConfig:
             workers=self.workers,
             shard_images=self.shard_images,
             skip_errors=self.skip_errors,
+            bits=self.bits,
+            max_pixels=self.max_pixels,
             engine=self.engine,
             part=Part() if self.shard is None else parse_part(self.shard),
             ray_address=self.ray_address,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sapnet.data.coco_json import LARGEST_ID, is_number
 from sapnet.geometry.rle import rle_boxes, to_rle
 from sapnet.structures.clicks import Click, ClickSet
 from sapnet.structures.proposals import Proposals
@@ -18,8 +20,11 @@ from sapnet.system.from_json import JSON
 UNSCORED = 1.0
 """Score of proposals without scores: all are equal, so the first one ranks first."""
 
-SCORE_SLACK = 0.1
-"""Tolerance outside [0, 1] within which scores are clamped: SAM's predicted IoU may exceed 1."""
+logger = logging.getLogger(__name__)
+
+SCORE_SLACK = 0.5
+"""Tolerance outside [0, 1] within which scores are clamped: SAM's predicted IoU exceeds 1. Scores
+further out are percentages or logits, of which clamping would leave nothing."""
 
 
 class FileProposer:
@@ -28,7 +33,9 @@ class FileProposer:
     The file is a list of records, or {"proposals": [records]}, with one record per object:
     `{"annotation_id": 7, "segmentations": [...], "scores": [...]}`. Each object has one or more
     segmentations in any form of COCO (compressed or uncompressed run lengths, polygons), in pixels
-    of the upright image. Scores lie in [0, 1] and are optional; without them all are `UNSCORED`.
+    of the upright image. Scores are optional; without them all are `UNSCORED`. Those outside
+    [0, 1], such as SAM's predicted IoUs above 1, are clamped and counted. A record may name its
+    `image_id`, `file_name` and `category_id`, which are then compared with the click's.
 
     Args:
         path: the json file.
@@ -47,6 +54,13 @@ class FileProposer:
         content = self.path.read_bytes()
         self._digest = hashlib.sha256(content).hexdigest()
         self._records = _load_records(self.path, content)
+        outside = sum(
+            not 0 <= score <= 1
+            for record in self._records.values()
+            for score in record.get("scores") or ()
+        )
+        if outside:
+            logger.warning("%s: %d scores outside [0, 1], clamped", self.path, outside)
 
     @property
     def settings(self) -> Mapping[str, JSON]:
@@ -63,6 +77,7 @@ class FileProposer:
         unmasked = {click.annotation_id for click in clicks.clicks if click.mask is None}
         missing = sorted(unmasked - self._records.keys())
         unknown = sorted(self._records.keys() - clicked)
+        self._check_belonging(clicks)
         if missing:
             raise ValueError(
                 f"{self.path}: no proposals for {_some_ids(missing)} of the clicks. Add a record "
@@ -73,6 +88,25 @@ class FileProposer:
                 f"{self.path}: {_some_ids(unknown)} not among the clicks. Drop these records, or "
                 "give the clicks they were made for."
             )
+
+    def _check_belonging(self, clicks: ClickSet) -> None:
+        """Check the image and the category of records that name them."""
+        files = {image.image_id: image.file_name for image in clicks.images}
+        for click in clicks.clicks:
+            record = self._records.get(click.annotation_id, {})
+            wanted = {
+                "image_id": click.image_id,
+                "category_id": click.category_id,
+                "file_name": files.get(click.image_id),
+            }
+            for key, value in wanted.items():
+                found = record.get(key, value)
+                if found != value:
+                    raise ValueError(
+                        f"{self.path}, annotation_id {click.annotation_id}: expected the {key} "
+                        f"{value!r} of the clicks, found {found!r}. Give the proposals that were "
+                        "made for these clicks."
+                    )
 
     def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
         """Return the file's proposals for the objects of the clicks; see `Proposer.propose`.
@@ -89,7 +123,7 @@ class FileProposer:
         record = self._records[annotation_id]
         try:
             rles = tuple(to_rle(entry, height, width) for entry in record["segmentations"])
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{self.path}, annotation_id {annotation_id}: {error}") from error
         scores = np.asarray(record.get("scores") or [UNSCORED] * len(rles), np.float32)
         return Proposals(rles, rle_boxes(rles), scores.clip(0, 1), (self.name,) * len(rles))
@@ -98,7 +132,7 @@ class FileProposer:
 def _load_records(path: Path, text: bytes) -> dict[int, dict[str, Any]]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not json ({error})") from error
     records = content.get("proposals") if isinstance(content, dict) else content
     if not isinstance(records, list):
@@ -120,8 +154,10 @@ def _load_records(path: Path, text: bytes) -> dict[int, dict[str, Any]]:
 
 def _check_record(record: object, where: str) -> int:
     """Check a record except for the masks themselves, and return its annotation id."""
-    if not isinstance(record, dict) or not isinstance(record.get("annotation_id"), int):
+    if not isinstance(record, dict) or type(record.get("annotation_id")) is not int:
         raise ValueError(f"{where}: expected an object with an integer 'annotation_id'")
+    if abs(record["annotation_id"]) > LARGEST_ID:
+        raise ValueError(f"{where}: expected an 'annotation_id' of at most 64 bits")
     where = f"{where} (annotation_id {record['annotation_id']})"
     segmentations, scores = record.get("segmentations"), record.get("scores")
     if not isinstance(segmentations, list) or not segmentations:
@@ -136,7 +172,9 @@ def _check_scores(scores: object, num_masks: int, where: str) -> None:
         found = len(scores) if isinstance(scores, list) else type(scores).__name__
         raise ValueError(f"{where}: expected {num_masks} 'scores', one per mask, found {found}")
     for score in scores:
-        if not isinstance(score, int | float) or not -SCORE_SLACK <= score <= 1 + SCORE_SLACK:
+        if not is_number(score):
+            raise ValueError(f"{where}: expected finite numbers as scores, found {score!r}")
+        if not -SCORE_SLACK <= score <= 1 + SCORE_SLACK:
             raise ValueError(f"{where}: expected scores in [0, 1], found {score!r}")
 
 

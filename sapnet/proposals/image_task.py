@@ -60,12 +60,14 @@ class DescribeImage:
         source: locations of the images.
         skip_errors: True to return the problem of an unusable image instead of raising it.
         is_checked: True if the headers of all images were checked before.
+        bits: bit depth of images of more than 8 bits; None for that of the files.
     """
 
     proposer: Proposer
     source: ImageSource
     skip_errors: bool
     is_checked: bool
+    bits: int | None = None
 
     def __call__(self, task: ImageTask) -> DescribedImage | str:
         """Return the image with its objects; with `skip_errors`, a problem as text instead."""
@@ -74,10 +76,12 @@ class DescribeImage:
         try:
             return self._describe(task)
         except (OSError, ValueError) as error:
+            place = self._place(task)
+            reason = str(error).removeprefix(f"{place}: ")
             if self.skip_errors:
-                return str(error)
+                return reason
             raise ValueError(
-                f"image {task.image.image_id}, {self._place(task)}: {error} {SKIP_HINT}"
+                f"image {task.image.image_id}, {place}: {reason} {SKIP_HINT}"
             ) from error
 
     def _describe(self, task: ImageTask) -> DescribedImage:
@@ -87,7 +91,7 @@ class DescribeImage:
             image, clicks = _upright(task, path)
             if not clicks:
                 return DescribedImage(image, [])
-            pixels = load_image(path)
+            pixels = load_image(path, self.bits)
         size = (image.height, image.width)
         return DescribedImage(image, describe_objects(clicks, self._bags(pixels, clicks), size))
 

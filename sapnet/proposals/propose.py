@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sapnet.data.image_files.depth import depth_line, find_depth
+from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.proposals.automatic import settle
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
@@ -22,9 +24,10 @@ from sapnet.proposals.image_task import (
     make_tasks,
 )
 from sapnet.proposals.proposer import Proposer
-from sapnet.proposals.sources import open_images
+from sapnet.proposals.sources import ImageSource, open_images
 from sapnet.store.given import GivenCounts, count_given
 from sapnet.store.manifest import (
+    BITS,
     FORMAT_VERSION,
     PLAIN_FORMAT_VERSION,
     Manifest,
@@ -37,6 +40,9 @@ from sapnet.system.locations import Location, local_file
 from sapnet.system.parallel import map_in_order, num_cores
 
 logger = logging.getLogger(__name__)
+
+OBJECTS_PER_PROCESS = 50
+"""Fewest objects for which another process of `click` is started."""
 
 
 @dataclass(frozen=True)
@@ -82,20 +88,37 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
 
     cfg = settle(cfg)
     run = cfg.run()
-    if run.engine == "local" and run.workers is None:
-        run = replace(run, workers=default_workers(cfg.proposer))
     with local_file(cfg.clicks) as path:
         clicks = load_clicks(path)
+    check_any_click(clicks)
+    if run.engine == "local" and run.workers is None:
+        run = replace(run, workers=default_workers(cfg.proposer, len(clicks.clicks)))
     return propose_dataset(cfg.images, clicks, cfg.out, build_proposer(cfg, clicks), run)
 
 
-def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
-    """Return the manifest of a run that starts now."""
+def check_any_click(clicks: ClickSet) -> None:
+    """Raise a ValueError for a data set without any click."""
+    if not clicks.clicks:
+        raise ValueError(
+            f"expected clicks to propose for, found none on {len(clicks.images)} images. Click "
+            "some objects, or name another clicks file."
+        )
+
+
+def describe_run(proposer: Proposer, clicks: ClickSet, bits: int | None = None) -> Manifest:
+    """Return the manifest of a run that starts now.
+
+    Args:
+        proposer: the proposer of the masks.
+        clicks: the data set.
+        bits: bit depth of its images of more than 8 bits; None without such images.
+    """
+    settings = dict(proposer.settings) | ({} if bits is None else {BITS: bits})
     has_estimates = any(click.box_score is not None for click in clicks.clicks)
     return Manifest(
         proposer=proposer.name,
         # Through json and back, so that it equals what a later run reads from the file.
-        settings=json.loads(json.dumps(dict(proposer.settings))),
+        settings=json.loads(json.dumps(settings)),
         data_fingerprint=fingerprint(clicks),
         categories=clicks.categories,
         num_images=len(clicks.images),
@@ -105,9 +128,16 @@ def describe_run(proposer: Proposer, clicks: ClickSet) -> Manifest:
     )
 
 
-def default_workers(proposer: ProposerName) -> int:
-    """Return the number of cores for proposers that compute on the CPU, else 1."""
-    return num_cores() if proposer in ("click", "regions", "simulated") else 1
+def default_workers(proposer: ProposerName, num_objects: int) -> int:
+    """Return the number of cores for proposers that compute on the CPU, else 1.
+
+    A process of `click` imports torch, which takes as long as some ten clicks: few objects get
+    fewer processes.
+    """
+    if proposer not in ("click", "regions", "simulated"):
+        return 1
+    fair = num_objects // OBJECTS_PER_PROCESS if proposer == "click" else num_objects
+    return max(min(num_cores(), fair), 1)
 
 
 def propose_dataset(
@@ -136,22 +166,34 @@ def propose_dataset(
         A summary, with the skipped images if skipping was requested.
 
     Raises:
-        ValueError: an image is missing, cannot be read, or has another size than listed. In a
+        ValueError: there is no click, or an image is missing, cannot be read, or has another size
+            than listed. In a
             local folder, all files' headers are checked before any work starts.
         StoreError: `out` was made from other settings or data, or another process is writing it.
     """
     run = run or RunConfig()
-    source = open_images(images_dir)
+    check_any_click(clicks)
+    with allowing_pixels(run.max_pixels):
+        return _propose(open_images(images_dir), clicks, out, proposer, run)
+
+
+def _propose(
+    source: ImageSource, clicks: ClickSet, out: Location, proposer: Proposer, run: RunConfig
+) -> ProposeSummary:
+    """Propose for every image that the store does not hold yet; see `propose_dataset`."""
     mine = run.part.of(clicks.images)
+    bits = _bits(source, clicks, run)
+    manifest = describe_run(proposer, clicks, bits)
     # The store is opened first, so that an error does not wait until all images are checked.
-    with ProposalWriter(out, describe_run(proposer, clicks), run.shard_images, run.part) as writer:
+    with ProposalWriter(out, manifest, run.shard_images, run.part) as writer:
         todo = tuple(i for i in mine if i.image_id not in writer.done_image_ids)
         part, skipped = replace(clicks, images=todo), list[SkippedImage]()
         # For remote images, or on a cluster, checking all files here would take too long.
         folder = source.local_folder if run.engine == "local" else None
         if folder is not None:
             part, skipped = _check_images(part, folder, run.skip_errors)
-        describe = DescribeImage(proposer, source, run.skip_errors, is_checked=folder is not None)
+        checked = folder is not None
+        describe = DescribeImage(proposer, source, run.skip_errors, checked, bits)
         counts, unusable = _fill(writer, make_tasks(part), describe, run)
         skipped += unusable
     for image in skipped:
@@ -165,6 +207,17 @@ def propose_dataset(
         given=count_given(clicks.clicks),
         skipped=tuple(skipped),
     )
+
+
+def _bits(source: ImageSource, clicks: ClickSet, run: RunConfig) -> int | None:
+    """Return the bit depth of the data set: as given, or as its images in a local folder show."""
+    bits = run.bits
+    folder = source.local_folder
+    if bits is None and folder is not None:
+        bits = find_depth(folder / image.file_name for image in clicks.images)
+    if line := depth_line(bits, run.bits is not None):
+        logger.info("%s", line)
+    return bits
 
 
 @dataclass
@@ -208,7 +261,8 @@ def _check_images(
         try:
             parts.append(check_images(part, images_dir))
         except (OSError, ValueError) as error:
-            skipped.append(SkippedImage(image.image_id, image.file_name, str(error)))
+            reason = str(error).removeprefix(f"{images_dir / image.file_name}: ")
+            skipped.append(SkippedImage(image.image_id, image.file_name, reason))
     if skipped and not skip_errors:
         first = skipped[0]
         raise ValueError(

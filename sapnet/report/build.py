@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sapnet.data.coco import InstanceSet, load_instances
+from sapnet.data.matching.results import load_results
+from sapnet.evaluation.alignment import truth_for_choices, truth_for_labels
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.evaluation.label_file import LabelSet, load_labels
 from sapnet.evaluation.per_object import judge_objects
@@ -28,6 +30,7 @@ from sapnet.report.contents import (
 from sapnet.report.label_gallery import LabelGalleryInputs, build_label_gallery
 from sapnet.report.page import write_report
 from sapnet.report.prediction_gallery import PredictionGalleryInputs, build_prediction_gallery
+from sapnet.report.reading import ReadingOptions
 from sapnet.report.run_settings import read_run_json, read_settings
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
@@ -56,6 +59,7 @@ class RunInputs:
         num_objects: number of labels per gallery.
         num_images: number of images with predictions.
         seed: seed of the random gallery.
+        reading: how images are read; collects those that are left out.
     """
 
     run: Path
@@ -70,6 +74,7 @@ class RunInputs:
     num_objects: int = 6
     num_images: int = 8
     seed: int = 0
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
     def __post_init__(self) -> None:
         for name in ("num_objects", "num_images"):
@@ -114,6 +119,8 @@ def build_run_report(
         seconds: time by stage.
     """
     inputs = _with_sources_of_the_run(inputs)
+    if inputs.reading.bits is None:
+        inputs.reading.bits = _bits_of_the_run(inputs.run)
     figures = dict(metrics or {}) or _known_figures(inputs.metrics)
     report = RunReport(
         name=name or "/".join(inputs.run.resolve().parts[-2:]),
@@ -143,6 +150,13 @@ def _with_sources_of_the_run(inputs: RunInputs) -> RunInputs:
     return inputs
 
 
+def _bits_of_the_run(run: Path) -> int | None:
+    """Return the bit depth that the run was trained with, None if it had images of 8 bits."""
+    settings = read_run_json(run, "config.json").get("settings", {})
+    bits = settings.get("augment", {}).get("bits") if isinstance(settings, dict) else None
+    return bits if isinstance(bits, int) else None
+
+
 def _known_figures(path: Path | None) -> dict[str, float]:
     if path is None:
         return {}
@@ -163,11 +177,15 @@ def _with_labels(report: RunReport, inputs: RunInputs) -> RunReport:
             label_plots=label_figures.plots_without_truth(labels),
             labels=_label_gallery(inputs, labels, None),
         )
-    truth = load_instances(inputs.truth)
     store = None if inputs.proposals is None else ProposalStore(inputs.proposals)
+    truth = load_instances(inputs.truth)
+    if store is None:
+        truth = truth_for_labels(labels, truth)
+    else:
+        truth = truth_for_choices(labels, store, truth)
     figures = dict(report.metrics)
     if "label_miou" not in figures:
-        figures |= evaluate(inputs.truth, labels=inputs.labels, proposals=inputs.proposals)
+        figures |= evaluate(truth, labels=inputs.labels, proposals=inputs.proposals)
     objects = list(judge_objects(labels, truth, store))
     return replace(
         report,
@@ -185,7 +203,12 @@ def _label_gallery(
         return ()
     return build_label_gallery(
         LabelGalleryInputs(
-            labels, inputs.images, truth, num_objects=inputs.num_objects, seed=inputs.seed
+            labels,
+            inputs.images,
+            truth,
+            num_objects=inputs.num_objects,
+            seed=inputs.seed,
+            reading=inputs.reading,
         )
     )
 
@@ -198,7 +221,7 @@ def _with_predictions(report: RunReport, inputs: RunInputs) -> RunReport:
     if truth_path is None and inputs.val_images is None:
         truth_path = inputs.truth
     if truth_path is None:
-        records = _plain_records(inputs.predictions)
+        records = load_results(inputs.predictions)
         categories = _categories(inputs.run, records)
         return replace(
             report,
@@ -209,12 +232,11 @@ def _with_predictions(report: RunReport, inputs: RunInputs) -> RunReport:
             predictions=_prediction_gallery(inputs, images, records, categories, None),
         )
     truth = load_instances(truth_path)
-    _check_same_images(_plain_records(inputs.predictions), truth, truth_path)
     figures = dict(report.metrics)
     if "mask_ap" not in figures:
-        figures |= evaluate(truth_path, predictions=inputs.predictions)
-    records = read_results(inputs.predictions, truth)
-    curves = precision_curves(records, truth)
+        figures |= evaluate(truth, predictions=inputs.predictions)
+    found = read_results(inputs.predictions, truth)
+    curves = precision_curves(found, truth)
     by_category: tuple[Table | None, ...] = (prediction_figures.category_table(curves, truth),)
     return replace(
         report,
@@ -224,9 +246,9 @@ def _with_predictions(report: RunReport, inputs: RunInputs) -> RunReport:
             *(table for table in by_category if table is not None),
         ),
         prediction_plots=_present(
-            prediction_figures.precision_plot(curves), prediction_figures.score_plot(records)
+            prediction_figures.precision_plot(curves), prediction_figures.score_plot(found)
         ),
-        predictions=_prediction_gallery(inputs, images, records, truth.categories, truth),
+        predictions=_prediction_gallery(inputs, images, found, truth.categories, truth),
     )
 
 
@@ -247,49 +269,30 @@ def _prediction_gallery(
             truth,
             num_images=inputs.num_images,
             min_score=MIN_SCORE,
+            reading=inputs.reading,
         )
     )
 
 
-def _plain_records(path: Path) -> list[dict[str, Any]]:
-    records = json.loads(path.read_text(encoding="utf-8"))
-    required = {"category_id", "segmentation", "score"}
-    if not isinstance(records, list) or not all(
-        isinstance(record, dict) and required <= record.keys() for record in records
-    ):
-        raise ValueError(
-            f"{path}: expected a list of COCO results with {', '.join(sorted(required))}, as "
-            "`sapnet predict` writes"
-        )
-    return records
-
-
-def _check_same_images(
-    records: Sequence[Mapping[str, Any]], truth: InstanceSet, path: Path
-) -> None:
-    """Check that the predictions belong to the images of the ground truth.
-
-    The ids alone do not show it: `sapnet predict` counts the images of any folder from 1.
-    """
-    known = {Path(image.file_name).name for image in truth.images}
-    names = {Path(str(record["file_name"])).name for record in records if "file_name" in record}
-    if unknown := sorted(names - known):
-        raise ValueError(
-            f"{path}: expected the images of the predictions, but {len(unknown)} of theirs are not "
-            f"in it, such as {unknown[0]}. Give their folder with --val.images, and their ground "
-            "truth, where there is some, with --val.truth."
-        )
-
-
 def _categories(run: Path, records: Sequence[Mapping[str, Any]]) -> tuple[Category, ...]:
-    """Return the network's categories; unknown ones of the records are named by their ids."""
+    """Return the network's categories; unknown ones of the records are named by their ids.
+
+    Raises:
+        ValueError: a record has another name for a category than the network.
+    """
     known = {
         entry["category_id"]: Category(entry["category_id"], entry["name"])
         for entry in read_run_json(run, "config.json").get("categories", [])
     }
     for record in records:
         category_id = record["category_id"]
-        known.setdefault(category_id, Category(category_id, f"category {category_id}"))
+        name = record.get("category_name", f"category {category_id}")
+        found = known.setdefault(category_id, Category(category_id, name))
+        if "category_name" in record and found.name != name:
+            raise ValueError(
+                f"category {category_id} is {name!r} in the predictions and {found.name!r} in "
+                f"{run}. Name predictions of this run."
+            )
     return tuple(known[category_id] for category_id in sorted(known))
 
 

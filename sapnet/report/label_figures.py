@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from sapnet.evaluation.judged import ObjectQuality
 from sapnet.evaluation.label_file import Label, LabelSet
 from sapnet.evaluation.mean_iou import LARGE_AREA, SMALL_AREA
-from sapnet.evaluation.per_object import ObjectQuality
 from sapnet.geometry.rle import rle_areas
 from sapnet.report.contents import MAX_CATEGORIES, Plot, Table, TableRow, figure, percent
 from sapnet.report.plots import NUM_BARS, AxisNames, Line, draw_bars, draw_lines

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from sapnet.data.coco import InstanceSet
-from sapnet.data.images import load_image
 from sapnet.evaluation.ground_truth import objects_by_id
+from sapnet.evaluation.judged import label_iou
 from sapnet.evaluation.label_file import Candidates, Label, LabelSet
-from sapnet.evaluation.labels import label_iou
 from sapnet.geometry.rle import decode_masks, rle_iou
 from sapnet.prediction.drawing import draw_candidates
 from sapnet.report.contents import CandidatePicture, LabelRow, LabelSection
 from sapnet.report.pictures import encode_jpeg
+from sapnet.report.reading import ReadingOptions
 from sapnet.structures.clicks import RLE, ImageRecord
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class LabelGalleryInputs:
         num_objects: number of objects per section.
         max_candidates: number of candidates shown, those with the best selection scores.
         seed: seed of the random section.
+        reading: how images are read.
     """
 
     labels: LabelSet
@@ -42,6 +43,7 @@ class LabelGalleryInputs:
     num_objects: int = 6
     max_candidates: int = 10
     seed: int = 0
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def _draw_labels(
     images = {image.image_id: image for image in inputs.labels.images}
     names = {category.category_id: category.name for category in inputs.labels.categories}
     found = (inputs.labels.labels[key] for key in ids)
-    return tuple(
+    rows = (
         _draw_label(
             inputs,
             _Object(
@@ -118,6 +120,7 @@ def _draw_labels(
         )
         for label in found
     )
+    return tuple(row for row in rows if row is not None)
 
 
 def _with_images(inputs: LabelGalleryInputs) -> list[int]:
@@ -160,7 +163,10 @@ def _sort_into_sections(
     return sections
 
 
-def _draw_label(inputs: LabelGalleryInputs, shown: _Object) -> LabelRow:
+def _draw_label(inputs: LabelGalleryInputs, shown: _Object) -> LabelRow | None:
+    pixels = inputs.reading.read(inputs.images, shown.image.file_name)
+    if pixels is None:
+        return None
     label, gt_rle = shown.label, shown.gt_rle
     found = label.candidates or Candidates((label.rle,), (label.score,), (float("nan"),))
     chosen = _chosen_index(label, found)
@@ -168,7 +174,7 @@ def _draw_label(inputs: LabelGalleryInputs, shown: _Object) -> LabelRow:
     others = ranking[ranking != chosen][: inputs.max_candidates - 1]
     order = ranking[np.isin(ranking, [chosen, *others])]
     tiles = draw_candidates(
-        load_image(inputs.images / shown.image.file_name),
+        pixels,
         decode_masks([found.rles[index] for index in order]).astype(bool),
         None if gt_rle is None else decode_masks([gt_rle])[0].astype(bool),
         label.point,

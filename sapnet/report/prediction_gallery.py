@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sapnet.data.coco_json import label_of_category
-from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks, rle_boxes, to_rle
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.drawing import draw_outlines, draw_predictions
 from sapnet.report.contents import PredictionRow
 from sapnet.report.pictures import encode_jpeg, resize_image, resize_masks, scaled_size
+from sapnet.report.reading import ReadingOptions
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -40,6 +40,7 @@ class PredictionGalleryInputs:
         num_images: number of images shown, evenly spread over the data set.
         min_score: least score of predictions that are drawn.
         side: longer side of the pictures in pixels.
+        reading: how images are read.
     """
 
     records: Sequence[Mapping[str, Any]]
@@ -49,6 +50,7 @@ class PredictionGalleryInputs:
     num_images: int = 8
     min_score: float = PredictionConfig.draw_threshold
     side: int = 400
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def _draw_image(inputs: PredictionGalleryInputs, shown: _Shown) -> PredictionRow
     if not path.is_file():
         logger.warning("%s: not there, hence not shown", path)
         return None
-    pixels = load_image(path)
+    pixels = inputs.reading.read(inputs.images, shown.file_name)
+    if pixels is None:
+        return None
     size = scaled_size(pixels.shape[1], pixels.shape[0], inputs.side)
     image = resize_image(pixels, size)
     found = [record for record in shown.records if record["score"] >= inputs.min_score]

@@ -23,6 +23,7 @@ from sapnet.selection.guidance import guide
 from sapnet.selection.heads import BoxEncoder, MilHead
 from sapnet.selection.losses import bag_loss, global_mean_count, negative_loss, positive_loss
 from sapnet.selection.scoring import (
+    Activation,
     BagScores,
     Membership,
     bag_membership,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sapnet.selection.config import SelectionConfig
-    from sapnet.selection.enrichment import Choice, Negatives
+    from sapnet.selection.enrichment import Choice
     from sapnet.selection.heads import MilLogits
     from sapnet.structures.batch import Bags
 
@@ -101,6 +102,10 @@ class SecondStage:
 class SelectionBranch(nn.Module):
     """Chooses the proposal that shows each object, and learns to from clicks alone.
 
+    With one category, a softmax over the categories is 1 whatever a proposal shows. The first stage
+    then takes the sigmoid of the class logit, and the negatives, which otherwise train the second
+    stage alone, train the first one too: object or background is what it learns to tell.
+
     Args:
         num_classes: C, without background.
         in_channels: D of the pyramid levels.
@@ -110,6 +115,8 @@ class SelectionBranch(nn.Module):
     def __init__(self, num_classes: int, in_channels: int, cfg: SelectionConfig) -> None:
         super().__init__()
         self.cfg = cfg
+        self.has_one_class = num_classes == 1
+        self.first_activation: Activation = "sigmoid" if self.has_one_class else "softmax"
         self.encoder = BoxEncoder(in_channels, cfg)
         self.selection = MilHead(cfg.hidden_channels, num_classes)
         self.refinement = MilHead(cfg.hidden_channels, num_classes) if cfg.refinement else None
@@ -132,6 +139,7 @@ class SelectionBranch(nn.Module):
         Returns:
             The selection. Its losses: `loss_selection`; with refinement also
             `loss_refinement_positive` and, unless negatives are off, `loss_refinement_negative`.
+            With one category and negatives, also `loss_selection_negative`.
         """
         levels = [level.float() for level in features]
         inputs = Inputs(levels, bags, image_sizes, bag_membership(bags, self.cfg))
@@ -146,7 +154,8 @@ class SelectionBranch(nn.Module):
         hidden = self._encode(inputs, bags.boxes, bags.mask_crops)
         guidance = guide(bags, self.cfg.guidance)
         logits: MilLogits = self.selection(hidden)
-        scores = score_bags(*logits, inputs.membership.voters, "softmax", guidance)
+        voters = inputs.membership.voters
+        scores = score_bags(*logits, voters, self.first_activation, guidance)
         chosen_by = self._choosing_scores(scores, bags.labels, bags.own_scores)
         return FirstStage(hidden, guidance, logits, chosen_by)
 
@@ -155,7 +164,7 @@ class SelectionBranch(nn.Module):
         if self.refinement is None:
             return None
         bags, membership, cfg = inputs.bags, inputs.membership, self.cfg
-        choice = choose_proposals(bags, first.scores, membership.members, first.guidance, cfg.top_k)
+        choice = self._choice(inputs, first)
         sizes = inputs.image_sizes[bags.image_index]
         positives = sample_positives(choice, sizes, cfg.positives)
         jittered = self._encode(inputs, positives.boxes, positives.crops)
@@ -179,23 +188,18 @@ class SelectionBranch(nn.Module):
         """Compute the losses of both stages; the members' scores serve them alone."""
         bags, cfg = inputs.bags, self.cfg
         bag_scores = score_bags(
-            *first.logits, inputs.membership.members, "softmax", first.guidance
+            *first.logits, inputs.membership.members, self.first_activation, first.guidance
         ).bags
         loss = bag_loss(bag_scores, bags.labels, _count(bags.num_objects, bag_scores))
         losses = {"loss_selection": cfg.selection_weight * loss}
-        if second is None or self.refinement is None:
-            return losses
         weights = label_scores(bag_scores, bags.labels).detach()
-        refined = score_bags(*second.logits, second.members, "sigmoid").bags
-        num_objects = _count(bags.num_objects, refined)
-        loss = positive_loss(refined, bags.labels, weights, num_objects)
-        losses["loss_refinement_positive"] = cfg.refinement_alpha * loss
-        if cfg.negatives.enabled:
-            negatives = sample_negatives(
-                bags, second.boxes, second.choice, inputs.image_sizes, cfg.negatives, generator
-            )
-            loss = self._negative_loss(self.refinement, inputs.features, negatives, weights)
-            losses["loss_refinement_negative"] = (1 - cfg.refinement_alpha) * loss
+        if second is not None:
+            refined = score_bags(*second.logits, second.members, "sigmoid").bags
+            num_objects = _count(bags.num_objects, refined)
+            loss = positive_loss(refined, bags.labels, weights, num_objects)
+            losses["loss_refinement_positive"] = cfg.refinement_alpha * loss
+        if cfg.negatives.enabled and (second is not None or self.has_one_class):
+            losses |= self._negative_losses(inputs, first, second, weights, generator)
         return losses
 
     def choose(
@@ -222,6 +226,18 @@ class SelectionBranch(nn.Module):
             index, boxes = self._settle(bags, boxes, scores, members)
         return Selection(index, boxes, scores, stages, members, losses)
 
+    def _choice(self, inputs: Inputs, first: FirstStage) -> Choice:
+        """Choose the proposals round which positives and in which parts are sampled.
+
+        Where the proposer's scores count, and with one category, the first stage chooses by
+        consensus as the last one does: what it has learned alone is a poor start there.
+        """
+        scores, consensus = first.scores, self.cfg.consensus
+        if consensus.enabled and (consensus.prior_power or self.has_one_class):
+            scores = self._agreement(inputs, scores[:, None])
+        members = inputs.membership.members
+        return choose_proposals(inputs.bags, scores, members, first.guidance, self.cfg.top_k)
+
     def _encode(self, inputs: Inputs, boxes: Tensor, crops: Tensor) -> Tensor:
         """Encode (N, Q, 4) boxes with (N, Q, 7, 7) crops to (N, Q, hidden_channels)."""
         images = inputs.bags.image_index[:, None].expand(boxes.shape[:2]).flatten()
@@ -236,9 +252,14 @@ class SelectionBranch(nn.Module):
         return chosen_by * own_scores**self.cfg.own_score_power
 
     def _agreement(self, inputs: Inputs, stages: Tensor) -> Tensor:
-        """Return the expected IoU (N, K) of each member with the voters, by all stages' scores."""
-        scores, membership = join_stages(stages), inputs.membership
-        expected = expected_iou(inputs.bags.masks, scores, membership.voters, self.cfg.consensus)
+        """Return the expected IoU (N, K) of each member with the voters, by all stages' scores.
+
+        Where the proposer's scores count, members alone vote. A mask that holds a rival click may
+        have the best own score of all, and would then decide which of the others resembles it.
+        """
+        bags, membership, cfg = inputs.bags, inputs.membership, self.cfg.consensus
+        voters = membership.members if cfg.prior_power else membership.voters
+        expected = expected_iou(bags.masks, join_stages(stages), voters, cfg, bags.own_scores)
         return expected * membership.members
 
     def _settle(
@@ -255,17 +276,37 @@ class SelectionBranch(nn.Module):
         index = boxes_to_proposals(boxes, bags.boxes, deciding, members, cfg.near_tie_margin)
         return index, boxes
 
-    def _negative_loss(
+    def _negative_losses(
         self,
-        refinement: MilHead,
-        features: Sequence[Tensor],
-        negatives: Negatives,
+        inputs: Inputs,
+        first: FirstStage,
+        second: SecondStage | None,
         weights: Tensor,
-    ) -> Tensor:
-        hidden = self.encoder(features, negatives.boxes, negatives.image_index, negatives.crops)
-        mean_weight = mean_over_ranks(weights.sum()) / _count(len(weights), weights)
-        num_negatives = _count(len(negatives.boxes), weights)
-        return negative_loss(refinement.classes(hidden), mean_weight, num_negatives)
+        generator: torch.Generator | None,
+    ) -> dict[str, Tensor]:
+        """Compute the losses of the negatives in each stage that learns from them."""
+        bags, cfg = inputs.bags, self.cfg
+        if second is None:
+            choice = self._choice(inputs, first)
+            positives = bags.boxes
+        else:
+            choice, positives = second.choice, second.boxes
+        negatives = sample_negatives(
+            bags, positives, choice, inputs.image_sizes, cfg.negatives, generator
+        )
+        hidden = self.encoder(
+            inputs.features, negatives.boxes, negatives.image_index, negatives.crops
+        )
+        number = _count(len(negatives.boxes), weights)
+        losses = {}
+        if self.refinement is not None:
+            mean_weight = mean_over_ranks(weights.sum()) / _count(len(weights), weights)
+            loss = negative_loss(self.refinement.classes(hidden), mean_weight, number)
+            losses["loss_refinement_negative"] = (1 - cfg.refinement_alpha) * loss
+        if self.has_one_class:
+            loss = negative_loss(self.selection.classes(hidden), 1.0, number)
+            losses["loss_selection_negative"] = cfg.selection_weight * loss
+        return losses
 
 
 def _count(number: int, like: Tensor) -> Tensor:

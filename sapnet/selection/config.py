@@ -184,6 +184,8 @@ class ConsensusConfig:
         max_spread: largest standard deviation of a bag's tempered log scores; a wider bag is
             tempered further. Scores grow without bound once the few objects of a small data set
             are known by heart, and would then outvote any agreement.
+        prior_power: power at which the proposer's own scores weigh a bag's proposals, too. Unset:
+            by the proposer, as far as its scores are known to be worth it; else 0.
         segmenter_weight: weight of the segmenter's instances at the click beside the bag when
             labels are written; 0 ignores them. 1 was best of 0.25 to 2 on 480 synthetic images
             kept for tuning.
@@ -192,11 +194,18 @@ class ConsensusConfig:
     enabled: bool = True
     power: float = 0.2
     max_spread: float = 0.5
+    prior_power: float | None = None
     segmenter_weight: float = 1.0
 
     def __post_init__(self) -> None:
         _require(self.power >= 0, "power", "a number >= 0", self.power)
         _require(self.max_spread > 0, "max_spread", "a number > 0", self.max_spread)
+        _require(
+            self.prior_power is None or self.prior_power >= 0,
+            "prior_power",
+            "a number >= 0",
+            self.prior_power,
+        )
         _require(
             self.segmenter_weight >= 0, "segmenter_weight", "a number >= 0", self.segmenter_weight
         )

@@ -31,43 +31,60 @@ SUM_OF_BYTES = 0x0101010101010101
 """A word of 0/1 bytes times this has their sum in its highest byte."""
 
 
-def expected_iou(masks: Tensor, scores: Tensor, members: Tensor, cfg: ConsensusConfig) -> Tensor:
+def expected_iou(
+    masks: Tensor,
+    scores: Tensor,
+    members: Tensor,
+    cfg: ConsensusConfig,
+    own_scores: Tensor | None = None,
+) -> Tensor:
     """Expected IoU of each proposal with the object.
 
     Args:
         masks: (N, K, h, w) uint8 0/1.
         scores: (N, K) >= 0, larger where a proposal is more likely the object's mask.
         members: (N, K) bool; the others have no weight and expect 0.
-        cfg: power and spread of the weights.
+        cfg: powers and spread of the weights.
+        own_scores: (N, K) in [0, 1], the proposer's; None, or no `prior_power`, to leave them out.
 
     Returns:
         (N, K) float32 in [0, 1].
     """
-    weights = consensus_weights(scores, members, cfg)
+    weights = consensus_weights(scores, members, cfg, own_scores)
     # A sum, not a matrix product, which autocast would round.
     expected = (pairwise_iou(masks) * weights[:, None]).sum(2)
     return expected.clamp(max=1.0) * members
 
 
-def consensus_weights(scores: Tensor, members: Tensor, cfg: ConsensusConfig) -> Tensor:
+def consensus_weights(
+    scores: Tensor, members: Tensor, cfg: ConsensusConfig, own_scores: Tensor | None = None
+) -> Tensor:
     """Turn scores into the probability of each member of a bag to be the object.
+
+    What selection has learned and what the proposer thinks are two experts, whose probabilities
+    are multiplied. The spread of the first is bounded, that of the second is not: while selection
+    knows little, the proposer decides, and selection where the proposer sees little difference.
 
     Args:
         scores: (N, K) >= 0, larger where a member is more likely the object.
         members: (N, K) bool; the others have no weight.
-        cfg: power and spread of the weights.
+        cfg: powers and spread of the weights.
+        own_scores: (N, K) in [0, 1], the proposer's; None, or no `prior_power`, to leave them out.
 
     Returns:
         (N, K) float32, each row's sum 1; zeros where a bag has no member.
     """
     # In logarithms: scores may be tiny.
-    logits = cfg.power * scores.float().clamp(min=torch.finfo(torch.float32).tiny).log()
+    smallest = torch.finfo(torch.float32).tiny
+    logits = cfg.power * scores.float().clamp(min=smallest).log()
     count = members.sum(1, keepdim=True).clamp(min=1)
     mean = (logits * members).sum(1, keepdim=True) / count
     spread = (((logits - mean) * members).square().sum(1, keepdim=True) / count).sqrt()
     logits = logits * (cfg.max_spread / spread.clamp(min=torch.finfo(spread.dtype).tiny)).clamp(
         max=1
     )
+    if own_scores is not None and cfg.prior_power:
+        logits = logits + cfg.prior_power * own_scores.float().clamp(min=smallest).log()
     return logits.masked_fill(~members, -torch.inf).softmax(1).nan_to_num(0.0)
 
 

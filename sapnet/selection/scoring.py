@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from sapnet.structures.batch import Bags
 
 
+Activation = Literal["softmax", "sigmoid"]
+"""What makes class scores of class logits: a softmax over the classes, or a sigmoid of each."""
+
+
 @dataclass(frozen=True)
 class BagScores:
     """Scores of proposals and of bags.
@@ -88,7 +92,7 @@ def score_bags(
     class_logits: Tensor,
     instance_logits: Tensor,
     members: Tensor,
-    activation: Literal["softmax", "sigmoid"],
+    activation: Activation,
     factor: Tensor | None = None,
 ) -> BagScores:
     """Multiply class scores by instance scores, in float32 at least whatever autocast does.
@@ -98,7 +102,7 @@ def score_bags(
         instance_logits: (N, K, C); softmax over the members of the bag.
         members: (N, K) bool; the others score 0.
         activation: of the class logits: "softmax" over the classes in selection, "sigmoid" in
-            refinement.
+            refinement, and in selection where there is one class alone.
         factor: (N, K) distance scores that multiply every class, or None.
 
     Returns:

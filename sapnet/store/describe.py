@@ -13,7 +13,6 @@ from sapnet.structures.clicks import RLE, Click
 from sapnet.structures.proposals import GIVEN_MASK, Proposals, StoredObject
 
 if TYPE_CHECKING:
-    from sapnet.structures.clicks import ImageRecord
     from sapnet.structures.corrections import Corrections
 
 CLICKED_PIXEL = "clicked pixel"
@@ -82,22 +81,6 @@ def correct_objects(
     return describe_objects(
         [click for click, _ in pairs], [proposals for _, proposals in pairs], image_size
     )
-
-
-def check_correction(corrections: Corrections, annotation_id: int, image: ImageRecord) -> None:
-    """Compare a decided mask with the image of its object in the store.
-
-    Raises:
-        ValueError: it is of another image, or of another size.
-    """
-    click = corrections.fixed[annotation_id].click
-    size = None if click.mask is None else list(click.mask["size"])
-    if click.image_id != image.image_id or size != [image.height, image.width]:
-        raise ValueError(
-            f"{corrections.source}, object {annotation_id}: expected a mask of image "
-            f"{image.image_id}, {image.height} x {image.width} px high and wide, found one of "
-            f"image {click.image_id} and size {size}. Name the store whose labels were reviewed."
-        )
 
 
 def masks_hold_points(masks: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -26,6 +26,10 @@ _LATER_VALUES = frozenset({"mask", "box_score"})
 """Fields of clicks that early stores did not have."""
 
 
+BITS = "bits"
+"""Key in the settings: the bit depth of images of more than 8 bits, where there are any."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A store's description, its `manifest.json`.

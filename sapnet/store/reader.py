@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sapnet.store.cache import local_store
-from sapnet.store.describe import check_correction, correct_objects
+from sapnet.store.corrections import check_corrected_categories, check_correction
+from sapnet.store.describe import correct_objects
 from sapnet.store.given import GivenCounts
 from sapnet.store.layout import OBJECTS_SUFFIX, StoreError, complete_shards, shard_file
-from sapnet.store.manifest import Manifest, load_manifest
+from sapnet.store.manifest import BITS, Manifest, load_manifest
 from sapnet.store.rows import BOX_LENGTH, objects_from_rows
 from sapnet.store.tables import (
     StoredImages,
     box_lengths,
     column,
+    first_points,
     read_image_table,
     read_shard,
     rows_with_given_mask,
@@ -122,6 +124,12 @@ class ProposalStore:
         return self.manifest.categories
 
     @property
+    def bits(self) -> int | None:
+        """Bit depth that the images were read with; None if none had more than 8 bits."""
+        value = self.manifest.settings.get(BITS)
+        return value if isinstance(value, int) else None
+
+    @property
     def images(self) -> Sequence[ImageRecord]:
         """The images in the order of the store; made one by one when indexed."""
         return StoredImages(self._table)
@@ -168,6 +176,22 @@ class ProposalStore:
                 deleted = np.array(sorted(self.corrections.deleted))
                 rows = rows.filter(~np.isin(rows["annotation_id"].to_numpy(), deleted))
             yield rows.select(list(names))
+
+    def numbered_objects(
+        self, among: Collection[int] | None = None
+    ) -> Iterator[tuple[int, int, int, tuple[float, float]]]:
+        """Yield annotation id, image id, category id and click (x, y) of objects.
+
+        Args:
+            among: annotation ids of the objects; None for all.
+        """
+        ids = ("annotation_id", "image_id", "category_id")
+        wanted = None if among is None else np.fromiter(among, np.int64, len(among))
+        for rows in self.object_columns((*ids, "points")):
+            if wanted is not None:
+                rows = rows.filter(np.isin(rows["annotation_id"].to_numpy(), wanted))
+            columns = [rows[name].to_pylist() for name in ids]
+            yield from zip(*columns, first_points(rows), strict=True)
 
     def objects_of_image(self, index: int) -> list[StoredObject]:
         """Read all objects of an image.
@@ -249,6 +273,11 @@ class ProposalStore:
     def _count_kept(self, corrections: Corrections) -> np.ndarray:
         """Count the objects left in each image, (num_images,); check every correction."""
         kept = self._num_objects.copy()
+        check_corrected_categories(corrections, self.categories, self.path)
+        points = {
+            annotation_id: point
+            for annotation_id, _, _, point in self.numbered_objects(corrections.fixed.keys())
+        }
         for annotation_id in (*corrections.fixed, *corrections.deleted):
             try:
                 image_index = self.image_index_of(annotation_id)
@@ -260,7 +289,8 @@ class ProposalStore:
             if annotation_id in corrections.deleted:
                 kept[image_index] -= 1
             else:
-                check_correction(corrections, annotation_id, self.images[image_index])
+                image = self.images[image_index]
+                check_correction(corrections, annotation_id, image, points[annotation_id])
         return kept
 
     @cached_property

@@ -86,6 +86,18 @@ def box_lengths(rows: pa.RecordBatch) -> np.ndarray:
     return np.array(lengths, np.int64)
 
 
+def first_points(rows: pa.RecordBatch) -> list[tuple[float, float]]:
+    """Return the first click (x, y) of each row of an objects file."""
+    import pyarrow.compute as pc
+
+    if not rows.num_rows:
+        return []
+    numbers = rows["points"].flatten().to_numpy()
+    lengths = pc.list_value_length(rows["points"]).to_numpy()
+    first = np.cumsum(lengths) - lengths
+    return list(zip(numbers[first].tolist(), numbers[first + 1].tolist(), strict=True))
+
+
 def read_shard(store: Path, number: int, suffix: str) -> pa.RecordBatch:
     """Map the one record batch of a shard's file."""
     import pyarrow as pa

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from sapnet.data.image_files.settings import check_reading
+
 Precision = Literal["auto", "32", "bf16", "fp16"]
 Supervision = Literal["clicks", "top1", "masks"]
 
@@ -110,8 +112,14 @@ class TrainConfig:
         compile: compile the network with torch: the first steps take minutes, the others are
             faster. Needs a C++ compiler, and on a GPU also triton.
         keep_empty: also train on images without objects.
+        relabel: epochs, counted from 0, at whose start all labels are chosen again with the
+            segmenter's vote, and then stay as they are until the next. Unset: half of the epochs,
+            if masks come from clicks by consensus and enough steps come before; () never.
         max_objects: largest number of objects of an image in one step, a random subset; limits the
             memory. Unset: all.
+        bits: bit depth of images of more than 8 bits, one for all. Unset: that of the store, else
+            that of the largest value of the training images. The run keeps it for prediction.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         log_every: steps between two lines of the log files.
         checkpoint_minutes: most minutes between two checkpoints. Each epoch ends with a checkpoint
             anyway; 0 writes no others. A stopped run continues exactly from the last one.
@@ -129,7 +137,10 @@ class TrainConfig:
     precision: Precision = "auto"
     compile: bool = False
     keep_empty: bool = True
+    relabel: tuple[int, ...] | None = None
     max_objects: int | None = None
+    bits: int | None = None
+    max_pixels: int | None = None
     log_every: int = 10
     checkpoint_minutes: float = 10.0
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -143,6 +154,12 @@ class TrainConfig:
                 raise ValueError(f"train.{name}: expected 0 or more, found {getattr(self, name)}")
         if self.max_objects is not None and self.max_objects < 1:
             raise ValueError(f"train.max_objects: expected at least 1, found {self.max_objects}")
+        if any(not 0 < epoch < self.epochs for epoch in self.relabel or ()):
+            raise ValueError(
+                f"train.relabel: expected epochs from 1 to {self.epochs - 1}, one less than the "
+                f"number of epochs, found {self.relabel}"
+            )
+        check_reading(self.bits, self.max_pixels)
         ranks = self.devices * self.num_nodes
         if self.batch_size % ranks:
             raise ValueError(

@@ -89,6 +89,19 @@ class TrainingData(lightning.LightningDataModule):
             resume_sampler(cast("EpochSampler", loader.sampler), self.trainer, batch_size)
         return loader
 
+    def label_dataloader(self) -> DataLoader[Sample]:
+        """Return a loader of `Batch`: this rank's share of the training images, as they are.
+
+        Raises:
+            ValueError: the training images come with masks, not with proposals.
+        """
+        chosen, cfg, share = self._training_set, self._cfg, self._share()
+        if chosen.store is None:
+            raise ValueError("expected a training from proposals, found one from masks")
+        data_cfg = DatasetConfig(keep_empty=False, augment=self._augment)
+        dataset = ClickDataset(chosen.images, chosen.store, data_cfg, train=False)
+        return build_loader(dataset, cfg.batch_size // share[1], workers=cfg.workers, share=share)
+
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
         """Return a loader of `Batch` of held-out images; an empty list without them."""
         if self._held_out is None:

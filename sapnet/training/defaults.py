@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sapnet.network.config import ModelConfig
     from sapnet.segmentation.config import SOLOv2Config
     from sapnet.segmentation.fitting import ObjectLayout
+    from sapnet.selection.config import ConsensusConfig
     from sapnet.store.reader import ProposalStore
     from sapnet.training.config import TrainConfig
 
@@ -34,6 +35,21 @@ SEGMENTATION = ("num_grids", "scale_ranges")
 
 OPTIMIZER = ("lr", "lr_batch", "steps")
 """Settings of the optimizer that may be left open."""
+
+CONSENSUS = ("prior_power",)
+"""Settings of the consensus that may be left open."""
+
+PRIOR_POWERS = {"click": 24.0}
+"""Power at which own scores count, by proposer. Those of `click` were learned on photographs, and
+its masks are kept to differ, so that agreement alone is worth little: at 0 the choice is 0.03 to
+0.1 below the favourite, from 8 to 64 at most 0.01 (docs/notebook.md). The simulated proposer's
+scores favor parts, and lose 0.17 at 24. Those of others have not been measured and do not count."""
+
+ROUNDS = ("relabel",)
+"""Settings of the training itself that may be left open."""
+
+STEPS_BEFORE_ROUND = 150
+"""A segmenter of fewer steps has too little to say about the labels."""
 
 FEW_STEPS = 300
 """Trainings of fewer steps get a hint: after 150 steps from scratch, AdamW had learned hardly
@@ -77,8 +93,22 @@ def choose_settings(
         model_cfg = replace(model_cfg, segmentation=segmentation)
         reasons += chosen
     reasons += [*_rate_lines(cfg), *_hints(layout, cfg)]
+    model_cfg, chosen_prior = _choose_prior(source, model_cfg)
+    reasons += chosen_prior
+    if cfg.relabel is None:
+        cfg = replace(cfg, relabel=usual_rounds(layout.num_images, model_cfg, cfg))
+    reasons += _round_lines(cfg)
     cfg = replace(cfg, optimizer=cfg.optimizer.settled(cfg.batch_size, cfg.epochs))
     return ChosenSettings(model_cfg, cfg, tuple(reasons))
+
+
+def usual_rounds(num_images: int, model_cfg: ModelConfig, cfg: TrainConfig) -> tuple[int, ...]:
+    """Return the epochs at whose start labels are chosen again, if none are given."""
+    votes = model_cfg.segmenter and model_cfg.selection.consensus.enabled
+    middle = cfg.epochs // 2
+    steps_before = middle * math.ceil(num_images / cfg.batch_size)
+    is_due = cfg.supervision == "clicks" and votes and steps_before >= STEPS_BEFORE_ROUND
+    return (middle,) if is_due else ()
 
 
 def settings_as_before(
@@ -94,10 +124,12 @@ def settings_as_before(
     model, training = stored.get("model", {}), stored.get("train", {})
     model_cfg = _with_start(model_cfg, model)
     segmentation = _filled(model_cfg.segmentation, model.get("segmentation", {}), SEGMENTATION)
+    stored_consensus = model.get("selection", {}).get("consensus", {})
+    consensus = _filled(model_cfg.selection.consensus, stored_consensus, CONSENSUS)
     optimizer = _filled(cfg.optimizer, training.get("optimizer", {}), OPTIMIZER)
-    return ChosenSettings(
-        replace(model_cfg, segmentation=segmentation), replace(cfg, optimizer=optimizer)
-    )
+    cfg = replace(_filled(cfg, training, ROUNDS), optimizer=optimizer)
+    model_cfg = replace(model_cfg, segmentation=segmentation)
+    return ChosenSettings(_with_consensus(model_cfg, consensus), cfg)
 
 
 def _with_start(cfg: ModelConfig, stored: dict[str, Any]) -> ModelConfig:
@@ -137,6 +169,25 @@ def _choose_segmentation(
         cfg = replace(cfg, num_grids=fit_grids(layout, cfg))
         reasons.append(f"grids {_text(cfg.grids)}: {_reason_of_grids(layout, cfg)}")
     return cfg, tuple(reasons)
+
+
+def _choose_prior(
+    source: ProposalStore | InstanceSet, model_cfg: ModelConfig
+) -> tuple[ModelConfig, tuple[str, ...]]:
+    """Choose how much the proposer's own scores count."""
+    consensus = model_cfg.selection.consensus
+    if consensus.prior_power is not None or not consensus.enabled:
+        return model_cfg, ()
+    proposer = getattr(getattr(source, "manifest", None), "proposer", "")
+    power = PRIOR_POWERS.get(proposer, 0.0)
+    model_cfg = _with_consensus(model_cfg, replace(consensus, prior_power=power))
+    if not power:
+        return model_cfg, ()
+    return model_cfg, (f"own scores of the proposer {proposer} count to the power {power:g}",)
+
+
+def _with_consensus(model_cfg: ModelConfig, consensus: ConsensusConfig) -> ModelConfig:
+    return replace(model_cfg, selection=replace(model_cfg.selection, consensus=consensus))
 
 
 def _data_line(layout: ObjectLayout) -> str:
@@ -184,6 +235,16 @@ def _rate_lines(cfg: TrainConfig) -> Iterator[str]:
     falls = optimizer.falls(cfg.epochs)
     if optimizer.steps is None and optimizer.schedule == "step" and falls:
         yield f"the rate falls after epochs {' and '.join(map(str, falls))} of {cfg.epochs}"
+
+
+def _round_lines(cfg: TrainConfig) -> Iterator[str]:
+    """Describe the rounds."""
+    if cfg.relabel:
+        starts = " and ".join(str(epoch + 1) for epoch in cfg.relabel)
+        yield (
+            f"labels: chosen anew in each step until epoch {starts} of {cfg.epochs} begins, then "
+            "once with the segmenter's vote (--relabel)"
+        )
 
 
 def _hints(layout: ObjectLayout, cfg: TrainConfig) -> Iterator[str]:

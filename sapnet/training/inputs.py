@@ -56,6 +56,11 @@ class TrainInputs:
                 f"--model.segmenter false trains selection alone, which --supervision "
                 f"{cfg.supervision} does not have: nothing would be trained. Leave one of them out"
             )
+        if cfg.relabel and (not model_cfg.segmenter or cfg.supervision != "clicks"):
+            raise ValueError(
+                "--relabel chooses labels among proposals with the segmenter's vote: it needs "
+                "--supervision clicks and a segmenter. Leave it out"
+            )
         if not model_cfg.segmenter and self.val_images is not None:
             raise ValueError(
                 "--val.images scores the segmenter, which --model.segmenter false leaves out. "

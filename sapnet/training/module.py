@@ -12,8 +12,10 @@ from sapnet.prediction.segment import segment_batch
 from sapnet.system.ranks import num_ranks
 from sapnet.training.loop.place import place_of
 from sapnet.training.loop.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
+from sapnet.training.rounds.table import LabelTable, due_round
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 LABEL_QUALITY_SUMS = "label_quality_sums"
 """Key in a checkpoint: sum and number of the IoUs of the current epoch."""
 
+LABELS = "labels"
+"""Key in a checkpoint: the labels of the current round."""
 
 ADVICE = "Lower --optimizer.lr, or train with --precision 32 where it was bf16 or fp16"
 """Advice to the user after a loss that is not finite."""
@@ -41,6 +45,7 @@ class TrainingModule(lightning.LightningModule):
         cfg: settings of the training.
         steps_per_epoch: optimizer steps of one pass. Lightning could count them, but would start
             to load images for it, before a resumed run knows its epoch.
+        relabel: labels all training images for the epoch that begins; None without proposals.
         quality: IoU of the proposals with the truth, if it is known.
         validation: scores predictions on held-out images; None without them.
     """
@@ -50,6 +55,7 @@ class TrainingModule(lightning.LightningModule):
         model: Network,
         cfg: TrainConfig,
         steps_per_epoch: int,
+        relabel: Callable[[Network, int], LabelTable] | None = None,
         quality: LabelQuality | None = None,
         validation: Validation | None = None,
     ) -> None:
@@ -57,6 +63,8 @@ class TrainingModule(lightning.LightningModule):
         self.model = model
         self._cfg = cfg
         self._steps_per_epoch = steps_per_epoch
+        self._relabel = relabel
+        self._labels: LabelTable | None = None
         self._quality = quality
         self._validation = validation
         self._results: list[dict[str, Any]] = []
@@ -72,12 +80,26 @@ class TrainingModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Compute the losses of one batch and log each of them."""
         del batch_idx
-        output = self.model(batch, seed_step(self, self._cfg.seed))
+        kept = self._kept_labels(batch)
+        output = self.model(batch, seed_step(self, self._cfg.seed), kept)
         total: Tensor = output.total
         check_finite(total, output.losses, self.global_step, batch.image_ids.tolist(), ADVICE)
         log_losses(self, output.losses, total, batch.images.shape[0])
         self._add_label_quality(batch, output.selection)
         return total
+
+    def _kept_labels(self, batch: Batch) -> Tensor | None:
+        """Return the labels of the batch's objects that stay; None before the first round.
+
+        The labels of a round are chosen at its first step. A run that resumes at its start, where
+        the checkpoint has none yet, chooses the same ones.
+        """
+        due = due_round(self._cfg.relabel or (), place_of(self.trainer).epoch)
+        if due is None or batch.bags is None or self._relabel is None:
+            return None
+        if self._labels is None or self._labels.epoch != due:
+            self._labels = self._relabel(self.model, due)
+        return self._labels.look_up(batch.bags.annotation_ids)
 
     def save_network(self, folder: Path) -> None:
         """Write the network to a folder, for `label` and `predict`."""
@@ -120,12 +142,16 @@ class TrainingModule(lightning.LightningModule):
             self.log("label_miou", iou_sum / num_ious, sync_dist=num_ranks() > 1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the sums of the current epoch to the checkpoint; every rank takes part."""
+        """Add the labels and the sums of the current epoch; every rank takes part."""
+        if self._labels is not None:
+            checkpoint[LABELS] = self._labels.state()
         if place_of(self.trainer).batches_done:
             checkpoint[LABEL_QUALITY_SUMS] = self._label_quality_sums()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the sums of the current epoch; the first rank keeps those of all ranks."""
+        """Restore the labels and the sums; the first rank keeps those of all ranks."""
+        if LABELS in checkpoint:
+            self._labels = LabelTable(**checkpoint[LABELS])
         if self.global_rank == 0:
             self._iou_sum, self._num_ious = checkpoint.get(LABEL_QUALITY_SUMS, (0.0, 0.0))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import lightning
 
+from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.network.compiling import compile_network
 from sapnet.network.model import Network, build_model
@@ -19,15 +20,23 @@ from sapnet.training.loop.announce import announce, start_line, store_lines
 from sapnet.training.loop.fit import LoopConfig, fit
 from sapnet.training.loop.launch import cluster_plugins, detect_launch, match_launch
 from sapnet.training.module import TrainingModule
+from sapnet.training.rounds.choosing import choose_again
 from sapnet.training.run_folder import RunFolder
-from sapnet.training.training_set import TrainingSet, open_held_out, open_training_set
+from sapnet.training.training_set import (
+    TrainingSet,
+    open_held_out,
+    open_training_set,
+    with_depth,
+)
 from sapnet.training.validation import Validation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sapnet.network.config import ModelConfig
     from sapnet.training.config import TrainConfig
+    from sapnet.training.rounds.table import LabelTable
 
 
 def train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> TrainSummary:
@@ -42,11 +51,17 @@ def train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Trai
         ValueError: files or settings do not fit together, or the run folder holds another run.
         FileNotFoundError: a file or the backbone's weights are missing.
     """
+    with allowing_pixels(cfg.max_pixels):
+        return _train(inputs, model_cfg, cfg)
+
+
+def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> TrainSummary:
     launch = detect_launch(os.environ)
     cfg = match_launch(cfg, launch)
     inputs.check_supervision(cfg, model_cfg)
     training_set = open_training_set(inputs, cfg)
     folder = RunFolder(inputs.out)
+    model_cfg = with_depth(training_set, model_cfg, cfg, folder)
     chosen = _complete(training_set, model_cfg, cfg, folder)
     model_cfg, cfg = chosen.model, chosen.training
     checkpoint = folder.begin(describe_run(inputs, model_cfg, cfg))
@@ -65,6 +80,7 @@ def train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Trai
         network,
         cfg,
         data.steps_per_epoch(),
+        relabel=_relabelling(training_set, data),
         quality=_label_quality(inputs, training_set),
         validation=None if held_out is None else Validation(held_out.truth, network.categories),
     )
@@ -91,6 +107,15 @@ def _complete(
     if stored is None:
         return choose_settings(training_set.source, model_cfg, cfg)
     return settings_as_before(model_cfg, cfg, stored)
+
+
+def _relabelling(
+    training_set: TrainingSet, data: TrainingData
+) -> Callable[[Network, int], LabelTable] | None:
+    store = training_set.store
+    if store is None:
+        return None
+    return lambda network, epoch: choose_again(network, data.label_dataloader(), store, epoch)
 
 
 def _label_quality(inputs: TrainInputs, training_set: TrainingSet) -> LabelQuality | None:

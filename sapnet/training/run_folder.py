@@ -27,6 +27,8 @@ FREE_TO_CHANGE = (
     "num_nodes",
     "log_every",
     "checkpoint_minutes",
+    "bits",
+    "max_pixels",
 )
 """Training settings that change the speed of a run, but not its result."""
 

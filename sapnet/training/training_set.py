@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.data.corrections import load_corrections
+from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.store.reader import ProposalStore
+from sapnet.training.loop.announce import announce
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sapnet.network.config import ModelConfig
     from sapnet.structures.clicks import Category
     from sapnet.training.config import TrainConfig
     from sapnet.training.inputs import TrainInputs
+    from sapnet.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,58 @@ def open_training_set(inputs: TrainInputs, cfg: TrainConfig) -> TrainingSet:
     """Open the training images with the kind of supervision that the settings name.
 
     Raises:
-        ValueError: the file that this kind of supervision needs was not given, or is unfit.
+        ValueError: the file that this kind of supervision needs was not given, is unfit, or has no
+            object.
     """
     if cfg.supervision == "masks":
         masks = None if inputs.masks is None else load_instances(inputs.masks)
+        _check_any(0 if masks is None else len(masks.instances), str(inputs.masks))
         return TrainingSet(inputs.images, masks=masks)
     corrections = None if inputs.corrections is None else load_corrections(inputs.corrections)
     store = None if inputs.proposals is None else ProposalStore(inputs.proposals, corrections)
+    _check_any(0 if store is None else len(store), str(inputs.proposals))
     return TrainingSet(inputs.images, store=store)
+
+
+def _check_any(num_objects: int, source: str) -> None:
+    if num_objects == 0:
+        raise ValueError(
+            f"{source}: no object to learn from. Click some and propose for them, or name a file "
+            "that has objects."
+        )
+
+
+def with_depth(
+    training_set: TrainingSet, model_cfg: ModelConfig, cfg: TrainConfig, folder: RunFolder
+) -> ModelConfig:
+    """Fill in the bit depth of the input.
+
+    Args:
+        training_set: the training images.
+        model_cfg: the network; its `augment.bits` may be open.
+        cfg: the training; its `bits` wins.
+        folder: the run folder; an unfinished run in it keeps its depth.
+
+    Returns:
+        The settings with the depth as given, else that of the run to resume, else that of the
+        store, else that of the largest value of the images; None where all have 8 bits.
+    """
+    given = cfg.bits or model_cfg.augment.bits
+    bits = given
+    stored = folder.stored_settings()
+    if bits is None and stored is not None:
+        bits = stored.get("model", {}).get("augment", {}).get("bits")
+    elif bits is None:
+        bits = _depth_of(training_set)
+        announce(line for line in (depth_line(bits, is_given=False),) if line)
+    return replace(model_cfg, augment=replace(model_cfg.augment, bits=bits))
+
+
+def _depth_of(training_set: TrainingSet) -> int | None:
+    source = training_set.source
+    if isinstance(source, ProposalStore) and source.bits is not None:
+        return source.bits
+    return find_depth(training_set.images / image.file_name for image in source.images)
 
 
 def open_held_out(inputs: TrainInputs) -> HeldOut | None:

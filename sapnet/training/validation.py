@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sapnet.data.matching.categories import match_categories
 from sapnet.evaluation.predictions import evaluate_predictions
 from sapnet.prediction.records import result_records
+from sapnet.structures.clicks import Category
 
 if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet
-    from sapnet.structures.clicks import Category
     from sapnet.structures.outputs import Predictions
+
+logger = logging.getLogger(__name__)
 
 LOGGED = ("mask_ap", "mask_ap50", "mask_ap75", "box_ap")
 """Metrics of the evaluation that go into the training log."""
@@ -25,20 +29,16 @@ class Validation:
         categories: C categories of the model, by label.
 
     Raises:
-        ValueError: the ground truth does not list a category of the model.
+        ValueError: the ground truth does not list a category of the model, or its id has another
+            name there.
     """
 
     def __init__(self, truth: InstanceSet, categories: Sequence[Category]) -> None:
-        known = {category.category_id for category in truth.categories}
-        unknown = [c for c in categories if c.category_id not in known]
-        if unknown:
-            names = ", ".join(f"{c.name} ({c.category_id})" for c in unknown[:5])
-            raise ValueError(
-                f"--val.truth: expected the categories that are trained on, but {len(unknown)} are "
-                f"missing: {names}. List them there, objects or not"
-            )
+        match = match_categories(categories, truth.categories, "the training data", "--val.truth")
+        if match.note:
+            logger.warning("%s", match.note)
         self._truth = truth
-        self._category_ids = [category.category_id for category in categories]
+        self._categories = [Category(match.ids[c.category_id], c.name) for c in categories]
 
     def encode(
         self, predictions: Sequence[Predictions], image_ids: Sequence[int]
@@ -51,7 +51,7 @@ class Validation:
         """
         records = []
         for image, image_id in zip(predictions, image_ids, strict=True):
-            records += result_records(image, self._category_ids, image_id)
+            records += result_records(image, self._categories, image_id)
         return records
 
     def score(self, results: Sequence[dict[str, Any]]) -> dict[str, float]:

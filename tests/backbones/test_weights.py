@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from sapnet.backbones.backbone import Backbone
+from sapnet.backbones.config import BackboneConfig
 from sapnet.backbones.weights import load_weights
 from sapnet.network.config import ModelConfig
 
@@ -100,3 +101,14 @@ def test_no_weights_leaves_the_backbone_alone() -> None:
     load_weights(backbone, ModelConfig(backbone="test_resnet", weights="none").backbone_config)
     for key, value in backbone.state_dict().items():
         assert torch.equal(value, before[key])
+
+
+def test_the_checkpoint_of_a_whole_detector_is_called_so(tmp_path: Path) -> None:
+    names = ("backbone.conv1.weight", "neck.fpn_convs.0.conv.weight", "mask_head.conv_cls.weight")
+    torch.save({"state_dict": {name: torch.zeros(1) for name in names}}, tmp_path / "mmdet.pth")
+    cfg = BackboneConfig("test_resnet", str(tmp_path / "mmdet.pth"), 0, False)
+    with pytest.raises(
+        ValueError, match=r"mmdet\.pth is the checkpoint of a whole detector"
+    ) as error:
+        load_weights(Backbone(cfg), cfg)
+    assert "--model.backbone" not in str(error.value)

@@ -1,11 +1,14 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from sapnet.batches.config import AugmentConfig
 from sapnet.batches.dataset import ClickDataset, DatasetConfig
 from sapnet.batches.images import ImageDataset
 from sapnet.batches.loader import EpochSampler, build_loader
+from sapnet.structures.left_out import UnusableImageError
 
 AUGMENT = AugmentConfig(short_sides=(24, 30, 48, 60), max_long_side=200)
 
@@ -78,3 +81,32 @@ def test_epoch_reaches_the_views(store: SimpleNamespace, workers: int) -> None:
         (batch,) = loader
         expected = [direct[i].view.input_size for i in range(2)]
         assert [tuple(size) for size in batch.image_sizes.tolist()] == expected
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_bad_image_is_one_line_in_any_process(tmp_path: Path, workers: int) -> None:
+    paths = [tmp_path / f"{n}.png" for n in range(4)]
+    for path in paths:
+        Image.new("RGB", (20, 10)).save(path)
+    paths[2].write_text("no image")
+    loader = build_loader(ImageDataset(paths, AUGMENT), 1, workers=workers)
+    seen = []
+    with pytest.raises(UnusableImageError) as error:
+        seen += [batch.image_ids.tolist() for batch in loader]
+    assert str(error.value).startswith(f"{paths[2]}: cannot be read as an image (")
+    assert "Traceback" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bad_images_are_left_out_on_request(tmp_path: Path, workers: int) -> None:
+    paths = [tmp_path / f"{n}.png" for n in range(5)]
+    for path in paths[:3]:
+        Image.new("RGB", (20, 10)).save(path)
+    paths[1].write_text("no image")  # 3 and 4 are missing: a batch of its own
+    paths.insert(0, paths.pop(1))
+    loader = build_loader(ImageDataset(paths, AUGMENT), 2, workers=workers)
+    loader.skip_errors = True
+    assert [batch.image_ids.tolist() for batch in loader] == [[1], [2]]
+    assert [entry.index for entry in loader.left_out] == [0, 3, 4]
+    assert "no such image file" in loader.left_out[1].message

@@ -154,3 +154,20 @@ def test_choices_reach_the_readers(tmp_path: Path) -> None:
     words[1] = str(tmp_path / "a.xml")
     assert main([*words, "--key-frames"]) == 0
     assert load_clicks(out).clicks[0].points == ((3, 4),)
+
+
+def test_unused_categories_are_named_and_dropped_on_request(tmp_path: Path, capsys: Output) -> None:
+    """Roboflow's category 0 holds no object."""
+    annotation = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2]}
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 4, "height": 4}],
+        "categories": [{"id": 0, "name": "balls"}, {"id": 1, "name": "red"}],
+        "annotations": [annotation],
+    }
+    path, out = tmp_path / "_annotations.coco.json", tmp_path / "clicks.json"
+    path.write_text(json.dumps(content))
+    assert main(["convert", str(path), "--out", str(out)]) == 0
+    assert "--drop-unused leaves them out ('balls', id 0)" in capsys.readouterr().out
+    assert [c.name for c in load_clicks(out).categories] == ["balls", "red"]
+    assert main(["convert", str(path), "--out", str(out), "--drop-unused"]) == 0
+    assert [c.name for c in load_clicks(out).categories] == ["red"]

@@ -96,3 +96,18 @@ def test_the_overview_fits(capsys: Output) -> None:
     assert max(map(len, text.splitlines())) <= 100
     for name, command in COMMANDS.items():
         assert re.search(rf"^  {name} +{re.escape(command.summary)}$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        (["--model.augment.short-sides", "128"], ["--model.augment.short_sides", "[128]"]),
+        (["--model.augment.short_sides=128,160"], ["--model.augment.short_sides=[128,160]"]),
+        (["--model.augment.short_sides", "[128]"], ["--model.augment.short_sides", "[128]"]),
+        (["--epochs", "3"], ["--epochs", "3"]),
+        (["--model.augment.short_sides", "many"], ["--model.augment.short_sides", "many"]),
+    ],
+)
+def test_one_number_is_a_list_of_one(given: list[str], known: list[str]) -> None:
+    parser = build_parser("train", COMMANDS["train"])
+    assert known_spellings(parser, given) == known

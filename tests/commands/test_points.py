@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,3 +39,26 @@ def test_an_offset_below_zero_is_wrong_use(
     assert main([*words, "--offset", "-2"]) == 2
     assert "--offset: expected a number of pixels >= 0, found -2.0" in capsys.readouterr().err
     assert not (tmp_path / "a.json").exists()
+
+
+def test_crowds_are_left_out_with_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    square = [[1, 1, 5, 1, 5, 5, 1, 5]]
+    annotations = [
+        {"id": n, "image_id": 1, "category_id": 1, "segmentation": square, "iscrowd": crowd}
+        for n, crowd in enumerate((0, 1, 1), 1)
+    ]
+    truth = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 8, "height": 8}],
+        "categories": [{"id": 1, "name": "cup"}],
+        "annotations": annotations,
+    }
+    (tmp_path / "t.json").write_text(json.dumps(truth))
+    words = ["points", "--truth", str(tmp_path / "t.json"), "--out", str(tmp_path / "c.json")]
+    assert main(words) == 0
+    assert "left out 2 crowds (iscrowd 1)" in capsys.readouterr().out
+    truth["annotations"] = annotations[:1]
+    (tmp_path / "t.json").write_text(json.dumps(truth))
+    assert main(words) == 0
+    assert "left out" not in capsys.readouterr().out

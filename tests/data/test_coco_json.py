@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 
 from sapnet.data.coco_json import (
     Entry,
+    is_number,
     label_of_category,
     read_category,
     read_coco,
@@ -132,3 +134,46 @@ def test_broken_entries_are_reported_by_number_and_left_out() -> None:
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(RecordError, match="expected the key 'name'"):
         read_category(Entry(Path("a.json"), "categories", 1, {"id": 1}))
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "message"),
+    [
+        (
+            "annotations",
+            {"id": 2**63},
+            r"expected 'id' of at most 64 bits, found 9223372036854775808",
+        ),
+        ("annotations", {"id": 2**70}, r"entry 1 of annotations: expected 'id' of at most 64 bits"),
+        ("annotations", {"image_id": "1"}, r"expected 'image_id' as an integer, found '1'"),
+        ("annotations", {"category_id": 1.0}, r"expected 'category_id' as an integer, found 1\.0"),
+        ("images", {"id": -(2**64)}, r"entry 1 of images: expected 'id' of at most 64 bits"),
+        ("images", {"width": 2**64}, r"expected 'width' of at most 64 bits"),
+        ("images", {"file_name": 7}, r"entry 1 of images: expected 'file_name' as text, found 7"),
+        ("images", {"file_name": ""}, r"expected 'file_name' as text"),
+        (
+            "categories",
+            {"name": None},
+            r"entry 1 of categories: expected 'name' as text, found None",
+        ),
+        ("categories", {"id": True}, r"expected 'id' as an integer, found True"),
+    ],
+)
+def test_ids_and_names_of_another_kind(
+    tmp_path: Path, section: str, change: dict[str, object], message: str
+) -> None:
+    content: dict[str, list[dict[str, object]]] = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 8, "height": 6}],
+        "categories": [{"id": 1, "name": "cup"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1}],
+    }
+    content[section][0] |= change
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf"c\.json, .*{message}"):
+        read_coco(path)
+
+
+def test_numbers_too_large_for_a_float_are_no_numbers() -> None:
+    assert not is_number(10**400)
+    assert is_number(10**300)

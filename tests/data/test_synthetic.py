@@ -217,3 +217,11 @@ def test_touching_share_follows_its_setting() -> None:
         shares.append(np.mean([len(o.neighbours) > 0 for o in objects]))
     assert shares[0] < 0.06
     assert shares[1] > 0.65
+
+
+@pytest.mark.parametrize("size", [32, 96, 119, 160, 640])
+def test_every_size_of_image_has_sizes_of_objects(size: int) -> None:
+    low, high = SyntheticConfig(size=size).size_range
+    assert low * size >= 12
+    assert low == 0.1 if size > 120 else low < 12.1 / size
+    assert high == 0.62

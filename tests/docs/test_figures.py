@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "benchmarks" / "results" / "demo.json"
 REAL_SETS = ROOT / "benchmarks" / "results" / "real-sets.json"
 LADDER = ROOT / "benchmarks" / "results" / "ladder-small.json"
+TAUGHT = ROOT / "benchmarks" / "results" / "teach-sets.json"
 MARK = "<!-- figures of benchmarks/results/demo.json -->"
 
 COLUMNS = {
@@ -72,6 +73,20 @@ def test_the_ladder() -> None:
         assert share == f"{system['share_of_supervised']['mean']:.0%}".replace("%", " %"), title
         if key != "supervised":
             assert label == spread(system["label_miou"]), title
+
+
+def test_fine_tuning() -> None:
+    summary = json.loads(TAUGHT.read_text("utf-8"))["summary"]
+    text = (ROOT / "docs" / "results.md").read_text("utf-8")
+    found = rows(text[text.index("## Fine-tuning on a few images") :])
+    assert set(found) == {"balloon", "facade", "nuclei"}
+    for name, cells in found.items():
+        for count, cell in zip((0, 5, 20, 60), cells, strict=True):
+            keys = (f"{name}_{count}_favourite", f"{name}_{count}_best")
+            expected = (
+                " / ".join(f"{summary[key]:.3f}" for key in keys) if keys[0] in summary else "-"
+            )
+            assert cell == expected, (name, count)
 
 
 def test_the_real_sets() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sapnet.doctor.artifacts import examine_run, examine_store
+from sapnet.store.manifest import load_manifest
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
@@ -39,14 +40,14 @@ def test_an_unfinished_store(tiny_set: "TinySet", tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
+def run(tmp_path: Path, tiny_set: "TinySet") -> Path:
     run = tmp_path / "run"
     run.mkdir()
     (run / "model.safetensors").write_bytes(b"")
     (run / "settings.json").write_text(json.dumps({"files": {"images": str(tmp_path)}}))
     figures = {"loss": 1.5, "label_miou": 0.75}
     (run / "summary.json").write_text(json.dumps({"epochs": 2, "figures": figures}))
-    categories = [{"category_id": i, "name": f"c{i}"} for i in range(1, 20)]
+    categories = [vars(category) for category in load_manifest(tiny_set.store).categories]
     (run / "config.json").write_text(json.dumps({"categories": categories}))
     return run
 

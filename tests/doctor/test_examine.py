@@ -67,3 +67,58 @@ def test_without_data_only_the_machine_is_examined(capsys: pytest.CaptureFixture
 def test_wrong_use(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", *words]) == 2
     assert "--images" in capsys.readouterr().err
+
+
+def test_unusable_images_alone_are_left_out_on_request(
+    small: "Small", capsys: pytest.CaptureFixture[str]
+) -> None:
+    (small.root / "2.png").write_text("no image")
+    (small.root / "3.png").unlink()
+    words = ["doctor", "--images", str(small.root), "--clicks", str(small.write())]
+    assert main(words) == 1
+    capsys.readouterr()
+    assert main([*words, "--skip-errors"]) == 3
+    shown = capsys.readouterr().out
+    assert "2 images were left out:\n  image 2 (2.png): cannot be read as an image (" in shown
+    small.content["annotations"][0]["point"] = [900, 900]
+    small.write()
+    assert main([*words, "--skip-errors"]) == 1
+
+
+def test_clicks_and_truth_are_compared(
+    tiny_set: "TinySet", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(tiny_set.truth.read_text())
+    ids = [annotation["id"] for annotation in content["annotations"]]
+    for annotation, number in zip(content["annotations"], ids[1:] + ids[:1], strict=True):
+        annotation["id"] = number
+    truth = tmp_path / "truth.json"
+    truth.write_text(json.dumps(content))
+    words = ["doctor", "--clicks", str(tiny_set.clicks), "--truth", str(truth)]
+    assert main(words) == 0
+    assert "numbered differently" in capsys.readouterr().out
+    for image in content["images"]:
+        image["file_name"] = f"elsewhere/{image['id']}x.png"
+    truth.write_text(json.dumps(content))
+    assert main(words) == 0
+    assert "truth of other objects" in capsys.readouterr().out
+
+
+def test_one_depth_for_the_whole_set(
+    small: "Small", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("1.png", "2.png", "3.png"):
+        pixels = rng.integers(0, 4096, (48, 64)).astype(np.uint16)
+        Image.fromarray(pixels).save(small.root / name)
+    out = tmp_path / "found.json"
+    words = ["doctor", "--images", str(small.root), "--clicks", str(small.write())]
+    assert main([*words, "--out", str(out)]) == 0
+    findings = json.loads(out.read_text())["findings"]
+    messages = {f["message"] for f in findings if f["kind"] == "16-bit image"}
+    assert messages == {
+        "16 bits: the values 0 to 4095 become 0 to 255, as in all images of the set."
+    }
+    assert not [f for f in findings if f["kind"] == "dark 16-bit image"]
+    assert main([*words, "--bits", "8"]) == 1
+    assert "expected values of at most 255 (8 bits)" in " ".join(capsys.readouterr().out.split())

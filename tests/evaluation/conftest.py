@@ -11,7 +11,7 @@ import pytest
 
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
 from sapnet.store.reader import ProposalStore
-from sapnet.structures.clicks import RLE, Click, ImageRecord
+from sapnet.structures.clicks import RLE, Category, Click, ImageRecord
 from sapnet.structures.proposals import Proposals, StoredObject
 
 HEIGHT, WIDTH = 120, 160
@@ -38,10 +38,15 @@ class FakeStore:
 
     images: Sequence[ImageRecord]
     objects: Sequence[list[StoredObject]]
+    categories: tuple[Category, ...] = (Category(1, "cup"), Category(2, "cat"))
 
     @property
     def num_images(self) -> int:
         return len(self.images)
+
+    def numbered_objects(self) -> list[tuple[int, int, int, tuple[float, float]]]:
+        clicks = [stored.click for group in self.objects for stored in group]
+        return [(c.annotation_id, c.image_id, c.category_id, c.point) for c in clicks]
 
     def objects_of_image(self, index: int) -> list[StoredObject]:
         return self.objects[index]
@@ -54,14 +59,18 @@ def stored_object(
     k = len(rles)
     prompts = ("part", "whole scene", "group")[:k]
     proposals = Proposals(rles, rle_boxes(rles), np.array(scores, np.float32), prompts)
-    click = Click(annotation_id, image_id, 1, ((20.5, 20.5),))
+    category_id = CATEGORY_OF_OBJECT.get(annotation_id, 1)
+    click = Click(annotation_id, image_id, category_id, (CLICKS[annotation_id],))
     return StoredObject(click, proposals, np.zeros((k, 7, 7), np.uint8), np.zeros(k, bool))
 
 
 GT_BOXES = {11: (10, 10, 30, 30), 12: (40, 10, 80, 60), 13: (0, 0, 100, 100), 14: (5, 5, 25, 25)}
 """Areas 400 (small), 2000 (medium), 10000 (large), 400 (small)."""
 
-IMAGE_OF_OBJECT = {11: 1, 12: 1, 13: 2, 14: 2}
+IMAGE_OF_OBJECT = {11: 1, 12: 1, 13: 2, 14: 2, 15: 2}
+CATEGORY_OF_OBJECT = {11: 1, 12: 2, 13: 1, 14: 1, 15: 1}
+CLICKS = {11: (20.5, 20.5), 12: (60.5, 35.5), 13: (90.5, 90.5), 14: (15.5, 15.5)}
+"""On their objects; that of 13 is outside of 14, which lies in it."""
 
 
 @pytest.fixture
@@ -70,7 +79,7 @@ def truth_path(tmp_path: Path) -> Path:
         {
             "id": annotation_id,
             "image_id": IMAGE_OF_OBJECT[annotation_id],
-            "category_id": 1 if annotation_id != 12 else 2,
+            "category_id": CATEGORY_OF_OBJECT[annotation_id],
             "segmentation": to_json(rle := rle_of_box(*box)),
             "area": int(rle_areas([rle])[0]),
             "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
@@ -105,7 +114,7 @@ def write_labels(tmp_path: Path) -> Callable[..., Path]:
                 {
                     "id": annotation_id,
                     "image_id": IMAGE_OF_OBJECT.get(annotation_id, 1),
-                    "category_id": 1,
+                    "category_id": CATEGORY_OF_OBJECT.get(annotation_id, 1),
                     "segmentation": to_json(rle_of_box(*box)),
                     "iscrowd": 0,
                     "score": 0.5,

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,3 +88,28 @@ def test_malformed_extras(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         load_labels(write_labels({11: (1, 1, 5, 5)}, **extra))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"score": "0.9"}, "expected 'score' as a finite number, found '0.9'"),
+        ({"score": None}, "expected 'score' as a finite number, found None"),
+        ({"score": 10**400}, "expected 'score' as a finite number"),
+        ({"segmentation": 7}, "expected a segmentation"),
+        ({"segmentation": {"size": 5, "counts": "x"}}, "object 11"),
+        ({"point": [1]}, "expected 'point' as 2 finite numbers"),
+        ({"candidates": 7}, "expected 'candidates' with lists"),
+        ({"candidates": {"segmentations": [], "scores": ["a"], "own_scores": []}}, "'candidates'"),
+    ],
+)
+def test_values_of_another_kind_name_their_object(
+    write_labels: Callable[..., Path], change: dict[str, object], message: str
+) -> None:
+    path = write_labels({11: (10, 10, 30, 30)})
+    content = json.loads(path.read_text())
+    content["annotations"][0] |= change
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"labels\.json, object 11 \(image 1\): ") as error:
+        load_labels(path)
+    assert message in str(error.value)

@@ -1,3 +1,4 @@
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sapnet.evaluation.labels import evaluate_labels
+from tests.evaluation.conftest import CLICKS
 
 
 def test_figures_by_hand(truth_path: Path, write_labels: Callable[..., Path]) -> None:
@@ -56,5 +58,34 @@ def test_no_labels_at_all(truth_path: Path, write_labels: Callable[..., Path]) -
 def test_unknown_objects_are_named(truth_path: Path, write_labels: Callable[..., Path]) -> None:
     labels = write_labels({77: (0, 0, 5, 5), 78: (0, 0, 5, 5), 11: (0, 0, 5, 5)})
 
-    with pytest.raises(ValueError, match=r"objects of the labels: 2 not in .* \(77, 78\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"object 77: on 1\.png as cup in the labels, unknown in the ground truth",
+    ):
+        evaluate_labels(labels, truth_path)
+
+
+def test_ids_of_another_tool(
+    truth_path: Path, write_labels: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The case `evaluate-ids-of-other-tool`: the truth numbers the same objects differently."""
+    boxes = {11: (10, 10, 30, 30), 12: (40, 10, 80, 60), 13: (0, 0, 100, 100), 14: (5, 5, 25, 25)}
+    labels = write_labels(boxes)
+    content = json.loads(labels.read_text())
+    for annotation in content["annotations"]:
+        annotation["point"] = list(CLICKS[annotation["id"]])
+    labels.write_text(json.dumps(content))
+    plain = evaluate_labels(labels, truth_path)
+    assert plain["label_miou"] == 1
+    truth = json.loads(truth_path.read_text())
+    numbers = {11: 14, 12: 3, 13: 11, 14: 15, 15: 99}
+    for annotation in truth["annotations"]:
+        annotation["id"] = numbers[annotation["id"]]
+    truth_path.write_text(json.dumps(truth))
+    assert evaluate_labels(labels, truth_path) == plain
+    assert "objects are matched by image, category and click" in caplog.text
+    for annotation in content["annotations"]:
+        del annotation["point"]
+    labels.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="ids disagree, and the clicks do not tell"):
         evaluate_labels(labels, truth_path)

@@ -119,7 +119,7 @@ def test_a_missing_key_is_named(truth_path: Path) -> None:
 
 
 def test_results_must_be_a_list(truth_path: Path) -> None:
-    with pytest.raises(ValueError, match="expected a list of COCO results, found dict"):
+    with pytest.raises(ValueError, match="expected a list of COCO results, found an object"):
         evaluate_predictions(truth_path, truth_path)
 
 
@@ -136,7 +136,7 @@ def test_truth_of_real_photographs_as_predictions_is_perfect() -> None:
 
 
 def test_images_are_found_by_file_name_first(truth_path: Path) -> None:
-    names = {1: "1.png", 2: "elsewhere/2.png", 3: "3.png"}
+    names = {1: "./1.png", 2: "2.png", 3: "3.png"}
     renumbered = [
         {**record, "image_id": record["image_id"] + 50, "file_name": names[record["image_id"]]}
         for record in _perfect_predictions(truth_path)
@@ -144,9 +144,10 @@ def test_images_are_found_by_file_name_first(truth_path: Path) -> None:
     assert evaluate_predictions(renumbered, truth_path)["mask_ap"] == pytest.approx(1)
 
 
-def test_a_name_unknown_to_the_truth_leaves_the_id(truth_path: Path) -> None:
-    renamed = [{**r, "file_name": "other.png"} for r in _perfect_predictions(truth_path)]
-    assert evaluate_predictions(renamed, truth_path)["mask_ap"] == pytest.approx(1)
+def test_a_name_unknown_to_the_truth_is_refused(truth_path: Path) -> None:
+    renamed = [{**_perfect_predictions(truth_path)[0], "file_name": "other.png"}]
+    with pytest.raises(ValueError, match=r"1 images not in the ground truth, .*'other\.png'"):
+        evaluate_predictions(renamed, truth_path)
 
 
 def test_equal_names_in_two_folders_are_told_apart_by_folder(truth_path: Path) -> None:
@@ -158,8 +159,11 @@ def test_equal_names_in_two_folders_are_told_apart_by_folder(truth_path: Path) -
     predictions = _perfect_predictions(truth_path)
     by_path = [{**r, "image_id": 0, "file_name": names[r["image_id"]]} for r in predictions]
     assert evaluate_predictions(by_path, truth_path)["mask_ap"] == pytest.approx(1)
-    by_id = [{**r, "file_name": "x.png"} for r in predictions]
-    assert evaluate_predictions(by_id, truth_path)["mask_ap"] == pytest.approx(1)
+    without = [{**r, "file_name": "x.png"} for r in predictions]
+    with pytest.raises(ValueError, match=r"'x\.png' stands for the images 1 and 2"):
+        evaluate_predictions(without, truth_path)
+    with pytest.raises(ValueError, match=r"'x\.png' fits several images of the ground truth"):
+        evaluate_predictions(without[:1], truth_path)
 
 
 def test_an_object_of_id_0_can_be_found(truth_path: Path, tmp_path: Path) -> None:
@@ -171,3 +175,37 @@ def test_an_object_of_id_0_can_be_found(truth_path: Path, tmp_path: Path) -> Non
     figures = evaluate_predictions(_perfect_predictions(path), path)
 
     assert figures["mask_ap"] == figures["box_ap"] == pytest.approx(1)
+
+
+def test_categories_are_found_by_name(truth_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The case `categories-by-id-only`: the same names under permuted ids."""
+    ids, names = {1: 3, 2: 1, 3: 2}, {1: "cup", 2: "cat", 3: "no"}
+    permuted = [
+        {**r, "category_id": ids[r["category_id"]], "category_name": names[r["category_id"]]}
+        for r in _perfect_predictions(truth_path)
+    ]
+    assert evaluate_predictions(permuted, truth_path)["mask_ap"] == pytest.approx(1)
+    assert "they are matched by name: 'cat' (1 and 2), 'cup' (3 and 1)" in caplog.text
+    wrong = [{**r, "category_name": "mug"} for r in _perfect_predictions(truth_path)]
+    with pytest.raises(ValueError, match=r"category 1 is 'mug' in predictions and 'cup' in the"):
+        evaluate_predictions(wrong, truth_path)
+
+
+def test_an_unlisted_image_is_never_another_one(truth_path: Path) -> None:
+    """The case `evaluate-unlisted-image`: ids of results are places in a list."""
+    records = [{**r, "file_name": f"{r['image_id']}.png"} for r in _perfect_predictions(truth_path)]
+    stranger = {**records[0], "image_id": 3, "file_name": "0.png"}
+    with pytest.raises(ValueError, match=r"1 images not in the ground truth, .*: '0\.png'"):
+        evaluate_predictions([*records, stranger], truth_path)
+    other = [{**r, "file_name": f"b/{r['file_name']}"} for r in records]
+    with pytest.raises(ValueError, match="2 images not in the ground truth"):
+        evaluate_predictions(other, truth_path)
+
+
+def test_a_mask_of_another_size_names_its_record(truth_path: Path) -> None:
+    record = {
+        **_perfect_predictions(truth_path)[0],
+        "segmentation": {"size": [5, 5], "counts": "i0"},
+    }
+    with pytest.raises(ValueError, match=r"predictions, record 0: expected run lengths of size"):
+        evaluate_predictions([record], truth_path)

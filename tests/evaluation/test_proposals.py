@@ -62,5 +62,10 @@ def test_unknown_objects_are_named(truth_path: Path, store: ProposalStore) -> No
     stored = store.objects[0][0]
     unknown = replace(stored, click=replace(stored.click, annotation_id=99))
 
-    with pytest.raises(ValueError, match=r"objects of the proposals: 1 not in .* \(99\)"):
-        evaluate_proposals(replace(store, objects=[[unknown], []]), truth_path)
+    far = replace(unknown, click=replace(unknown.click, points=((150.5, 5.5),)))
+
+    with pytest.raises(ValueError, match=r"object 99: on 1\.png as cup in the proposals, unknown"):
+        evaluate_proposals(replace(store, objects=[[far], []]), truth_path)
+    # Clicked in the only cup of the image, it is that cup.
+    figures = evaluate_proposals(replace(store, objects=[[unknown], []]), truth_path)
+    assert (figures["num_objects"], figures["top1_miou"]) == (1, 0.5)

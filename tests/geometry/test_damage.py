@@ -37,5 +37,12 @@ def test_damage_is_found_between_sound_ones(counts: bytes) -> None:
     assert damaged_rles([sound, rle(counts), sound]).tolist() == [False, True, False]
 
 
+def test_many_masks_are_looked_at_in_parts() -> None:
+    sound = encode_masks(np.eye(6, 9)[None])[0]
+    rles = [sound] * 700
+    rles[0] = rles[256] = rles[699] = rle(b"55")
+    assert np.flatnonzero(damaged_rles(rles)).tolist() == [0, 256, 699]
+
+
 def test_nothing_in_nothing_out() -> None:
     assert damaged_rles([]).tolist() == []

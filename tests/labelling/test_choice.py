@@ -8,7 +8,8 @@ import torch
 from sapnet.batches.collate import collate
 from sapnet.batches.dataset import ClickDataset, DatasetConfig
 from sapnet.geometry.rle import encode_masks, rle_boxes
-from sapnet.labelling.choice import ChosenLabel, chosen_labels, stored_objects, with_overlaps
+from sapnet.labelling.choice import ChosenLabel, chosen_labels, with_overlaps
+from sapnet.labelling.choosing import stored_objects
 from sapnet.store.describe import describe_objects
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Click

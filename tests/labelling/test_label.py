@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,7 +138,7 @@ def test_categories_that_the_model_does_not_know(
 ) -> None:
     store = ProposalStore(tiny_set.store)
     stranger = Network(tiny_model, (Category(1, "one"), Category(50, "fifty")))
-    with pytest.raises(ValueError, match="2 categories that the model was not trained on"):
+    with pytest.raises(ValueError, match=r"category 1 is .* in the run"):
         label(stranger, tiny_set.images, store, tmp_path / "labels.json")
 
 
@@ -254,3 +255,57 @@ def test_stores_at_a_url(
         assert figures[0] == pytest.approx(figures[1], nan_ok=True)
     finally:
         system.rm("/labelling", recursive=True)
+
+
+def test_a_bad_image_is_left_out_on_request(
+    tiny_model: ModelConfig, tiny_set: TinySet, tmp_path: Path
+) -> None:
+    store = ProposalStore(tiny_set.store)
+    model = Network(tiny_model, store.categories)
+    images = tmp_path / "images"
+    shutil.copytree(tiny_set.images, images)
+    clicked = [i for i, count in enumerate(store.num_objects_of_image) if count]
+    bad = store.images[clicked[1]]
+    (images / bad.file_name).write_bytes((images / bad.file_name).read_bytes()[:200])
+    out = tmp_path / "labels.json"
+    cfg = LabelConfig(batch_size=1, workers=0)
+
+    with pytest.raises(ValueError, match=r"--skip-errors leaves such images out\.$") as error:
+        label(model, images, store, out, cfg)
+    assert str(error.value).startswith(f"{images / bad.file_name}: cannot be read as an image (")
+    before = {annotation["image_id"] for annotation in json.loads(out.read_text())["annotations"]}
+    assert before == {store.images[clicked[0]].image_id}
+
+    summary = label(model, images, store, out, replace(cfg, skip_errors=True, workers=2))
+    assert [entry.file_name for entry in summary.left_out] == [bad.file_name]
+    content = json.loads(out.read_text())
+    assert bad.image_id not in {image["id"] for image in content["images"]}
+    assert len(content["images"]) == summary.num_images == store.num_images - 1
+    of_bad = int(store.num_objects_of_image[clicked[1]])
+    assert len(content["annotations"]) == summary.num_objects == len(store) - of_bad
+    assert summary.num_without == 0
+
+
+def test_categories_are_matched_by_name(
+    tiny_model: ModelConfig,
+    tiny_set: TinySet,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = ProposalStore(tiny_set.store)
+    torch.manual_seed(0)
+    model = Network(tiny_model, store.categories)
+    plain = _label(model, tiny_set.images, store, tmp_path / "a.json")
+    assert not caplog.messages
+    ids = [category.category_id for category in store.categories]
+    model.categories = tuple(
+        Category(number, category.name)
+        for number, category in zip(ids[1:] + ids[:1], model.categories, strict=True)
+    )
+    assert _label(model, tiny_set.images, store, tmp_path / "b.json") == plain
+    assert "they are matched by name" in caplog.text
+    model.categories = tuple(
+        Category(category.category_id, other.name)
+        for category, other in zip(store.categories, reversed(store.categories), strict=True)
+    )
+    _label(model, tiny_set.images, store, tmp_path / "c.json")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,31 @@ def _batch(
     return Batch(
         images.to(torch.uint8), sizes, sizes, torch.arange(num_images), bags=bags, targets=targets
     )
+
+
+def test_kept_labels_train_the_segmenter_alone(model: Network) -> None:
+    """Masks of labels that stay are the targets, and selection changes no feature."""
+    bags = _bags([2, 1])
+    kept = torch.tensor([3, 0, 2])
+    chosen = _targets([2, 1])
+    rows = torch.arange(3)
+    targets = replace(chosen, masks=bags.masks[rows, kept], boxes=bags.boxes[rows, kept])
+    with_bags, with_masks = _batch(2, bags), _batch(2, targets=targets)
+    model.eval()  # dropout and norms alike; losses of selection need training mode
+    model.selection.train()
+    found = model(with_bags, torch.Generator().manual_seed(0), kept)
+    expected = model(with_masks)
+    assert found.selection.index.tolist() == kept.tolist()
+    for name, loss in expected.losses.items():
+        torch.testing.assert_close(found.losses[name], loss)
+    model.zero_grad()
+    names = [name for name in found.losses if name not in expected.losses]
+    assert "loss_selection" in names
+    torch.stack([found.losses[name] for name in names]).sum().backward()
+    assert all(p.grad is None for p in model.fpn.parameters())
+    assert any(p.grad.abs().sum() > 0 for p in model.selection.parameters())
+    model.zero_grad()
+    model.train()
 
 
 def _step(model: Network, batch: Batch) -> dict[str, Tensor]:
@@ -271,3 +297,13 @@ def test_built_model_starts_from_the_file(tiny_model: ModelConfig, tmp_path: Pat
 def test_features_have_strides_4_to_64(model: Network) -> None:
     shapes = [tuple(f.shape) for f in model.eval().features(_batch(2).images)]
     assert shapes == [(2, 16, side, side) for side in (16, 8, 4, 2, 1)]
+
+
+def test_weights_have_the_mode_of_any_new_file(tiny_model: ModelConfig, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        Network(tiny_model, (Category(1, "cup"),)).save_pretrained(tmp_path / "run")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "run").iterdir()}
+    assert modes["model.safetensors"] == modes["config.json"] == 0o644

@@ -44,6 +44,7 @@ POSITIVES = PositivesConfig(
     crowded=tuple(-0.005 * n for n in range(1, 6)),
 )
 PIXELS = {"rtol": 3e-7, "atol": 1e-4}  # a float32 step is 1.2e-4 px at coordinates above 1024
+MINED = {"rtol": 0, "atol": 1e-3}  # what the vectors' read-me states for mined boxes
 
 
 def tensors(vectors: Vectors) -> dict[str, Tensor]:
@@ -122,12 +123,12 @@ def test_selection_stage_mining(vectors: Vectors) -> None:
     boxes, scores = arrays["boxes"], arrays["psm_scores"]
     firm = ~arrays["fragile"]
     mined = mine_boxes(arrays["selected_box"], boxes[:, :3], None, MiningConfig())
-    torch.testing.assert_close(mined[firm], arrays["mined_box"][firm], **PIXELS)
+    torch.testing.assert_close(mined[firm], arrays["mined_box"][firm], **MINED)
 
     _, chosen = choose_boxes(boxes, scores, all_valid(boxes))
     whole = firm & ((chosen - arrays["selected_box"]).abs().amax(1) < PIXELS["atol"])
     mined = mine_boxes(chosen, boxes[:, :3], None, MiningConfig())
-    torch.testing.assert_close(mined[whole], arrays["mined_box"][whole], rtol=1e-6, atol=1e-4)
+    torch.testing.assert_close(mined[whole], arrays["mined_box"][whole], **MINED)
 
 
 @pytest.mark.vectors("selection/ppg/stage0_*.npz")
@@ -164,7 +165,7 @@ def test_negatives(vectors: Vectors) -> None:
 def test_mining(vectors: Vectors) -> None:
     arrays = tensors(vectors)
     found = mine_boxes(arrays["selected"], arrays["candidates"], None, MiningConfig())
-    torch.testing.assert_close(found, arrays["refined"], **PIXELS)
+    torch.testing.assert_close(found, arrays["refined"], **MINED)
 
 
 @pytest.mark.vectors("selection/mil/mil_*.npz")

@@ -84,7 +84,8 @@ def test_results_do_not_depend_on_the_workers(model: Network, photos: Path, tmp_
 def test_without_pictures(model: Network, photos: Path, tmp_path: Path) -> None:
     summary = predict(model, photos, tmp_path / "out", WITHOUT_PICTURES)
     assert summary.pictures is None
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.json"]
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"results.json", ".sapnet-files.json"}
 
 
 def test_ids_are_places_where_names_are_no_numbers(

@@ -4,7 +4,10 @@ import torch
 
 from sapnet.geometry.rle import decode_masks, to_rle
 from sapnet.prediction.records import result_records
+from sapnet.structures.clicks import Category
 from sapnet.structures.outputs import Predictions
+
+CATEGORIES = (Category(6, "cup"), Category(8, "cat"))
 
 
 @pytest.fixture
@@ -17,10 +20,12 @@ def predictions() -> Predictions:
 
 
 def test_records_of_an_image(predictions: Predictions) -> None:
-    first, second = result_records(predictions, [6, 8], 4, file_name="a.png")
-    keys = ["image_id", "file_name", "category_id", "segmentation", "bbox", "score"]
+    first, second = result_records(predictions, CATEGORIES, 4, file_name="a.png")
+    keys = ["image_id", "file_name", "category_id", "category_name"]
+    keys += ["segmentation", "bbox", "score"]
     assert list(first) == keys
     assert (first["image_id"], first["file_name"], first["category_id"]) == (4, "a.png", 8)
+    assert (first["category_name"], second["category_name"]) == ("cat", "cup")
     assert (first["bbox"], first["score"]) == ([3, 2, 4, 6], 0.75)
     mask = decode_masks([to_rle(first["segmentation"], 10, 20)])[0]
     np.testing.assert_array_equal(mask, predictions.masks[0].numpy())
@@ -28,10 +33,10 @@ def test_records_of_an_image(predictions: Predictions) -> None:
 
 
 def test_without_a_name(predictions: Predictions) -> None:
-    assert "file_name" not in result_records(predictions, [6, 8], 4)[0]
+    assert "file_name" not in result_records(predictions, CATEGORIES, 4)[0]
 
 
 def test_the_threshold_is_inclusive(predictions: Predictions) -> None:
-    assert len(result_records(predictions, [6, 8], 4, score_threshold=0.25)) == 2
-    assert len(result_records(predictions, [6, 8], 4, score_threshold=0.75)) == 1
-    assert result_records(predictions, [6, 8], 4, score_threshold=0.8) == []
+    assert len(result_records(predictions, CATEGORIES, 4, score_threshold=0.25)) == 2
+    assert len(result_records(predictions, CATEGORIES, 4, score_threshold=0.75)) == 1
+    assert result_records(predictions, CATEGORIES, 4, score_threshold=0.8) == []

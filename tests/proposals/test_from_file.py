@@ -10,7 +10,7 @@ import pytest
 
 from sapnet.geometry.rle import decode_masks, encode_masks
 from sapnet.proposals.from_file import UNSCORED, FileProposer
-from sapnet.structures.clicks import Click, ClickSet
+from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 
 IMAGE = np.zeros((6, 8, 3), np.uint8)
 
@@ -133,3 +133,45 @@ def test_objects_are_compared_with_the_clicks(tmp_path: Path) -> None:
         proposer.check_objects(clicks(1, 2, 3, 4))
     with pytest.raises(ValueError, match=r"p.json: annotation_ids 2, 3 not among the clicks"):
         proposer.check_objects(clicks(1))
+
+
+def test_scores_outside_the_unit_interval_are_clamped_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The predicted IoUs of SAM exceed 1."""
+    polygon = [[1, 1, 5, 1, 5, 5, 1, 5]]
+    record = {"annotation_id": 1, "segmentations": [polygon] * 3, "scores": [1.3, -0.2, 0.5]}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps([record]))
+    proposer = FileProposer(path)
+    assert caplog.messages == [f"{path}: 2 scores outside [0, 1], clamped"]
+    (bag,) = proposer.propose(np.zeros((8, 8, 3), np.uint8), [Click(1, 1, 1, ((2.5, 2.5),))])
+    assert bag.scores.tolist() == [1, 0, 0.5]
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), "0.9", None, True, 10**400])
+def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, score: object) -> None:
+    polygon = [[1, 1, 5, 1, 5, 5, 1, 5]]
+    record = {"annotation_id": 1, "segmentations": [polygon], "scores": [score]}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps([record]))
+    with pytest.raises(ValueError, match=r"p\.json, record 0 .*expected finite numbers as scores"):
+        FileProposer(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("image_id", 2), ("category_id", 5), ("file_name", "b.png")]
+)
+def test_records_that_name_another_image_or_category_are_refused(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    clicks = ClickSet(
+        (ImageRecord(1, "a.png", 8, 8),), (Category(1, "cup"),), (Click(1, 1, 1, ((2.5, 2.5),)),)
+    )
+    record = {"annotation_id": 1, "segmentations": [[[1, 1, 5, 1, 5, 5]]], "image_id": 1}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps([record | {"category_id": 1, "file_name": "a.png"}]))
+    FileProposer(path).check_objects(clicks)
+    path.write_text(json.dumps([record | {key: value}]))
+    with pytest.raises(ValueError, match=rf"annotation_id 1: expected the {key} .* of the clicks"):
+        FileProposer(path).check_objects(clicks)

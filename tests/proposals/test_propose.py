@@ -11,22 +11,27 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import fsspec
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from sapnet.data.clicks import save_clicks
+from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.geometry.rle import decode_masks
-from sapnet.proposals.config import ProposeConfig, RunConfig
+from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
 from sapnet.proposals.from_file import FileProposer
-from sapnet.proposals.propose import propose, propose_dataset
+from sapnet.proposals.propose import default_workers, propose, propose_dataset
+from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.store.layout import StoreError
 from sapnet.store.part import Part
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.structures.proposals import Proposals
+
+if TYPE_CHECKING:
+    from tests.conftest import TinySet
 
 WIDTH, HEIGHT = 40, 30
 CLICKS_PER_IMAGE = (1, 0, 5, 2, 40, 0, 3)
@@ -353,12 +358,6 @@ def test_parts_fill_one_store(
         assert ours.proposals.rles == theirs.proposals.rles
 
 
-def test_nothing_to_do(tmp_path: Path, proposer: FileProposer) -> None:
-    summary = propose_dataset(tmp_path, ClickSet((), (), ()), tmp_path / "store", proposer)
-    assert (summary.num_images, summary.num_objects) == (0, 0)
-    assert len(ProposalStore(tmp_path / "store")) == 0
-
-
 def test_from_configuration_to_store(tmp_path: Path, images_dir: Path, clicks: ClickSet) -> None:
     """As the command runs it, from a click file."""
     cfg = ProposeConfig(
@@ -394,3 +393,54 @@ def test_sam_from_configuration_to_store(
         for stored in store.objects_of_image(index):
             assert 1 <= len(stored.proposals) <= 3
             assert stored.mask_crops.max(axis=(1, 2)).min() > 0
+
+
+def test_proposing_for_nothing_is_refused(tiny_set: TinySet, tmp_path: Path) -> None:
+    clicks = replace(load_clicks(tiny_set.clicks), clicks=())
+    with pytest.raises(ValueError, match="expected clicks to propose for, found none on 8 images"):
+        propose_dataset(tiny_set.images, clicks, tmp_path / "store", RegionProposer())
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_depth_of_the_data_set_is_kept_in_the_store(tmp_path: Path) -> None:
+    images = (ImageRecord(1, "a.png", 40, 30), ImageRecord(2, "b.png", 40, 30))
+    for image, top in zip(images, (200, 4095), strict=True):
+        pixels = np.zeros((30, 40), np.uint16)
+        pixels[10:20, 10:30] = top
+        Image.fromarray(pixels).save(tmp_path / image.file_name)
+    seen: list[int] = []
+
+    class Watching(RegionProposer):
+        def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
+            seen.append(int(image.max()))
+            return super().propose(image, clicks)
+
+    clicked = tuple(Click(i.image_id, i.image_id, 1, ((20.5, 15.5),)) for i in images)
+    clicks = ClickSet(images, (Category(1, "cup"),), clicked)
+    propose_dataset(tmp_path, clicks, tmp_path / "store", Watching(), RunConfig(workers=1))
+    assert seen == [12, 255]
+    assert ProposalStore(tmp_path / "store").bits == 12
+    given = RunConfig(workers=1, bits=14)
+    propose_dataset(tmp_path, clicks, tmp_path / "given", Watching(), given)
+    assert seen[2:] == [3, 64]
+    assert ProposalStore(tmp_path / "given").bits == 14
+
+
+@pytest.mark.parametrize(
+    ("proposer", "num_objects", "expected"),
+    [
+        ("click", 0, 1),
+        ("click", 99, 1),
+        ("click", 100, 2),
+        ("click", 10_000, 8),
+        ("regions", 3, 3),
+        ("regions", 100, 8),
+        ("sam", 100, 1),
+        ("file", 100, 1),
+    ],
+)
+def test_processes_by_default(
+    monkeypatch: pytest.MonkeyPatch, proposer: ProposerName, num_objects: int, expected: int
+) -> None:
+    monkeypatch.setattr("sapnet.proposals.propose.num_cores", lambda: 8)
+    assert default_workers(proposer, num_objects) == expected

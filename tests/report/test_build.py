@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from sapnet.cli import main
 from sapnet.report.build import RunInputs, build_run_report, find_logs, report_run
@@ -93,7 +94,10 @@ def test_predictions_on_other_images_are_not_compared_by_their_ids(
     results.write_text(json.dumps(records))
     inputs = RunInputs(run, truth=discs / "truth.json", predictions=results)
 
-    with pytest.raises(ValueError, match=r"4 of theirs are not in it, such as 0\.jpg\. Give"):
+    with pytest.raises(
+        ValueError,
+        match=r"4 images not in the ground truth, which lists .*'other/0\.jpg', 'other/1\.jpg'",
+    ):
         build_run_report(inputs)
 
     apart = build_run_report(replace(inputs, val_images=tmp_path))
@@ -134,3 +138,22 @@ def test_what_is_wrong_is_said(run: Path, discs: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected figures that `sapnet evaluate --out` wrote"):
         build_run_report(RunInputs(run, metrics=discs / "results.json"))
     assert main(["report", str(run), "--num-objects", "1000"]) == 2
+
+
+def test_an_unreadable_image_is_left_out_on_request(
+    run: Path, discs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for record in json.loads((discs / "truth.json").read_text())["images"]:
+        Image.new("RGB", (record["width"], record["height"])).save(images / record["file_name"])
+    (images / "0.png").write_text("no image")
+    words = ["report", str(run), "--labels", str(discs / "labels.json"), "--images", str(images)]
+    words += ["--predictions", str(discs / "results.json"), "--out", str(tmp_path / "page.html")]
+    words += ["--num-objects", "99", "--num-images", "99"]
+    assert main(words) == 1
+    assert "0.png: cannot be read as an image (" in (error := capsys.readouterr().err)
+    assert error.strip().endswith("--skip-errors leaves such images out.")
+    assert main([*words, "--skip-errors"]) == 3
+    assert "1 image was left out:\n  0.png: cannot be read as" in capsys.readouterr().out
+    assert (tmp_path / "page.html").is_file()

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sapnet.evaluation.judged import ObjectQuality
 from sapnet.evaluation.label_file import load_labels
-from sapnet.evaluation.per_object import ObjectQuality
 from sapnet.report.contents import Table
 from sapnet.report.label_figures import (
     plots_with_truth,

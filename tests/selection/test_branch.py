@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sapnet.selection.branch import SelectionBranch
+from sapnet.selection.branch import Inputs, SelectionBranch
+from sapnet.selection.choosing import best_index
 from sapnet.selection.config import (
     ConsensusConfig,
     GuidanceConfig,
@@ -15,6 +16,7 @@ from sapnet.selection.config import (
     SelectionConfig,
     paper_selection,
 )
+from sapnet.selection.scoring import bag_membership
 from sapnet.structures.batch import Bags
 from sapnet.structures.outputs import Selection
 
@@ -154,6 +156,34 @@ def test_rivals_vote_without_being_learned_from(
     torch.testing.assert_close(found.losses["loss_selection"], without.losses["loss_selection"])
 
 
+def test_the_proposer_decides_while_nothing_is_learned(
+    make_bags: MakeBags, make_features: MakeFeatures
+) -> None:
+    """Among the masks without a rival click; those with one neither win nor vote."""
+    bags = make_bags(20, 5)
+    cfg = SelectionConfig(**SMALL, consensus=ConsensusConfig(prior_power=200.0))
+    found = run(build(cfg), make_features(), bags)
+    members = bag_membership(bags, cfg).members
+    assert found.index.tolist() == best_index(bags.own_scores, members).tolist()
+    assert (bags.own_scores.argmax(1) != found.index).any()
+
+
+@pytest.mark.parametrize(("num_classes", "prior_power"), [(1, None), (3, 200.0)])
+def test_positives_lie_round_the_choice_by_consensus(
+    make_bags: MakeBags, make_features: MakeFeatures, num_classes: int, prior_power: float | None
+) -> None:
+    bags = make_bags(12, 5, num_classes=num_classes)
+    cfg = SelectionConfig(**SMALL, consensus=ConsensusConfig(prior_power=prior_power))
+    torch.manual_seed(0)
+    branch = SelectionBranch(num_classes, 4, cfg)
+    inputs = Inputs(make_features(), bags, SIZES, bag_membership(bags, cfg))
+    second = branch.refine(inputs, branch.select(inputs))
+    alone = SelectionBranch(num_classes, 4, replace(cfg, refinement=False))
+    alone.load_state_dict(branch.state_dict(), strict=False)
+    expected = run(alone.eval(), make_features(), bags).boxes
+    assert torch.equal(second.choice.boxes, expected)
+
+
 def test_own_score_decides_only_where_asked(
     make_bags: MakeBags, make_features: MakeFeatures
 ) -> None:
@@ -229,6 +259,59 @@ def test_learns_to_choose_the_class_it_is_told(make_features: MakeFeatures) -> N
         history.append(float(total.detach()))
     assert history[-1] < 0.2 * history[0]
     assert run(branch.eval(), features, bags).index.tolist() == [1, 1, 1]
+
+
+def test_one_class_learns_object_from_background(make_features: MakeFeatures) -> None:
+    """Each bag holds a blank and a square; blanks and squares look alike in all bags.
+
+    With a softmax over one class, neither of the two stands out in the first stage.
+    """
+    features = [torch.zeros_like(level) for level in make_features()]
+    corners = torch.tensor([[8.0, 8], [72, 8], [8, 72]])
+    squares = torch.cat([corners, corners + 40], 1)
+    for level, feature in enumerate(features[:2]):
+        for x1, y1, x2, y2 in (squares / (4 * 2**level)).long().tolist():
+            feature[0, 0, y1:y2, x1:x2] = 1
+    blank = torch.tensor([[80.0, 80, 120, 120]]).expand(3, 4)
+    shape = (3, 2)
+    bags = Bags(
+        boxes=torch.stack([blank, squares], 1),
+        valid=torch.ones(shape, dtype=torch.bool),
+        mask_crops=torch.ones(*shape, 7, 7),
+        holds_rival=torch.zeros(shape, dtype=torch.bool),
+        box_iou=torch.ones(shape),
+        own_scores=torch.ones(shape),
+        masks=torch.zeros(*shape, 32, 32, dtype=torch.uint8),
+        labels=torch.zeros(3, dtype=torch.int64),
+        points=squares[:, :2] + 20,
+        image_index=torch.zeros(3, dtype=torch.int64),
+        annotation_ids=torch.arange(3),
+    )
+    torch.manual_seed(0)
+    negatives = NegativesConfig(num_random=64)
+    branch = SelectionBranch(1, 4, SelectionConfig(negatives=negatives, **SMALL))
+    optimiser = torch.optim.Adam(branch.parameters(), lr=3e-3)
+    for step in range(60):
+        losses = run(branch, features, bags, seed=step).losses
+        optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        optimiser.step()
+    assert list(losses) == [*LOSSES, "loss_selection_negative"]
+    scores = run(branch.eval(), features, bags).stage_scores[:, 0]
+    assert (scores[:, 1] > 2 * scores[:, 0]).all()
+
+
+@pytest.mark.parametrize("method", ["sapnet+", "paper"])
+def test_one_class_needs_no_second_stage_for_its_negatives(
+    make_bags: MakeBags, make_features: MakeFeatures, method: str
+) -> None:
+    base = SelectionConfig() if method == "sapnet+" else paper_selection()
+    bags = make_bags(5, 4, num_classes=1)
+    for negatives in (True, False):
+        cfg = replace(base, refinement=False, negatives=NegativesConfig(enabled=negatives), **SMALL)
+        found = run(SelectionBranch(1, 4, cfg), make_features(), bags)
+        assert list(found.losses) == ["loss_selection", "loss_selection_negative"][: 1 + negatives]
+        assert torch.stack(list(found.losses.values())).sum() > 0
 
 
 def test_autocast_selects_alike(make_bags: MakeBags, make_features: MakeFeatures) -> None:

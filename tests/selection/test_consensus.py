@@ -1,10 +1,11 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 
 from sapnet.selection.config import ConsensusConfig
-from sapnet.selection.consensus import expected_iou, pairwise_iou
+from sapnet.selection.consensus import consensus_weights, expected_iou, pairwise_iou
 
 FREE = 1e6  # a spread that no bag reaches
 
@@ -132,6 +133,32 @@ def test_overconfident_scores_are_tempered_until_agreement_counts() -> None:
     # Scaling all log scores changes nothing beyond the limit.
     more = expected_iou(masks, scores**3, members, ConsensusConfig(power=1.0, max_spread=0.2))
     torch.testing.assert_close(more, tempered)
+
+
+def test_prior_and_scores_are_multiplied() -> None:
+    """By hand: weights of 1/4 and 3/4 from the scores, 1/2 and 1/4 squared from the proposer."""
+    masks = row_masks((0, 5), (5, 10))
+    members = torch.ones(1, 2, dtype=torch.bool)
+    scores, own = torch.tensor([[0.25, 0.75]]), torch.tensor([[0.5, 0.25]])
+    cfg = ConsensusConfig(power=1.0, max_spread=FREE, prior_power=2.0)
+    weights = consensus_weights(scores, members, cfg, own)
+    torch.testing.assert_close(weights, torch.tensor([[4 / 7, 3 / 7]]))
+    torch.testing.assert_close(expected_iou(masks, scores, members, cfg, own), weights)
+    for plain in (ConsensusConfig(power=1.0, max_spread=FREE), replace(cfg, prior_power=0.0)):
+        expected = consensus_weights(scores, members, plain)
+        assert torch.equal(consensus_weights(scores, members, plain, own), expected)
+
+
+def test_the_spread_of_the_prior_is_not_bounded() -> None:
+    """Scores that know too well cannot outvote the proposer; where it ties, they decide."""
+    masks = row_masks((0, 3), (3, 6), (6, 9))
+    members = torch.ones(1, 3, dtype=torch.bool)
+    scores = torch.tensor([[1e-9, 1e-9, 1.0]])
+    cfg = ConsensusConfig(prior_power=24.0)
+    sure = expected_iou(masks, scores, members, cfg, torch.tensor([[0.9, 0.6, 0.6]]))
+    assert sure.argmax(1).item() == 0
+    tied = expected_iou(masks, scores, members, cfg, torch.tensor([[0.6, 0.9, 0.9]]))
+    assert tied.argmax(1).item() == 2
 
 
 def test_empty() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from sapnet.selection.config import MultiMaskConfig, SelectionConfig, paper_selection
 from sapnet.selection.scoring import bag_membership
-from sapnet.selection.targets import instance_targets
+from sapnet.selection.targets import instance_targets, keep_labels
 from sapnet.structures.batch import Bags
 from sapnet.structures.outputs import Selection
 
@@ -45,6 +45,17 @@ def test_without_runners_up(make_bags: MakeBags) -> None:
     assert targets.ranked_masks.shape == (3, 0, *bags.masks.shape[2:])
     one = make_bags(3, 1)
     assert instance_targets(one, select_first(one, cfg), cfg).ranked_valid.shape == (3, 0)
+
+
+def test_kept_labels_replace_the_choice(make_bags: MakeBags) -> None:
+    bags, cfg = make_bags(3, 4), SelectionConfig()
+    selection = replace(select_first(bags, cfg), boxes=torch.full((3, 4), 9.0))
+    found = keep_labels(bags, selection, torch.tensor([2, -1, 0]))
+    assert found.index.tolist() == [2, 0, 0]
+    expected = torch.stack([bags.boxes[0, 2], torch.full((4,), 9.0), bags.boxes[2, 0]])
+    assert torch.equal(found.boxes, expected)
+    targets = instance_targets(bags, found, cfg)
+    assert torch.equal(targets.masks, bags.masks[torch.arange(3), found.index])
 
 
 def test_empty(make_bags: MakeBags) -> None:

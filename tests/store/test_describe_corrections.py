@@ -13,7 +13,7 @@ from sapnet.store.manifest import Manifest
 from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import RLE, Category, Click, ImageRecord
-from sapnet.structures.corrections import Correction, Corrections
+from sapnet.structures.corrections import Action, Correction, Corrections
 from sapnet.structures.proposals import GIVEN_MASK, Proposals
 
 SIZE = (20, 30)
@@ -48,16 +48,19 @@ def path(tmp_path: Path) -> Path:
 
 
 def corrections(
-    *, fixed: dict[int, Click] | None = None, deleted: tuple[int, ...] = ()
+    *,
+    fixed: dict[int, Click] | None = None,
+    deleted: tuple[int, ...] = (),
+    action: Action = "picked",
 ) -> Corrections:
-    found = {i: Correction(c, "picked") for i, c in (fixed or {}).items()}
+    found = {i: Correction(c, action) for i, c in (fixed or {}).items()}
     return Corrections(IMAGES, CATEGORIES, found, frozenset(deleted), Path("corrections.json"))
 
 
 def test_decided_masks_leave_no_choice(path: Path) -> None:
     mask = rectangle(10, 2, 16, 9)
     decided = replace(click(2, 14.5), mask=mask)
-    store = ProposalStore(path, corrections(fixed={2: decided}))
+    store = ProposalStore(path, corrections(fixed={2: decided}, action="clicked"))
     first, second, _ = store.objects_of_image(0)
     assert second.click == decided
     assert second.has_given_mask
@@ -103,7 +106,25 @@ def test_corrections_travel_with_the_store(path: Path) -> None:
         (corrections(fixed={9: replace(click(9, 1), mask=rectangle(0, 0, 2, 2))}), "object 9 is"),
         (
             corrections(fixed={1: replace(click(1, 1, 6), mask=rectangle(0, 0, 2, 2))}),
-            "object 1: expected a mask of image 5, .* image 6",
+            r"object 1: expected a mask of image 5 \(a\.png\), .* image 6 \(b\.png\)",
+        ),
+        (
+            corrections(fixed={1: replace(click(1, 3), mask=rectangle(0, 0, 2, 2))}),
+            r"object 1: expected the click \(2\.5, 5\.5\) of the store, found \(3, 5\.5\)",
+        ),
+        (
+            replace(
+                corrections(fixed={1: replace(click(1, 2.5), mask=rectangle(0, 0, 2, 2))}),
+                images=(ImageRecord(5, "other.png", 30, 20),),
+            ),
+            r"expected a mask of image 5 \(a\.png\), .* found one of image 5 \(other\.png\)",
+        ),
+        (
+            replace(
+                corrections(fixed={1: replace(click(1, 2.5), mask=rectangle(0, 0, 2, 2))}),
+                categories=(Category(7, "cat"),),
+            ),
+            r"category 7 is 'cat' in corrections\.json and 'dog' in .*store",
         ),
         (
             corrections(fixed={1: replace(click(1, 1), mask=rectangle(0, 0, 2, 2, (20, 31)))}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,8 +14,14 @@ import pytest
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
+from sapnet.selection.config import ConsensusConfig
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.defaults import ChosenSettings, choose_settings, settings_as_before
+from sapnet.training.defaults import (
+    PRIOR_POWERS,
+    ChosenSettings,
+    choose_settings,
+    settings_as_before,
+)
 from sapnet.training.inputs import TrainInputs
 from sapnet.training.run import train
 from sapnet.training.training_set import TrainingSet, open_training_set
@@ -33,12 +40,12 @@ GRIDS = (8, 7, 5, 3, 2)
 def open_model(tiny_model: ModelConfig) -> ModelConfig:
     """The tiny network with open grids and ranges."""
     segmentation = replace(tiny_model.segmentation, num_grids=None, scale_ranges=None)
-    return replace(tiny_model, segmentation=segmentation)
+    return replace(with_prior(tiny_model, 0.0), segmentation=segmentation)
 
 
 @pytest.fixture
 def open_training(tiny_training: TrainConfig) -> TrainConfig:
-    return replace(tiny_training, optimizer=OptimizerConfig(name="adamw"))
+    return replace(tiny_training, optimizer=OptimizerConfig(name="adamw"), relabel=())
 
 
 @pytest.fixture
@@ -46,6 +53,11 @@ def data(tiny_set: TinySet) -> TrainingSet:
     return open_training_set(
         TrainInputs(tiny_set.images, tiny_set.images, proposals=tiny_set.store), TrainConfig()
     )
+
+
+def with_prior(model: ModelConfig, power: float | None, *, enabled: bool = True) -> ModelConfig:
+    consensus = ConsensusConfig(enabled=enabled, prior_power=power)
+    return replace(model, selection=replace(model.selection, consensus=consensus))
 
 
 def with_segmentation(model: ModelConfig, **changes: object) -> ModelConfig:
@@ -221,6 +233,54 @@ def test_a_run_holds_what_was_chosen_and_goes_on_with_it(
     assert run().was_finished
     with pytest.raises(ValueError, match=r"num_grids is .*another --out"):
         run(num_grids=PUBLISHED_GRIDS)
+
+
+def test_own_scores_count_by_proposer(
+    data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
+) -> None:
+    def power(proposer: str, given: float | None = None, *, enabled: bool = True) -> float | None:
+        source = copy.copy(data.source)
+        source.manifest = replace(source.manifest, proposer=proposer)
+        model = with_prior(open_model, given, enabled=enabled)
+        chosen = choose_settings(source, model, open_training)
+        has_line = any(line.startswith("own scores") for line in chosen.reasons)
+        assert has_line == (proposer == "click" and given is None and enabled)
+        return chosen.model.selection.consensus.prior_power
+
+    assert power("click") == PRIOR_POWERS["click"] > 0
+    assert power("simulated") == power("regions") == 0
+    assert power("click", 3.0) == 3.0
+    assert power("click", enabled=False) is None
+
+
+def test_a_resumed_run_keeps_prior_and_rounds(
+    open_model: ModelConfig, open_training: TrainConfig
+) -> None:
+    stored = {
+        "model": {"selection": {"consensus": {"prior_power": 24.0}}},
+        "train": {"relabel": [1]},
+    }
+    open_model, open_training = with_prior(open_model, None), replace(open_training, relabel=None)
+    chosen = settings_as_before(open_model, open_training, stored)
+    assert chosen.model.selection.consensus.prior_power == 24.0
+    assert chosen.training.relabel == (1,)
+    before = settings_as_before(open_model, open_training, {})
+    assert before.model.selection.consensus.prior_power is None
+    assert before.training.relabel is None
+
+
+def test_labels_are_chosen_again_at_half_of_the_epochs(
+    data: TrainingSet, open_model: ModelConfig, open_training: TrainConfig
+) -> None:
+    """Two steps an epoch; 150 must come before."""
+    for epochs, expected in ((150, (75,)), (149, ()), (201, (100,))):
+        cfg = replace(open_training, epochs=epochs, relabel=None)
+        chosen = choose_settings(data.source, open_model, cfg)
+        assert chosen.training.relabel == expected
+        line = f"labels: chosen anew in each step until epoch {epochs // 2 + 1} of {epochs} begins"
+        assert any(text.startswith(line) for text in chosen.reasons) == bool(expected)
+    given = replace(open_training, epochs=150, relabel=(3, 9))
+    assert choose_settings(data.source, open_model, given).training.relabel == (3, 9)
 
 
 @pytest.mark.parametrize(

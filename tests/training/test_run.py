@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from sapnet.batches.dataset import ClickDataset
@@ -31,8 +33,11 @@ from sapnet.structures.batch import Bags
 from sapnet.structures.clicks import Category
 from sapnet.structures.corrections import Correction, Corrections
 from sapnet.structures.outputs import Selection
+from sapnet.training import module
 from sapnet.training.config import TrainConfig
 from sapnet.training.inputs import TrainInputs, TrainSummary
+from sapnet.training.rounds.choosing import choose_again
+from sapnet.training.rounds.table import LabelTable
 from sapnet.training.run import train
 from sapnet.training.run_folder import CHECKPOINT
 
@@ -254,6 +259,40 @@ def test_a_run_interrupted_inside_an_epoch_goes_on_exactly(
     assert steps[-2:] == [6, 7]
 
 
+@pytest.mark.parametrize("stop", [4, 6])
+def test_a_round_interrupted_goes_on_exactly(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    """Four steps an epoch; labels are chosen again before step 4, and lie in later checkpoints."""
+    changes = {"batch_size": 2, "relabel": (1,), "checkpoint_minutes": 1e-6}
+    run(tmp_path / "whole", **changes)
+    rounds: list[int] = []
+    original = choose_again
+
+    def count(*args: object) -> LabelTable:
+        rounds.append(1)
+        return original(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("sapnet.training.run.choose_again", count)
+    log = module.log_losses
+
+    def interrupt(training: module.TrainingModule, *args: object) -> None:
+        if training.global_step == stop:
+            raise KeyboardInterrupt
+        log(training, *args)  # type: ignore[arg-type]
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("sapnet.training.module.log_losses", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(out, **changes)
+    state = torch.load(out / CHECKPOINT, weights_only=True)
+    assert ("labels" in state) == (stop == 6)
+    run(out, **changes)
+    _assert_same(out, tmp_path / "whole")
+    assert len(rounds) == (2 if stop == 4 else 1)
+
+
 def test_without_minutes_only_epochs_are_saved(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -424,3 +463,65 @@ def test_selection_alone_refuses_what_needs_a_segmenter(
     with pytest.raises(ValueError, match=message):
         train(inputs, replace(tiny_model, segmenter=False), replace(tiny_training, **changes))
     assert not (tmp_path / "run").exists()
+
+
+def test_training_on_nothing_is_refused(run: Run, tiny_set: TinySet, tmp_path: Path) -> None:
+    """The case `train-without-objects`; all clicks were deleted in review, or none is there."""
+    ids = [c.annotation_id for c in load_clicks(tiny_set.clicks).clicks]
+    store = ProposalStore(tiny_set.store)
+    nothing = Corrections(tuple(store.images), store.categories, {}, frozenset(ids))
+    save_corrections(tmp_path / "corrections.json", nothing)
+    with pytest.raises(ValueError, match="no object to learn from"):
+        run(tmp_path / "run", corrections=tmp_path / "corrections.json")
+    empty = json.loads(tiny_set.truth.read_text()) | {"annotations": []}
+    (tmp_path / "empty.json").write_text(json.dumps(empty))
+    with pytest.raises(ValueError, match=r"empty\.json: no object to learn from"):
+        run(tmp_path / "run", supervision="masks", masks=tmp_path / "empty.json", proposals=None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_truth_with_other_ids_gives_the_same_quality(
+    tiny_set: TinySet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = json.loads(tiny_set.truth.read_text())
+    ids = [annotation["id"] for annotation in content["annotations"]]
+    for annotation, number in zip(content["annotations"], ids[1:] + ids[:1], strict=True):
+        annotation["id"] = number
+    path = tmp_path / "renumbered.json"
+    path.write_text(json.dumps(content))
+    expected = proposal_ious(tiny_set.store, tiny_set.truth)
+    assert not caplog.messages
+    found = proposal_ious(tiny_set.store, path)
+    assert "objects are matched by image, category and click" in caplog.text
+    assert found.keys() == expected.keys()
+    for key, ious in expected.items():
+        np.testing.assert_array_equal(found[key], ious)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_bad_image_stops_with_one_line(
+    run: Run, tiny_set: TinySet, tmp_path: Path, workers: int
+) -> None:
+    """The case `label-traceback-in-worker`."""
+    images = tmp_path / "images"
+    shutil.copytree(tiny_set.images, images)
+    bad = sorted(images.iterdir())[0]
+    bad.write_bytes(bad.read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"cannot be read as an image") as error:
+        run(tmp_path / "run", images=images, workers=workers)
+    assert str(error.value).startswith(f"{bad}: ")
+    assert "Traceback" not in str(error.value)
+
+
+def test_the_run_keeps_the_depth_of_its_images(run: Run, tiny_set: TinySet, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for path in tiny_set.images.iterdir():
+        gray = np.asarray(Image.open(path).convert("L"), np.uint16) * 16
+        Image.fromarray(gray).save(images / path.name)
+    run(tmp_path / "run", images=images, epochs=1)
+    assert load_model(tmp_path / "run", "cpu").settings.augment.bits == 12
+    run(tmp_path / "given", images=images, epochs=1, bits=14)
+    assert load_model(tmp_path / "given", "cpu").settings.augment.bits == 14
+    run(tmp_path / "plain", epochs=1)
+    assert load_model(tmp_path / "plain", "cpu").settings.augment.bits is None

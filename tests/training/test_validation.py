@@ -62,7 +62,7 @@ def test_vanished_masks_are_no_result(truth: InstanceSet) -> None:
 
 
 def test_categories_unknown_to_the_truth_are_found_at_once(truth: InstanceSet) -> None:
-    with pytest.raises(ValueError, match=r"1 are missing: dog \(9\)"):
+    with pytest.raises(ValueError, match=r"category 'dog' \(9\) .* is not in --val\.truth"):
         Validation(truth, [*truth.categories, Category(9, "dog")])
 
 
@@ -83,3 +83,16 @@ def test_images_that_two_ranks_saw_count_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("sapnet.training.module.num_ranks", lambda: 2)
     monkeypatch.setattr(distributed, "all_gather_object", gather)
     assert _gather(first) == [*first, second[0]]
+
+
+def test_categories_are_matched_by_name(
+    truth: InstanceSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The model numbers them the other way round; its label 1 is the cat."""
+    validation = Validation(truth, [Category(8, "cup"), Category(6, "cat")])
+    results = validation.encode([_predictions(_square())], [4])
+    assert [(r["category_id"], r["category_name"]) for r in results] == [(8, "cat")]
+    assert validation.score(results)["mask_ap"] == pytest.approx(1)
+    assert "they are matched by name" in caplog.text
+    with pytest.raises(ValueError, match=r"category 8 is 'dog' in .* and 'cat' in --val\.truth"):
+        Validation(truth, [Category(8, "dog")])

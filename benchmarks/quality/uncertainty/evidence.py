@@ -14,7 +14,8 @@ from sapnet.batches.dataset import ClickDataset, DatasetConfig
 from sapnet.batches.loader import build_loader
 from sapnet.data.coco import load_instances
 from sapnet.geometry.rle import rle_iou
-from sapnet.labelling.label import choose_labels, label_translation
+from sapnet.labelling.choosing import choose_labels
+from sapnet.labelling.label import label_translation
 from sapnet.labelling.uncertainty import uncertainty
 from sapnet.network.model import Network, evaluating
 from sapnet.selection.consensus import pairwise_iou

@@ -9,12 +9,15 @@ from pathlib import Path
 from sapnet.annotate.click.click_file import ClickFile
 from sapnet.annotate.click.opening import open_click_file
 from sapnet.annotate.config import AnnotateConfig
+from sapnet.annotate.pixels import PixelCache
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.workspace import Workspace
+from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.proposals.automatic import describe_choice, require_on_this_machine, settle_staged
 from sapnet.proposals.build import build_staged_proposer
 from sapnet.proposals.checkpoint import CheckpointError
 from sapnet.proposals.config import SamConfig, StagedConfig, StagedName
+from sapnet.structures.left_out import LeftOutImage
 
 logger = logging.getLogger(__name__)
 
@@ -28,15 +31,27 @@ def open_workspace(cfg: AnnotateConfig) -> Workspace[ClickFile]:
         FileNotFoundError, ValueError: something is missing or malformed.
     """
     listing, file = open_click_file(cfg.images, cfg.clicks_file, cfg.classes)
-    return Workspace(listing, file, build_preview(cfg, file))
+    left_out: tuple[LeftOutImage, ...] = ()
+    if cfg.skip_errors:
+        bad = [image for image in listing if image.problem]
+        left_out = tuple(LeftOutImage(image.name, image.problem) for image in bad)
+        listing = listing.readable()
+    bits = cfg.bits or find_depth(image.path for image in listing if not image.problem)
+    if line := depth_line(bits, cfg.bits is not None):
+        logger.info("%s", line)
+    preview = build_preview(cfg, file, bits)
+    return Workspace(listing, file, preview, pixels=PixelCache(bits), left_out=left_out)
 
 
-def build_preview(cfg: AnnotateConfig, file: ClickFile) -> PreviewWorker | None:
+def build_preview(
+    cfg: AnnotateConfig, file: ClickFile, bits: int | None = None
+) -> PreviewWorker | None:
     """Return the worker that proposes candidate masks; None for the proposer "none".
 
     Args:
         cfg: the settings of the session.
         file: names the proposer of earlier sessions, and notes that of this one.
+        bits: bit depth of images of more than 8 bits.
 
     Raises:
         FileNotFoundError, ValueError: the weights or the device are missing.
@@ -51,7 +66,7 @@ def build_preview(cfg: AnnotateConfig, file: ClickFile) -> PreviewWorker | None:
         checkpoint = noted if begun == name else None
     staged = StagedConfig(name, cfg.num_proposals, SamConfig(device=cfg.device), checkpoint)
     settled = _settle(staged, file)
-    worker = PreviewWorker(build_staged_proposer(settled))
+    worker = PreviewWorker(build_staged_proposer(settled), bits=bits)
     file.note_proposer(worker.name, settled.checkpoint)
     return worker
 

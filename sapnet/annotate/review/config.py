@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from sapnet.annotate.config import AnnotateConfig
+from sapnet.data.image_files.settings import check_reading
 from sapnet.proposals.config import SamConfig
 
 CORRECTIONS_NAME = "corrections.json"
@@ -32,6 +33,7 @@ class ReviewConfig:
         checkpoint: weights of `click` (a file) or of `sam` (a hub name or local folder); by default
             those of the store.
         device: device of the run and of `sam`: auto, cpu, cuda or mps.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.
         no_browser: print the address without opening a browser.
@@ -45,11 +47,13 @@ class ReviewConfig:
     proposer: ReviewProposerName = "store"
     checkpoint: str | None = None
     device: str = SamConfig.device
+    max_pixels: int | None = None
     host: str = AnnotateConfig.host
     port: int = AnnotateConfig.port
     no_browser: bool = False
 
     def __post_init__(self) -> None:
+        check_reading(None, self.max_pixels)
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port: expected 0 to 65535, found {self.port}")
 

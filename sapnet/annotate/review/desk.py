@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -21,6 +21,8 @@ from sapnet.annotate.documents import (
     content_digest,
 )
 from sapnet.data.corrections import load_corrections, save_corrections
+from sapnet.data.matching.objects import check_same_objects
+from sapnet.evaluation.alignment import objects_of_labels, objects_of_store
 from sapnet.evaluation.label_file import Label, LabelSet, load_labels
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category, ImageRecord
@@ -239,19 +241,15 @@ def open_desk(labels: Path, proposals: Path, path: Path) -> ReviewDesk:
     # Opening the store with the corrections checks that their objects and sizes are its own.
     ProposalStore(proposals, corrections)
     store = ProposalStore(proposals)
-    _check_labels(labels, found.labels, store)
+    _check_labels(labels, found, store)
     return ReviewDesk(path, found, store, corrections)
 
 
-def _check_labels(path: Path, labels: Mapping[int, Label], store: ProposalStore) -> None:
-    for annotation_id, label in labels.items():
-        try:
-            image = store.images[store.image_index_of(annotation_id)]
-        except KeyError as error:
-            raise ValueError(
-                f"{path}: object {annotation_id} is not in {store.path}. Name the store that the "
-                "labels were chosen from."
-            ) from error
+def _check_labels(path: Path, labels: LabelSet, store: ProposalStore) -> None:
+    named = replace(objects_of_labels(labels), name=str(path))
+    check_same_objects(named, replace(objects_of_store(store), name=str(store.path)))
+    for annotation_id, label in labels.labels.items():
+        image = store.images[store.image_index_of(annotation_id)]
         if image.image_id != label.image_id or label.rle["size"] != [image.height, image.width]:
             raise ValueError(
                 f"{path}, object {annotation_id}: expected a label of image {image.image_id}, "

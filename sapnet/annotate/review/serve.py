@@ -6,12 +6,14 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from sapnet.annotate.listing import ImageListing, list_folder
+from sapnet.annotate.pixels import PixelCache
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.review.desk import ReviewDesk, open_desk
 from sapnet.annotate.workspace import Workspace
 from sapnet.proposals.automatic import settle_staged
 from sapnet.proposals.build import build_staged_proposer
 from sapnet.proposals.config import SamConfig, StagedConfig, StagedName
+from sapnet.store.manifest import BITS
 from sapnet.store.reader import ProposalStore
 
 if TYPE_CHECKING:
@@ -35,9 +37,8 @@ def open_review(cfg: ReviewConfig) -> tuple[Workspace[ReviewDesk], ReviewDesk]:
             f"{cfg.labels}: expected labels to review, found none, or only masks that were given"
         )
     listing = _list_labelled(cfg, desk)
-    return Workspace(
-        listing, desk, build_reviewer_preview(cfg, desk.store.manifest), "review"
-    ), desk
+    preview = build_reviewer_preview(cfg, desk.store.manifest)
+    return Workspace(listing, desk, preview, "review", PixelCache(desk.store.bits)), desk
 
 
 def _write_labels(cfg: ReviewConfig) -> None:
@@ -97,4 +98,5 @@ def build_reviewer_preview(cfg: ReviewConfig, manifest: Manifest) -> PreviewWork
         )
     if name != "auto":  # else the line is written
         logger.info("proposer for new clicks: %s", proposer.name)
-    return PreviewWorker(proposer)
+    bits = settings.get(BITS)
+    return PreviewWorker(proposer, bits=bits if isinstance(bits, int) else None)

@@ -19,6 +19,7 @@ _LENGTH_SIZES = (3, 4, 8, 16)
 _WORD_SIZE = 8
 _CHANNELS = 4
 _FOREGROUND = 255
+_MAX_PIXELS = 2**28  # of the image, which take about six bytes each
 
 
 def encode_brush(mask: np.ndarray) -> list[int]:
@@ -91,6 +92,8 @@ def _decode_values(data: bytes, height: int, width: int) -> np.ndarray:
             f"expected a brush of {width} x {height} px, found run lengths of "
             f"{num_values // _CHANNELS} pixels"
         )
+    if height * width > _MAX_PIXELS:
+        raise ValueError(f"expected a brush of at most {_MAX_PIXELS} px, found {width} x {height}")
     values = np.zeros(num_values, np.uint8)
     done = 0
     while done < num_values:

@@ -29,6 +29,7 @@ from sapnet.system.files import read_json
 JSON_FORMATS: tuple[SourceFormat, ...] = ("coco", "detectron2", "label-studio", "createml")
 """Formats of one json file each, of which folders are read, too."""
 
+_TABLES = (".csv", ".tsv", ".txt")
 _LOOKED_AT = 100  # records of a list, in which a format's own keys are looked for
 
 
@@ -109,7 +110,7 @@ def _of_file(path: Path) -> Detection | None:
             return Detection("yolo", "a yaml file")
         case ".data" | ".names":
             return Detection("yolo", "a file of YOLO 1.1") if yolo_root(path) else None
-        case ".csv" | ".tsv" | ".txt":
+        case ending if ending in _TABLES:
             return _of_table(path)
     return None
 
@@ -186,8 +187,8 @@ def _is_task(record: dict[str, Any]) -> bool:
 
 def _is_minimal_task(record: dict[str, Any]) -> bool:
     has_editor = not record.keys().isdisjoint(("annotator", "lead_time", "annotation_id"))
-    regions = _records(record.values())
-    return has_editor or any(not r.keys().isdisjoint(LABEL_KEYS) for r in regions)
+    own = {"original_width", *LABEL_KEYS} - {"labels"}  # other tools have "labels", too
+    return has_editor or any(not own.isdisjoint(r.keys()) for r in _records(record.values()))
 
 
 def _is_createml(record: dict[str, Any]) -> bool:
@@ -212,6 +213,10 @@ def _seen(path: Path) -> str:
         if isinstance(first, dict):
             return f"; found {kind} with the keys {shown(list(first))}"
         return f"; found {kind}: {shown(content)}"
+    if path.suffix.lower() in _TABLES:
+        rows = read_rows(path, most=1)
+        row = f"the first row {', '.join(rows[0].cells)[:200]}" if rows else "an empty file"
+        return f"; found {row}, expected names of columns such as image, x, y, label"
     return ""
 
 

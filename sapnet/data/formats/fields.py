@@ -159,7 +159,11 @@ def is_text(value: object) -> TypeGuard[str]:
         return False
     if len(value) > MAX_TEXT:
         return False
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def parse_number(text: str) -> float:

@@ -91,7 +91,8 @@ def read_any(path: Path | str, findings: Findings, options: ReadOptions | None =
     name = options.source_format or detect_format(path).name
     source = _read(path, name, folder, findings, options)
     if not source.images:
-        raise ValueError(f"{path}: expected at least one image, found none. Check the export.")
+        found = "; ".join(findings.lines())[:300] or "none"
+        raise ValueError(f"{path}: expected at least one image, found {found}. Check the export.")
     if name == "yolo" and folder.folder is None:
         folder = ImageFolder(yolo_root(path) or path, options.path_map)
     images = find_images(source, folder, findings)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 MAX_CLASSES = 16
 """Largest number of classes for which the parts give clearly different combinations."""
+
+
+MIN_PIXELS = 12
+"""Least length of an object: its parts are drawn as shapes."""
+
+USUAL_SIZES = (0.1, 0.62)
+"""Lengths of objects as shares of the image's short side; at 160 px: 16 to 99 px."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,7 @@ class SyntheticConfig:
             3 of a training set is class 3 of the held-out set.
         objects: smallest and largest number of objects of an image that is not empty.
         object_size: smallest and largest length of an object's longest side, as a share of the
-            image's short side (at 160 px: 16 to 99 px); drawn log-uniformly.
+            image's short side, drawn log-uniformly; by default 0.1 (but at least 12 px) to 0.62.
         touching: target share of objects that touch a neighbor of their own class.
         overlapping: share of the other objects that may cover parts of earlier ones.
         empty: share of images without objects.
@@ -35,7 +43,7 @@ class SyntheticConfig:
     size: int | tuple[int, int] = 160
     num_classes: int = 8
     objects: tuple[int, int] = (2, 6)
-    object_size: tuple[float, float] = (0.1, 0.62)
+    object_size: tuple[float, float] | None = None
     touching: float = 0.4
     overlapping: float = 0.3
     empty: float = 0.0
@@ -54,19 +62,28 @@ class SyntheticConfig:
                 f"num_classes: expected 2 to {MAX_CLASSES}, found {self.num_classes}; the parts "
                 f"give no more combinations that are clearly different"
             )
-        for name in ("objects", "clutter", "object_size"):
+        for name in ("objects", "clutter", "size_range"):
             low, high = getattr(self, name)
             if not 0 <= low <= high:
                 raise ValueError(f"{name}: expected 0 <= fewest <= most, found ({low}, {high})")
-        low, high = self.object_size
-        if low * min(self.image_size) < 12 or high > 1:
+        low, high = self.size_range
+        if low * min(self.image_size) < MIN_PIXELS or high > 1:
             raise ValueError(
-                f"object_size: expected shares that give at least 12 px and at most the image's "
-                f"short side of {min(self.image_size)} px, found ({low}, {high})"
+                f"object_size: expected shares that give at least {MIN_PIXELS} px and at most the "
+                f"image's short side of {min(self.image_size)} px, found ({low}, {high})"
             )
         for name in ("touching", "overlapping", "empty", "min_visible", "lighting"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, found {getattr(self, name)}")
+
+    @property
+    def size_range(self) -> tuple[float, float]:
+        """Smallest and largest length of an object, as a share of the image's short side."""
+        if self.object_size is not None:
+            return self.object_size
+        low, high = USUAL_SIZES
+        # Rounded up, so that the product is not a hair below the least number of pixels.
+        return max(low, math.ceil(MIN_PIXELS / min(self.image_size) * 1e6) / 1e6), high
 
     @property
     def image_size(self) -> tuple[int, int]:

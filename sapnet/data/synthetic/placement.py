@@ -60,7 +60,7 @@ def arrange_objects(cfg: SyntheticConfig, rng: np.random.Generator) -> Arrangeme
     if rng.random() < cfg.empty:
         return placed
     short_side = min(cfg.image_size)
-    low, high = (share * short_side for share in cfg.object_size)
+    low, high = (share * short_side for share in cfg.size_range)
     for label, group_size, side in _plan(cfg, rng, low, high):
         anchor = _place_alone(placed, label, side, cfg, rng)
         for _ in range(group_size - 1):
@@ -108,7 +108,7 @@ def _place_alone(
     """Place an object anywhere; return its index, None if there is no room."""
     may_cover = rng.random() < cfg.overlapping
     object_class = object_classes(cfg.num_classes)[label]
-    smallest = cfg.object_size[0] * min(cfg.image_size)
+    smallest = cfg.size_range[0] * min(cfg.image_size)
     for attempt in range(ATTEMPTS):
         sprite = draw_object(label, object_class, max(smallest, side * SHRINK**attempt), rng)
         (height, width), (sprite_height, sprite_width) = cfg.image_size, sprite.part_map.shape

@@ -133,6 +133,7 @@ def _instances(
                 "iscrowd": 0,
                 "score": float(score),
                 "point": list(prompt.points[0]),
+                "negative_points": [list(point) for point in prompt.negative_points],
             }
             for n, (prompt, rle, (x1, y1, x2, y2), area, score) in enumerate(rows, start=1)
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,9 +13,12 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 
@@ -119,3 +123,39 @@ def test_weights_that_are_gone_are_told_and_not_missed(
     Path(weights).unlink()
     assert named(folder) == "click"
     assert any("taught.safetensors, which is gone" in message for message in caplog.messages)
+
+
+def test_unreadable_images_are_left_off_the_page_on_request(folder: Path) -> None:
+    cfg = AnnotateConfig(folder, CLASSES, proposer="none")
+    assert "broken.jpg" in open_workspace(cfg).listing
+    workspace = open_workspace(replace(cfg, skip_errors=True))
+    assert "broken.jpg" not in workspace.listing
+    assert [entry.file_name for entry in workspace.left_out] == ["broken.jpg"]
+    assert "cannot be read as an image" in workspace.left_out[0].reason
+
+
+def test_one_depth_for_all_images_of_the_page(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for name, top in (("dark.png", 400), ("bright.png", 4095)):
+        Image.fromarray(np.full((20, 30), top, np.uint16)).save(tmp_path / name)
+    cfg = AnnotateConfig(tmp_path, CLASSES, proposer="none")
+    workspace = open_workspace(cfg)
+    assert any("are read as 12 bits" in message for message in caplog.messages)
+    shown = {}
+    for image in workspace.listing:
+        tile = workspace.pixels.tile(image, 0, 0, 0)
+        shown[image.name] = int(np.asarray(Image.open(io.BytesIO(tile))).mean())
+    assert shown["bright.png"] > 250
+    assert 20 < shown["dark.png"] < 30
+    given = open_workspace(replace(cfg, bits=14))
+    tile = given.pixels.tile(given.listing["bright.png"], 0, 0, 0)
+    assert 60 < np.asarray(Image.open(io.BytesIO(tile))).mean() < 68
+
+
+def test_files_that_are_no_images_are_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    (folder / "notes.txt").write_text("x")
+    open_workspace(AnnotateConfig(folder, CLASSES, proposer="none"))
+    assert any(".txt (notes.txt)" in message for message in caplog.messages)

@@ -65,3 +65,10 @@ def test_damaged_streams(rle: list[int | str], message: str) -> None:
 def test_another_size() -> None:
     with pytest.raises(ValueError, match=r"expected a brush of 4 x 3 px, found .* 15 pixels"):
         decode_brush(SDK_BYTES, 3, 4)
+
+
+def test_a_brush_on_a_gigantic_image() -> None:
+    header = f"{4 * 30_000**2:032b}{7:05b}" + "".join(f"{size - 1:04b}" for size in (3, 4, 8, 16))
+    rle = from_bits(header) + [0] * 60_000
+    with pytest.raises(ValueError, match=r"expected a brush of at most 268435456 px"):
+        decode_brush(rle, 30_000, 30_000)

@@ -98,6 +98,7 @@ def test_a_format_is_known_by_what_is_its_own(content: object, name: str, tmp_pa
         [{"data": 1}],
         [{"annotations": 3}],
         [{"id": 1, "file_name": "a.jpg", "objects": []}],
+        [{"file": "a.jpg", "objects": [{"labels": ["cat"]}]}],
         [None, 1],
         {"items": [], "categories": {}, "info": {}},
     ],
@@ -142,3 +143,10 @@ def test_classes_txt_beside_voc_is_voc(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("cat\n")
     (tmp_path / "a.xml").write_text("<annotation/>")
     assert detect_format(tmp_path).name == "voc"
+
+
+def test_tables_without_a_header_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a.jpg,1,2,3,4,cat\n")
+    with pytest.raises(ValueError, match=r"found the first row a.jpg, 1, .* expected names of col"):
+        detect_format(path)

@@ -131,18 +131,16 @@ def check(path: Path, options: ReadOptions, what: str) -> None:
 
 
 @pytest.mark.parametrize("name", JSONS)
-@pytest.mark.parametrize("with_images", [True, False])
-def test_json(
-    name: SourceFormat, with_images: bool, tmp_path: Path, make_images: MakeImages
-) -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_json(name: SourceFormat, every: int, tmp_path: Path, make_images: MakeImages) -> None:
     images = make_images({"a.png": (32, 24)})
-    options = ReadOptions(name, images=images if with_images else None)
     path = tmp_path / "export.json"
     good = JSONS[name]
     marker = "<the wrong value>"
-    for way in ways(good):
+    for number, way in enumerate(ways(good)):
         template = json.dumps(changed(good, way, marker))
-        for text in WRONG:
+        options = ReadOptions(name, images=images if number % 2 else None)
+        for text in WRONG[number % every :: every]:
             path.write_text(template.replace(json.dumps(marker), text), encoding="utf-8")
             check(path, options, f"{way} = {text[:20]}")
         if way:

@@ -53,7 +53,8 @@ def test_files_hold_the_masks(detections: Detections, tmp_path: Path) -> None:
     assert content["info"] == {"proposer": "click"}
     first = content["annotations"][0]
     assert (first["bbox"], first["area"], first["score"]) == ([10, 20, 20, 20], 400, 0.5)
-    assert first["point"] == [20, 30]
+    assert (first["point"], first["negative_points"]) == ([20, 30], [])
+    assert content["annotations"][1]["negative_points"] == [[110, 20]]
     assert content["images"] == [{"id": 1, "file_name": "a.jpg", "width": 160, "height": 120}]
 
 

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sapnet.data.coco_json import CocoFile, Record, is_number, read_coco
+from sapnet.data.coco_json import CocoFile, Record, read_coco
+from sapnet.data.formats.fields import is_bounded
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import to_rle
@@ -71,6 +72,13 @@ def read_coco_marks(path: Path, findings: Findings, crowds: Crowds = "ask") -> S
 
 
 def _check_crowds(coco: CocoFile, crowds: Crowds) -> None:
+    for annotation in coco.annotations:
+        if annotation.get("iscrowd") not in (0, 1, None):
+            raise coco.problem(
+                annotation,
+                f"expected 'iscrowd' as 0 or 1, found {str(annotation['iscrowd'])[:40]!r}. "
+                "Correct it.",
+            )
     found = [a for a in coco.annotations if a.get("iscrowd")]
     if found and crowds == "ask":
         which = f"{len(found)} of {len(coco.annotations)} annotations have"
@@ -117,7 +125,7 @@ def _mark(
         reference=image.file_name,
         category=name_of_id[annotation["category_id"]],
         negative_points=_points(annotation.get("negative_points") or [], place, findings),
-        group=None if annotation.get("object_id") is None else str(annotation["object_id"]),
+        group=_group(annotation.get("object_id"), place, findings),
         annotation_id=annotation["id"],
     )
     if "true_bbox" in annotation:
@@ -132,6 +140,13 @@ def _mark(
     mask = _mask(annotation.get("segmentation"), image.height, image.width, place, findings)
     box = _box(annotation.get("bbox"), keypoints, place, findings)
     return replace(mark, points=points, negative_points=negative, box=box, mask=mask)
+
+
+def _group(value: object, place: str, findings: Findings) -> str | None:
+    if value is None or isinstance(value, int | str):
+        return None if value is None else str(value)
+    findings.skip("object ids that are neither number nor text", f"{place}: {str(value)[:40]}")
+    return None
 
 
 def _click_beside_truth(annotation: Record, place: str, findings: Findings) -> tuple[Point, ...]:
@@ -169,7 +184,7 @@ def _labelled_points(
         points = tuple((x + _PIXEL_CENTER, y + _PIXEL_CENTER) for x, y in points)
     sides: dict[object, list[Point]] = {0: [], 1: []}
     for point, label in zip(points, labels, strict=True):
-        if is_number(label) and label in sides:
+        if is_bounded(label) and label in sides:
             sides[label].append(point)
         else:
             findings.skip("points with another label than 0 or 1", f"{place}: {str(label)[:40]}")
@@ -179,7 +194,7 @@ def _labelled_points(
 def _points(values: object, place: str, findings: Findings) -> tuple[Point, ...]:
     points = []
     for value in values if isinstance(values, list) else [values]:
-        if isinstance(value, list) and len(value) == 2 and all(map(is_number, value)):
+        if isinstance(value, list) and len(value) == 2 and all(map(is_bounded, value)):
             points.append((float(value[0]), float(value[1])))
         else:
             findings.skip("points that are not two numbers", f"{place}: {str(value)[:40]}")
@@ -190,7 +205,7 @@ def _keypoints(values: object, place: str, findings: Findings) -> tuple[Point, .
     """Return the visible keypoints, else the hidden ones, the most central one first."""
     if not values:
         return ()
-    if not (isinstance(values, list) and len(values) % 3 == 0 and all(map(is_number, values))):
+    if not (isinstance(values, list) and len(values) % 3 == 0 and all(map(is_bounded, values))):
         findings.skip("keypoints that are not triples of numbers", place)
         return ()
     triples = np.asarray(values, np.float64).reshape(-1, 3)
@@ -208,7 +223,7 @@ def _keypoints(values: object, place: str, findings: Findings) -> tuple[Point, .
 def _box(value: Any, keypoints: tuple[Point, ...], place: str, findings: Findings) -> Box | None:  # noqa: ANN401  # json
     if value is None:
         return None
-    if not (isinstance(value, list) and len(value) == 4 and all(map(is_number, value))):
+    if not (isinstance(value, list) and len(value) == 4 and all(map(is_bounded, value))):
         findings.skip("boxes that are not four numbers", f"{place}: {str(value)[:40]}")
         return None
     x, y, width, height = (float(entry) for entry in value)

@@ -23,7 +23,7 @@ from sapnet.structures.clicks import RLE, Category
 _NOT_TAKEN = frozenset({"polyline", "cuboid", "tag", "skeleton"})
 _FRAME_ENDINGS = (".PNG", ".png", ".jpg", ".jpeg", ".JPG")  # CVAT writes .PNG, ffmpeg the others
 _MAX_FRAME = 10**8
-_MAX_CROP = 2**28  # pixels of a mask's box
+_MAX_CROP = 2**27  # pixels of a mask's box, which take about four bytes each
 
 Size = tuple[int, int]
 
@@ -74,6 +74,11 @@ def read_cvat(
         for shape in _shapes(element, image)
     ]
     tracks = list(root.iter("track"))
+    if tracks and not images and not key_frames:
+        raise ValueError(
+            f"{path}: expected images, found {len(tracks)} tracks of a video. Say --key-frames to "
+            "read their key frames, or export as 'CVAT for images 1.1', which has all frames."
+        )
     if key_frames:
         frames = _Frames(path, root, folder)
         for track in tracks:

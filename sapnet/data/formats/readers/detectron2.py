@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.coco_json import is_number, read_coco
+from sapnet.data.coco_json import read_coco
+from sapnet.data.formats.fields import is_bounded
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
 from sapnet.data.formats.readers.coco import CrowdQuestionError, Crowds, crowd_question
@@ -139,7 +140,7 @@ def _box(entry: dict[str, Json], image: SourceImage, place: str, findings: Findi
     mode = _mode(entry.get("bbox_mode"))
     count = 5 if mode == _TURNED else 4
     if mode is None or not (
-        isinstance(values, list) and len(values) == count and all(map(is_number, values))
+        isinstance(values, list) and len(values) == count and all(map(is_bounded, values))
     ):
         found = f"{str(values)[:40]} with bbox_mode {str(entry.get('bbox_mode'))[:20]}"
         findings.skip("boxes that cannot be read", f"{place}: {found}")
@@ -172,7 +173,7 @@ def _keypoints(values: Json, place: str, findings: Findings) -> tuple[Point, ...
     """Return the labelled keypoints, the most central one first."""
     if not values:
         return ()
-    if not (isinstance(values, list) and len(values) % 3 == 0 and all(map(is_number, values))):
+    if not (isinstance(values, list) and len(values) % 3 == 0 and all(map(is_bounded, values))):
         findings.skip("keypoints that are not triples of numbers", place)
         return ()
     triples = zip(values[::3], values[1::3], values[2::3], strict=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sapnet.data.coco_json import is_number
+from sapnet.data.formats.fields import is_bounded
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Point
 from sapnet.data.formats.shapes import bounding_box, ellipse
@@ -151,7 +151,7 @@ def _read_shape(shape: Json, file: _File, where: str, findings: Findings) -> Mar
 def _points(shape: dict[str, Json]) -> list[Point]:
     values = shape.get("points")
     if not isinstance(values, list) or not all(
-        isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) for pair in values
+        isinstance(pair, list) and len(pair) == 2 and all(map(is_bounded, pair)) for pair in values
     ):
         raise ValueError(f"expected 'points' as [[x, y], ...], found {str(values)[:40]!r}")
     return [(float(x), float(y)) for x, y in values]

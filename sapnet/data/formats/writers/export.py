@@ -24,6 +24,7 @@ from sapnet.data.formats.writers.voc import write_voc
 from sapnet.data.formats.writers.yolo import SPLIT, write_yolo
 from sapnet.geometry.rle import rle_areas, rle_iou
 from sapnet.structures.clicks import Click
+from sapnet.system.written_files import replacing_files
 
 """Formats of masks; the first two are one json file, the others are folders."""
 
@@ -73,10 +74,22 @@ def export_masks(
 
     Raises:
         FileNotFoundError: an image is missing.
+        FileExistsError: the folder holds an earlier export, or other files.
         ValueError: the format cannot hold these images or categories.
     """
     out, options = Path(out), options or ExportOptions()
     kept = replace(instances, instances=tuple(_with_pixels(instances, findings)))
+    if name in FILE_FORMATS:
+        _write(kept, name, out, findings, options)
+    else:
+        with replacing_files(out, options.overwrite):
+            _write(kept, name, out, findings, options)
+    return _report(kept, _read_back(kept, name, out, options), out)
+
+
+def _write(
+    kept: InstanceSet, name: MaskFormat, out: Path, findings: Findings, options: ExportOptions
+) -> None:
     match name:
         case "coco-rle" | "coco-polygons":
             write_coco(kept, out, options, polygons=name == "coco-polygons")
@@ -88,7 +101,6 @@ def export_masks(
             write_label_studio(kept, out, options)
         case "voc":
             write_voc(kept, out, options, findings)
-    return _report(kept, _read_back(kept, name, out, options), out)
 
 
 def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:

@@ -21,12 +21,14 @@ class ExportOptions:
             corner.
         url_prefix: prefix of the images' addresses in Label Studio.
         model_version: origin of the predictions that Label Studio shows.
+        overwrite: replace what an earlier export wrote into the folder.
     """
 
     images: Path | None = None
     simplify: float = 0.0
     url_prefix: str = "/data/local-files/?d="
     model_version: str = "sapnet"
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.simplify < 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -49,20 +48,24 @@ def masks_of_clicks(
 
 
 def instances_of_results(
-    path: Path, images: Mapping[int, Path], categories: Sequence[Category], min_score: float
-) -> tuple[InstanceSet, Path]:
+    path: Path,
+    images: Mapping[int, Path],
+    folder: Path,
+    categories: Sequence[Category],
+    min_score: float,
+) -> InstanceSet:
     """Read the masks of a results file, with the images that they were predicted on.
 
     Args:
         path: the results.
         images: every predicted image, by its id in the results.
+        folder: folder that the file names of the images are relative to.
         categories: categories of the network.
         min_score: least score of masks to keep.
 
     Returns:
-        The masks, and the folder that the file names of their images are relative to.
+        The masks.
     """
-    folder = Path(os.path.commonpath([image.parent for image in images.values()]))
     records = []
     for image_id, image in images.items():
         height, width = upright_size(image)
@@ -82,4 +85,4 @@ def instances_of_results(
         for number, record in enumerate(read_json(path), start=1)
         if record["score"] >= min_score
     ]
-    return InstanceSet(tuple(records), tuple(categories), tuple(instances)), folder
+    return InstanceSet(tuple(records), tuple(categories), tuple(instances))

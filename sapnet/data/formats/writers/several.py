@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 from sapnet.data.choices import MaskFormat
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.writers.export import FILE_FORMATS, ExportReport, export_masks
+from sapnet.system.written_files import check_output
 
 if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet
@@ -40,6 +41,24 @@ def check_formats(formats: Sequence[str]) -> None:
             raise ValueError(f"format: expected one of {', '.join(known)}, found {name!r}{hint}")
 
 
+def check_exports(formats: Sequence[str], stem: Path, *, overwrite: bool) -> None:
+    """Check that the folders of several formats may be written into, before any work.
+
+    Args:
+        formats: names of formats.
+        stem: as in `export_several`.
+        overwrite: True to replace what an earlier export wrote.
+
+    Raises:
+        ValueError: a format is unknown.
+        FileExistsError: a folder holds an earlier export, or other files.
+    """
+    check_formats(formats)
+    for name in formats:
+        if name not in FILE_FORMATS:
+            check_output(_place(stem, name), overwrite)
+
+
 def export_several(
     instances: InstanceSet, formats: Sequence[str], stem: Path, options: ExportOptions
 ) -> Exports:
@@ -61,6 +80,11 @@ def export_several(
     findings = Findings()
     reports = []
     for name in formats:
-        out = stem.with_name(f"{stem.name}-{name}{'.json' if name in FILE_FORMATS else ''}")
+        out = _place(stem, name)
         reports.append(export_masks(instances, name, out, findings, options))  # type: ignore[arg-type]
     return Exports(tuple(reports), findings)
+
+
+def _place(stem: Path, name: str) -> Path:
+    """Return the file or folder of a format."""
+    return stem.with_name(f"{stem.name}-{name}{'.json' if name in FILE_FORMATS else ''}")

@@ -106,6 +106,10 @@ def test_crowds_as_crowds(tmp_path: Path) -> None:
     assert "crowd regions" in findings.lines()[0]
 
 
+def runs(counts: object) -> dict[str, Any]:
+    return {"size": [48, 64], "counts": counts}
+
+
 @pytest.mark.parametrize(
     ("annotation", "what"),
     [
@@ -117,6 +121,18 @@ def test_crowds_as_crowds(tmp_path: Path) -> None:
         ({"point": [1, 1], "segmentation": [[1, 2]]}, "masks that cannot be read"),
         ({"point": [1, 1], "segmentation": [[90, 90, 99, 90, 99, 99]]}, "masks without a pixel"),
         ({}, "objects without a point, box or mask"),
+        ({"point": None}, "points that are not two numbers"),
+        ({"point": ["1", "2"]}, "points that are not two numbers"),
+        ({"point": [1, 1], "negative_points": "a"}, "points that are not two numbers"),
+        ({"point": [1, 1], "object_id": [1]}, "object ids that are neither number nor text"),
+        ({"point": [1, 1], "bbox": [1, 2, 3, "4"]}, "boxes that are not four numbers"),
+        ({"keypoints": "a"}, "keypoints that are not triples"),
+        ({"point": [1, 1], "segmentation": {"size": 48}}, "masks that cannot be read"),
+        ({"point": [1, 1], "segmentation": runs("P")}, "masks that cannot be read"),
+        ({"point": [1, 1], "segmentation": runs("55")}, "masks that cannot be read"),
+        ({"point": [1, 1], "segmentation": runs([-5, 48 * 64 + 5])}, "masks that cannot be read"),
+        ({"point": [1, 1], "segmentation": runs([0, "a"])}, "masks that cannot be read"),
+        ({"point_coords": 5, "point_labels": [1]}, "points that are not two numbers"),
     ],
 )
 def test_what_is_wrong_is_reported(annotation: dict[str, Any], what: str, tmp_path: Path) -> None:
@@ -124,6 +140,14 @@ def test_what_is_wrong_is_reported(annotation: dict[str, Any], what: str, tmp_pa
     read_any(write(tmp_path / "a.json", [annotation]), findings)
     lines = [line for line in findings.lines() if line.startswith("skipped")]
     assert any(what in line and "object 30" in line for line in lines)
+
+
+@pytest.mark.parametrize("value", ["0", 2, [1], -1])
+def test_a_crowd_flag_that_is_none(value: object, tmp_path: Path) -> None:
+    """The text "0" is true in Python: it must not make a crowd."""
+    path = write(tmp_path / "a.json", [{"point": [1, 1], "iscrowd": value}])
+    with pytest.raises(ValueError, match=r"a\.json, object 30 .*'iscrowd' as 0 or 1"):
+        read_any(path, Findings(), ReadOptions(crowds="crowd"))
 
 
 P2B = {"true_bbox": [10, 10, 20, 20], "bbox": [4, 6, 16, 16], "area": 400}

@@ -194,7 +194,7 @@ TRACKS = """
 def test_key_frames_on_request(tmp_path: Path, make_images: MakeImages) -> None:
     path = tmp_path / "annotations.xml"
     path.write_text(PROJECT.format(TRACKS.format(task=2, subset="train")))
-    with pytest.raises(ValueError, match=r"expected at least one image, found none"):
+    with pytest.raises(ValueError, match=r"found 2 tracks of a video. Say --key-frames"):
         read_any(path, Findings(), ReadOptions())
     findings = Findings()
     clicks = read_any(path, findings, ReadOptions(key_frames=True))
@@ -217,7 +217,8 @@ def test_values_that_are_none(tmp_path: Path) -> None:
     <points label="car" points="1,2;3"/><box label="car" xtl="a" ytl="1" xbr="2" ybr="3"/>
     <box xtl="1" ytl="1" xbr="2" ybr="3"/><box label="car" xtl="1" xbr="2" ybr="3"/>
     <mask label="car" rle="1, 2, 99999999999" left="0" top="0" width="4" height="1"/>
-    <ellipse label="car" cx="5" cy="5" rx="2" ry="2" rotation="left"/>"""
+    <ellipse label="car" cx="5" cy="5" rx="2" ry="2" rotation="left"/>
+    <mask label="car" rle="0, 900000000" left="0" top="0" width="30000" height="30000"/>"""
     clicks, findings = read(tmp_path, shapes)
     assert clicks.clicks == ()
     text = "\n".join(entry.place for entry in findings.entries if entry.kind == "skipped")
@@ -228,6 +229,7 @@ def test_values_that_are_none(tmp_path: Path) -> None:
         "shape 4: expected the attribute 'ytl', found none",
         "shape 5: attribute 'rle': expected a whole number from 0 to 4, found ' 99999999999'",
         "shape 6: attribute 'rotation': expected a number within +-1e+09, found 'left'",
+        "shape 7: expected a mask of at most 134217728 px, found 30000 x 30000",
     ):
         assert what in text
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import supervision as sv
 import yaml
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.data.formats.detect import detect_format
@@ -23,6 +23,7 @@ from sapnet.data.formats.writers.export import (
 )
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json
+from sapnet.structures.clicks import Category
 
 LOSSLESS: tuple[MaskFormat, ...] = ("coco-rle", "coco-polygons", "labelme", "label-studio")
 PARTS = 2  # place of the object of three parts among those of the first image
@@ -232,8 +233,45 @@ def test_pngs_of_voc(instances: InstanceSet, tmp_path: Path) -> None:
     with Image.open(out / "SegmentationClass" / "sub" / "b ü.png") as image:
         assert np.unique(np.asarray(image)).tolist() == [0, 1, 2]
     assert (out / "labels.txt").read_text().split("\n")[:3] == ["background", "cat", "big dog"]
-    listed = (out / "ImageSets" / "Segmentation" / "train.txt").read_text("utf-8").splitlines()
-    assert listed == ["a", "sub/b ü", "c"]
+    labelmap = (out / "labelmap.txt").read_text("utf-8").splitlines()
+    assert labelmap[0] == "# label:color_rgb:parts:actions"
+    assert labelmap[1:] == ["background:0,0,0::", "cat:128,0,0::", "big dog:0,128,0::"]
+    for task in ("Segmentation", "Main"):
+        listed = (out / "ImageSets" / task / "train.txt").read_text("utf-8").splitlines()
+        assert listed == ["a", "sub/b ü", "c"]
+
+
+@pytest.mark.parametrize("name", ["traffic: light", "#1", "background"])
+def test_names_that_a_labelmap_cannot_hold(
+    name: str, instances: InstanceSet, tmp_path: Path
+) -> None:
+    renamed = replace(instances, categories=(Category(3, name), Category(9, "dog")))
+    with pytest.raises(ValueError, match=r"category 3: Pascal VOC's labelmap\.txt"):
+        export(renamed, "voc", tmp_path / "out")
+
+
+def test_images_that_torchvision_does_not_find_are_named(
+    instances: InstanceSet, images: Path, tmp_path: Path
+) -> None:
+    _, findings = export(instances, "voc", tmp_path / "out", images=images)
+    lines = [line for line in findings.lines() if "torchvision" in line]
+    assert lines == [
+        "noted: 1 x images not named .jpg, which torchvision's reader does not find (sub/b ü.png)"
+    ]
+
+
+def test_labelme_fills_the_exact_masks(instances: InstanceSet, tmp_path: Path) -> None:
+    """Pillow's polygon with its border, as `labelme.utils.shape_to_mask` draws it."""
+    export(instances, "labelme", tmp_path / "out")
+    shapes = json.loads((tmp_path / "out" / "a.json").read_text("utf-8"))["shapes"]
+    joined: dict[object, np.ndarray] = {}
+    for number, shape in enumerate(shapes):
+        image = Image.fromarray(np.zeros((60, 100), np.uint8))
+        corners = [tuple(point) for point in shape["points"]]
+        ImageDraw.Draw(image).polygon(corners, outline=1, fill=1)
+        group = ("alone", number) if shape["group_id"] is None else shape["group_id"]
+        joined[group] = joined.get(group, np.zeros((60, 100), np.uint8)) | np.asarray(image)
+    assert (np.stack(list(joined.values())) == masks_of(instances, 7)).all()
 
 
 def test_more_objects_than_a_png_holds(instances: InstanceSet, tmp_path: Path) -> None:

@@ -25,14 +25,13 @@ def test_clicks_without_a_mask_are_reported(instances: InstanceSet) -> None:
 
 
 def test_results_with_their_images(results: Path) -> None:
-    """Files of two folders: names are relative to what the folders have in common."""
+    """Files of two folders: names are relative to the folder that holds both."""
     paths = {4: results.parent / "x" / "a.jpg", 8: results.parent / "y" / "b.jpg"}
     paths[9] = results.parent / "y" / "c.jpg"
     for path in paths.values():
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (30, 20)).save(path)
-    instances, folder = instances_of_results(results, paths, [Category(3, "cat")], 0.3)
-    assert folder == results.parent
+    instances = instances_of_results(results, paths, results.parent, [Category(3, "cat")], 0.3)
     assert [i.file_name for i in instances.images] == ["x/a.jpg", "y/b.jpg", "y/c.jpg"]
     assert [(i.image_id, i.score) for i in instances.instances] == [(4, 0.9), (8, 0.5)]
     assert decode_masks([instances.instances[0].rle()])[0].sum() == 20

@@ -19,6 +19,7 @@ from sapnet.data.formats.readers.label_studio.regions import (
 )
 from sapnet.data.formats.readers.label_studio.shapes import region_shape
 from sapnet.data.formats.signs import LABEL_KEYS
+from sapnet.data.image_files.listing import IMAGE_SUFFIXES
 from sapnet.data.problems import RecordError
 from sapnet.system.files import read_json
 
@@ -94,9 +95,16 @@ def _name(task: dict[str, Json], index: int) -> str:
 def _image_of(task: Fields) -> str | None:
     """Return the first text of a task that names an image, preferably that of `image`."""
     data = task.inner("data").content if task.has("data") else task.content
-    values = [data.get("image"), data.get("img"), *data.values()]
-    texts = [value for value in values if is_text(value) and ("/" in value or "." in value)]
-    return texts[0] if texts else None
+    named = [value for key in ("image", "img") if is_text(value := data.get(key))]
+    others = [value for value in data.values() if is_text(value) and _is_image(value)]
+    return next(iter([*named, *others]), None)
+
+
+def _is_image(value: str) -> bool:
+    """Return True if a text of a task is the path or the address of an image."""
+    lower = value.lower()
+    is_address = "://" in lower or lower.startswith("/data/")
+    return is_address or any(f"{suffix}?" in f"{lower}?" for suffix in IMAGE_SUFFIXES)
 
 
 def _predicted(task: Fields) -> list[Json] | None:
@@ -181,6 +189,9 @@ def _region_marks(
         if kind in _NO_SHAPE:
             if kind != "relation":
                 findings.skip(f"results of type {kind!r}", result.where)
+            continue
+        if result.content.get("item_index"):
+            findings.skip("regions of further images of a task", result.where)
             continue
         labels = region_labels(result)
         name = region_id(result)

@@ -19,7 +19,7 @@ BoxKind = Literal["corners", "sides", "centre"]
 _SINGLE: dict[str, tuple[str, ...]] = {
     "image": (
         "image", "file", "filename", "file_name", "path", "image_path", "image_name", "image_file",
-        "imagefilename", "img",
+        "imagefilename", "img", "file_path", "filepath", "img_path", "img_name", "imagename",
     ),
     "category": (
         "category", "class", "label", "class_name", "category_name", "label_name", "labelname",
@@ -38,10 +38,12 @@ _PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
         ("xc", "yc"), ("xcenter", "ycenter"),
     ),
     "low": (
-        ("xmin", "ymin"), ("x1", "y1"), ("left", "top"), ("x_min", "y_min"), ("bbox_x", "bbox_y"),
-        ("box_x", "box_y"),
+        ("xmin", "ymin"), ("x0", "y0"), ("x1", "y1"), ("left", "top"), ("x_min", "y_min"),
+        ("bbox_x", "bbox_y"), ("box_x", "box_y"),
     ),
-    "high": (("xmax", "ymax"), ("x2", "y2"), ("right", "bottom"), ("x_max", "y_max")),
+    "high": (
+        ("xmax", "ymax"), ("x2", "y2"), ("right", "bottom"), ("x_max", "y_max"), ("x1", "y1"),
+    ),
     "sides": (
         ("w", "h"), ("bbox_width", "bbox_height"), ("box_width", "box_height"),
         ("bbox_w", "bbox_h"),
@@ -138,6 +140,8 @@ def find_columns(header: tuple[str, ...], sizes: SizeColumns = "ask") -> Columns
     }
     if single["image"] is None:
         return None
+    if pairs["high"] == pairs["low"]:  # x1 and y1 are the second corner beside x0 and y0 alone
+        pairs["high"] = None
     # The table of docs/formats.md has columns of its own; other tools list the size with the image.
     is_plain = single["object"] is not None or single["negative"] is not None
     after_image = (single["image"] + 1, single["image"] + 2)

@@ -209,10 +209,17 @@ def _endings(root: Path, folder: ImageFolder | None) -> dict[str, str]:
     places = [place for place in (given, root / _IMAGES) if place is not None and place.is_dir()]
     found: dict[str, str] = {}
     for place in places:
-        for image in list_images(place):
+        for image in _images(place):
             name = image.relative_to(place)
             found.setdefault(name.with_suffix("").as_posix(), name.as_posix())
     return found
+
+
+def _images(folder: Path) -> list[Path]:
+    try:
+        return list_images(folder)
+    except ValueError:  # an empty folder, as Datumaro makes one without images
+        return []
 
 
 def _text(path: Path) -> str:

@@ -91,11 +91,14 @@ def _of_obj(root: Path) -> YoloNames:
         for line in read_text(root / OBJ_DATA).splitlines():
             key, equals, value = line.partition("=")
             if equals:
-                entries[key.strip()] = PurePosixPath(value.strip().replace("\\", "/")).name
-    file = root / entries.get("names", OBJ_NAMES)
+                entries[key.strip()] = value.strip().replace("\\", "/")
+    # CVAT writes `names = data/obj.names`, and puts the file beside obj.data.
+    listed = PurePosixPath(entries.get("names", OBJ_NAMES))
+    file = next((f for f in (root / listed, root / listed.name) if f.is_file()), root / listed.name)
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file. It names the classes; export it as well.")
-    return YoloNames(_lines(file), lists=frozenset({*_USUAL_LISTS, *entries.values()}))
+    lists = {PurePosixPath(value).name for value in entries.values()}
+    return YoloNames(_lines(file), lists=frozenset({*_USUAL_LISTS, *lists}))
 
 
 def _of_yaml(path: Path) -> YoloNames:

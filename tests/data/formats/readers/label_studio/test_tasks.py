@@ -398,3 +398,28 @@ def test_one_image_in_two_tasks(tmp_path: Path) -> None:
     twice = [task([keypoint(1, 1)]), {**task([keypoint(1, 1)]), "id": 9}]
     with pytest.raises(ValueError, match=r"task 9: expected one entry per image, .* listed twice"):
         read(tmp_path, twice)
+
+
+def test_nothing_annotated(tmp_path: Path) -> None:
+    tasks = [{**task([]), "annotations": []}]
+    with pytest.raises(ValueError, match=r"found skipped: 1 x tasks that nobody has annotated"):
+        read(tmp_path, tasks)
+
+
+def test_the_image_among_other_texts(tmp_path: Path) -> None:
+    """Of other keys than `image`, a path or an address is an image; a sentence is none."""
+    for value in ("s3://bucket/a b", "/data/upload/1/x", "photos/A.JPG", "http://h/a.png?token=1"):
+        data = {"caption": "Two cars. One left/right.", "photo": value}
+        clicks, _ = read(tmp_path, [task([keypoint(25, 10)], data=data)])
+        assert clicks.clicks[0].points == ((50, 10),)
+        assert clicks.images[0].file_name in ("a b", "x", "photos/A.JPG", "a.png")
+    with pytest.raises(ValueError, match="tasks without an image"):
+        read(tmp_path, [task([keypoint(25, 10)], data={"caption": "Two cars. One left/right."})])
+
+
+def test_regions_of_further_images_are_named(tmp_path: Path) -> None:
+    """With `valueList`, one task has several images; its regions say which by `item_index`."""
+    results = [keypoint(25, 10, item_index=0), keypoint(50, 50, name="next", item_index=1)]
+    clicks, findings = read(tmp_path, [task(results)])
+    assert [click.points for click in clicks.clicks] == [((50, 10),)]
+    assert "1 x regions of further images of a task" in findings.lines()[0]

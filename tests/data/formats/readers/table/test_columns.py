@@ -51,6 +51,9 @@ XYWIDTH = ["x", "y", "width", "height"]
             "image,label,x_center,y_center,width,height",
             {"box": ["x_center", "y_center", "width", "height"], "kind": "centre"},
         ),
+        ("image,x0,y0,x1,y1,label", {"box": ["x0", "y0", "x1", "y1"], "kind": "corners"}),
+        ("image,x1,y1,x2,y2,label", {"box": ["x1", "y1", "x2", "y2"], "kind": "corners"}),
+        ("image,x1,y1,w,h,label", {"box": ["x1", "y1", "w", "h"], "kind": "sides"}),
         ("image,label,cx,cy,w,h", {"box": ["cx", "cy", "w", "h"], "kind": "centre"}),
         ("image,label,cx,cy", {"click": ["cx", "cy"]}),
         (

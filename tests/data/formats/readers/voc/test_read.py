@@ -114,6 +114,12 @@ def test_segmentation_masks_of_cvat(cvat_export: Path) -> None:
     assert [(i.file_name, i.height, i.width) for i in without.images] == [("a.jpg", 48, 64)]
 
 
+def test_an_empty_folder_of_images(cvat_export: Path) -> None:
+    """Datumaro makes one if it saves no images."""
+    (cvat_export / "JPEGImages").mkdir()
+    assert areas(read_any(cvat_export, Findings())) == [("dog", 80), ("cat", 80)]
+
+
 def test_masks_without_a_class(cvat_export: Path) -> None:
     (cvat_export / "SegmentationClass" / "a.png").unlink()
     findings = Findings()

@@ -1,0 +1,60 @@
+"""The largest image that is read: Pillow's limit, or the one that the user sets.
+
+Pillow keeps its limit in a variable of the process. Ours travels in an environment variable, so
+that the processes that load images have it, too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+VARIABLE = "SAPNET_MAX_PIXELS"
+"""Environment variable with the limit in pixels."""
+
+_PILLOW_PIXELS = Image.MAX_IMAGE_PIXELS or 0
+_ERROR_FACTOR = 2  # Pillow refuses from twice its limit on, and only warns below
+
+
+def max_pixels() -> int:
+    """Return the largest number of pixels of an image that is read."""
+    value = os.environ.get(VARIABLE, "")
+    return int(value) if value.isdecimal() else _ERROR_FACTOR * _PILLOW_PIXELS
+
+
+def apply_limit() -> None:
+    """Hand the user's limit to Pillow; without one, its own stays."""
+    value = os.environ.get(VARIABLE, "")
+    if value.isdecimal():
+        Image.MAX_IMAGE_PIXELS = int(value)
+
+
+@contextmanager
+def allowing_pixels(limit: int | None) -> Iterator[None]:
+    """Read images of up to this number of pixels, in this process and those it starts.
+
+    Args:
+        limit: pixels, at least 1; None leaves the limit as it is.
+
+    Raises:
+        ValueError: the limit is less than 1.
+    """
+    if limit is None:
+        yield
+        return
+    if limit < 1:
+        raise ValueError(f"max_pixels: expected at least 1, found {limit}")
+    before, pillow = os.environ.get(VARIABLE), Image.MAX_IMAGE_PIXELS
+    os.environ[VARIABLE] = str(limit)
+    apply_limit()
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
+        Image.MAX_IMAGE_PIXELS = pillow

@@ -1,0 +1,1 @@
+"""Matching of files that were made apart: images by path, categories by name, objects."""

@@ -1,0 +1,48 @@
+"""Reading of the images of a report, with those that cannot be read left out on request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapnet.data.images import load_image
+from sapnet.structures.left_out import LeftOutImage, UnusableImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass
+class ReadingOptions:
+    """Settings with which the images of a report are read.
+
+    Attributes:
+        bits: bit depth of images of more than 8 bits.
+        skip_errors: leave out images that cannot be read, instead of stopping.
+        left_out: the images that were left out so far.
+    """
+
+    bits: int | None = None
+    skip_errors: bool = False
+    left_out: list[LeftOutImage] = field(default_factory=list)
+
+    def read(self, folder: Path, file_name: str) -> np.ndarray | None:
+        """Return the pixels of an image, (H, W, 3) uint8 RGB; None if it is left out.
+
+        Raises:
+            UnusableImageError: it cannot be read, and none is to be left out.
+        """
+        path = folder / file_name
+        try:
+            return load_image(path, self.bits)
+        except (OSError, ValueError) as error:
+            if not self.skip_errors:
+                raise UnusableImageError(
+                    f"{error} --skip-errors leaves such images out."
+                ) from error
+            reason = str(error).removeprefix(f"{path}: ")
+            entry = LeftOutImage(file_name, reason)
+            if entry not in self.left_out:
+                self.left_out.append(entry)
+            return None

@@ -1,0 +1,130 @@
+"""Record of the files that a command wrote into a folder, which it may replace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sapnet.system.files import write_json_atomic
+
+RECORD = ".sapnet-files.json"
+"""Name of the record in the folder."""
+
+
+@dataclass(frozen=True)
+class _Record:
+    files: tuple[str, ...]
+    finished: bool
+
+
+def check_output(folder: Path, overwrite: bool, markers: Sequence[str] | None = None) -> None:
+    """Check that a folder may be written into.
+
+    What an interrupted command left behind is replaced without a word.
+
+    Args:
+        folder: the folder; it may not exist.
+        overwrite: True to replace what an earlier command wrote there.
+        markers: names of files and folders that an earlier command leaves; None if the folder has
+            to be empty.
+
+    Raises:
+        FileExistsError: the folder holds something else, or something to overwrite.
+    """
+    if not folder.is_dir():
+        return
+    written = _read(folder)
+    if written is not None:
+        if not overwrite and written.finished:
+            raise FileExistsError(
+                f"{folder}: holds files of an earlier run. Name another folder, or replace them "
+                "with --overwrite, which removes what was written before and nothing else."
+            )
+        return
+    present = [path.name for path in sorted(folder.iterdir())]
+    if markers is None and present:
+        raise FileExistsError(
+            f"{folder}: expected an empty folder, found {', '.join(present[:3])}"
+            f"{', ...' if len(present) > 3 else ''}, of which it is not known that sapnet wrote "
+            "it. Name another folder."
+        )
+    older = [name for name in present if name in (markers or ())]
+    if older and not overwrite:
+        raise FileExistsError(
+            f"{folder}: holds {' and '.join(older)} of an earlier run. Name another folder, or "
+            "replace them with --overwrite."
+        )
+
+
+def remove_written(folder: Path) -> None:
+    """Remove the files that the record lists, and folders that are empty then."""
+    written = _read(folder)
+    if written is None:
+        return
+    parents = set()
+    for name in written.files:
+        path = folder / name
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+            parents |= {parent for parent in path.parents if folder in parent.parents}
+    for parent in sorted(parents, key=lambda path: -len(path.parts)):
+        if parent.is_dir() and not any(parent.iterdir()):
+            parent.rmdir()
+    (folder / RECORD).unlink()
+
+
+def record_written(folder: Path, files: Iterable[Path], *, finished: bool) -> None:
+    """Write the record of a folder.
+
+    Args:
+        folder: the folder; made if absent.
+        files: what is, or will be, written into it.
+        finished: False while files may be missing.
+    """
+    names = sorted(path.relative_to(folder).as_posix() for path in files)
+    write_json_atomic(folder / RECORD, {"finished": finished, "files": names})
+
+
+@contextmanager
+def replacing_files(folder: Path, overwrite: bool) -> Iterator[None]:
+    """Replace what an earlier command wrote into a folder by what is written in the context.
+
+    Raises:
+        FileExistsError: see `check_output`.
+    """
+    check_output(folder, overwrite)
+    remove_written(folder)
+    before = set(_files(folder))
+    is_done = False
+    try:
+        yield
+        is_done = True
+    finally:
+        if folder.is_dir():
+            new = (path for path in _files(folder) if path not in before and path.name != RECORD)
+            record_written(folder, new, finished=is_done)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+
+
+def _read(folder: Path) -> _Record | None:
+    """Return the record of a folder; None without a sound one."""
+    path = folder / RECORD
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        files, finished = list(content["files"]), content["finished"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    # A record is only trusted with names inside the folder.
+    names = [name for name in files if isinstance(name, str) and _is_inside(name)]
+    return _Record(tuple(names), bool(finished))
+
+
+def _is_inside(name: str) -> bool:
+    path = Path(name)
+    return not path.is_absolute() and ".." not in path.parts

@@ -1,0 +1,1 @@
+"""Rounds of a training, at whose start all labels are chosen again."""
