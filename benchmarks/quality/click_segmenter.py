@@ -33,9 +33,11 @@ from sapnet.proposals.click.candidates import (
 )
 from sapnet.proposals.click.choice import cover, votes
 from sapnet.proposals.click.config import ClickConfig
+from sapnet.proposals.click.keeping import prompt_fit
+from sapnet.proposals.click.rivals import with_rivals
 from sapnet.proposals.click.segmenter import ClickSegmenter
 from sapnet.proposals.click.weights import load_weights
-from sapnet.structures.clicks import ClickSet
+from sapnet.structures.clicks import Click, ClickSet
 
 MEDIUM, LARGE = 32**2, 96**2
 SIZES = (("", 0, np.inf), ("_medium", MEDIUM, LARGE), ("_large", LARGE, np.inf))
@@ -51,7 +53,7 @@ class JudgedClick:
     Attributes:
         area: of the object, square pixels.
         ious: (M,) with the object.
-        own: (M,) own scores.
+        own: (M,) own scores, less where a mask does not keep to the clicks.
         overlaps: (M, M) IoU between the candidates.
         shares: (M,) of the image's area.
         windows: (M,) the window of each.
@@ -76,11 +78,16 @@ def main() -> None:
         sets={"type": Path, "help": "folder of sets with images/val"},
         limit={"type": int, "help": "most objects of a set, drawn with seed 0"},
         window_side={"type": int, "default": ClickConfig.window_side, "help": "pixels"},
+        max_rivals={
+            "type": int,
+            "default": ClickConfig.max_rivals,
+            "help": "most other clicks of the category that count as negative; 0 asks alone",
+        },
         mirror={"action": "store_true", "help": "average with mirrored windows"},
         keep={"type": Path, "help": "folder for the candidates' figures, for fitting"},
     )
     torch.set_num_threads(1)
-    cfg = ClickConfig(window_side=args.window_side, mirror=args.mirror)
+    cfg = ClickConfig(window_side=args.window_side, mirror=args.mirror, max_rivals=args.max_rivals)
     segmenter = ClickSegmenter(load_weights(args.weights), cfg)
     summary: dict[str, float] = {}
     for name, folder, clicks, truth, min_area in find_sets(args):
@@ -126,25 +133,28 @@ def judge(
     records = {image.image_id: image for image in clicks.images}
     for image_id in dict.fromkeys(click.image_id for click in asked):
         prepared = segmenter.prepare(load_image(images / records[image_id].file_name))
+        together = [entry for entry in clicks.clicks if entry.image_id == image_id]
         for click in (entry for entry in asked if entry.image_id == image_id):
+            click = with_rivals(together, together.index(click), segmenter.cfg.max_rivals)
             began = time.process_time()
             candidates = segmenter.candidates(prepared, click)
             seconds = time.process_time() - began
             mask = decode_masks([of_id[click.annotation_id].rle()])[0] != 0
-            yield judged_click(candidates, mask, of_id[click.annotation_id].area, seconds)
+            yield judged_click((candidates, click), mask, of_id[click.annotation_id].area, seconds)
 
 
 def judged_click(
-    candidates: Candidates, mask: np.ndarray, area: float, seconds: float
+    answered: tuple[Candidates, Click], mask: np.ndarray, area: float, seconds: float
 ) -> JudgedClick:
-    """Candidates beside the mask (H, W) of the object."""
+    """Candidates of a click beside the mask (H, W) of the object."""
+    candidates, click = answered
     height, width = mask.shape
     pasted = (paste(candidates, index, (height, width)) for index in range(len(candidates)))
     ious = [(own & mask).sum() / max((own | mask).sum(), 1) for own in pasted]
     return JudgedClick(
         area=area,
         ious=np.array(ious),
-        own=candidates.scores.flatten().double().numpy(),
+        own=(candidates.scores.flatten().double() * prompt_fit(candidates, click)).numpy(),
         overlaps=candidate_overlaps(candidates).numpy(),
         shares=candidate_areas(candidates).numpy() / mask.size,
         windows=candidates.window_index,

@@ -103,6 +103,7 @@ class PreviewWorker:
     ) -> None:
         self.name = proposer.name
         self._stage = PreviewStage(proposer, bits)
+        self._bits = bits
         self._given = executor
         self._executor = executor
         self._is_outdated = False
@@ -141,7 +142,7 @@ class PreviewWorker:
 
     def swap(self, proposer: StagedProposer) -> None:
         """Answer from the next request on with another proposer; may be called by any thread."""
-        self._stage = PreviewStage(proposer)
+        self._stage = PreviewStage(proposer, self._bits)
         self._is_outdated = True
 
     def close(self) -> None:

@@ -49,6 +49,7 @@ class TrainOptions(TypedDict, total=False):
     precision: Literal["auto", "32", "bf16", "fp16"]
     compile: bool
     keep_empty: bool
+    relabel: tuple[int, ...] | None
     max_objects: int | None
     bits: int | None
     max_pixels: int | None

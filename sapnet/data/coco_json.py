@@ -279,8 +279,8 @@ def _integer(entry: Entry, key: str) -> int:
     value = _value(entry, key)
     if isinstance(value, bool) or not isinstance(value, int):
         raise entry.problem(
-            f"expected '{key}' as an integer, found {value!r} in {str(entry.record)[:80]}. "
-            "Write ids and sizes as integers.",
+            f"expected '{key}' as an integer, found {repr(value)[:60]} in "
+            f"{repr(entry.record)[:80]}. Write ids and sizes as integers.",
             "not an integer",
         )
     if abs(value) > LARGEST_ID:
@@ -296,7 +296,8 @@ def _text(entry: Entry, key: str) -> str:
     value = _value(entry, key)
     if not isinstance(value, str) or not value:
         raise entry.problem(
-            f"expected '{key}' as text, found {value!r} in {str(entry.record)[:80]}. Correct it.",
+            f"expected '{key}' as text, found {repr(value)[:60]} in "
+            f"{repr(entry.record)[:80]}. Correct it.",
             "not a text",
         )
     return value

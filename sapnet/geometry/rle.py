@@ -308,7 +308,9 @@ def _is_polygon(part: object) -> bool:
 def _check_rle(segmentation: dict[str, Any], height: int, width: int) -> None:
     size, counts = segmentation.get("size"), segmentation.get("counts")
     if not isinstance(size, list | tuple) or list(size) != [height, width]:
-        raise ValueError(f"expected run lengths of size [{height}, {width}], found size {size}")
+        raise ValueError(
+            f"expected run lengths of size [{height}, {width}], found size {repr(size)[:60]}"
+        )
     if not isinstance(counts, list | str | bytes):
         raise ValueError(f"expected 'counts' as a list or a string, found {type(counts).__name__}")
     if not isinstance(counts, list):

@@ -97,7 +97,9 @@ def test_an_image_is_decoded_once(folder: Path, monkeypatch: pytest.MonkeyPatch)
 
     read: list[Path] = []
     load = pixels.load_image
-    monkeypatch.setattr(pixels, "load_image", lambda path: read.append(path) or load(path))
+    monkeypatch.setattr(
+        pixels, "load_image", lambda path, bits: read.append(path) or load(path, bits)
+    )
     cache, image = PixelCache(), listed(folder / "a.png")
     first = cache.tile(image, 0, 0, 0)
     assert cache.tile(image, 0, 0, 0) == first

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from sapnet.batches.dataset import ClickDataset, DatasetConfig
 from sapnet.batches.loader import build_loader
@@ -15,11 +16,14 @@ from sapnet.labelling.choosing import choose_labels
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore
+from sapnet.training import module
 from sapnet.training.config import TrainConfig
 from sapnet.training.defaults import usual_rounds
 from sapnet.training.inputs import TrainInputs
 from sapnet.training.rounds.choosing import choose_again
 from sapnet.training.rounds.table import LabelTable, due_round
+from sapnet.training.run import train
+from sapnet.training.run_folder import CHECKPOINT
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
@@ -94,3 +98,45 @@ def test_rounds_that_cannot_be_are_refused(tmp_path: Path, tiny_model: ModelConf
     inputs = TrainInputs(tmp_path, tmp_path, masks=tmp_path / "masks.json")
     with pytest.raises(ValueError, match="--relabel"):
         inputs.check_supervision(TrainConfig(supervision="masks", relabel=(3,)), tiny_model)
+
+
+@pytest.mark.parametrize("stop", [4, 6])
+def test_an_interrupted_round_goes_on_exactly(
+    tiny_set: TinySet,
+    tiny_model: ModelConfig,
+    tiny_training: TrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: int,
+) -> None:
+    """Four steps an epoch; labels are chosen again before step 4, and lie in later checkpoints."""
+    cfg = replace(tiny_training, batch_size=2, relabel=(1,), checkpoint_minutes=1e-6)
+
+    def run(name: str) -> dict[str, torch.Tensor]:
+        inputs = TrainInputs(tiny_set.images, tmp_path / name, proposals=tiny_set.store)
+        train(inputs, tiny_model, cfg)
+        return load_file(tmp_path / name / "model.safetensors")
+
+    whole = run("whole")
+    rounds: list[int] = []
+    log = module.log_losses
+
+    def count(*args: object) -> LabelTable:
+        rounds.append(1)
+        return choose_again(*args)  # type: ignore[arg-type]
+
+    def interrupt(training: module.TrainingModule, *args: object) -> None:
+        if training.global_step == stop:
+            raise KeyboardInterrupt
+        log(training, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("sapnet.training.run.choose_again", count)
+    with monkeypatch.context() as patch:
+        patch.setattr("sapnet.training.module.log_losses", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run("stopped")
+    state = torch.load(tmp_path / "stopped" / CHECKPOINT, weights_only=True)
+    assert ("labels" in state) == (stop == 6)
+    found = run("stopped")
+    assert [name for name in whole if not torch.equal(whole[name], found[name])] == []
+    assert len(rounds) == (2 if stop == 4 else 1)

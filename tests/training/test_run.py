@@ -33,11 +33,8 @@ from sapnet.structures.batch import Bags
 from sapnet.structures.clicks import Category
 from sapnet.structures.corrections import Correction, Corrections
 from sapnet.structures.outputs import Selection
-from sapnet.training import module
 from sapnet.training.config import TrainConfig
 from sapnet.training.inputs import TrainInputs, TrainSummary
-from sapnet.training.rounds.choosing import choose_again
-from sapnet.training.rounds.table import LabelTable
 from sapnet.training.run import train
 from sapnet.training.run_folder import CHECKPOINT
 
@@ -257,40 +254,6 @@ def test_a_run_interrupted_inside_an_epoch_goes_on_exactly(
     assert summary.figures["label_miou"] == pytest.approx(whole.figures["label_miou"], abs=1e-6)
     steps = [int(row["step"]) for row in _log(out) if row["loss"]]
     assert steps[-2:] == [6, 7]
-
-
-@pytest.mark.parametrize("stop", [4, 6])
-def test_a_round_interrupted_goes_on_exactly(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
-) -> None:
-    """Four steps an epoch; labels are chosen again before step 4, and lie in later checkpoints."""
-    changes = {"batch_size": 2, "relabel": (1,), "checkpoint_minutes": 1e-6}
-    run(tmp_path / "whole", **changes)
-    rounds: list[int] = []
-    original = choose_again
-
-    def count(*args: object) -> LabelTable:
-        rounds.append(1)
-        return original(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("sapnet.training.run.choose_again", count)
-    log = module.log_losses
-
-    def interrupt(training: module.TrainingModule, *args: object) -> None:
-        if training.global_step == stop:
-            raise KeyboardInterrupt
-        log(training, *args)  # type: ignore[arg-type]
-
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr("sapnet.training.module.log_losses", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            run(out, **changes)
-    state = torch.load(out / CHECKPOINT, weights_only=True)
-    assert ("labels" in state) == (stop == 6)
-    run(out, **changes)
-    _assert_same(out, tmp_path / "whole")
-    assert len(rounds) == (2 if stop == 4 else 1)
 
 
 def test_without_minutes_only_epochs_are_saved(

@@ -15,6 +15,7 @@ class ClickConfig:
             photograph of 640 px.
         window_side: pixels that each window is resized to, a multiple of 32.
         box_margin: a window is laid round a known box, and further clicks, this much wider.
+        max_rivals: most clicks on other objects of the same category that count as negative clicks.
         mirror: ask the mirrored windows as well and take the mean of both, for twice the time.
     """
 
@@ -22,6 +23,7 @@ class ClickConfig:
     sides: tuple[float, ...] = (0.075, 0.115, 0.178, 0.273, 0.42, 0.65, 1.0)
     window_side: int = 160
     box_margin: float = 1.3
+    max_rivals: int = 4
     mirror: bool = False
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.click.config import ClickConfig
+from sapnet.proposals.click.rivals import with_rivals
 from sapnet.proposals.click.weights import content_hash, parse_weights, read_weights
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
@@ -70,11 +71,10 @@ class ClickProposer:
     ) -> list[Proposals]:
         """Candidate masks of some objects of a prepared image; see `StagedProposer`."""
         size = prepared.pyramid.size
+        asked = [with_rivals(clicks, index, self.cfg.max_rivals) for index in indices]
         return [
-            choose_proposals(
-                self._segmenter.candidates(prepared, clicks[index]), clicks[index], size, self.cfg
-            )
-            for index in indices
+            choose_proposals(self._segmenter.candidates(prepared, click), click, size, self.cfg)
+            for click in asked
         ]
 
 

@@ -122,7 +122,7 @@ def change_label(files: ReviewSet, **changes: object) -> None:
         ({"uncertainty": None}, "object 1: expected an 'uncertainty', found none"),
         ({"uncertainty": 1.5}, r"expected 'uncertainty' as a number in \[0, 1\], found 1\.5"),
         ({"id": 9}, "object 9 is not in .*store"),
-        ({"image_id": 11}, "object 1: expected a label of image 10, found one of image 11"),
+        ({"image_id": 11}, r"object 1 is on süd/b\.png as cat there, but on a\.png as cat"),
     ],
 )
 def test_labels_of_something_else(

@@ -13,9 +13,12 @@ from tests.data.formats.conftest import MakeImages
 
 FOLDER = Path(os.environ.get("SAPNET_FUZZ", Path(__file__).parents[3] / "../shared/fuzz")).resolve()
 FILES: dict[str, tuple[str, str]] = {
+    "conv_coco": ("a.json", "coco"),
     "conv_csv": ("a.csv", "csv"),
     "conv_cvat": ("annotations.xml", "cvat"),
+    "conv_labelme": ("a.json", "labelme"),
     "conv_ls": ("a.json", "label-studio"),
+    "conv_results": ("a.json", "results"),
     "conv_via": ("a.json", "via"),
     "yolo": ("set/labels/a.txt", "yolo"),
     "yolo_data": ("set/data.yaml", "yolo"),

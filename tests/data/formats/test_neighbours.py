@@ -73,7 +73,45 @@ def createml() -> Json:
     return [{"image": "a.png", "annotations": [{"label": "car", "coordinates": coordinates}]}]
 
 
+POLYGON = [[3, 2, 12, 2, 12, 10]]
+RUNS = {"size": [24, 32], "counts": [75, 9, 24 * 32 - 84]}
+
+
+def coco() -> Json:
+    ids = {"image_id": 1, "category_id": 1}
+    return {
+        "images": [{"id": 1, "file_name": "a.png", "width": 32, "height": 24}],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [
+            {"id": 1, **ids, "point": [5.5, 4.5], "negative_points": [[20, 20]], "object_id": 3,
+             "bbox": [3, 2, 9, 8], "segmentation": POLYGON, "iscrowd": 0},
+            {"id": 2, **ids, "point_coords": [[5, 4], [20, 20]], "point_labels": [1, 0],
+             "segmentation": RUNS, "keypoints": [5, 4, 2], "true_bbox": [3, 2, 9, 8]},
+        ],
+    }  # fmt: skip
+
+
+def detectron2() -> Json:
+    polygon = {"bbox": [3, 2, 9, 8], "bbox_mode": 1, "category_id": 0, "segmentation": POLYGON}
+    runs = {"bbox": [7, 6, 9, 8, 5], "bbox_mode": 4, "category_id": 1, "segmentation": RUNS}
+    image = {"file_name": "a.png", "image_id": 1, "width": 32, "height": 24}
+    return [{**image, "annotations": [polygon, {**runs, "keypoints": [5, 4, 2]}]}]
+
+
+def labelme() -> Json:
+    shape = {"label": "car", "points": [[5, 4], [9, 8]]}
+    shapes = [
+        {**shape, "shape_type": "points", "point_labels": [1, 0]},
+        {**shape, "shape_type": "circle", "group_id": 1, "flags": {"q": True}, "attributes": {}},
+    ]
+    sides = {"imageHeight": 24, "imageWidth": 32}
+    return {"version": "5.5.0", "imagePath": "a.png", "shapes": shapes, **sides}
+
+
 JSONS: dict[SourceFormat, Json] = {
+    "coco": coco(),
+    "detectron2": detectron2(),
+    "labelme": labelme(),
     "label-studio": label_studio(),
     "via": via(),
     "createml": createml(),

@@ -29,7 +29,7 @@ def proposer(tmp_path_factory: pytest.TempPathFactory) -> ClickProposer:
 
 def test_proposals_of_clicks(proposer: ClickProposer) -> None:
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    clicks = [Click(i, 1, 1, ((x, 20.0),)) for i, x in enumerate((10.0, 50.0))]
+    clicks = [Click(i, 1, i, ((x, 20.0),)) for i, x in enumerate((10.0, 50.0))]
     first, second = proposer.propose(image, clicks)
     assert isinstance(proposer, StagedProposer)
     for proposals in (first, second):
@@ -39,6 +39,16 @@ def test_proposals_of_clicks(proposer: ClickProposer) -> None:
     again = pickle.loads(pickle.dumps(proposer)).propose(image, clicks[1:])
     assert again[0].rles == second.rles
     assert proposer.propose(image, []) == []
+
+
+def test_clicks_of_the_same_category_are_kept_apart(proposer: ClickProposer) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    clicks = [Click(i, 1, 1, ((x, 20.0),)) for i, x in enumerate((10.0, 50.0))]
+    told = Click(0, 1, 1, ((10.0, 20.0),), negative_points=((50.0, 20.0),))
+    (expected,) = proposer.propose(image, [told])
+    found = proposer.propose(image, clicks)[0]
+    assert found.rles == expected.rles
+    np.testing.assert_array_equal(found.scores, expected.scores)
 
 
 def test_settings_name_the_weights(proposer: ClickProposer, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sapnet.data.coco_json import CocoFile, Record, read_coco
-from sapnet.data.formats.fields import is_bounded
+from sapnet.data.formats.fields import is_bounded, shown
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import to_rle
@@ -76,8 +76,7 @@ def _check_crowds(coco: CocoFile, crowds: Crowds) -> None:
         if annotation.get("iscrowd") not in (0, 1, None):
             raise coco.problem(
                 annotation,
-                f"expected 'iscrowd' as 0 or 1, found {str(annotation['iscrowd'])[:40]!r}. "
-                "Correct it.",
+                f"expected 'iscrowd' as 0 or 1, found {shown(annotation['iscrowd'])}. Correct it.",
             )
     found = [a for a in coco.annotations if a.get("iscrowd")]
     if found and crowds == "ask":
@@ -145,7 +144,7 @@ def _mark(
 def _group(value: object, place: str, findings: Findings) -> str | None:
     if value is None or isinstance(value, int | str):
         return None if value is None else str(value)
-    findings.skip("object ids that are neither number nor text", f"{place}: {str(value)[:40]}")
+    findings.skip("object ids that are neither number nor text", f"{place}: {shown(value)}")
     return None
 
 
@@ -177,7 +176,7 @@ def _labelled_points(
     values, labels = annotation["point_coords"], annotation.get("point_labels")
     points = _points(values, place, findings)
     if not isinstance(labels, list) or len(labels) != len(points):
-        found = str(labels)[:40]
+        found = shown(labels)
         findings.skip("point_coords without a label 0 or 1 each", f"{place}: {found}")
         return (), ()
     if all(x == int(x) and y == int(y) for x, y in points):
@@ -187,7 +186,7 @@ def _labelled_points(
         if is_bounded(label) and label in sides:
             sides[label].append(point)
         else:
-            findings.skip("points with another label than 0 or 1", f"{place}: {str(label)[:40]}")
+            findings.skip("points with another label than 0 or 1", f"{place}: {shown(label)}")
     return tuple(sides[1]), tuple(sides[0])
 
 
@@ -197,7 +196,7 @@ def _points(values: object, place: str, findings: Findings) -> tuple[Point, ...]
         if isinstance(value, list) and len(value) == 2 and all(map(is_bounded, value)):
             points.append((float(value[0]), float(value[1])))
         else:
-            findings.skip("points that are not two numbers", f"{place}: {str(value)[:40]}")
+            findings.skip("points that are not two numbers", f"{place}: {shown(value)}")
     return tuple(points)
 
 
@@ -224,7 +223,7 @@ def _box(value: Any, keypoints: tuple[Point, ...], place: str, findings: Finding
     if value is None:
         return None
     if not (isinstance(value, list) and len(value) == 4 and all(map(is_bounded, value))):
-        findings.skip("boxes that are not four numbers", f"{place}: {str(value)[:40]}")
+        findings.skip("boxes that are not four numbers", f"{place}: {shown(value)}")
         return None
     x, y, width, height = (float(entry) for entry in value)
     if keypoints:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.data.coco_json import read_coco
-from sapnet.data.formats.fields import is_bounded
+from sapnet.data.formats.fields import is_bounded, is_text, shown
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
 from sapnet.data.formats.readers.coco import CrowdQuestionError, Crowds, crowd_question
@@ -63,7 +63,7 @@ def read_detectron2(
         if not isinstance(entries, list):
             raise ValueError(
                 f"{path}, record {number}: expected 'annotations' as a list, found "
-                f"{str(entries)[:40]}. Correct it, or drop the record."
+                f"{shown(entries)}. Correct it, or drop the record."
             )
         for index, entry in enumerate(entries):
             where = f"{place}, annotation {index}"
@@ -85,10 +85,10 @@ def read_detectron2(
 
 def _image(record: dict[str, Json], path: Path, place: str) -> SourceImage:
     name = record.get("file_name")
-    if not isinstance(name, str) or not name:
+    if not is_text(name):
         raise ValueError(
             f"{path}, {place.partition(', ')[2]}: expected 'file_name' as text, found "
-            f"{str(name)[:40]!r}. Correct it, or drop the record."
+            f"{shown(name)}. Correct it, or drop the record."
         )
     height, width = record.get("height"), record.get("width")
     image_id = record.get("image_id")
@@ -103,7 +103,7 @@ def _image(record: dict[str, Json], path: Path, place: str) -> SourceImage:
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         raise ValueError(
             f"{path}, {place.partition(', ')[2]}: expected 'height' and 'width' in pixels, found "
-            f"{str(height)[:20]!r} and {str(width)[:20]!r}. Correct them, or drop both and name "
+            f"{shown(height)} and {shown(width)}. Correct them, or drop both and name "
             "the folder of the images with --images."
         )
     return replace(image, size=(height, width))
@@ -120,7 +120,7 @@ def _with_ids(images: list[SourceImage]) -> tuple[SourceImage, ...]:
 def _mark(entry: Json, image: SourceImage, place: str, findings: Findings) -> Mark | None:
     label = entry.get("category_id") if isinstance(entry, dict) else None
     if not isinstance(label, int) or isinstance(label, bool) or label < 0:
-        found = str(entry)[:40]
+        found = shown(entry)
         findings.skip("objects without a category_id from 0 on", f"{place}: {found}")
         return None
     return Mark(
@@ -142,7 +142,7 @@ def _box(entry: dict[str, Json], image: SourceImage, place: str, findings: Findi
     if mode is None or not (
         isinstance(values, list) and len(values) == count and all(map(is_bounded, values))
     ):
-        found = f"{str(values)[:40]} with bbox_mode {str(entry.get('bbox_mode'))[:20]}"
+        found = f"{shown(values)} with bbox_mode {shown(entry.get('bbox_mode'))}"
         findings.skip("boxes that cannot be read", f"{place}: {found}")
         return None
     x, y, third, fourth = (float(value) for value in values[:4])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sapnet.data.formats.fields import is_bounded
+from sapnet.data.formats.fields import is_bounded, is_text, shown
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Point
 from sapnet.data.formats.shapes import bounding_box, ellipse
@@ -77,13 +77,11 @@ def read_labelme(path: Path, findings: Findings, default_label: str | None = Non
 
 def _read_file(content: dict[str, Json], file: Path, root: Path) -> _File:
     name, shapes = content["imagePath"], content["shapes"]
-    if not isinstance(name, str) or not name.strip() or "\0" in name:
-        raise ValueError(
-            f"{file}: expected 'imagePath' as text, found {str(name)[:40]!r}. Correct it."
-        )
+    if not is_text(name):
+        raise ValueError(f"{file}: expected 'imagePath' as text, found {shown(name)}. Correct it.")
     if not isinstance(shapes, list):
         raise ValueError(
-            f"{file}: expected 'shapes' as a list, found {str(shapes)[:40]!r}. Export it again."
+            f"{file}: expected 'shapes' as a list, found {shown(shapes)}. Export it again."
         )
     folder = file.parent.relative_to(root).as_posix()
     image_path = PureWindowsPath(name).as_posix()
@@ -124,18 +122,18 @@ def _read_shape(shape: Json, file: _File, where: str, findings: Findings) -> Mar
         ValueError: the shape is malformed; the message names the key.
     """
     if not isinstance(shape, dict):
-        raise ValueError(f"expected an object, found {str(shape)[:40]!r}")
+        raise ValueError(f"expected an object, found {shown(shape)}")
     label = shape.get("label")
-    if not isinstance(label, str | None):
-        raise ValueError(f"expected 'label' as text, found {str(label)[:40]!r}")
+    if label not in (None, "") and not is_text(label):
+        raise ValueError(f"expected 'label' as text, found {shown(label)}")
     group = shape.get("group_id")
     if not isinstance(group, int | str | None):
-        raise ValueError(f"expected 'group_id' as a number or text, found {str(group)[:40]!r}")
+        raise ValueError(f"expected 'group_id' as a number or text, found {shown(group)}")
     kind = shape.get("shape_type") or "polygon"
     points = _points(shape)
     geometry = _geometry(str(kind), points, shape, file.size)
     if geometry is None:
-        findings.skip(f"shapes of type {str(kind)[:40]!r}", where)
+        findings.skip(f"shapes of type {shown(kind)}", where)
         return None
     if kind in ("rotation", "oriented_rectangle"):
         findings.note("turned boxes, replaced by the upright box round them", where)
@@ -153,7 +151,7 @@ def _points(shape: dict[str, Json]) -> list[Point]:
     if not isinstance(values, list) or not all(
         isinstance(pair, list) and len(pair) == 2 and all(map(is_bounded, pair)) for pair in values
     ):
-        raise ValueError(f"expected 'points' as [[x, y], ...], found {str(values)[:40]!r}")
+        raise ValueError(f"expected 'points' as [[x, y], ...], found {shown(values)}")
     return [(float(x), float(y)) for x, y in values]
 
 
@@ -186,7 +184,7 @@ def _labelled_points(points: list[Point], labels: Json) -> dict[str, Any]:
     if not isinstance(labels, list) or len(labels) != len(points):
         raise ValueError(
             f"expected 'point_labels' with a number for each of {len(points)} points, found "
-            f"{str(labels)[:40]!r}"
+            f"{shown(labels)}"
         )
     sides = [[p for p, label in zip(points, labels, strict=True) if bool(label) == on_it]
              for on_it in (True, False)]  # fmt: skip
@@ -202,7 +200,7 @@ def _mask(shape: dict[str, Json], corner: Point, size: tuple[int, int] | None) -
         raise ValueError("expected 'imageHeight' and 'imageWidth' beside a mask, found none")
     text = shape.get("mask")
     if not isinstance(text, str):
-        raise ValueError(f"expected 'mask' as base64 text, found {str(text)[:40]!r}")
+        raise ValueError(f"expected 'mask' as base64 text, found {shown(text)}")
     try:
         with Image.open(io.BytesIO(base64.b64decode(text, validate=True))) as image:
             crop = np.asarray(image.convert("L") if image.mode not in ("1", "L", "P") else image)

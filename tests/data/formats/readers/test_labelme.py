@@ -175,7 +175,7 @@ def test_points_are_clicks_of_one_object(tmp_path: Path) -> None:
     assert plain.points == ((5, 5), (9.5, 8), (30, 30))
     text = "\n".join(findings.lines())
     assert "2 x shapes of type 'points', read as clicks of one object" in text
-    assert "expected 'point_labels' with a number for each of 3 points, found '[1]'" in text
+    assert "expected 'point_labels' with a number for each of 3 points, found [1]" in text
 
 
 CORNERS = [[5, 5], [10, 5], [10, 10]]
@@ -184,13 +184,13 @@ CORNERS = [[5, 5], [10, 5], [10, 10]]
 @pytest.mark.parametrize(
     ("broken", "what"),
     [
-        (None, "expected an object, found 'None'"),
-        ([1], "expected an object, found '[1]'"),
-        ({"label": 5, "points": CORNERS}, "expected 'label' as text, found '5'"),
+        (None, "expected an object, found None"),
+        ([1], "expected an object, found [1]"),
+        ({"label": 5, "points": CORNERS}, "expected 'label' as text, found 5"),
         ({"label": ["a"], "points": CORNERS}, "expected 'label' as text"),
         ({"points": CORNERS}, "shapes without a label; see --default-label"),
         ({"label": "", "points": CORNERS}, "shapes without a label; see --default-label"),
-        ({"label": "a"}, "expected 'points' as [[x, y], ...], found 'None'"),
+        ({"label": "a"}, "expected 'points' as [[x, y], ...], found None"),
         ({"label": "a", "points": "5, 5"}, "expected 'points'"),
         ({"label": "a", "points": [["5", "5"], [10, 5], [10, 10]]}, "expected 'points'"),
         ({"label": "a", "points": [[5, 5, 5]]}, "expected 'points'"),
@@ -198,7 +198,7 @@ CORNERS = [[5, 5], [10, 5], [10, 10]]
         ({"label": "a", "points": []}, "outlines of fewer than three corners"),
         ({"label": "a", "points": [], "shape_type": "rectangle"}, "two 'points' for a rectangle"),
         ({"label": "a", "points": CORNERS, "group_id": [1]}, "'group_id' as a number or text"),
-        ({"label": "a", "points": CORNERS, "shape_type": 7}, "shapes of type '7'"),
+        ({"label": "a", "points": CORNERS, "shape_type": 7}, "shapes of type 7"),
         ({"label": "a", "points": CORNERS[:2], "shape_type": "mask"}, "'mask' as base64 text"),
         (
             {"label": "a", "points": CORNERS[:2], "shape_type": "mask", "mask": "AAAA"},
@@ -217,10 +217,10 @@ def test_broken_shapes_are_named(broken: object, what: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        ({"imagePath": 5}, "'imagePath' as text, found '5'"),
+        ({"imagePath": 5}, "'imagePath' as text, found 5"),
         ({"imagePath": ""}, "'imagePath' as text, found ''"),
         ({"shapes": {}}, "'shapes' as a list"),
-        ({"shapes": None}, "'shapes' as a list, found 'None'"),
+        ({"shapes": None}, "'shapes' as a list, found None"),
         ({"imageHeight": "48"}, "expected the size of 'a.jpg'"),
         ({"imageHeight": 10**30}, "expected the size of 'a.jpg'"),
         ({"imageWidth": True}, "expected the size of 'a.jpg'"),

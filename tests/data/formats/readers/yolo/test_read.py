@@ -159,7 +159,7 @@ def test_yolo_1_1_without_images(darknet: Path, tmp_path_factory: pytest.TempPat
     clicks = read_any(darknet, Findings(), ReadOptions(images=images))
     assert [i.file_name for i in clicks.images] == ["frame_000000.png", "frame_000001.png"]
     assert len(clicks.clicks) == 2
-    with pytest.raises(ValueError, match=r"expected images .*, found none"):
+    with pytest.raises(ValueError, match=r"expected images .*Check the folder"):
         read_any(darknet, Findings())
 
 
