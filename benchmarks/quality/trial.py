@@ -153,7 +153,7 @@ def kept(
         measure: makes the figures where the file is not there.
 
     Returns:
-        The figures, and what was asked as "options".
+        The figures.
 
     Raises:
         ValueError: the file holds figures of other options.
@@ -165,7 +165,7 @@ def kept(
             raise ValueError(
                 f"{path}: expected {options}, found {done['options']}. Remove {path.parent}"
             )
-        return done
+        return {name: value for name, value in done.items() if name != "options"}
     write_json_atomic(path, {"options": options, **measure()})
     return kept(path, asked, measure)
 

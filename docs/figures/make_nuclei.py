@@ -1,10 +1,15 @@
-"""Script that makes nuclei.jpg: clicks on nuclei, their candidates, and the chosen masks.
+"""Script that makes nuclei.jpg: clicks on nuclei, their candidates, and first choices.
 
-    sapnet demo --parts '[nuclei]' --out runs/nuclei
-    python docs/figures/make_nuclei.py runs/nuclei/nuclei
+    sapnet points --truth sapnet/demo/nuclei/instances_train.json --out nuclei.json
+    sapnet propose --images sapnet/demo/nuclei/images/train --clicks nuclei.json --out nuclei_store \
+        --proposer click
+    sapnet label --top1 --candidates --images sapnet/demo/nuclei/images/train \
+        --proposals nuclei_store --out labels.json
+    python docs/figures/make_nuclei.py labels.json
 
 Each row is one microscope image that ships with sapnet: its clicks, the outlines of all candidates
-of a few clicks, and the chosen mask of every click. Origin and licence: docs/figures/README.md.
+of a few clicks, and the first choice of the proposer `click` for every click. Origin and licence:
+docs/figures/README.md. With the labels of a trained run, it shows their choice.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ HEIGHT = 320
 
 QUALITY = 85
 SHOWN = 3
-"""Clicks of an image whose candidates are drawn: those with the largest masks."""
+"""Clicks of an image whose candidates are drawn: those nearest to its middle."""
 
 DOT = 4
 """Radius of a click, px of the picture."""
@@ -38,7 +43,7 @@ DOT = 4
 
 def main() -> None:
     """Draw and save the picture."""
-    labels = json.loads((Path(sys.argv[1]) / "labels.json").read_text(encoding="utf-8"))
+    labels = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     ids = {Path(image["file_name"]).name: image["id"] for image in labels["images"]}
     rows = []
     for name in FILES:
@@ -57,15 +62,16 @@ def draw_row(image: np.ndarray, labels: list[dict[str, Any]]) -> list[Image.Imag
     for number, one in enumerate(order):
         chosen = paint(chosen, scaled(one["segmentation"], image, size), PALETTE[number % 8])
     candidates = plain
-    for number, one in enumerate(order[:SHOWN]):
+    middle = np.array(image.shape[1::-1]) / 2
+    shown = sorted(labels, key=lambda one: np.hypot(*(np.array(one["point"]) - middle)))[:SHOWN]
+    for number, one in enumerate(shown):
         for segmentation in one["candidates"]["segmentations"]:
             mask = scaled(segmentation, image, size)
             candidates = outline(candidates, mask, PALETTE[number])
-    shown = [one["point"] for one in order[:SHOWN]]
     every = [one["point"] for one in labels]
     return [
         dots(plain, every, scale),
-        dots(candidates, shown, scale),
+        dots(candidates, [one["point"] for one in shown], scale),
         dots(chosen, every, scale),
     ]
 

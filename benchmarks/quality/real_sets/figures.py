@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.common import table
 from benchmarks.quality.real_sets.bootstrap import CategoryMatches, match_predictions, share_of
 from benchmarks.quality.real_sets.parts import Clicked, Rung
+from benchmarks.quality.real_sets.sets import SPLITS
 from benchmarks.quality.real_sets.systems import SYSTEMS
 
 STAGES = {"one_stage": "", "two_stages": ", two stages"}
@@ -114,16 +115,21 @@ def summarize(sets: dict[str, Any]) -> dict[str, float]:
     """Return the main figures by name.
 
     `SET_share_of_best` and `SET_share_of_truth` are those of sapnet+ in one command with the
-    proposer `click`; a name in the middle tells another proposer or two stages.
+    proposer `click`; a name in the middle tells another proposer or two stages. Mean IoUs are those
+    of the proposer's favourite, of the labels of sapnet+ and of each object's best candidate.
     """
     summary: dict[str, float] = {}
     for set_name, by_proposer in sets.items():
         for proposer, figures in by_proposer.items():
             prefix = set_name if proposer == "click" else f"{set_name}_{proposer}"
+            for split in SPLITS:
+                proposals = figures["proposals"].get(split, {})
+                for name, key in (("favourite", "top1_miou"), ("best", "oracle_miou")):
+                    if key in proposals:
+                        summary[f"{prefix}_{split}_{name}_miou"] = proposals[key]
             ours = figures["systems"].get("ours", {})
             for split, values in ours.get("labels", {}).items():
-                for name in ("top1_miou", "label_miou", "oracle_miou"):
-                    summary[f"{prefix}_{split}_{name}"] = values[name]
+                summary[f"{prefix}_{split}_label_miou"] = values["label_miou"]
             for stage, title in (("one_stage", ""), ("two_stages", "_two_stages")):
                 for name, share in ours.get(stage, {}).get("shares", {}).items():
                     summary[f"{prefix}{title}_share_{name}"] = share["share"]

@@ -74,6 +74,7 @@ def test_summary_and_table() -> None:
     summary = summarize(sets)
     assert summary["birds_share_of_best"] == pytest.approx(41 / 51)
     assert summary["birds_val_label_miou"] == pytest.approx(0.7)
+    assert summary["birds_train_favourite_miou"] == 0.5
     sets = {"birds": {"regions": sets["birds"]["click"]}}
     assert "birds_regions_share_of_truth" in summarize(sets)
     (row,) = [line for line in as_table(sets).splitlines() if "sapnet+" in line]
