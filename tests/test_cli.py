@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from sapnet.batches.dataset import ClickDataset, Sample
-from sapnet.cli import main
+from sapnet.cli import COMMANDS, main
 from sapnet.selection.config import SelectionConfig, paper_selection
 
 if TYPE_CHECKING:
@@ -81,10 +81,7 @@ def test_no_command_is_wrong_use(capsys: Output) -> None:
 
 def test_unknown_command_names_the_known(capsys: Output) -> None:
     assert main(["tarin"]) == 2
-    assert (
-        "no command 'tarin'; expected one of annotate, points, enhance, propose, train"
-        in capsys.readouterr().err
-    )
+    assert f"no command 'tarin'; expected one of {', '.join(COMMANDS)}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -347,7 +344,7 @@ def test_without_a_gpu_a_small_recipe_is_taken_and_said(capsys: Output, tmp_path
     settings, said = _plain(capsys, tmp_path, "--model.fpn-channels", "48", "--epochs", "3")
     assert said.startswith("no GPU and no recipe given: this takes the recipe small_images_cpu")
     assert said.count("\n") == 1
-    assert settings["model"]["backbone"] == "resnet18"
+    assert settings["model"]["backbone"] == "tf_efficientnet_lite0"
     assert settings["model"]["selection"]["negatives"]["num_random"] == 32
     assert (settings["model"]["fpn_channels"], settings["epochs"]) == (48, 3)
     recipe, _ = _plain(capsys, tmp_path, "--config", "small_images_cpu")
