@@ -1,8 +1,8 @@
 """Script that makes nuclei.jpg: clicks on nuclei, their candidates, and first choices.
 
     sapnet points --truth sapnet/demo/nuclei/instances_train.json --out nuclei.json
-    sapnet propose --images sapnet/demo/nuclei/images/train --clicks nuclei.json --out nuclei_store \
-        --proposer click
+    sapnet propose --images sapnet/demo/nuclei/images/train --clicks nuclei.json \
+        --out nuclei_store --proposer click
     sapnet label --top1 --candidates --images sapnet/demo/nuclei/images/train \
         --proposals nuclei_store --out labels.json
     python docs/figures/make_nuclei.py labels.json
