@@ -1,15 +1,10 @@
-"""Script that makes nuclei.jpg: clicks on nuclei, their candidates, and first choices.
+"""Script that makes nuclei.jpg: clicks on nuclei, their candidates, and the chosen masks.
 
-    sapnet points --truth sapnet/demo/nuclei/instances_train.json --out nuclei.json
-    sapnet propose --images sapnet/demo/nuclei/images/train --clicks nuclei.json \
-        --out nuclei_store --proposer click
-    sapnet label --top1 --candidates --images sapnet/demo/nuclei/images/train \
-        --proposals nuclei_store --out labels.json
-    python docs/figures/make_nuclei.py labels.json
+    sapnet demo --parts '[nuclei]' --out runs/demo
+    python docs/figures/make_nuclei.py runs/demo/nuclei/labels.json
 
 Each row is one microscope image that ships with sapnet: its clicks, the outlines of all candidates
-of a few clicks, and the first choice of the proposer `click` for every click. Origin and licence:
-docs/figures/README.md. With the labels of a trained run, it shows their choice.
+of a few clicks, and the chosen mask of every click. Origin and licence: docs/figures/README.md.
 """
 
 from __future__ import annotations
