@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from sapnet.batches.dataset import ClickDataset, Sample
-from sapnet.cli import main
+from sapnet.cli import COMMANDS, main
 from sapnet.selection.config import SelectionConfig, paper_selection
 
 if TYPE_CHECKING:
@@ -81,10 +81,7 @@ def test_no_command_is_wrong_use(capsys: Output) -> None:
 
 def test_unknown_command_names_the_known(capsys: Output) -> None:
     assert main(["tarin"]) == 2
-    assert (
-        "no command 'tarin'; expected one of annotate, points, enhance, propose, train"
-        in capsys.readouterr().err
-    )
+    assert f"no command 'tarin'; expected one of {', '.join(COMMANDS)}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -344,15 +341,18 @@ def _plain(output: Output, out: Path, *words: str) -> tuple[dict[str, Any], str]
 
 @pytest.mark.usefixtures("without_gpu")
 def test_without_a_gpu_a_small_recipe_is_taken_and_said(capsys: Output, tmp_path: Path) -> None:
-    settings, said = _plain(capsys, tmp_path, "--model.fpn-channels", "48", "--epochs", "3")
+    settings, said = _plain(
+        capsys, tmp_path, "--model.selection.hidden-channels", "48", "--epochs", "3"
+    )
     assert said.startswith("no GPU and no recipe given: this takes the recipe small_images_cpu")
     assert said.count("\n") == 1
-    assert settings["model"]["backbone"] == "resnet18"
+    assert settings["model"]["backbone"] == "tf_efficientnet_lite0"
     assert settings["model"]["selection"]["negatives"]["num_random"] == 32
-    assert (settings["model"]["fpn_channels"], settings["epochs"]) == (48, 3)
+    assert (settings["model"]["selection"]["hidden_channels"], settings["epochs"]) == (48, 3)
     recipe, _ = _plain(capsys, tmp_path, "--config", "small_images_cpu")
     optimizer = {**recipe["optimizer"], "steps": [2]}  # two thirds of the training
-    model = {**recipe["model"], "fpn_channels": 48}
+    selection = {**recipe["model"]["selection"], "hidden_channels": 48}
+    model = {**recipe["model"], "selection": selection}
     assert settings == {**recipe, "epochs": 3, "optimizer": optimizer, "model": model}
 
 

@@ -123,7 +123,14 @@ def mean_and_std(values: list[float]) -> dict[str, float | None]:
 
 
 def over_seeds(by_seed: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
-    """Return mean and deviation of each figure over the seeds that have it."""
+    """Return mean and deviation of each figure over the seeds that have it.
+
+    A figure that is null for a seed, where no object counts, is left out.
+    """
+    by_seed = {
+        seed: {name: value for name, value in figures.items() if value is not None}
+        for seed, figures in by_seed.items()
+    }
     names = sorted({name for figures in by_seed.values() for name in figures})
     found = {name: [f[name] for f in by_seed.values() if name in f] for name in names}
     for name in names:

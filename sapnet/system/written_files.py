@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sapnet.system.files import write_json_atomic
 
-RECORD = ".sapnet-files.json"
-"""Name of the record in the folder."""
+RECORD = ".sapnet-files"
+"""Name of the record in the folder. Tools that read every json of a folder must not meet it."""
 
 
 @dataclass(frozen=True)

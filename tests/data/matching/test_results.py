@@ -75,11 +75,19 @@ def test_results_are_a_list(content: object, tmp_path: Path) -> None:
         load_results(path)
 
 
-@pytest.mark.parametrize("text", ["", "[", "[1" + "0" * 5000 + "]", "[" * 100_000])
-def test_what_is_no_json(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "it cannot be parsed"),
+        ("[", "it cannot be parsed"),
+        ("[1" + "0" * 5000 + "]", "it cannot be parsed"),
+        ("[" * 100_000, "it is nested too deeply"),
+    ],
+)
+def test_what_is_no_json(text: str, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"r\.json: expected json, but it cannot be parsed"):
+    with pytest.raises(ValueError, match=rf"r\.json: expected json, but {reason}"):
         load_results(path)
 
 
