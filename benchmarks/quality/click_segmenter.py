@@ -33,7 +33,7 @@ from sapnet.proposals.click.candidates import (
 )
 from sapnet.proposals.click.choice import cover, votes
 from sapnet.proposals.click.config import ClickConfig
-from sapnet.proposals.click.keeping import own_scores
+from sapnet.proposals.click.keeping import prompt_fit
 from sapnet.proposals.click.rivals import with_rivals
 from sapnet.proposals.click.segmenter import ClickSegmenter
 from sapnet.proposals.click.weights import load_weights
@@ -154,7 +154,7 @@ def judged_click(
     return JudgedClick(
         area=area,
         ious=np.array(ious),
-        own=own_scores(candidates, click, (height, width)).numpy(),
+        own=(candidates.scores.flatten().double() * prompt_fit(candidates, click)).numpy(),
         overlaps=candidate_overlaps(candidates).numpy(),
         shares=candidate_areas(candidates).numpy() / mask.size,
         windows=candidates.window_index,

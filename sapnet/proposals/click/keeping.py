@@ -1,4 +1,4 @@
-"""Own scores of masks: the expected IoU, and what speaks against it."""
+"""Agreement of masks with the known clicks and the known box of the object."""
 
 from __future__ import annotations
 
@@ -7,46 +7,6 @@ from torch import Tensor
 
 from sapnet.proposals.click.candidates import Candidates
 from sapnet.structures.clicks import Click
-
-WHOLE_IMAGE = 0.99
-"""Least side of a window that shows the whole image, as a share of the image's long side."""
-
-
-def own_scores(candidates: Candidates, click: Click, image_size: tuple[int, int]) -> Tensor:
-    """Judge each mask by itself.
-
-    Args:
-        candidates: M masks in all.
-        click: what was asked, original frame.
-        image_size: (height, width).
-
-    Returns:
-        (M,) float64 in [0, 1]: the expected IoU, times the fit to the prompts, times the share of
-        the window's border that is not the mask's.
-    """
-    expected = candidates.scores.flatten().double()
-    return expected * prompt_fit(candidates, click) * border_fit(candidates, max(image_size))
-
-
-def border_fit(candidates: Candidates, long_side: int) -> Tensor:
-    """Judge masks by what they leave free of the border of their window.
-
-    A mask that runs along the border is cut off: the object, if it is one, is larger than the
-    window shows, and another window shows more of it. Nothing is cut off in the window of the
-    whole image.
-
-    Args:
-        candidates: M masks in all.
-        long_side: of the image, pixels.
-
-    Returns:
-        (M,) float64 in [0, 1].
-    """
-    masks = (candidates.logits > 0).double()
-    edges = [masks[:, :, 0], masks[:, :, -1], masks[..., 0], masks[..., -1]]
-    free = 1 - torch.stack([edge.mean(2) for edge in edges]).mean(0)
-    is_whole = torch.from_numpy(candidates.windows[:, 2]) >= WHOLE_IMAGE * long_side
-    return torch.where(is_whole[:, None], 1.0, free).flatten()
 
 
 def prompt_fit(candidates: Candidates, click: Click) -> Tensor:

@@ -91,10 +91,10 @@ def choose_proposals(
     """
     from sapnet.proposals.click.candidates import candidate_overlaps, paste
     from sapnet.proposals.click.choice import cover, votes
-    from sapnet.proposals.click.keeping import own_scores
+    from sapnet.proposals.click.keeping import prompt_fit
 
     overlaps = candidate_overlaps(candidates)
-    own = own_scores(candidates, click, image_size)
+    own = candidates.scores.flatten().double() * prompt_fit(candidates, click)
     scores = votes(overlaps, own)
     kept = cover(overlaps, own, int(scores.argmax()), cfg.num_proposals)
     kept = kept[scores[kept].argsort(descending=True, stable=True)]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sapnet.proposals.click.candidates import Candidates
-from sapnet.proposals.click.keeping import border_fit, own_scores, prompt_fit
+from sapnet.proposals.click.keeping import prompt_fit
 from sapnet.structures.clicks import Click
 
 
@@ -33,14 +33,3 @@ def test_a_box_counts_by_its_overlap() -> None:
 def test_an_estimated_box_does_not_count() -> None:
     click = Click(1, 1, 1, ((1.0, 1.0),), box=(0.0, 0.0, 4.0, 4.0), box_score=1.0)
     assert prompt_fit(candidates(), click).tolist() == [1, 0, 0, 0]
-
-
-def test_masks_along_the_border_of_their_window_count_less() -> None:
-    assert border_fit(candidates(), 16).tolist() == [0.5, 1, 0.5, 1]
-    assert border_fit(candidates(), 8).tolist() == [1, 1, 1, 1]  # nothing lies outside
-
-
-def test_own_scores_are_products() -> None:
-    held = Candidates(candidates().windows, candidates().logits, torch.full((2, 2), 0.5))
-    click = Click(1, 1, 1, ((1.0, 1.0), (6.0, 6.0)))
-    assert own_scores(held, click, (8, 16)).tolist() == [0.5 * 0.5 * 0.5, 0, 0, 0]
