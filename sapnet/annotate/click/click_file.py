@@ -94,7 +94,7 @@ class ClickFile:
         return noted["name"], checkpoint if isinstance(checkpoint, str) else None
 
     def note_proposer(self, name: str, checkpoint: str | None) -> None:
-        """Note the proposer of this session; it is saved with the next change."""
+        """Note the proposer at work; it is saved with the next change."""
         info = self._kept.top.get(INFO_KEY)
         kept = info if isinstance(info, dict) else {}
         noted = {"name": name, "checkpoint": checkpoint}
