@@ -114,9 +114,14 @@ class Findings:
         for entry in sorted(self.entries, key=lambda entry: entry.kind == "noted"):
             places.setdefault((entry.kind, entry.what), []).append(entry.place)
         return [
-            f"{kind}: {len(found)} x {what} ({_named(found)})"
+            _printable(f"{kind}: {len(found)} x {what} ({_named(found)})")
             for (kind, what), found in places.items()
         ]
+
+
+def _printable(text: str) -> str:
+    """Escape halves of surrogate pairs, which a file may hold and no output can show."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _named(places: list[str]) -> str:

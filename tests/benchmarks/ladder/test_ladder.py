@@ -107,7 +107,7 @@ def test_a_tiny_ladder_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         asked[job.system].add(cfg.segmenter_weight)
         return add_segmenter_vote(labels, bags, selection, cfg)
 
-    monkeypatch.setattr("sapnet.labelling.label.add_segmenter_vote", note)
+    monkeypatch.setattr("sapnet.labelling.choosing.add_segmenter_vote", note)
     while (job := next_job([j for j in waiting if (0, j.system) not in done], done)) is not None:
         run_rung(folder, scale, by_name[job.system])
         done.add((0, job.system))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.data.coco_json import read_coco
-from sapnet.data.formats.fields import is_bounded, is_text, shown
+from sapnet.data.formats.fields import MAX_PIXELS, is_bounded, is_text, shown
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
 from sapnet.data.formats.readers.coco import CrowdQuestionError, Crowds, crowd_question
@@ -100,13 +100,14 @@ def _image(record: dict[str, Json], path: Path, place: str) -> SourceImage:
     )
     if height is None and width is None:
         return image
-    if type(height) is not int or type(width) is not int or min(height, width) < 1:
+    sides = [side for side in (height, width) if type(side) is int and 0 < side <= MAX_PIXELS]
+    if len(sides) < 2:
         raise ValueError(
             f"{path}, {place.partition(', ')[2]}: expected 'height' and 'width' in pixels, found "
             f"{shown(height)} and {shown(width)}. Correct them, or drop both and name "
             "the folder of the images with --images."
         )
-    return replace(image, size=(height, width))
+    return replace(image, size=(sides[0], sides[1]))
 
 
 def _with_ids(images: list[SourceImage]) -> tuple[SourceImage, ...]:
