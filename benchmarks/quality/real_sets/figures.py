@@ -122,14 +122,14 @@ def summarize(sets: dict[str, Any]) -> dict[str, float]:
     for set_name, by_proposer in sets.items():
         for proposer, figures in by_proposer.items():
             prefix = set_name if proposer == "click" else f"{set_name}_{proposer}"
+            ours = figures["systems"].get("ours", {})
             for split in SPLITS:
+                if "labels" in ours:
+                    summary[f"{prefix}_{split}_label_miou"] = ours["labels"][split]["label_miou"]
                 proposals = figures["proposals"].get(split, {})
                 for name, key in (("favourite", "top1_miou"), ("best", "oracle_miou")):
                     if key in proposals:
                         summary[f"{prefix}_{split}_{name}_miou"] = proposals[key]
-            ours = figures["systems"].get("ours", {})
-            for split, values in ours.get("labels", {}).items():
-                summary[f"{prefix}_{split}_label_miou"] = values["label_miou"]
             for stage, title in (("one_stage", ""), ("two_stages", "_two_stages")):
                 for name, share in ours.get(stage, {}).get("shares", {}).items():
                     summary[f"{prefix}{title}_share_{name}"] = share["share"]
