@@ -3,7 +3,7 @@
 
 import { polygonColumns } from "./shapes.js";
 
-const GRAB = 9; // CSS pixels
+const GRAB = 7; // CSS pixels
 const DOUBLE = 400; // ms between the clicks of a double-click
 
 export class Polygon {
