@@ -106,8 +106,9 @@ def label(
             done.update(batch.image_ids.tolist())
             bar.update(len(batch.image_ids))
     left_out = tuple(
-        LeftOutImage(store.images[entry.index].file_name, entry.message)
+        LeftOutImage(name, entry.message.removeprefix(f"{Path(images) / name}: "))
         for entry in loader.left_out
+        for name in (store.images[entry.index].file_name,)
     )
     return replace(write_labels(out, store, annotations, done), left_out=left_out)
 
