@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from sapnet.data.image_files.inside import leaves_folder, link_outside, outside_words
 from sapnet.data.image_files.listing import find_images
 from sapnet.data.images import upright_size
 from sapnet.structures.clicks import ImageRecord
@@ -130,7 +131,9 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
                 folder / record.file_name,
                 record.width,
                 record.height,
-                problem=f"{record.file_name} is listed in the clicks file, but not in {folder}",
+                problem=outside_words(record.file_name)
+                if leaves_folder(record.file_name)
+                else f"{record.file_name} is listed in the clicks file, but not in {folder}",
             )
     return ImageListing(sorted(images.values(), key=lambda image: image.name))
 
@@ -138,6 +141,11 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
 def _read(folder: Path, path: Path) -> ListedImage:
     name = path.relative_to(folder).as_posix()
     try:
+        if outside := link_outside(folder, path):
+            raise ValueError(
+                f"{name} is a link that leads out of the folder, to {outside}. Copy the file, or "
+                "open the folder that it is in."
+            )
         height, width = upright_size(path)
         return ListedImage(name, path, width, height, path.stat().st_mtime_ns)
     except (ValueError, OSError) as error:

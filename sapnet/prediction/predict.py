@@ -28,6 +28,7 @@ from sapnet.prediction.segment import plan_batches, segment_images
 from sapnet.prediction.sources import image_ids, opened_sources, picture_names
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
+from sapnet.system.lock import locked
 from sapnet.system.parallel import map_ahead
 from sapnet.system.written_files import check_output, record_written, remove_written
 
@@ -98,6 +99,7 @@ def predict(
     network.segmenter  # noqa: B018  # raises before any work if there is none
     unfetched: list[LeftOutImage] = []
     with (
+        locked(out),
         allowing_pixels(cfg.max_pixels),
         opened_sources(images, unfetched if cfg.skip_errors else None) as files,
     ):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 
@@ -39,7 +40,7 @@ class ReadingOptions:
             UnusableImageError: it is missing, cannot be read or has another size, and none is to be
                 left out.
         """
-        path = folder / file_name
+        path = image_path(folder, file_name)
         try:
             pixels = load_image(path, self.bits)
             if size not in (None, pixels.shape[:2]):

@@ -23,7 +23,8 @@ from sapnet.proposals.click.weights import (
     weights_hash,
     weights_metadata,
 )
-from sapnet.system.files import write_json_atomic
+from sapnet.system.files import read_json, write_json_atomic
+from sapnet.system.lock import locked
 from sapnet.teaching.batch import Photographs
 from sapnet.teaching.config import TeachConfig
 from sapnet.teaching.objects import load_pool
@@ -89,7 +90,7 @@ def train_proposer(cfg: TrainProposerConfig) -> TaughtSummary:
         ValueError: data or settings are wrong, or the run folder holds another training.
     """
     training = cfg.training(find_sources(cfg.data, cfg.images))
-    with allowing_pixels(cfg.max_pixels):
+    with locked(cfg.run_folder), allowing_pixels(cfg.max_pixels):
         if cfg.is_tuning:
             start = starting_weights(cfg.start)
             return tune_click(cfg.out, cfg.run_folder, training, start, cfg.licence or "")
@@ -228,7 +229,7 @@ def _keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """Write a run's settings, or compare them with those it was begun with."""
     wanted: dict[str, Any] = json.loads(json.dumps(settings))
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         for name in wanted.keys() | found.keys():
             if name not in FREE_TO_CHANGE and wanted.get(name) != found.get(name):
                 raise ValueError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sapnet.data.formats.fields import Fields, is_text, shown
+from sapnet.data.formats.fields import Fields
 from sapnet.data.formats.marks import Findings
 from sapnet.data.image_files.listing import IMAGE_SUFFIXES
+from sapnet.system.outside import is_text, shown
 
 _PREFERRED = ("image", "img")
 

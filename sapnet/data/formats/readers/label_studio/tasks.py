@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief, is_text, shown
+from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.readers.label_studio.images import task_images
@@ -22,6 +22,7 @@ from sapnet.data.formats.readers.label_studio.shapes import region_shape
 from sapnet.data.formats.signs import LABEL_KEYS
 from sapnet.data.problems import RecordError
 from sapnet.system.files import read_json
+from sapnet.system.outside import is_text, shown
 
 Json = Any
 _OF_REGIONS = ("original_width", "original_height", "item_index", "to_name")
