@@ -173,9 +173,8 @@ def _load(images_dir: Path, record: ImageRecord, bits: int | None) -> np.ndarray
     height, width = image.shape[:2]
     if (height, width) != (record.height, record.width):
         raise ValueError(
-            f"{path}: expected {record.width} x {record.height} px as listed for image "
-            f"{record.image_id}, found {width} x {height} px. Name the folder of images that the "
-            "proposals or masks were made for."
+            f"{path}: expected {record.width} x {record.height} px as listed, found {width} x "
+            f"{height} px. Name the folder of images that the proposals or masks were made for."
         )
     return image
 

@@ -260,6 +260,10 @@ def _check_images(
             parts.append(check_images(part, images_dir))
         except (OSError, ValueError) as error:
             reason = str(error).removeprefix(f"{images_dir / image.file_name}: ")
+            if isinstance(error, FileNotFoundError):  # whose message is on several images
+                reason = (
+                    f"not in {images_dir}. Name the folder that the file names are relative to."
+                )
             skipped.append(SkippedImage(image.image_id, image.file_name, reason))
     if skipped and not skip_errors:
         first = skipped[0]
