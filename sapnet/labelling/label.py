@@ -104,7 +104,7 @@ def label(
                 labels, chosen = choose_labels(model, moved, store)
                 doubts = uncertainty(labels, moved.bags, chosen)
                 records = label_records(labels, chosen, doubts, cfg.candidates)
-                annotations += with_boxes(records, moved, chosen) if cfg.candidates else records
+                annotations += with_boxes(records, moved, chosen)
             done.update(batch.image_ids.tolist())
             bar.update(len(batch.image_ids))
     left_out = tuple(
