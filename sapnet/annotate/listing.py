@@ -15,6 +15,7 @@ from sapnet.data.image_files.inside import leaves_folder, link_outside, outside_
 from sapnet.data.image_files.listing import find_images
 from sapnet.data.images import upright_size
 from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.left_out import LeftOutImage
 
 logger = logging.getLogger(__name__)
 
@@ -66,17 +67,31 @@ class ImageListing:
     def __getitem__(self, name: str) -> ListedImage:
         return self._images[name]
 
-    def readable(self) -> ImageListing:
-        """Return the images without a problem.
+    @property
+    def left_out(self) -> tuple[LeftOutImage, ...]:
+        """The images with a problem, which cannot be clicked, in the order of the page."""
+        return tuple(
+            LeftOutImage(image.name, image.problem.removeprefix(f"{image.path}: "))
+            for image in self
+            if image.problem
+        )
+
+    def check(self, skip_errors: bool) -> None:
+        """Check that the images can be read.
+
+        Args:
+            skip_errors: one image that can be read is enough.
 
         Raises:
-            ValueError: every image has one.
+            ValueError: an image has a problem; or every one has, with `skip_errors`.
         """
-        kept = [image for image in self if not image.problem]
-        if not kept:
-            first = next(iter(self))
-            raise ValueError(f"expected an image that can be read, found none: {first.problem}")
-        return ImageListing(kept)
+        bad = [image for image in self if image.problem]
+        if not bad or (skip_errors and len(bad) < len(self)):
+            return
+        hint = "" if len(bad) == len(self) else " (--skip-errors leaves such images out.)"
+        raise ValueError(
+            f"{len(bad)} of {len(self)} images cannot be used; the first: {bad[0].problem}{hint}"
+        )
 
     def report(self, name: str, problem: str) -> None:
         """Record a problem that showed when the pixels of an image were read."""

@@ -74,7 +74,7 @@ def _serve(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> int:
 
     teacher = open_teacher(cfg, workspace) if cfg.teach else None
     bound = listen(cfg.host, cfg.port)
-    unreadable = sum(bool(image.problem) for image in workspace.listing)
+    unreadable = len(workspace.listing.left_out)
     noted = f", {unreadable} of them unreadable" if unreadable else ""
     print(f"{len(workspace.listing)} images{noted}; clicks go to {cfg.clicks_file}")
     token = None if is_local(cfg.host) else new_token()
@@ -92,8 +92,9 @@ def _serve(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> int:
     finally:
         if teacher is not None:
             teacher.close()
-    print_left_out(workspace.left_out)
-    return SKIPPED if workspace.left_out else SUCCESS
+    left_out = workspace.listing.left_out
+    print_left_out(left_out)
+    return SKIPPED if left_out else SUCCESS
 
 
 COMMAND = Command(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.backbones.imagenet import load_lite0_weights
+from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
@@ -89,7 +90,7 @@ def train_proposer(cfg: TrainProposerConfig) -> TaughtSummary:
         ValueError: data or settings are wrong, or the run folder holds another training.
     """
     training = cfg.training(find_sources(cfg.data, cfg.images))
-    with locked(cfg.run_folder):
+    with locked(cfg.run_folder), allowing_pixels(cfg.max_pixels):
         if cfg.is_tuning:
             start = starting_weights(cfg.start)
             return tune_click(cfg.out, cfg.run_folder, training, start, cfg.licence or "")
@@ -187,7 +188,7 @@ def _open_run(run: Path, cfg: TeachConfig, start: Path | None) -> Photographs:
     """Read the photographs of a training, and keep its settings in its folder."""
     if not cfg.sources:
         raise ValueError("sources: expected at least one folder of images with masks, found none")
-    pool = load_pool(cfg.sources, cfg.pool)
+    pool = load_pool(cfg.sources, cfg.pool, cfg.bits)
     run.mkdir(parents=True, exist_ok=True)
     data = f"{len(pool.images)} photographs, {len(pool.shares)} objects"
     begun = None if start is None else weights_hash(start)

@@ -144,7 +144,9 @@ def survive(
         for _ in range(rng.randrange(3)):
             done += zygote.run(words, kill_after=rng.uniform(0, seconds)).is_killed
         last = zygote.run(words)
-        assert last.status == 0, zygote.output()[-2000:]
+        # A kill after the last rename leaves a finished folder, which is not written again.
+        is_finished = "holds files of an earlier run" in zygote.output()
+        assert last.status == 0 or is_finished, zygote.output()[-2000:]
         check()
     return done
 
