@@ -1,4 +1,4 @@
-"""What a person does with one object: click, look, correct, draw; they know what they want."""
+"""A person at one object: clicks, looks, corrects and draws, and knows what is wanted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ANSWERED = "() => sapnet.preview.candidates.length || sapnet.preview.message ===
 
 @dataclass(frozen=True)
 class Labelled:
-    """What an object needed.
+    """Work that an object needed.
 
     Attributes:
         need: "click", "other candidate", "further clicks", "box", "polygon" or, without hand
