@@ -1,4 +1,4 @@
-"""Changes of the classes while somebody clicks: new ones, names, colours, merging, deleting."""
+"""Changes of the classes while somebody clicks: names, colours, merging, deleting."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ export class ImageList {
 
   // Loads the objects of visible images, one after the other, so that their masks can be drawn.
   async loadMasks() {
-    if (this.isLoading) return;
+    if (this.isLoading || this.app.session.mode !== "annotate") return; // a review shows its queue instead
     this.isLoading = true;
     for (const [place, row] of [...this.rows]) {
       const image = this.store.images[place];
