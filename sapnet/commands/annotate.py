@@ -52,6 +52,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
 
 def _open_page(cfg: AnnotateConfig) -> int:
     """Open the page, and serve it until it is stopped."""
+    from sapnet.annotate.click.export import export_routes
+    from sapnet.annotate.click.proposers import proposer_routes
     from sapnet.annotate.click.routes import click_routes
     from sapnet.annotate.click.serve import open_workspace
     from sapnet.annotate.serve import is_local, listen, page_address, serve
@@ -68,7 +70,11 @@ def _open_page(cfg: AnnotateConfig) -> int:
     if not is_local(cfg.host):
         print(f"anybody who reaches {cfg.host} can see the images and change the clicks")
     print(f"open {page_address(bound)} (ctrl-C stops; every click is saved at once)", flush=True)
-    routers = [click_routes(workspace)]
+    routers = [
+        click_routes(workspace),
+        export_routes(workspace.file, cfg.images),
+        proposer_routes(workspace, cfg.device),
+    ]
     if teacher is not None:
         workspace = replace(workspace, is_taught=True)
         routers.append(teach_routes(teacher))
@@ -92,11 +98,13 @@ COMMAND = Command(
         "sapnet annotate photos --classes person,car --out clicks.json --proposer sam "
         "--checkpoint facebook/sam-vit-base",
         "sapnet annotate photos --classes person,car --teach",
+        "sapnet annotate photos --labels labels.json",
     ),
     main_options=(
         "images",
         "classes",
         "out",
+        "labels",
         "proposer",
         "checkpoint",
         "device",

@@ -188,6 +188,11 @@ class ClickFile:
             raise
         return saved
 
+    def begin(self, name: str, objects: Sequence[Click]) -> None:
+        """Give an image its first objects; they are saved with the next change of any image."""
+        with self._lock:
+            self._documents[name] = Document(self._with_ids(name, objects))
+
     def _with_ids(self, name: str, objects: Sequence[Click]) -> tuple[Click, ...]:
         """Return the objects, each with an annotation id that no object of another image has."""
         image_id = self._records[name].image_id

@@ -3,7 +3,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-
 from sapnet.annotate.documents import Document
 from sapnet.data.clicks import load_clicks
 from tests.annotate.click.test_click_file import click, open_file, read

@@ -14,6 +14,7 @@ import { askInBox, hideObject, keepMask } from "./objects.js";
 import { Panel } from "./panel.js";
 import { Pointer } from "./pointer.js";
 import { Preview } from "./preview.js";
+import { setUpExport, setUpProposer } from "./service.js";
 import { Store } from "../shared/state.js";
 import { Teaching } from "./teach.js";
 import { View } from "../shared/view.js";
@@ -366,6 +367,8 @@ async function start() {
     return;
   }
   app.takeClasses(await request("/api/classes"));
+  setUpExport(app);
+  setUpProposer(app);
   const named = app.store.places.get(decodeURIComponent(location.hash.slice(1)));
   const first = session.images.findIndex((image) => !image.objects && !image.done && !image.problem);
   await app.open(named ?? Math.max(first, 0));
