@@ -42,6 +42,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
         type=Path | None,
         help="metrics written by sapnet evaluate --out; without them they are computed again",
     )
+    parser.add_argument(
+        "--audit",
+        type=Path | None,
+        help="judgements of sapnet audit (default: audit.json in the run, if there is one)",
+    )
     parser.add_argument("--num-objects", type=int, default=6, help="number of labels per gallery")
     parser.add_argument("--num-images", type=int, default=8, help="images with predictions")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random gallery")
@@ -82,6 +87,7 @@ def _report_run(args: Namespace, reading: ReadingOptions) -> Path:
             val_images=args.val.images,
             val_truth=args.val.truth,
             metrics=args.metrics,
+            audit=args.audit,
             num_objects=args.num_objects,
             num_images=args.num_images,
             seed=args.seed,
