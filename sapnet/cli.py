@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from sapnet.commands import (
     annotate,
+    audit,
     convert,
     demo,
     doctor,
@@ -53,6 +54,7 @@ COMMANDS = {
     "train": train.COMMAND,
     "label": label.COMMAND,
     "review": review.COMMAND,
+    "audit": audit.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "report": report.COMMAND,
