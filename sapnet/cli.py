@@ -26,6 +26,7 @@ from sapnet.commands import (
     propose,
     report,
     review,
+    run,
     segment,
     synthetic,
     train,
@@ -46,6 +47,7 @@ from sapnet.system.version import __version__
 
 COMMANDS = {
     "annotate": annotate.COMMAND,
+    "run": run.COMMAND,
     "segment": segment.COMMAND,
     "points": points.COMMAND,
     "enhance": enhance.COMMAND,
