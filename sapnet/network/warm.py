@@ -1,4 +1,4 @@
-"""Warm start: a network begins with the weights of an older run, its classes matched by name."""
+"""Warm start: a network begins with an older run, its classes matched by name."""
 
 from __future__ import annotations
 
