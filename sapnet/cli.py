@@ -123,20 +123,46 @@ def _run(name: str, command: Command, words: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
-    except (ValueError, OSError, FloatingPointError, KeyError, ImportError) as error:
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"sapnet {name}: error: {message}", file=sys.stderr)
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
+        print(f"sapnet {name}: error: {error}", file=sys.stderr)
         return FAILURE
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        print(
-            f"sapnet {name}: error: torch and torchvision do not fit each other ({error}). "
-            "Install both from one source, for instance `pip install --force-reinstall torch "
-            "torchvision`",
-            file=sys.stderr,
+    except MemoryError:
+        print(f"sapnet {name}: error: out of memory. {_LESS_MEMORY}", file=sys.stderr)
+        return FAILURE
+    except Exception as error:
+        print(f"sapnet {name}: error: {_describe(error)}", file=sys.stderr)
+        return FAILURE
+
+
+_LESS_MEMORY = "Close other programs, or take smaller batches, fewer workers or smaller images."
+
+TRACEBACK = "sapnet-traceback.txt"
+"""Name, in the system's folder for temporary files, of the traceback of an error of our own."""
+
+
+def _describe(error: Exception) -> str:
+    """Return one line on an error that no command foresaw."""
+    text = " ".join(str(error).split())[:300]
+    if "torchvision::nms" in text:
+        return (
+            f"torch and torchvision do not fit each other ({text}). Install both from one source, "
+            "for instance `pip install --force-reinstall torch torchvision`"
         )
-        return FAILURE
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU
+        return f"{text} {_LESS_MEMORY}"
+    import tempfile
+    import traceback
+    from pathlib import Path
+
+    place = Path(tempfile.gettempdir()) / TRACEBACK
+    try:
+        place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        place = Path()
+    return (
+        f"{type(error).__name__}: {text}. This is a fault of sapnet: please report it, with the "
+        f"command and the file {place}"
+    )
 
 
 def _overview() -> str:

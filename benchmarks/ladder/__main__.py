@@ -9,6 +9,11 @@ was stopped goes on where it was. Figures: OUT/ladder.json, and a table on the s
 
     python -m benchmarks.ladder --photographs balloon --seeds 0
 
+    python -m benchmarks.ladder --table 5
+
+With `--table`, the systems are the rows of a table of the paper; those that a ladder in the same
+folder has finished are not trained again.
+
 With `--photographs`, the images are those of a set of photographs (see
 `benchmarks.quality.real_sets`) with the proposer `click`. Figures are those of the labels; a
 segmenter is trained only where the labels depend on it.
@@ -28,15 +33,20 @@ from benchmarks.ladder.page.table import ladder_table, table_markdown
 from benchmarks.ladder.scales import FIRST_SEED, ladder_scale
 from benchmarks.ladder.summary import LadderRun, summarize
 from benchmarks.ladder.systems import System, ladder_systems
+from benchmarks.ladder.tables import all_systems, table_systems
+from sapnet.selection.config import SelectionConfig
 from sapnet.system.device import choose_device
 from sapnet.system.files import write_json_atomic
+
+PAPER_TABLES = (1, 3, 4, 5, 6, 7, 8)
+"""Tables that the ladder covers; Table 2 and 9 need VOC and COCO, see the recipes."""
 
 
 def main() -> None:
     """Run the ladder, print its table and write its figures."""
     args = parse_options()
     scale = ladder_scale(args.scale, 0, args.device)
-    systems = wanted_systems(ladder_systems(scale.model.selection), args.systems)
+    systems = wanted_systems(scale.model.selection, args.systems, args.table)
     photographs = None
     if args.photographs is not None:
         photographs = Photographs(args.photographs, args.proposer)
@@ -73,6 +83,11 @@ def parse_options() -> argparse.Namespace:
             "help": "tuning: other images of the same kind, to choose constants on",
         },
         systems={"nargs": "+", "help": "only these systems and those they need"},
+        table={
+            "type": int,
+            "choices": PAPER_TABLES,
+            "help": "only the rows of this table of the paper",
+        },
         jobs={"type": int, "help": "systems at a time; 1 on a GPU, else one per core"},
         photographs={"type": Path, "help": "set of photographs in place of synthetic images"},
         proposer={"default": "click", "choices": ("click", "regions"), "help": "of photographs"},
@@ -87,24 +102,32 @@ def parse_options() -> argparse.Namespace:
     return args
 
 
-def wanted_systems(systems: tuple[System, ...], names: list[str] | None) -> tuple[System, ...]:
-    """Return the named systems and those they need, or all systems without names.
+def wanted_systems(
+    base: SelectionConfig, names: list[str] | None, table: int | None = None
+) -> tuple[System, ...]:
+    """Return the named systems and those they need; the ladder without names and table.
+
+    Args:
+        base: settings of the default method.
+        names: names of systems.
+        table: table of the paper whose rows are wanted, too.
 
     Raises:
         SystemExit: a name is unknown.
     """
-    if names is None:
-        return systems
-    known = {system.name: system for system in systems}
-    if unknown := [name for name in names if name not in known]:
+    if names is None and table is None:
+        return ladder_systems(base)
+    known = {system.name: system for system in all_systems(base)}
+    waiting = list(names or ())
+    if unknown := [name for name in waiting if name not in known]:
         raise SystemExit(f"--systems: expected some of {', '.join(known)}, found {unknown}")
+    waiting += [] if table is None else [system.name for system in table_systems(base, table)]
     wanted: set[str] = set()
-    waiting = list(names)
     while waiting:
         name = waiting.pop()
         wanted.add(name)
         waiting += known[name].needs
-    return tuple(system for system in systems if system.name in wanted)
+    return tuple(system for system in known.values() if system.name in wanted)
 
 
 if __name__ == "__main__":

@@ -144,15 +144,16 @@ def run_jobs(options: JobOptions, jobs: list[Job], elapsed: Stopwatch) -> None:
 
 
 def start(options: JobOptions, job: Job) -> Running:
-    """Start a job's process with its share of the cores."""
+    """Start a job's process with its share of the cores, or OMP_NUM_THREADS threads."""
     folder = figures_path(options.out, job).parent
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log.txt"
     words = ["--out", options.out, "--scale", options.scale, "--split", options.split]
     words += ["--device", options.device, "--seed", job.seed, "--system", job.system]
     words += [] if options.photographs is None else options.photographs.words
+    threads = str(max(1, (os.cpu_count() or 1) // options.jobs))
     environment = module_environment(
-        OMP_NUM_THREADS=str(max(1, (os.cpu_count() or 1) // options.jobs)),
+        OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", threads),
         OMP_WAIT_POLICY="PASSIVE",
         TQDM_MININTERVAL="30",
     )

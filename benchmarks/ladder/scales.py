@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from benchmarks.ladder.systems import System
 from sapnet.batches.config import AugmentConfig
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.demo.networks import demo_model
@@ -36,7 +37,7 @@ class Scale:
         test_images: held-out images of each seed; 0 for all.
         model: settings of the network, with the default method's selection.
         train: settings of the training.
-        segmented: systems whose segmenter is trained; None for all.
+        segmented: systems whose segmenter is trained; None for all that have one.
         segmented_once: systems whose segmenter is trained with seed 0 alone.
     """
 
@@ -47,11 +48,13 @@ class Scale:
     segmented: tuple[str, ...] | None = None
     segmented_once: tuple[str, ...] = ()
 
-    def has_segmenter(self, system: str, seed: int) -> bool:
+    def has_segmenter(self, system: System, seed: int) -> bool:
         """Return True if a system's segmenter is trained with a seed."""
-        if self.segmented is None or system in self.segmented:
-            return True
-        return seed == 0 and system in self.segmented_once
+        if not system.segmenter or system.decides_on is not None:
+            return False
+        if system.name in self.segmented_once:
+            return seed == 0
+        return self.segmented is None or system.name in self.segmented
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,7 @@ def ladder_scale(name: ScaleName, seed: int, device: str) -> Scale:
                 200,
                 demo_model(224),
                 short,
-                ("mil", "sapnet", "scratch", "ours", "ours_two_stage", "supervised"),
-                ("top1", "two_stage"),
+                segmented_once=("top1", "two_stage"),
             )
         case "full":
             model = ModelConfig(
@@ -113,7 +115,7 @@ def _photographs(short: TrainConfig) -> Scale:
         0,
         dataclass_from_json(recipe["model"], ModelConfig),
         replace(cfg, workers=0, seed=short.seed, device=short.device),
-        ("sapnet", "ours"),
+        ("ours",),
     )
 
 

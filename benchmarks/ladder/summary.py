@@ -85,11 +85,13 @@ def summary_of(run: LadderRun, system: System, known: set[str]) -> dict[str, Any
         known: names of the systems that were run.
     """
     by_seed = read_figures(run.out, run.seeds, system.name)
+    scale = ladder_scale(run.scale, 0, "cpu")
     return {
         "title": system.title,
         "group": system.group,
         "adds_to": system.adds_to if system.adds_to in known else None,
         "paper_mask_ap": system.paper_mask_ap,
+        "trains": system.parts_trained(segmenter=scale.has_segmenter(system, run.seeds[0])),
         **over_seeds(by_seed),
         "seeds": by_seed,
     }

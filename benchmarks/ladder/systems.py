@@ -1,7 +1,9 @@
 """Systems of the ablation ladder: those of the paper's Tables 1, 3 and 4, then ours.
 
 Each system differs from the one before by the part that its title names. Constants are those that
-the paper prints.
+the paper prints. The rungs of Table 4 are all trained end to end, so that they differ in that part
+alone. The same rungs without a segmenter, called "alone", compare labels: nothing but selection
+shapes their features (Table 7, and the first of two stages).
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class System:
             share one training run.
         masks_of: name of the system whose labels it is trained on; with supervision "masks", None
             means ground truth.
+        segmenter: train a segmenter, where the scale does.
         paper_mask_ap: mask AP of the same system in the paper (COCO val, ResNet-50, 1x), percent.
     """
 
@@ -47,12 +50,24 @@ class System:
     selection: SelectionConfig | None = None
     decides_on: str | None = None
     masks_of: str | None = None
+    segmenter: bool = True
     paper_mask_ap: float | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Names of the systems that must be finished before this one can start."""
         return tuple(name for name in (self.decides_on, self.masks_of) if name is not None)
+
+    def parts_trained(self, *, segmenter: bool) -> str:
+        """Say what the system trains.
+
+        Args:
+            segmenter: True if the segmenter is trained.
+        """
+        if self.decides_on is not None:
+            return "nothing"
+        parts = ["selection"] if self.supervision == "clicks" else []
+        return " + ".join([*parts, "segmenter"] if segmenter else parts) or "nothing"
 
     @property
     def has_labels(self) -> bool:
@@ -85,6 +100,7 @@ def _without_refinement(base: SelectionConfig) -> SelectionConfig:
         positives=replace(base.positives, enabled=False),
         negatives=replace(base.negatives, enabled=False),
         mining=replace(base.mining, enabled=False),
+        multi_mask=replace(base.multi_mask, enabled=False),
     )
 
 
@@ -94,28 +110,38 @@ def _psm_alone(base: SelectionConfig) -> SelectionConfig:
 
 def _of_the_paper(base: SelectionConfig) -> tuple[System, ...]:
     """Return the systems of the paper's tables; each one switches one more part on."""
-    guided = _without_refinement(base)
+    single, guided = _psm_alone(base), _without_refinement(base)
     refined = replace(guided, refinement=True)
     enriched = replace(refined, positives=base.positives, negatives=base.negatives)
-    complete = replace(enriched, mining=base.mining)
+    mined = replace(enriched, mining=base.mining)
+    complete = paper_selection(base)
     clicked = partial(System, group="paper")
+    alone = partial(clicked, segmenter=False)
     return (
         clicked("top1", "proposer's top-1", supervision="top1", paper_mask_ap=24.6),
-        clicked("mil", "MIL (PSM)", adds_to="top1", selection=_psm_alone(base), paper_mask_ap=26.8),
+        alone("mil_alone", "MIL alone", adds_to="top1", selection=single),
+        alone("pdg_alone", "+ PDG, alone", adds_to="mil_alone", selection=guided),
+        alone("prm_alone", "+ PRM, alone", adds_to="pdg_alone", selection=refined),
+        alone("pnpg_alone", "+ PNPG, alone", adds_to="prm_alone", selection=enriched),
+        alone(
+            "bms_alone",
+            "+ BMS = SAPNet alone",
+            adds_to="pnpg_alone",
+            selection=mined,
+            decides_on="pnpg_alone",
+        ),
+        clicked("mil", "MIL (PSM)", adds_to="top1", selection=single, paper_mask_ap=26.8),
         clicked("pdg", "+ PDG", adds_to="mil", selection=guided, paper_mask_ap=27.5),
         clicked("prm", "+ PRM", adds_to="pdg", selection=refined, paper_mask_ap=27.7),
         clicked("pnpg", "+ PNPG", adds_to="prm", selection=enriched, paper_mask_ap=29.7),
-        clicked(
-            "bms",
-            "+ BMS",
-            adds_to="pnpg",
-            selection=complete,
-            decides_on="pnpg",
-            paper_mask_ap=30.8,
-        ),
+        clicked("bms", "+ BMS", adds_to="pnpg", selection=mined, paper_mask_ap=30.8),
         clicked("sapnet", "+ MPS = SAPNet", adds_to="bms", selection=complete, paper_mask_ap=31.2),
         clicked(
-            "two_stage", "two stages", supervision="masks", masks_of="bms", paper_mask_ap=30.18
+            "two_stage",
+            "two stages",
+            supervision="masks",
+            masks_of="bms_alone",
+            paper_mask_ap=30.18,
         ),
     )
 
@@ -132,6 +158,7 @@ def _ours(base: SelectionConfig) -> tuple[System, ...]:
     agreeing = replace(rivals, consensus=base.consensus)
     unasked = replace(base, consensus=voteless)
     own = partial(System, group="ours")
+    alone = partial(own, segmenter=False)
     return (
         own("scratch", "SAPNet, constants for scratch", adds_to="sapnet", selection=scratch),
         own(
@@ -139,10 +166,10 @@ def _ours(base: SelectionConfig) -> tuple[System, ...]:
             "agreement, scores ignored",
             adds_to="top1",
             selection=untrained,
-            decides_on="mil",
+            decides_on="mil_alone",
         ),
-        own("crops", "SAPNet's selection + mask crops", adds_to="bms", selection=crops),
-        own("rivals", "+ rival clicks", adds_to="crops", selection=rivals),
+        alone("crops", "SAPNet alone + mask crops", adds_to="bms_alone", selection=crops),
+        alone("rivals", "+ rival clicks", adds_to="crops", selection=rivals),
         own("consensus", "+ consensus", adds_to="rivals", selection=agreeing, decides_on="rivals"),
         own(
             "joint", "+ MPS, end to end", adds_to="consensus", selection=unasked, decides_on="ours"

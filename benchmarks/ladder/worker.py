@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.ladder.page.file import LadderFolder
 from benchmarks.ladder.scales import Scale, Split, ladder_scale, seed_images
-from benchmarks.ladder.systems import System, ladder_systems
+from benchmarks.ladder.systems import System
+from benchmarks.ladder.tables import all_systems
 from benchmarks.quality.real_sets.sets import find_sets
 from sapnet.data.clicks import save_clicks
 from sapnet.data.coco import load_instances
@@ -82,7 +83,7 @@ def take_photographs(folder: LadderFolder, source: Path, proposer: ProposerName)
 def run_rung(folder: LadderFolder, scale: Scale, system: System) -> None:
     """Train a system unless it shares another one's run, then label, predict and evaluate."""
     shares_run = system.decides_on is not None
-    has_segmenter = not shares_run and scale.has_segmenter(system.name, folder.seed)
+    has_segmenter = scale.has_segmenter(system, folder.seed)
     selects = system.supervision == "clicks" and not shares_run
     run = folder.rung(system.decides_on or system.name) / "run"
     if selects or has_segmenter:
@@ -159,7 +160,7 @@ def main() -> None:
     if args.system == IMAGES:
         make_images(folder, scale, args.seed, args.split)
         return
-    (system,) = (s for s in ladder_systems(scale.model.selection) if s.name == args.system)
+    (system,) = (s for s in all_systems(scale.model.selection) if s.name == args.system)
     run_rung(folder, scale, system)
     print(figures_file(folder, system.name).read_text())
 

@@ -33,8 +33,8 @@ class AnnotateConfig:
         teach: learn from the pinned masks in the background; better weights of `click` replace
             those in use, and the page can undo that.
         num_proposals: candidates per object of `click` and `regions`; by default 8.
-        skip_errors: leave unreadable images off the page instead of showing them with their
-            problem; the command then ends with status 3.
+        skip_errors: go on although images cannot be read: the page shows the reason in their place;
+            the command then ends with status 3.
         bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
             value of all images.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.

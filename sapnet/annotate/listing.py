@@ -10,9 +10,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from sapnet.data.image_files.inside import leaves_folder, link_outside, outside_words
 from sapnet.data.image_files.listing import find_images
 from sapnet.data.images import upright_size
 from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.left_out import LeftOutImage
 
 logger = logging.getLogger(__name__)
 
@@ -64,17 +66,31 @@ class ImageListing:
     def __getitem__(self, name: str) -> ListedImage:
         return self._images[name]
 
-    def readable(self) -> ImageListing:
-        """Return the images without a problem.
+    @property
+    def left_out(self) -> tuple[LeftOutImage, ...]:
+        """The images with a problem, which cannot be clicked, in the order of the page."""
+        return tuple(
+            LeftOutImage(image.name, image.problem.removeprefix(f"{image.path}: "))
+            for image in self
+            if image.problem
+        )
+
+    def check(self, skip_errors: bool) -> None:
+        """Check that the images can be read.
+
+        Args:
+            skip_errors: one image that can be read is enough.
 
         Raises:
-            ValueError: every image has one.
+            ValueError: an image has a problem; or every one has, with `skip_errors`.
         """
-        kept = [image for image in self if not image.problem]
-        if not kept:
-            first = next(iter(self))
-            raise ValueError(f"expected an image that can be read, found none: {first.problem}")
-        return ImageListing(kept)
+        bad = [image for image in self if image.problem]
+        if not bad or (skip_errors and len(bad) < len(self)):
+            return
+        hint = "" if len(bad) == len(self) else " (--skip-errors leaves such images out.)"
+        raise ValueError(
+            f"{len(bad)} of {len(self)} images cannot be used; the first: {bad[0].problem}{hint}"
+        )
 
     def report(self, name: str, problem: str) -> None:
         """Record a problem that showed when the pixels of an image were read."""
@@ -115,7 +131,9 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
                 folder / record.file_name,
                 record.width,
                 record.height,
-                problem=f"{record.file_name} is listed in the clicks file, but not in {folder}",
+                problem=outside_words(record.file_name)
+                if leaves_folder(record.file_name)
+                else f"{record.file_name} is listed in the clicks file, but not in {folder}",
             )
     return ImageListing(sorted(images.values(), key=lambda image: image.name))
 
@@ -123,6 +141,11 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
 def _read(folder: Path, path: Path) -> ListedImage:
     name = path.relative_to(folder).as_posix()
     try:
+        if outside := link_outside(folder, path):
+            raise ValueError(
+                f"{name} is a link that leads out of the folder, to {outside}. Copy the file, or "
+                "open the folder that it is in."
+            )
         height, width = upright_size(path)
         return ListedImage(name, path, width, height, path.stat().st_mtime_ns)
     except (ValueError, OSError) as error:

@@ -37,7 +37,7 @@ class PixelCache:
     """
 
     def __init__(self, bits: int | None = None) -> None:
-        self._bits = bits
+        self.bits = bits
         self._lock = threading.Lock()
         self._decoding: dict[str, threading.Lock] = {}
         self._pyramids: OrderedDict[str, tuple[np.ndarray, ...]] = OrderedDict()
@@ -84,7 +84,7 @@ class PixelCache:
                 return self._thumbnails[image.name]
         factor = min(1.0, THUMBNAIL_SIDE / max(image.width, image.height))
         size = (max(1, round(image.height * factor)), max(1, round(image.width * factor)))
-        thumbnail = _encode(load_reduced(image.path, size, self._bits), _THUMBNAIL_QUALITY)
+        thumbnail = _encode(load_reduced(image.path, size, self.bits), _THUMBNAIL_QUALITY)
         with self._lock:
             self._thumbnails[image.name] = thumbnail
             while len(self._thumbnails) > THUMBNAILS_KEPT:
@@ -101,7 +101,7 @@ class PixelCache:
             is_decoded = image.name in self._pyramids
         if is_last and level > 0 and not is_decoded:
             return np.asarray(
-                load_reduced(image.path, _level_size(image.width, image.height, level), self._bits)
+                load_reduced(image.path, _level_size(image.width, image.height, level), self.bits)
             )
         return self._levels(image)[level]
 
@@ -116,7 +116,7 @@ class PixelCache:
             with self._lock:
                 if image.name in self._pyramids:
                     return self._pyramids[image.name]
-            levels = _pyramid(load_image(image.path, self._bits))
+            levels = _pyramid(load_image(image.path, self.bits))
             with self._lock:
                 self._pyramids[image.name] = levels
                 self._decoding.pop(image.name, None)

@@ -6,6 +6,7 @@ One request is processed at a time. Of the waiting requests, only the newest of 
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from sapnet.proposals.proposer import StagedProposer
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
 from sapnet.system.parallel import run_in_worker, start_worker
+
+logger = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 2048
 """Long side, in pixels, of the frame in which candidates of larger images are drawn. It is sharper
@@ -109,6 +112,7 @@ class PreviewWorker:
         self._is_outdated = False
         self._busy = asyncio.Lock()
         self._newest: Counter[str] = Counter()
+        self._preparing: set[asyncio.Task[bool]] = set()
 
     async def prepare(self, client: str, path: Path) -> bool:
         """Prepare an image before its first click.
@@ -120,6 +124,17 @@ class PreviewWorker:
             ValueError, OSError: the image cannot be read.
         """
         return (await self._ask(f"prepare {client}", PreviewTask(path)))[0]
+
+    def begin_prepare(self, client: str, path: Path) -> None:
+        """Prepare an image in the background; an image that cannot be read shows at the click."""
+        task = asyncio.get_running_loop().create_task(self.prepare(client, path))
+        self._preparing.add(task)  # the loop itself keeps weak references only
+        task.add_done_callback(self._end_prepare)
+
+    def _end_prepare(self, task: asyncio.Task[bool]) -> None:
+        self._preparing.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.debug("an image was not prepared: %s", error)
 
     async def propose(
         self, client: str, path: Path, clicks: Sequence[Click], index: int

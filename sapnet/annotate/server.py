@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from sapnet.annotate.different import all_of, few_and_different
 from sapnet.annotate.guard import OwnPageOnly
 from sapnet.annotate.listing import ListedImage
 from sapnet.annotate.pixels import TILE_SIDE, num_levels
@@ -125,13 +126,17 @@ def _document_routes(workspace: Workspace[ImageDocuments]) -> APIRouter:
         workspace.find_image(image)
         return from_document(workspace.file.document(image))
 
-    @router.post("/api/prepare")
+    @router.post("/api/prepare", status_code=202)
     async def prepare(image: str, client: str) -> Response:
-        """Prepare an image for previews; respond when that is done."""
+        """Begin to prepare an image for previews; respond at once.
+
+        A browser opens six connections to a server. One that waits for a slow proposer would be
+        missing where a change is to be saved.
+        """
         listed = workspace.find_image(image)
         if workspace.preview is not None and not listed.problem:
-            await workspace.preview.prepare(client, listed.path)
-        return Response(status_code=204)
+            workspace.preview.begin_prepare(client, listed.path)
+        return Response(status_code=202)
 
     @router.post("/api/preview")
     async def preview(image: str, body: PreviewBody) -> dict[str, Any]:
@@ -142,8 +147,10 @@ def _document_routes(workspace: Workspace[ImageDocuments]) -> APIRouter:
             raise HTTPException(422, "expected a proposer and an object that is selected")
         found = await workspace.preview.propose(body.client, listed.path, clicks, body.selected)
         if found is None:
-            return {"stale": True, "candidates": []}
-        return {"stale": False, "candidates": from_proposals(found)}
+            return {"stale": True, "candidates": [], "withheld": 0}
+        order = all_of(found) if body.every else few_and_different(found)
+        candidates = from_proposals(found, order)
+        return {"stale": False, "candidates": candidates, "withheld": len(found) - len(order)}
 
     return router
 

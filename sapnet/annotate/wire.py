@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,13 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from sapnet.annotate.documents import Document
-from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json, to_rle
+from sapnet.geometry.rle import (
+    decode_masks,
+    encode_masks,
+    foreground_runs,
+    rle_to_json,
+    to_rle,
+)
 from sapnet.structures.clicks import RLE, Click, ImageRecord
 from sapnet.structures.proposals import Proposals
 
@@ -55,6 +62,7 @@ class PreviewBody(BaseModel):
     client: str = Field(max_length=64)  # id of the tab: its newer requests replace older ones
     objects: list[ObjectBody] = Field(min_length=1, max_length=10 * MAX_POINTS)
     selected: int = Field(ge=0)
+    every: bool = False  # also the candidates that differ little
 
 
 def to_click(body: ObjectBody, image: ImageRecord, categories: frozenset[int]) -> Click:
@@ -116,9 +124,13 @@ def from_object(click: Click) -> dict[str, Any]:
     }
 
 
-def from_proposals(proposals: Proposals) -> list[dict[str, Any]]:
-    """Convert candidates to the form that the page draws, best score first."""
-    order = np.argsort(-proposals.scores, kind="stable")
+def from_proposals(proposals: Proposals, order: Sequence[int]) -> list[dict[str, Any]]:
+    """Convert candidates to the form that the page draws.
+
+    Args:
+        proposals: the candidates.
+        order: places of those to show, in the order in which they are shown.
+    """
     return [
         {
             "mask": rle_to_json(proposals.rles[k]),
@@ -147,10 +159,10 @@ def _full_size(counts: str, size: tuple[int, int], full: tuple[int, int]) -> RLE
     Cached, because every change sends all masks of the image again.
     """
     rle = to_rle({"size": list(size), "counts": counts}, *size)
-    mask = decode_masks([rle])[0]
-    if not mask.any():
+    if not len(foreground_runs([rle]).start):
         return None
     if size == full:
-        return rle
+        return rle  # not decoded: a stroke on 48 megapixels is saved at once
+    mask = decode_masks([rle])[0]
     resized = Image.fromarray(mask * np.uint8(255)).resize(full[::-1], Image.Resampling.BILINEAR)
     return encode_masks((np.asarray(resized) > 127)[None])[0]

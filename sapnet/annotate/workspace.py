@@ -15,7 +15,6 @@ from sapnet.annotate.pixels import PixelCache
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.wire import ObjectBody, to_click
 from sapnet.structures.clicks import Category, Click, ImageRecord
-from sapnet.structures.left_out import LeftOutImage
 
 
 class ImageDocuments(Protocol):
@@ -57,7 +56,6 @@ class Workspace(Generic[Documents_co]):
         preview: worker that proposes candidate masks; None for no candidates.
         mode: mode in which the page opens: "annotate", or the name of another module of the page.
         pixels: decoded images.
-        left_out: unreadable images that were left off the page on request.
         is_taught: True if the preview learns from pinned masks.
     """
 
@@ -66,7 +64,6 @@ class Workspace(Generic[Documents_co]):
     preview: PreviewWorker | None = None
     mode: str = "annotate"
     pixels: PixelCache = field(default_factory=PixelCache)
-    left_out: tuple[LeftOutImage, ...] = ()
     is_taught: bool = False
 
     def find_image(self, name: str) -> ListedImage:

@@ -26,9 +26,11 @@ from sapnet.api.clicks import (
 from sapnet.api.network import open_network
 from sapnet.api.options import check_names, fill
 from sapnet.api.propose import ProposerOptions
+from sapnet.data.image_files.limit import allowing_pixels
+from sapnet.data.image_files.settings import check_reading
 from sapnet.geometry.rle import decode_masks
 from sapnet.prediction.detections import Detections
-from sapnet.prediction.inputs import ImageInput, depth_of_inputs, read_image
+from sapnet.prediction.inputs import ImageInput, read_images
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName
 from sapnet.store.describe import describe_objects
@@ -47,10 +49,12 @@ _IMAGE_ID = 1
 
 
 class SegmentOptions(ProposerOptions, total=False):
-    """Options of `segment_clicks`: further prompts, and those of the proposers."""
+    """Options of `segment_clicks`: further prompts, reading, and those of the proposers."""
 
     negative_points: NegativePoints
     boxes: Boxes
+    bits: int | None
+    max_pixels: int | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def segment_clicks(
     chooses, as by `sapnet label`.
 
     Args:
-        image: a path, a URL, an image of Pillow, an array or a tensor; see `read_image`.
+        image: a path, a URL, an image of Pillow, an array or a tensor; see `read_images`.
         points: (N, 2) x, y in pixels of the upright image, one click per object; or a sequence of
             N entries, each (x, y) or several (x, y) of one object.
         labels: the class of each object by name or by index; one label for all objects; or None.
@@ -88,8 +92,11 @@ def segment_clicks(
             is built here is kept for the next call.
         run: run folder, USER/NAME on the hub, or a loaded network (load it once for many images).
         options: `negative_points`, for each object none or several (x, y) off it; `boxes`, for
-            each object x1, y1, x2, y2 or None; and `num_proposals`, `checkpoint`, `device`,
-            `precision` and `points_per_chunk` of `ProposeConfig`; `device` is that of the run, too.
+            each object x1, y1, x2, y2 or None; `bits`, the bit depth of an image of more than 8
+            bits, by default that of the run, else that of its largest value; `max_pixels`, the
+            most pixels of an image, by default 179 million; and `num_proposals`, `checkpoint`,
+            `device`, `precision` and `points_per_chunk` of `ProposeConfig`; `device` is that of the
+            run, too.
 
     Returns:
         N detections in the order of the points, which draw themselves with `plot` and `save`:
@@ -104,8 +111,10 @@ def segment_clicks(
     """
     check_names("segment_clicks", options, SegmentOptions.__optional_keys__)
     network = None if run is None else open_network(run, options.get("device"))
-    bits = None if network is None else network.settings.augment.bits
-    pixels = read_image(image, bits or depth_of_inputs([image]))
+    bits = options.get("bits") or (None if network is None else network.settings.augment.bits)
+    check_reading(bits, max_pixels=options.get("max_pixels"))
+    with allowing_pixels(options.get("max_pixels")):
+        (pixels,) = read_images([image], bits)
     size = (pixels.shape[0], pixels.shape[1])
     clicked = parse_points(points, size)
     classes = (

@@ -24,6 +24,8 @@ class TrainProposerOptions(TypedDict, total=False):
     licence: str | None
     device: str
     threads: int | None
+    bits: int | None
+    max_pixels: int | None
 
 
 def train_proposer(

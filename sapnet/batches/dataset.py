@@ -20,6 +20,7 @@ from sapnet.batches.epoch import SharedEpoch
 from sapnet.batches.sample import Sample, View
 from sapnet.batches.supervision import make_bags, make_targets, top_proposals
 from sapnet.data.coco_json import label_of_category
+from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_areas
 from sapnet.structures.clicks import ImageRecord
@@ -167,7 +168,7 @@ def _draw_view(
 
 
 def _load(images_dir: Path, record: ImageRecord, bits: int | None) -> np.ndarray:
-    path = images_dir / record.file_name
+    path = image_path(images_dir, record.file_name)
     image = load_image(path, bits)
     height, width = image.shape[:2]
     if (height, width) != (record.height, record.width):

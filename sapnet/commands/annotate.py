@@ -62,7 +62,7 @@ def _open_page(cfg: AnnotateConfig) -> int:
     workspace = open_workspace(cfg)
     teacher = open_teacher(cfg, workspace) if cfg.teach else None
     bound = listen(cfg.host, cfg.port)
-    unreadable = sum(bool(image.problem) for image in workspace.listing)
+    unreadable = len(workspace.listing.left_out)
     noted = f", {unreadable} of them unreadable" if unreadable else ""
     print(f"{len(workspace.listing)} images{noted}; clicks go to {cfg.clicks_file}")
     if not is_local(cfg.host):
@@ -78,8 +78,9 @@ def _open_page(cfg: AnnotateConfig) -> int:
     finally:
         if teacher is not None:
             teacher.close()
-    print_left_out(workspace.left_out)
-    return SKIPPED if workspace.left_out else SUCCESS
+    left_out = workspace.listing.left_out
+    print_left_out(left_out)
+    return SKIPPED if left_out else SUCCESS
 
 
 COMMAND = Command(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, get_args
 
 from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
 from sapnet.commands.exporting import add_format_argument, export_formats
+from sapnet.commands.reading import add_reading_arguments
+from sapnet.data.image_files.settings import check_reading
 from sapnet.prediction.clicked.text import (
     BOX_SYNTAX,
     POINT_SYNTAX,
@@ -61,6 +63,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "and facebook/sam-vit-base",
     )
     parser.add_argument("--device", type=str, default="auto", help="device of sam")
+    add_reading_arguments(parser)
     add_format_argument(parser)
 
 
@@ -72,6 +75,10 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     ]
     if not prompts:
         raise WrongUseError("expected an object, found none: give --points x,y or --boxes")
+    try:
+        check_reading(args.bits, args.max_pixels)
+    except ValueError as error:
+        raise WrongUseError(error) from error
     from sapnet.data.coco import load_instances
     from sapnet.prediction.clicked.files import check_folder, write_clicked
     from sapnet.system.locations import is_remote
@@ -104,12 +111,15 @@ def _parse(
 def _segment(args: Namespace, prompts: Sequence[ObjectPrompt]) -> tuple[Proposer, Detections]:
     """Read the image and segment the objects."""
     from sapnet.api.segment_clicks import segment_clicks
+    from sapnet.data.image_files.limit import allowing_pixels
     from sapnet.prediction.clicked.files import UNNAMED
-    from sapnet.prediction.inputs import read_image
+    from sapnet.prediction.inputs import read_images
     from sapnet.proposals.build import build_staged_proposer
     from sapnet.proposals.config import SamConfig
 
-    pixels = read_image(args.image)  # before the proposer, whose weights take time
+    with allowing_pixels(args.max_pixels):
+        # Before the proposer, whose weights take time.
+        (pixels,) = read_images([args.image], args.bits)
     sam = SamConfig(device=args.device)
     proposer = build_staged_proposer(
         StagedConfig(args.proposer, sam=sam, checkpoint=args.checkpoint)

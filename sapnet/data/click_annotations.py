@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers
 from sapnet.data.problems import Report, attempt
-from sapnet.geometry.rle import decode_masks, rle_to_json, to_rle
+from sapnet.geometry.rle import rle_areas, rle_to_json, to_rle
 from sapnet.structures.clicks import RLE, Click, ImageRecord
+from sapnet.system.outside import shown
 
 Point = tuple[float, float]
 
@@ -59,14 +60,14 @@ def _mask(coco: CocoFile, annotation: Record, image: ImageRecord) -> RLE | None:
     if annotation.get("iscrowd"):
         raise coco.problem(
             annotation,
-            f"expected the mask of one object, found iscrowd = {annotation['iscrowd']!r}, which "
-            "marks a region of many. If it shows one object (CVAT writes 1 for brushed masks), "
-            "write 0; else drop its 'segmentation'.",
+            f"expected the mask of one object, found iscrowd = {shown(annotation['iscrowd'])}, "
+            "which marks a region of many. If it shows one object (CVAT writes 1 for brushed "
+            "masks), write 0; else drop its 'segmentation'.",
             "mask of a crowd",
         )
     try:
         rle = to_rle(segmentation, image.height, image.width)
-        is_empty = not decode_masks([rle]).any()  # decoding finds run lengths that are cut off
+        is_empty = not rle_areas([rle])[0]
     except (ValueError, TypeError) as error:
         raise coco.problem(
             annotation,
@@ -88,7 +89,7 @@ def _negative_points(coco: CocoFile, annotation: Record, image: ImageRecord) -> 
     if not isinstance(points, list):
         raise coco.problem(
             annotation,
-            f"expected 'negative_points' as [[x, y], ...], found {str(points)[:60]}. Correct it.",
+            f"expected 'negative_points' as [[x, y], ...], found {shown(points)}. Correct it.",
         )
     return tuple(_point(coco, annotation, point, image) for point in points)
 
@@ -110,7 +111,7 @@ def _box_score(coco: CocoFile, annotation: Record) -> float | None:
     if not (is_number(score) and 0 <= float(score) <= 1):
         raise coco.problem(
             annotation,
-            f"expected 'bbox_score' as a number in [0, 1], found {str(score)[:60]}. Run "
+            f"expected 'bbox_score' as a number in [0, 1], found {shown(score)}. Run "
             "`sapnet enhance` again, or drop the key where the box is known.",
         )
     return float(score)
@@ -120,7 +121,7 @@ def _point(coco: CocoFile, annotation: Record, value: object, image: ImageRecord
     if not (isinstance(value, list) and len(value) == 2 and all(map(is_number, value))):
         raise coco.problem(
             annotation,
-            f"expected a point as two finite numbers [x, y], found {str(value)[:60]}. "
+            f"expected a point as two finite numbers [x, y], found {shown(value)}. "
             "Export the clicks of this image again, or drop the object.",
         )
     x, y = float(value[0]), float(value[1])
@@ -166,7 +167,8 @@ def object_key(coco: CocoFile, annotation: Record) -> object:
     if isinstance(object_id, bool) or not isinstance(object_id, int | str):
         raise coco.problem(
             annotation,
-            f"expected 'object_id' as an integer or a string, found {object_id!r}. Correct it.",
+            f"expected 'object_id' as an integer or a string, found "
+            f"{shown(object_id)}. Correct it.",
         )
     return (annotation["image_id"], object_id)
 
@@ -181,7 +183,7 @@ def merge_clicks(coco: CocoFile, annotation: Record, first: Click, further: Clic
         raise coco.problem(
             annotation,
             f"expected the category {first.category_id} of object {first.annotation_id}, with "
-            f"which it shares the object_id {annotation['object_id']!r}, found "
+            f"which it shares the object_id {shown(annotation['object_id'])}, found "
             f"{further.category_id}. Give them one category, or two object ids.",
             "object of two categories",
         )

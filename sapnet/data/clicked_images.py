@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sapnet.data.click_annotations import Point
+from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import ImageHeader, read_header
 from sapnet.data.orientation import orient_box, orient_mask, orient_points
 from sapnet.data.problems import RecordError
@@ -39,8 +40,9 @@ def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
     images: list[ImageRecord] = []
     turned: dict[int, ImageHeader] = {}
     for image in clicks.images:
-        header = read_header(folder / image.file_name)
-        if is_listed_as_stored(image, header, folder / image.file_name):
+        path = image_path(folder, image.file_name)
+        header = read_header(path)
+        if is_listed_as_stored(image, header, path):
             turned[image.image_id] = header
         height, width = header.upright_size
         images.append(replace(image, width=width, height=height))
@@ -100,7 +102,9 @@ def turn_click(click: Click, header: ImageHeader) -> Click:
 
 
 def _check_present(images: Iterable[ImageRecord], folder: Path) -> None:
-    missing = [image.file_name for image in images if not (folder / image.file_name).is_file()]
+    missing = [
+        image.file_name for image in images if not image_path(folder, image.file_name).is_file()
+    ]
     if missing:
         named = ", ".join(missing[:_NUM_FILES_NAMED])
         more = len(missing) - _NUM_FILES_NAMED

@@ -14,8 +14,9 @@ from sapnet.data.click_annotations import (
     read_click,
 )
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
-from sapnet.data.problems import Report, attempt, raise_first
-from sapnet.structures.clicks import Click, ClickSet
+from sapnet.data.image_files.inside import leaves_folder, outside_words
+from sapnet.data.problems import RecordError, Report, attempt, raise_first
+from sapnet.structures.clicks import Click, ClickSet, ImageRecord
 from sapnet.system.files import write_json_atomic
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,9 @@ def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
             "bbox and segmentation are made up or ground truth, and are not taken",
             coco.path, beside_truth, TRUTH_KEY,
         )  # fmt: skip
+    for image in coco.images:
+        if leaves_folder(image.file_name):
+            report(_outside(coco, image))
     clicks: dict[object, Click] = {}
     for annotation in coco.annotations:
         click = read_click(coco, annotation, report)
@@ -72,6 +76,16 @@ def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
             )
         clicks[key] = click
     return ClickSet(coco.images, coco.categories, tuple(clicks.values()))
+
+
+def _outside(coco: CocoFile, image: ImageRecord) -> RecordError:
+    return RecordError(
+        coco.path,
+        outside_words(image.file_name),
+        kind="image outside its folder",
+        place=f"image {image.image_id}",
+        image_id=image.image_id,
+    )
 
 
 def save_clicks(path: Path | str, clicks: ClickSet, info: dict[str, Any] | None = None) -> Path:

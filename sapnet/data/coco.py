@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.geometry.rle import rle_areas, rle_boxes, to_rle
 from sapnet.structures.clicks import RLE, Category, ImageRecord
+from sapnet.system.outside import shown
 
 MIN_POLYGON_NUMBERS = 6  # three points of x, y
 
@@ -162,7 +161,7 @@ def _optional_number(coco: CocoFile, annotation: Record, key: str) -> float | No
         return None
     if not is_number(value):
         raise coco.problem(
-            annotation, f"expected '{key}' as a finite number, found {value!r}. Correct it."
+            annotation, f"expected '{key}' as a finite number, found {shown(value)}. Correct it."
         )
     return float(value)
 
@@ -171,7 +170,7 @@ def _crowd_flag(coco: CocoFile, annotation: Record) -> bool:
     value = annotation.get("iscrowd", 0)
     if value not in (0, 1):
         raise coco.problem(
-            annotation, f"expected 'iscrowd' as 0 or 1, found {value!r}. Correct it."
+            annotation, f"expected 'iscrowd' as 0 or 1, found {shown(value)}. Correct it."
         )
     return bool(value)
 
@@ -187,7 +186,7 @@ def _check_segmentation(coco: CocoFile, annotation: Record) -> None:
             annotation,
             "expected 'segmentation' as polygons [[x, y, x, y, x, y, ...], ...] of finite numbers, "
             "at least three points each, or as run lengths {'size': [height, width], 'counts': "
-            f"...}}; found {str(segmentation)[:60]}. Export the object again, or drop it.",
+            f"...}}; found {shown(segmentation)}. Export the object again, or drop it.",
             "malformed segmentation",
         )
 
@@ -208,6 +207,4 @@ def _is_polygons(segmentation: object) -> bool:
 def _is_polygon(polygon: list[Any]) -> bool:
     if len(polygon) < MIN_POLYGON_NUMBERS or len(polygon) % 2:
         return False
-    if not all(type(entry) in (int, float) for entry in polygon):
-        return False
-    return bool(np.isfinite(np.asarray(polygon, np.float64)).all())
+    return all(map(is_number, polygon))

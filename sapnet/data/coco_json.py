@@ -15,14 +15,12 @@ from typing import Any, TypeVar
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures.clicks import Category, ImageRecord
 from sapnet.system.files import read_json
+from sapnet.system.outside import LARGEST_ID, MAX_PIXELS, MAX_SIDE, is_text, shown
 
 Record = dict[str, Any]
 """One entry of the json, with values that are not checked yet."""
 
 SECTIONS = ("images", "categories", "annotations")
-
-LARGEST_ID = 2**63 - 1
-"""Largest id and size: files of proposals hold 64-bit integers."""
 
 Thing = TypeVar("Thing")
 
@@ -90,7 +88,7 @@ def numbers(coco: CocoFile, annotation: Record, key: str, count: int) -> tuple[f
     if not (isinstance(value, list) and len(value) == count and all(map(is_number, value))):
         raise coco.problem(
             annotation,
-            f"expected '{key}' as {count} finite numbers, found {str(value)[:60]}. "
+            f"expected '{key}' as {count} finite numbers, found {shown(value)}. "
             "Correct the object, or drop it.",
         )
     return tuple(float(entry) for entry in value)
@@ -247,7 +245,7 @@ def section_entries(path: Path, content: Record, section: str, report: Report) -
 def _section(path: Path, content: Record, key: str) -> list[Record]:
     section = content.get(key)
     if not isinstance(section, list) or not all(isinstance(record, dict) for record in section):
-        found = "no such key" if key not in content else f"{str(section)[:60]}"
+        found = "no such key" if key not in content else f"{shown(section)}"
         raise RecordError(
             path,
             f"expected '{key}' as a list of objects, found {found}. "
@@ -268,8 +266,7 @@ def read_each(
 def _value(entry: Entry, key: str) -> Any:  # noqa: ANN401  # json
     if key not in entry.record:
         raise entry.problem(
-            f"expected the key '{key}' in every entry, but {str(entry.record)[:80]} has none. "
-            "Add it.",
+            f"expected the key '{key}' in every entry, but {shown(entry.record)} has none. Add it.",
             "missing key",
         )
     return entry.record[key]
@@ -279,14 +276,14 @@ def _integer(entry: Entry, key: str) -> int:
     value = _value(entry, key)
     if isinstance(value, bool) or not isinstance(value, int):
         raise entry.problem(
-            f"expected '{key}' as an integer, found {repr(value)[:60]} in "
-            f"{repr(entry.record)[:80]}. Write ids and sizes as integers.",
+            f"expected '{key}' as an integer, found {shown(value)} in "
+            f"{shown(entry.record)}. Write ids and sizes as integers.",
             "not an integer",
         )
     if abs(value) > LARGEST_ID:
         raise entry.problem(
-            f"expected '{key}' of at most 64 bits, found {str(value)[:40]} in "
-            f"{str(entry.record)[:80]}. Number the entries anew.",
+            f"expected '{key}' of at most 64 bits, found {shown(value)} in "
+            f"{shown(entry.record)}. Number the entries anew.",
             "number too large",
         )
     return value
@@ -294,10 +291,10 @@ def _integer(entry: Entry, key: str) -> int:
 
 def _text(entry: Entry, key: str) -> str:
     value = _value(entry, key)
-    if not isinstance(value, str) or not value:
+    # Blank names are found by the doctor, and harm nobody else.
+    if not isinstance(value, str) or not value or not is_text(value.strip() or "blank"):
         raise entry.problem(
-            f"expected '{key}' as text, found {repr(value)[:60]} in "
-            f"{repr(entry.record)[:80]}. Correct it.",
+            f"expected '{key}' as text, found {shown(value)} in {shown(entry.record)}. Correct it.",
             "not a text",
         )
     return value
@@ -311,12 +308,13 @@ def read_image(entry: Entry) -> tuple[int, ImageRecord]:
         width=_integer(entry, "width"),
         height=_integer(entry, "height"),
     )
-    if image.width < 1 or image.height < 1:
+    sides = (image.width, image.height)
+    if min(sides) < 1 or max(sides) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
         raise RecordError(
             entry.path,
-            f"expected a width and height of at least 1 px, found "
-            f"{image.width} x {image.height}. Write the size of the upright image.",
-            kind="image without pixels",
+            f"expected a width and height of 1 to {MAX_SIDE} px and at most {MAX_PIXELS} pixels, "
+            f"found {image.width} x {image.height}. Write the size of the upright image.",
+            kind="image without pixels" if min(sides) < 1 else "image too large",
             place=f"image {image.image_id}",
             image_id=image.image_id,
         )

@@ -15,6 +15,7 @@ from sapnet.data.clicks import clicks_of
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
 from sapnet.structures.corrections import Action, Correction, Corrections
 from sapnet.system.files import write_json_atomic
+from sapnet.system.outside import shown
 
 
 def load_corrections(path: Path | str) -> Corrections:
@@ -45,8 +46,8 @@ def corrections_of(coco: CocoFile) -> Corrections:
         if action not in get_args(Action):
             raise coco.problem(
                 record,
-                f"expected 'correction' as one of {', '.join(get_args(Action))}, found {action!r}. "
-                "Name a file that `sapnet review` wrote.",
+                f"expected 'correction' as one of {', '.join(get_args(Action))}, found "
+                f"{shown(action)}. Name a file that `sapnet review` wrote.",
             )
         fixed[click.annotation_id] = Correction(click, cast("Action", action))
     return Corrections(coco.images, coco.categories, fixed, _deleted(coco), coco.path)
@@ -86,7 +87,7 @@ def _deleted(coco: CocoFile) -> frozenset[int]:
     ids = coco.further.get("deleted", [])
     if not isinstance(ids, list) or not all(type(entry) is int for entry in ids):
         raise ValueError(
-            f"{coco.path}: expected 'deleted' as a list of annotation ids, found {str(ids)[:60]}. "
+            f"{coco.path}: expected 'deleted' as a list of annotation ids, found {shown(ids)}. "
             "Name a file that `sapnet review` wrote."
         )
     return frozenset(ids)

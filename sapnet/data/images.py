@@ -106,6 +106,20 @@ def read_header(path: Path | str) -> ImageHeader:
         return ImageHeader((image.height, image.width), _orientation(image))
 
 
+def is_deep_file(path: Path | str) -> bool:
+    """Return True if an image file has more than 8 bits of integers per channel.
+
+    Args:
+        path: the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read as an image.
+    """
+    with _opened(path) as image:
+        return is_deep(image)
+
+
 def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation; 1 for a senseless one."""
     found = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)

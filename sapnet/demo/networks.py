@@ -39,7 +39,7 @@ def demo_model(size: int) -> ModelConfig:
         selection=SelectionConfig(
             hidden_channels=256,
             sampling_ratio=2,
-            positives=PositivesConfig(lone=(0.05, 0.1, 0.15), crowded=(0.05, 0.1, -0.01)),
+            positives=PositivesConfig(lone=(0.05, 0.1, 0.15), crowded=(0.05, 0.1, -0.03)),
             negatives=NegativesConfig(num_random=16),
         ),
         segmentation=SOLOv2Config(

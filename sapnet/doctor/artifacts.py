@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from sapnet.data.clicks import load_clicks
 from sapnet.data.matching.categories import match_categories
 from sapnet.doctor.finding import Examination, Fact, Finding
 from sapnet.structures.clicks import Category
+from sapnet.system.files import read_json
 
 if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
@@ -31,7 +31,8 @@ def examine_store(path: Path, clicks: Path | None) -> Examination:
 
     try:
         store = ProposalStore(path)
-        findings = [*_check_complete(store), *_check_objects(store)]
+        damaged = [*_check_files(store)]
+        findings = [*_check_complete(store), *(damaged or _check_objects(store))]
         if clicks is not None:
             findings += _check_same_clicks(store, clicks)
     except (OSError, ValueError) as error:
@@ -52,6 +53,14 @@ def _check_complete(store: ProposalStore) -> Iterator[Finding]:
         message = f"it holds {store.num_images} of {store.manifest.num_images} images. Run the "
         message += "same `sapnet propose` again to finish it."
         yield Finding("error", "unfinished store", message, place=str(store.path))
+
+
+def _check_files(store: ProposalStore) -> Iterator[Finding]:
+    for path in store.damaged_files():
+        shard = path.name.split(".")[0]
+        message = "its content does not fit the checksum of its shard. Delete the two files "
+        message += f"{shard}.* and run the same `sapnet propose` again; it makes what is missing."
+        yield Finding("error", "damaged file", message, place=str(path))
 
 
 def _check_objects(store: ProposalStore) -> Iterator[Finding]:
@@ -111,8 +120,8 @@ def examine_run(path: Path, store: Path | None) -> Examination:
     try:
         findings = [*_check_progress(path, facts), *_check_sources(path)]
         findings += [*_check_categories(path, store, facts)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        findings = [Finding("error", "unreadable run", f"{path}: {error!r}")]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        findings = [Finding("error", "unreadable run", f"{path}: damaged ({error!r})")]
     return Examination("run", tuple(facts), tuple(findings))
 
 
@@ -125,7 +134,7 @@ def _check_progress(path: Path, facts: list[Fact]) -> Iterator[Finding]:
         message = "the training was not finished. Run the same `sapnet train` again to continue."
         yield Finding("warning", "unfinished run", message, place=str(path))
         return
-    summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+    summary = read_json(path / "summary.json")
     figures = {name: value for name, value in summary["figures"].items()}
     facts.append(Fact("finished after", f"{summary['epochs']} epochs"))
     for name, value in figures.items():
@@ -138,7 +147,7 @@ def _check_progress(path: Path, facts: list[Fact]) -> Iterator[Finding]:
 
 def _check_sources(path: Path) -> Iterator[Finding]:
     """Check that the files that the run was started with still exist."""
-    settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
+    settings = read_json(path / "settings.json")
     for name, source in settings["files"].items():
         if not Path(source).exists():
             message = f"the {name} that the run was trained on are no longer at {source}: it can "
@@ -149,7 +158,7 @@ def _check_categories(path: Path, store: Path | None, facts: list[Fact]) -> Iter
     config = path / "config.json"
     if not config.is_file():
         return
-    categories = json.loads(config.read_text(encoding="utf-8"))["categories"]
+    categories = read_json(config)["categories"]
     names = {entry["category_id"]: entry["name"] for entry in categories}
     facts.append(Fact("categories", ", ".join(names.values())))
     if store is None:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sapnet.data.coco_json import label_of_category
+from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks
 from sapnet.prediction.drawing import PALETTE, draw_outlines, font_path
@@ -81,7 +82,7 @@ def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
         if len(tiles) == inputs.num_images:
             break
         try:
-            pixels = load_image(inputs.root / record.file_name, inputs.bits)
+            pixels = load_image(image_path(inputs.root, record.file_name), inputs.bits)
         except (OSError, ValueError):  # reported by the examination of the images
             continue
         tiles.append(_tile(inputs, record, pixels))

@@ -16,6 +16,7 @@ from PIL import Image
 
 from sapnet.data.clicked_images import is_listed_as_stored
 from sapnet.data.image_files.depth import FULL_DEPTH, find_depth, is_deep
+from sapnet.data.image_files.inside import leaves_folder
 from sapnet.data.images import ImageHeader, load_image, read_header
 from sapnet.data.orientation import UPRIGHT
 from sapnet.data.problems import RecordError
@@ -119,7 +120,7 @@ def check_same_content(files: Sequence[ImageFile]) -> Iterator[Finding]:
 
 def _examine(record: ImageRecord, folder: Folder, decode: bool, bits: int | None) -> ImageFile:
     path = folder.root / record.file_name
-    if not path.is_file():
+    if leaves_folder(record.file_name) or not path.is_file():
         return ImageFile(record, None, False, b"", (folder.missing(record),))
     place = f"image {record.image_id} ({record.file_name})"
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from sapnet.backbones.config import HUB_WEIGHTS
 from sapnet.batches.config import AugmentConfig
+from sapnet.data.image_files.settings import check_reading
 from sapnet.network.config import ModelConfig
 from sapnet.selection.config import NegativesConfig, SelectionConfig
 from sapnet.training.config import OptimizerConfig
@@ -148,6 +149,9 @@ class EnhanceConfig:
         device: "auto" takes a GPU if there is one; "cpu", "cuda", "cuda:N" or "mps" name one.
         checkpoint_minutes: most minutes between two checkpoints. Each epoch ends with a checkpoint
             anyway; 0 writes no others.
+        bits: bit depth of images of more than 8 bits, one for all; by default that of the training
+            (`--trained`), else that of the largest value of all images.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         optimizer: optimizer and learning-rate schedule.
     """
 
@@ -157,9 +161,12 @@ class EnhanceConfig:
     seed: int = 0
     device: str = "auto"
     checkpoint_minutes: float = 10.0
+    bits: int | None = None
+    max_pixels: int | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def __post_init__(self) -> None:
+        check_reading(self.bits, self.max_pixels)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")

@@ -21,6 +21,7 @@ from sapnet.batches.epoch import SharedEpoch
 from sapnet.batches.loader import EpochSampler, ImageLoader
 from sapnet.batches.sample import Sample, View
 from sapnet.data.coco_json import label_of_category
+from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.enhancement.click_batch import ClickBatch
 from sapnet.structures.clicks import Click, ClickSet
@@ -83,7 +84,7 @@ class ClickImages(Dataset[ClickSample]):
 
     def __getitem__(self, index: int) -> ClickSample:
         record, clicks = self._entries[index]
-        image = load_image(self._dir / record.file_name, self._augment.bits)
+        image = load_image(image_path(self._dir, record.file_name), self._augment.bits)
         view = self._view((image.shape[0], image.shape[1]), index)
         points = torch.tensor([click.point for click in clicks])
         return ClickSample(

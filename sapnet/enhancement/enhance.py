@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,13 +10,15 @@ import torch
 
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks, save_clicks
-from sapnet.data.image_files.depth import find_depth
+from sapnet.data.image_files.depth import depth_line, find_depth
+from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.data import ClickImages, click_loader
 from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
 from sapnet.selection.sampling import clip_boxes
-from sapnet.structures.clicks import Click, ClickSet
+from sapnet.structures.clicks import Category, Click, ClickSet
 from sapnet.system.version import __version__
+from sapnet.training.loop.announce import announce
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,27 @@ def enhance(inputs: EnhanceInputs, model_cfg: EnhancerConfig, cfg: EnhanceConfig
         ValueError: files or settings do not fit together.
         FileNotFoundError: a file, or the backbone's weights, are missing.
     """
+    with allowing_pixels(cfg.max_pixels):
+        return _enhance(inputs, model_cfg, cfg)
+
+
+def _enhance(
+    inputs: EnhanceInputs, model_cfg: EnhancerConfig, cfg: EnhanceConfig
+) -> EnhanceSummary:
     clicks = check_images(load_clicks(inputs.clicks), inputs.images)
     if not clicks.clicks:
         raise ValueError(f"{inputs.clicks}: expected clicks to learn from, found none. Click some.")
     if inputs.trained is None:
         run = inputs.run_folder
-        model_cfg = _with_depth(model_cfg, inputs.images, clicks)
+        bits = _find_bits(cfg.bits or model_cfg.augment.bits, inputs.images, clicks)
+        model_cfg = replace(model_cfg, augment=replace(model_cfg.augment, bits=bits))
         trained = train_enhancer(inputs.images, without_estimates(clicks), run, model_cfg, cfg)
     else:
         run, trained = inputs.trained, load_enhancer(inputs.trained, cfg.device)
-    boxes = estimate_boxes(trained, inputs.images, clicks, cfg.batch_size, cfg.workers)
+        bits = _find_bits(cfg.bits or trained.model.cfg.augment.bits, inputs.images, clicks)
+    augment = replace(trained.model.cfg.augment, bits=bits)
+    dataset = ClickImages(inputs.images, clicks, augment, seed=None)
+    boxes = estimate_boxes(trained, dataset, clicks.categories, cfg.batch_size, cfg.workers)
     enhanced = with_estimates(clicks, boxes)
     info = {"enhanced_by": f"sapnet {__version__}", "clicks": inputs.clicks.name, "run": str(run)}
     save_clicks(inputs.out, enhanced, info)
@@ -110,24 +124,27 @@ def enhance(inputs: EnhanceInputs, model_cfg: EnhancerConfig, cfg: EnhanceConfig
     return EnhanceSummary(inputs.out, run, num_estimated, len(clicks.clicks) - num_estimated)
 
 
-def _with_depth(cfg: EnhancerConfig, images: Path, clicks: ClickSet) -> EnhancerConfig:
-    """Fill in the bit depth of the input from the largest value of the images."""
-    if cfg.augment.bits is not None:
-        return cfg
-    bits = find_depth(images / image.file_name for image in clicks.images)
-    return replace(cfg, augment=replace(cfg.augment, bits=bits))
+def _find_bits(given: int | None, images: Path, clicks: ClickSet) -> int | None:
+    """Return the bit depth: as given, or that of the largest value of the images."""
+    bits = given or find_depth(images / image.file_name for image in clicks.images)
+    announce(line for line in (depth_line(bits, given is not None),) if line)
+    return bits
 
 
 @torch.no_grad()
 def estimate_boxes(
-    trained: TrainedEnhancer, images_dir: Path, clicks: ClickSet, batch_size: int, workers: int
+    trained: TrainedEnhancer,
+    dataset: ClickImages,
+    categories: Sequence[Category],
+    batch_size: int,
+    workers: int,
 ) -> dict[int, EstimatedBox]:
     """Estimate a box for every click.
 
     Args:
         trained: the enhancer.
-        images_dir: the folder that the file names are relative to.
-        clicks: of upright images.
+        dataset: clicked images without random variation.
+        categories: those of the clicks.
         batch_size: images at a time.
         workers: processes that load images.
 
@@ -139,7 +156,7 @@ def estimate_boxes(
     """
     from tqdm import tqdm
 
-    same = sorted((c.category_id, c.name) for c in clicks.categories) == sorted(
+    same = sorted((c.category_id, c.name) for c in categories) == sorted(
         (c.category_id, c.name) for c in trained.categories
     )
     if not same:
@@ -148,7 +165,6 @@ def estimate_boxes(
             f"expected clicks of the categories that the enhancer was trained on ({known}), with "
             "the same names and ids, found others. Train one on these clicks: leave out --trained"
         )
-    dataset = ClickImages(images_dir, clicks, trained.model.cfg.augment, seed=None)
     loader = click_loader(dataset, batch_size, workers=workers, shuffle=False)
     device = next(trained.model.parameters()).device
     found: dict[int, EstimatedBox] = {}

@@ -201,7 +201,7 @@ class Enhancer(nn.Module):
         shape = (len(sizes), cfg.num_random, 4)
         uniforms = torch.rand(shape, generator=generator, device=device)
         boxes, counts = sample_background(uniforms, sizes, bags, image_index, cfg)
-        uniforms = torch.rand((len(bags), cfg.num_parts, 4), generator=generator, device=device)
+        uniforms = torch.rand((len(bags), cfg.num_parts, 5), generator=generator, device=device)
         min_area = (cfg.min_part_side * sizes.amin(1)[image_index]) ** 2
         parts, part_counts = sample_parts(uniforms, coarse_boxes, min_area, cfg)
         images = torch.cat([counts.nonzero()[:, 0], image_index[part_counts.nonzero()[:, 0]]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,10 @@ from sapnet.enhancement.old_checkpoint import convert_old_checkpoint
 from sapnet.store.manifest import fingerprint
 from sapnet.structures.clicks import Category, ClickSet
 from sapnet.system.device import choose_device
+from sapnet.system.files import read_json
 from sapnet.system.from_json import dataclass_from_json
+from sapnet.system.lock import locked
+from sapnet.system.outside import shown
 from sapnet.training.loop.announce import announce, start_line
 from sapnet.training.loop.fit import LoopConfig, fit
 from sapnet.training.loop.launch import single_process
@@ -65,6 +67,13 @@ def train_enhancer(
     """
     if not clicks.clicks:
         raise ValueError("expected clicks to learn from, found none. Click on some objects first.")
+    with locked(run):
+        return _train(images_dir, clicks, run, model_cfg, cfg)
+
+
+def _train(
+    images_dir: Path, clicks: ClickSet, run: Path, model_cfg: EnhancerConfig, cfg: EnhanceConfig
+) -> TrainedEnhancer:
     folder = _run_folder(run)
     convert_old_checkpoint(folder, run / NETWORK)
     checkpoint = folder.begin(_describe_run(clicks, model_cfg, cfg))
@@ -107,13 +116,19 @@ def load_enhancer(run: Path, device: str) -> TrainedEnhancer:
                 f"{run}: expected a trained enhancer, found no {name}. Train one with "
                 "`sapnet enhance --run`, or name the folder of another one."
             )
-    described = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
-    categories = tuple(Category(**category) for category in described["categories"])
-    model_cfg = dataclass_from_json(described["model"], EnhancerConfig)
+    described = read_json(run / SETTINGS)
     chosen = choose_device(device)
-    model = Enhancer(len(categories), model_cfg).to(chosen)
-    saved = torch.load(run / NETWORK, map_location=chosen, weights_only=True)
-    model.load_state_dict(saved["model"])
+    try:
+        categories = tuple(Category(**category) for category in described["categories"])
+        model_cfg = dataclass_from_json(described["model"], EnhancerConfig)
+        model = Enhancer(len(categories), model_cfg).to(chosen)
+        saved = torch.load(run / NETWORK, map_location=chosen, weights_only=True)
+        model.load_state_dict(saved["model"])
+    except Exception as error:  # of a file that may hold anything
+        raise ValueError(
+            f"{run}: {SETTINGS} or {NETWORK} is damaged ({shown(str(error))}). Delete the folder, "
+            "and train again with `sapnet enhance --run`."
+        ) from error
     return TrainedEnhancer(model.eval(), categories)
 
 

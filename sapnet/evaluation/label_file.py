@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
 from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import to_rle
+from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE, Category, ImageRecord
@@ -132,8 +133,8 @@ def _read_score(coco: CocoFile, record: Record) -> float:
     if not is_number(value):
         raise coco.problem(
             record,
-            f"expected 'score' as a finite number, found {value!r}. Write the file with `sapnet "
-            "label`.",
+            f"expected 'score' as a finite number, found {shown(value)}. Write the file with "
+            "`sapnet label`.",
         )
     return float(value)
 
@@ -159,8 +160,8 @@ def _read_uncertainty(coco: CocoFile, record: Record) -> float | None:
     if not is_number(value) or not 0 <= value <= 1:
         raise coco.problem(
             record,
-            f"expected 'uncertainty' as a number in [0, 1], found {value!r}. Write the file with "
-            "`sapnet label`.",
+            f"expected 'uncertainty' as a number in [0, 1], found {shown(value)}. Write the file "
+            "with `sapnet label`.",
         )
     return float(value)
 
@@ -177,7 +178,7 @@ def _read_candidates(coco: CocoFile, record: Record, image: ImageRecord) -> Cand
         raise coco.problem(
             record,
             "expected 'candidates' with lists of 'segmentations', 'scores' and 'own_scores', found "
-            f"{str(found)[:60]}. Write the file with `sapnet label --candidates`.",
+            f"{shown(found)}. Write the file with `sapnet label --candidates`.",
         )
     return Candidates(
         rles=tuple(to_rle(value, image.height, image.width) for value in found["segmentations"]),

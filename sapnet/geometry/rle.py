@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sapnet.geometry.clipping import clip_far
+from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE
@@ -258,7 +259,7 @@ def to_rle(segmentation: Any, height: int, width: int) -> RLE:  # noqa: ANN401  
     if not _is_polygons(segmentation):
         raise ValueError(
             "expected a segmentation as polygons of at least 3 points each, or run lengths with "
-            f"'size' and 'counts'; found {str(segmentation)[:60]!r}"
+            f"'size' and 'counts'; found {shown(segmentation)}"
         )
     near = [clip_far(np.reshape(part, (-1, 2)), height, width) for part in segmentation]
     outlines = [outline.ravel().tolist() for outline in near if len(outline) >= _MIN_CORNERS]
@@ -309,14 +310,14 @@ def _check_rle(segmentation: dict[str, Any], height: int, width: int) -> None:
     size, counts = segmentation.get("size"), segmentation.get("counts")
     if not isinstance(size, list | tuple) or list(size) != [height, width]:
         raise ValueError(
-            f"expected run lengths of size [{height}, {width}], found size {repr(size)[:60]}"
+            f"expected run lengths of size [{height}, {width}], found size {shown(size)}"
         )
     if not isinstance(counts, list | str | bytes):
         raise ValueError(f"expected 'counts' as a list or a string, found {type(counts).__name__}")
     if not isinstance(counts, list):
         return
     if not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError(f"expected run lengths as integers >= 0, found {str(counts)[:60]}")
+        raise ValueError(f"expected run lengths as integers >= 0, found {shown(counts)}")
     if sum(counts) != height * width:
         raise ValueError(
             f"expected run lengths that cover {height * width} pixels, found {sum(counts)}"
@@ -324,16 +325,25 @@ def _check_rle(segmentation: dict[str, Any], height: int, width: int) -> None:
 
 
 def _check_string(rle: RLE) -> None:
-    """Check that a compressed string is whole, and holds no more pixels than its mask."""
-    from faster_coco_eval.core import mask as mask_api
+    """Check that a compressed string is whole, and that its runs cover its mask exactly.
 
+    The library trusts what it decodes: of a cut string it reads and writes beyond its memory, or
+    never ends.
+    """
+    from faster_coco_eval import mask_api_new_cpp as mask_api
+
+    pixels = rle["size"][0] * rle["size"][1]
     try:
-        mask_api.area([rle])
-    except (RuntimeError, ValueError) as error:
+        counts = mask_api.toUncompressedRLE([rle])[0]["counts"]
+    except (RuntimeError, ValueError, TypeError) as error:
         raise ValueError(
-            f"expected compressed run lengths of {rle['size'][0] * rle['size'][1]} pixels, found "
-            f"a damaged string ({error})"
+            f"expected compressed run lengths of {pixels} pixels, found a damaged string ({error})"
         ) from error
+    if sum(counts) != pixels or min(counts) < 0:
+        raise ValueError(
+            f"expected compressed run lengths that cover {pixels} pixels, found {sum(counts)}: the "
+            "string is damaged"
+        )
 
 
 def run_lengths(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:

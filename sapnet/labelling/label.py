@@ -23,6 +23,7 @@ from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
+from sapnet.system.lock import locked
 from sapnet.system.progress import progress
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def label(
     annotations: list[dict[str, Any]] = []
     done: set[int] = set()
     with (
+        locked(out),
         allowing_pixels(cfg.max_pixels),
         keeping_labels(out, store, annotations, done),
         evaluating(model),

@@ -10,6 +10,10 @@ CONFIG_FILE = "config.json"
 """File of a trained network that holds its settings and categories."""
 
 
+WEIGHTS_FILE = "model.safetensors"
+"""File of a trained network that holds its weights."""
+
+
 def check_network(
     name: Path | str,
     *,
@@ -49,3 +53,18 @@ def check_network(
             f"{name}: no run folder of that name here, and no such network on the hub or in its "
             f"cache ({error})"
         ) from error
+
+
+def damaged_network(name: Path | str, error: Exception) -> ValueError:
+    """Return the error for a trained network whose files cannot be read.
+
+    Args:
+        name: its run folder, or its name on the hub.
+        error: what went wrong.
+    """
+    reason = " ".join(str(error).split())[:200]
+    return ValueError(
+        f"{name}: the trained network cannot be read, {CONFIG_FILE} or {WEIGHTS_FILE} is damaged "
+        f"({type(error).__name__}: {reason}). Copy the folder again; or delete the two files and "
+        "run the same `sapnet train`, which writes them after its next epoch."
+    )

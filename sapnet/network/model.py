@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
@@ -17,7 +18,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from sapnet.backbones.backbone import Backbone
 from sapnet.backbones.weights import load_weights
 from sapnet.network.config import EMBEDDED_START, ModelConfig
-from sapnet.network.find import check_network
+from sapnet.network.find import check_network, damaged_network
 from sapnet.network.start import load_start
 from sapnet.segmentation.solov2 import SOLOv2
 from sapnet.selection.branch import SelectionBranch
@@ -129,12 +130,18 @@ class Network(
         Raises:
             FileNotFoundError: there is no trained network in the folder, or neither a folder nor a
                 network on the hub of this name. The hub has a few seconds to answer.
+            ValueError: a file of the network is damaged.
         """
         if not options.get("local_files_only"):
             kept = ("revision", "cache_dir", "token")
             search = {name: options[name] for name in kept if name in options}
             check_network(pretrained_model_name_or_path, **search)
-        network: Self = super().from_pretrained(pretrained_model_name_or_path, **options)
+        try:
+            network: Self = super().from_pretrained(pretrained_model_name_or_path, **options)
+        except (FileNotFoundError, OfflineModeIsEnabled, HfHubHTTPError):
+            raise
+        except Exception as error:  # of files that may hold anything
+            raise damaged_network(pretrained_model_name_or_path, error) from error
         return network
 
     def _save_pretrained(self, save_directory: Path) -> None:

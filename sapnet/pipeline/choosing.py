@@ -11,17 +11,20 @@ import numpy as np
 
 from sapnet.data.clicks import load_clicks
 from sapnet.data.image_files.listing import find_images
+from sapnet.pipeline.config import FREE_TO_CHANGE, PipelineConfig
 from sapnet.pipeline.display import in_words
 from sapnet.proposals.automatic import choose_proposer
 from sapnet.proposals.propose import check_any_click, default_workers
 from sapnet.recipes.load import load_recipe
 from sapnet.system.device import choose_device, describe_device
+from sapnet.system.from_json import dataclass_from_json
 from sapnet.system.parallel import num_cores
 from sapnet.training.config import TrainConfig
 from sapnet.training.default_recipe import CPU_RECIPE
 
 if TYPE_CHECKING:
-    from sapnet.pipeline.config import Effort, PipelineConfig, PipelineInputs
+    from sapnet.pipeline.config import Effort, PipelineInputs
+    from sapnet.pipeline.record import RunRecord
     from sapnet.structures.clicks import ClickSet
 
 GPU_RECIPE = "defaults"
@@ -119,6 +122,20 @@ def choose(inputs: PipelineInputs, cfg: PipelineConfig) -> Choice:
         f"expected time on this machine, if it is idle: {in_words(sum(seconds.values()))}",
     )
     return Choice(cfg, held_out, reasons, seconds)
+
+
+def settle(inputs: PipelineInputs, cfg: PipelineConfig, before: RunRecord | None) -> Choice:
+    """Choose what is left open; of a run that goes on, take what was chosen at its start.
+
+    Args:
+        inputs: files.
+        cfg: settings as given.
+        before: record of the run to continue; None for a new one.
+    """
+    if before is not None:
+        now = {name: getattr(cfg, name) for name in FREE_TO_CHANGE}
+        cfg = replace(dataclass_from_json(before.chosen, PipelineConfig), **now)
+    return choose(inputs, cfg)
 
 
 def choose_held_out(

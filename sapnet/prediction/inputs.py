@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,13 +15,13 @@ from PIL import Image
 
 from sapnet.data.image_files.depth import depth_of, find_depth
 from sapnet.data.images import image_pixels, load_image
-from sapnet.system.locations import as_location, local_file
+from sapnet.system.locations import Location, as_location, local_file
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ImageInput: TypeAlias = "str | Path | Image.Image | np.ndarray | Tensor"
-"""Any single image that `read_image` takes."""
+"""Any single image that `read_images` takes."""
 
 TAKEN = (
     "a path, a URL, an image of Pillow, an array (height, width, 3) of RGB, gray or RGBA, or a "
@@ -30,14 +33,14 @@ CHANNELS = (1, 3, 4)
 """Gray, RGB, RGBA."""
 
 
-def read_image(value: ImageInput, bits: int | None = None) -> np.ndarray:
-    """Read an image of any supported kind.
+def read_images(values: Sequence[ImageInput], bits: int | None = None) -> list[np.ndarray]:
+    """Read images of any supported kind, all with one bit depth.
 
     A channel order of BGR, as OpenCV reads files, cannot be told from RGB and is taken as RGB:
     turn it first with `image[:, :, ::-1]`. An alpha channel is dropped.
 
     Args:
-        value: one of:
+        values: each one of:
 
             * the path of a file; or a URL: http, https, or any other that fsspec knows. The EXIF
               orientation is applied.
@@ -47,19 +50,78 @@ def read_image(value: ImageInput, bits: int | None = None) -> np.ndarray:
             * a tensor of the same shapes or with the channels first, on any device: uint8, or
               floating point in 0..1.
         bits: bit depth of files and images of Pillow with more than 8 bits; None for that of the
-            files, 16.
+            largest value of all of them.
 
     Returns:
-        (H, W, 3) uint8 RGB, upright, C-contiguous and writable.
+        For each, (H, W, 3) uint8 RGB, upright, C-contiguous and writable.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file cannot be read as an image, or shape, type or range are others.
-        TypeError: the value is no image.
+        ValueError: a file cannot be read as an image, or shape, type or range are others. Of
+            several images, the message has the place in the list.
+        TypeError: a value is no image.
     """
+    with ExitStack() as stack:
+        opened = [
+            _at_place(place, values, partial(stack.enter_context, _opened(value)))
+            for place, value in enumerate(values)
+        ]
+        bits = bits or _depth(opened)
+        return [
+            _at_place(place, values, partial(_read, value, bits))
+            for place, value in enumerate(opened)
+        ]
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of this machine, and the name that the user knows it by: its path or its URL."""
+
+    path: Path
+    name: Location
+
+
+@contextmanager
+def _opened(value: ImageInput) -> Iterator[Any]:
+    """Yield a `_File` for a path or a URL, which is fetched; anything else as it is."""
+    if not isinstance(value, str | Path):
+        yield value
+        return
+    location = as_location(value)
+    if isinstance(location, Path) and location.is_dir():
+        raise ValueError(
+            f"{location}: expected an image, found a folder. `sapnet.predict` and `sapnet "
+            "predict` take folders"
+        )
+    with ExitStack() as stack:
+        yield _File(_fetch(location, stack), location)
+
+
+def _fetch(location: Location, stack: ExitStack) -> Path:
+    """Return the path of a file, or of a copy that is kept until the stack is closed."""
+    try:
+        return stack.enter_context(local_file(location))
+    except (FileNotFoundError, ValueError):
+        raise
+    except Exception as error:  # each protocol's client raises its own
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise ValueError(f"{location}: cannot be fetched ({reason}). Check the URL.") from error
+
+
+def _at_place(place: int, values: Sequence[ImageInput], read: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Call a function; of several images, errors name the place in the list."""
+    try:
+        return read()
+    except (ValueError, TypeError) as error:
+        if len(values) == 1:
+            raise
+        raise type(error)(f"image {place} of {len(values)}: {error}") from error
+
+
+def _read(value: object, bits: int | None) -> np.ndarray:
     match value:
-        case str() | Path():
-            return _read_place(value, bits)
+        case _File():
+            return _load(value, bits)
         case Image.Image():
             return _read_pillow(value, bits)
         case torch.Tensor():
@@ -69,18 +131,11 @@ def read_image(value: ImageInput, bits: int | None = None) -> np.ndarray:
     raise TypeError(f"expected an image: {TAKEN}; found {type(value).__name__}")
 
 
-def depth_of_inputs(images: Iterable[ImageInput]) -> int | None:
-    """Find the bit depth of several images, from the largest value of all.
-
-    Args:
-        images: as `read_image` takes them; the depth shows in files and in images of Pillow.
-
-    Returns:
-        The depth; None if none of them has more than 8 bits.
-    """
-    found = [_depth_of_pillow(image) for image in images if isinstance(image, Image.Image)]
-    places = [as_location(image) for image in images if isinstance(image, str | Path)]
-    files = find_depth(place for place in places if isinstance(place, Path))
+def _depth(opened: Iterable[object]) -> int | None:
+    """Find the bit depth of files and images of Pillow; None if none has more than 8 bits."""
+    opened = list(opened)
+    found = [_depth_of_pillow(image) for image in opened if isinstance(image, Image.Image)]
+    files = find_depth(file.path for file in opened if isinstance(file, _File))
     return max((depth for depth in (*found, files) if depth is not None), default=None)
 
 
@@ -90,31 +145,14 @@ def _depth_of_pillow(image: Image.Image) -> int | None:
     return depth_of(int(np.asarray(image, np.int64).max(initial=0)))
 
 
-def _read_place(place: str | Path, bits: int | None) -> np.ndarray:
-    location = as_location(place)
-    if isinstance(location, Path):
-        if location.is_dir():
-            raise ValueError(
-                f"{location}: expected an image, found a folder. `sapnet.predict` and `sapnet "
-                "predict` take folders"
-            )
-        return load_image(location, bits)
+def _load(file: _File, bits: int | None) -> np.ndarray:
+    """Read a file; errors have the name that the user knows."""
     try:
-        with local_file(location) as copy:
-            return _load_copy(copy, location, bits)
-    except (FileNotFoundError, ValueError):
-        raise
-    except Exception as error:  # each protocol's client raises its own
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise ValueError(f"{location}: cannot be fetched ({reason}). Check the URL.") from error
-
-
-def _load_copy(copy: Path, url: str, bits: int | None) -> np.ndarray:
-    """Read the local copy of a URL; errors name the URL."""
-    try:
-        return load_image(copy, bits)
+        return load_image(file.path, bits)
     except ValueError as error:
-        raise ValueError(str(error).replace(str(copy), url)) from error
+        if str(file.path) == str(file.name):
+            raise
+        raise ValueError(str(error).replace(str(file.path), str(file.name))) from error
 
 
 def _read_pillow(image: Image.Image, bits: int | None) -> np.ndarray:

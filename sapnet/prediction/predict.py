@@ -28,6 +28,7 @@ from sapnet.prediction.segment import plan_batches, segment_images
 from sapnet.prediction.sources import image_ids, opened_sources, picture_names
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
+from sapnet.system.lock import locked
 from sapnet.system.parallel import map_ahead
 from sapnet.system.progress import progress
 from sapnet.system.written_files import check_output, record_written, remove_written
@@ -97,7 +98,12 @@ def predict(
     cfg, out = cfg or PredictionConfig(), Path(out)
     check_formats(cfg.format)
     network.segmenter  # noqa: B018  # raises before any work if there is none
-    with allowing_pixels(cfg.max_pixels), opened_sources(images) as files:
+    unfetched: list[LeftOutImage] = []
+    with (
+        locked(out),
+        allowing_pixels(cfg.max_pixels),
+        opened_sources(images, unfetched if cfg.skip_errors else None) as files,
+    ):
         if line := files.left_out_line():
             logger.warning("%s", line)
         check_output(out, cfg.overwrite, (RESULTS, PICTURES))
@@ -106,7 +112,8 @@ def predict(
         if cfg.compile:
             compile_network(network, network.device)
         remove_written(out)
-        return _Prediction(network, files, out, augment, cfg).run()
+        summary = _Prediction(network, files, out, augment, cfg).run()
+    return replace(summary, left_out=(*summary.left_out, *unfetched))
 
 
 def _bits(network: Network, files: ImageFiles, cfg: PredictionConfig) -> int | None:

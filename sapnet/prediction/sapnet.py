@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from sapnet.batches.images import ImageDataset
 from sapnet.network.model import CODERS, Network
 from sapnet.prediction.config import PredictionConfig
-from sapnet.prediction.inputs import ImageInput, depth_of_inputs, read_image
+from sapnet.prediction.inputs import ImageInput, read_images
 from sapnet.prediction.segment import plan_batches, segment_images
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class SAPNet(Network, coders=CODERS):
         """Segment an image, or several.
 
         Args:
-            image: a path, a URL, an image of Pillow, an array or a tensor (see `read_image`), or a
+            image: a path, a URL, an image of Pillow, an array or a tensor (see `read_images`), or a
                 list or tuple of these.
             score_threshold: least score of an instance that is returned.
             batch_size: most images that pass the network together, see `PredictionConfig`.
@@ -77,11 +77,9 @@ class SAPNet(Network, coders=CODERS):
         )
         several = isinstance(image, list | tuple)
         images: list[Any] = list(image) if several else [image]  # type: ignore[arg-type]
-        bits = bits or self.settings.augment.bits or depth_of_inputs(images)
-        if several:
-            return self._predict(_read_all(images, bits), checked)
-        (detections,) = self._predict([read_image(images[0], bits)], checked)
-        return detections
+        pixels = read_images(images, bits or self.settings.augment.bits)
+        found = self._predict(pixels, checked)
+        return found if several else found[0]
 
     def _predict(self, images: list[np.ndarray], cfg: PredictionConfig) -> list[Detections]:
         from sapnet.prediction.detections import Detections, to_detections
@@ -97,14 +95,3 @@ class SAPNet(Network, coders=CODERS):
             Detections.of(found[index], pixels, cfg.draw_threshold)
             for index, pixels in enumerate(images)
         ]
-
-
-def _read_all(images: Sequence[ImageInput], bits: int | None) -> list[np.ndarray]:
-    """Read several images; errors name the place in the list."""
-    pixels = []
-    for place, image in enumerate(images):
-        try:
-            pixels.append(read_image(image, bits))
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"image {place} of {len(images)}: {error}") from error
-    return pixels

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from sapnet.data.image_files.listing import ImageFiles, find_images
+from sapnet.structures.left_out import LeftOutImage
 from sapnet.system.locations import Location, as_location, is_remote, local_file
 
 LARGEST_NUMBER = 2**53
@@ -16,11 +17,14 @@ LARGEST_NUMBER = 2**53
 
 
 @contextmanager
-def opened_sources(images: Location | Sequence[Location]) -> Iterator[ImageFiles]:
+def opened_sources(
+    images: Location | Sequence[Location], unfetched: list[LeftOutImage] | None = None
+) -> Iterator[ImageFiles]:
     """Find the images of folders and lists; those of URLs are fetched for the context.
 
     Args:
         images: a folder, a file or the URL of an image, or several of them.
+        unfetched: collects URLs that cannot be fetched; None stops at the first one.
 
     Raises:
         FileNotFoundError: a file, a folder or a URL does not exist.
@@ -38,16 +42,34 @@ def opened_sources(images: Location | Sequence[Location]) -> Iterator[ImageFiles
             "Predict them one kind after the other."
         )
     with TemporaryDirectory(prefix="sapnet-") as folder:
-        paths = [_fetch(url, Path(folder)) for url in dict.fromkeys(remote)]
+        paths = []
+        for url in dict.fromkeys(remote):
+            target = _target(url, Path(folder))
+            try:
+                _fetch(url, target)
+            except (FileNotFoundError, ValueError) as error:
+                if unfetched is None:
+                    raise
+                unfetched.append(LeftOutImage(url, str(error).removeprefix(f"{url}: ")))
+            else:
+                paths.append(target)
+        if unfetched and not paths:
+            raise ValueError(f"{unfetched[0].file_name}: {unfetched[0].reason}")
         yield ImageFiles(tuple(paths), Path(folder))
 
 
-def _fetch(url: str, folder: Path) -> Path:
-    """Fetch an image to a folder, under the last part of its URL."""
-    name = PurePosixPath(url.partition("?")[0]).name or "image"
-    target = folder / name
+def _target(url: str, folder: Path) -> Path:
+    """Return the file of an image in a folder, named by the last part of its URL."""
+    target = folder / (PurePosixPath(url.partition("?")[0]).name or "image")
     if target.exists():
-        raise ValueError(f"{url}: another URL ends in {name!r}, too. Predict them one by one.")
+        raise ValueError(
+            f"{url}: another URL ends in {target.name!r}, too. Predict them one by one."
+        )
+    return target
+
+
+def _fetch(url: str, target: Path) -> None:
+    """Fetch an image to a file."""
     try:
         with local_file(url) as copy:
             target.write_bytes(copy.read_bytes())
@@ -59,7 +81,6 @@ def _fetch(url: str, folder: Path) -> Path:
             f"{url}: cannot be fetched ({reason}). Check the URL and the connection, or save the "
             "image and name the file."
         ) from error
-    return target
 
 
 def image_ids(names: Sequence[str]) -> list[int]:

@@ -74,7 +74,7 @@ class RunConfig:
             and 1200 shards for COCO train2017.
         skip_errors: leave out images that are missing or cannot be read, instead of stopping.
         bits: bit depth of images of more than 8 bits; by default that of the largest value of all
-            images in a folder of this machine, else 16.
+            images.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         engine: "local" for processes of this machine, "ray" for actors of a Ray cluster.
         part: the part of this run, if several runs fill one store side by side.
@@ -133,7 +133,7 @@ class ProposeConfig:
         shard_images: images per shard; a kill loses at most the shard in progress.
         skip_errors: leave out images that cannot be read; the command then exits with status 3.
         bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
-            value of all images in a folder of this machine, else 16.
+            value of all images.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         shard: "i/n", i from 0 to n - 1: this run processes the i-th of n parts of the images. Runs
             of different parts fill one store side by side, on machines that share the file system.

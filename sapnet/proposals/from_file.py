@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from sapnet.data.coco_json import LARGEST_ID, is_number
+from sapnet.data.coco_json import is_number
 from sapnet.geometry.rle import rle_boxes, to_rle
 from sapnet.structures.clicks import Click, ClickSet
 from sapnet.structures.proposals import Proposals
 from sapnet.system.from_json import JSON
+from sapnet.system.outside import LARGEST_ID, shown
 
 UNSCORED = 1.0
 """Score of proposals without scores: all are equal, so the first one ranks first."""
@@ -104,8 +105,8 @@ class FileProposer:
                 if found != value:
                     raise ValueError(
                         f"{self.path}, annotation_id {click.annotation_id}: expected the {key} "
-                        f"{value!r} of the clicks, found {found!r}. Give the proposals that were "
-                        "made for these clicks."
+                        f"{shown(value)} of the clicks, found {shown(found)}. Give the "
+                        "proposals that were made for these clicks."
                     )
 
     def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
@@ -132,7 +133,9 @@ class FileProposer:
 def _load_records(path: Path, text: bytes) -> dict[int, dict[str, Any]]:
     try:
         content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise ValueError(f"{path}: not json (nested too deeply to be data)") from error
+    except ValueError as error:
         raise ValueError(f"{path}: not json ({error})") from error
     records = content.get("proposals") if isinstance(content, dict) else content
     if not isinstance(records, list):
@@ -173,9 +176,9 @@ def _check_scores(scores: object, num_masks: int, where: str) -> None:
         raise ValueError(f"{where}: expected {num_masks} 'scores', one per mask, found {found}")
     for score in scores:
         if not is_number(score):
-            raise ValueError(f"{where}: expected finite numbers as scores, found {score!r}")
+            raise ValueError(f"{where}: expected finite numbers as scores, found {shown(score)}")
         if not -SCORE_SLACK <= score <= 1 + SCORE_SLACK:
-            raise ValueError(f"{where}: expected scores in [0, 1], found {score!r}")
+            raise ValueError(f"{where}: expected scores in [0, 1], found {shown(score)}")
 
 
 def _some_ids(ids: Sequence[int], shown: int = 5) -> str:

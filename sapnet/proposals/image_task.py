@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sapnet.data.image_files.limit import allowing_pixels
+from sapnet.proposals.depth import require_depth
 from sapnet.proposals.proposer import Proposer, StagedProposer
 from sapnet.proposals.sources import ImageSource
 from sapnet.store.describe import describe_objects, given_proposal
@@ -60,7 +62,9 @@ class DescribeImage:
         source: locations of the images.
         skip_errors: True to return the problem of an unusable image instead of raising it.
         is_checked: True if the headers of all images were checked before.
-        bits: bit depth of images of more than 8 bits; None for that of the files.
+        bits: bit depth of images of more than 8 bits; None if there are none.
+        max_pixels: most pixels of an image; None for Pillow's limit. Processes of another machine
+            do not inherit it.
     """
 
     proposer: Proposer
@@ -68,13 +72,15 @@ class DescribeImage:
     skip_errors: bool
     is_checked: bool
     bits: int | None = None
+    max_pixels: int | None = None
 
     def __call__(self, task: ImageTask) -> DescribedImage | str:
         """Return the image with its objects; with `skip_errors`, a problem as text instead."""
         if not task.clicks and self.is_checked:
             return DescribedImage(task.image, [])
         try:
-            return self._describe(task)
+            with allowing_pixels(self.max_pixels):
+                return self._describe(task)
         except (OSError, ValueError) as error:
             place = self._place(task)
             reason = str(error).removeprefix(f"{place}: ")
@@ -92,6 +98,7 @@ class DescribeImage:
             if not clicks:
                 return DescribedImage(image, [])
             pixels = load_image(path, self.bits)
+            require_depth(path, self.bits)
         size = (image.height, image.width)
         return DescribedImage(image, describe_objects(clicks, self._bags(pixels, clicks), size))
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sapnet.data.image_files.depth import depth_line, find_depth
-from sapnet.data.image_files.limit import allowing_pixels
+from sapnet.data.image_files.depth import depth_line
+from sapnet.data.image_files.limit import allowing_pixels, given_limit
 from sapnet.proposals.automatic import settle
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
+from sapnet.proposals.depth import find_source_depth
 from sapnet.proposals.image_task import (
     SKIP_HINT,
     DescribedImage,
@@ -194,7 +195,7 @@ def _propose(
         if folder is not None:
             part, skipped = _check_images(part, folder, run.skip_errors)
         checked = folder is not None
-        describe = DescribeImage(proposer, source, run.skip_errors, checked, bits)
+        describe = DescribeImage(proposer, source, run.skip_errors, checked, bits, given_limit())
         counts, unusable = _fill(writer, make_tasks(part), describe, run)
         skipped += unusable
     for image in skipped:
@@ -211,11 +212,8 @@ def _propose(
 
 
 def _bits(source: ImageSource, clicks: ClickSet, run: RunConfig) -> int | None:
-    """Return the bit depth of the data set: as given, or as its images in a local folder show."""
-    bits = run.bits
-    folder = source.local_folder
-    if bits is None and folder is not None:
-        bits = find_depth(folder / image.file_name for image in clicks.images)
+    """Return the bit depth of the data set: as given, or as its images show."""
+    bits = run.bits or find_source_depth(source, clicks)
     if line := depth_line(bits, run.bits is not None):
         logger.info("%s", line)
     return bits

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +33,8 @@ from sapnet.report.reading import ReadingOptions
 from sapnet.report.run_settings import read_run_json, read_settings
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
+from sapnet.system.files import read_json
+from sapnet.system.lock import locked
 from sapnet.training.run_folder import SETTINGS
 
 MIN_SCORE = PredictionConfig.draw_threshold
@@ -99,8 +100,9 @@ def report_run(inputs: RunInputs, out_html: Path) -> Path:
         raise FileNotFoundError(
             f"{inputs.run}: no such run folder. Name a folder that `sapnet train --out` wrote."
         )
-    report = build_run_report(inputs)
-    return write_report(out_html, ReportInputs(f"Run {report.name}", (report,)))
+    with locked(out_html):
+        report = build_run_report(inputs)
+        return write_report(out_html, ReportInputs(f"Run {report.name}", (report,)))
 
 
 def build_run_report(
@@ -160,7 +162,7 @@ def _bits_of_the_run(run: Path) -> int | None:
 def _known_figures(path: Path | None) -> dict[str, float]:
     if path is None:
         return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected figures that `sapnet evaluate --out` wrote")
     return {key: value for key, value in content.items() if isinstance(value, int | float)}

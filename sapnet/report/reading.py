@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 
@@ -33,7 +34,7 @@ class ReadingOptions:
         Raises:
             UnusableImageError: it cannot be read, and none is to be left out.
         """
-        path = folder / file_name
+        path = image_path(folder, file_name)
         try:
             return load_image(path, self.bits)
         except (OSError, ValueError) as error:

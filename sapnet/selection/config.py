@@ -54,11 +54,13 @@ class PositivesConfig:
     """Positive proposals generator (PPG, Eq. 4): boxes jittered round the selected one.
 
     Eq. 4 scales both sides by 1 + v / S_dis, v of either sign, but the paper does not give the
-    values of v. They are those of the released code, which picks them by whether a rival is near:
-    an object without one is only grown, an object with one is also shrunk. The code divides only
-    the shrinking ones by the score; here all are divided, as printed. The code's own boxes are
-    `fixed=` 0.01..0.15, `lone=` 0.08..0.10, `crowded=` -0.005..-0.025 with the score taken before
-    its exponent.
+    values of v. They are chosen so that the boxes are those of the released code, which picks them
+    by whether a rival is near: an object without one is only grown, by 0.01..0.15 and 0.08..0.10;
+    an object with one is also shrunk, by 0.005..0.025 divided by the score before its exponent,
+    which is close to 0.5: by 0.01..0.05. The printed S_dis, exponent included, is close to 1, so
+    these values stand here undivided; sides differ from the code's by less than 0.2 % of the
+    selected box where rivals are far. The code's own form is `fixed=` 0.01..0.15, `lone=`
+    0.08..0.10, `crowded=` -0.005..-0.025 with the score taken before its exponent.
 
     Attributes:
         enabled: without it the refined bag is the original one.
@@ -70,7 +72,7 @@ class PositivesConfig:
     enabled: bool = True
     fixed: tuple[float, ...] = ()
     lone: tuple[float, ...] = _multiples(0.01, 1, 15) + _multiples(0.005, 16, 20)
-    crowded: tuple[float, ...] = _multiples(0.01, 1, 15) + _multiples(-0.005, 1, 5)
+    crowded: tuple[float, ...] = _multiples(0.01, 1, 15) + _multiples(-0.01, 1, 5)
 
     def __post_init__(self) -> None:
         _require(
@@ -97,8 +99,8 @@ class NegativesConfig:
             it, as a fraction of its size; 0.2 [C].
         background_iou: a random box counts if its IoU with every positive of its image is below;
             T_neg1 = 0.3 [P].
-        part_iou: a box inside the selected one counts if its IoU with it is below;
-            T_neg2 = 0.5 [P].
+        part_iou: boxes inside the selected one are drawn from those whose IoU with it is below;
+            T_neg2 = 0.5 [P]. Above the square of `min_part_fraction`.
         num_parts: boxes drawn inside each selected box; 1 [C].
         min_part_fraction: smallest side of a part box as a fraction of the selected box's side;
             not given by either source. 0.25 keeps part boxes from shrinking to a pixel.
@@ -123,6 +125,13 @@ class NegativesConfig:
         _require(self.min_part_side >= 0, "min_part_side", "a number >= 0", self.min_part_side)
         for name in ("background_iou", "part_iou", "min_part_fraction"):
             _require_fraction(name, getattr(self, name))
+        least = self.min_part_fraction**2
+        _require(
+            self.num_parts == 0 or self.part_iou > least,
+            "part_iou",
+            f"a number above {least:g}, the IoU of the smallest part (min_part_fraction squared)",
+            self.part_iou,
+        )
 
 
 @dataclass(frozen=True)

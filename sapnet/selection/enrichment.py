@@ -125,7 +125,7 @@ def sample_negatives(
     background_images = counts.nonzero()[:, 0]
     background_crops = _borrow_crops(bags, len(background_images), generator)
 
-    uniforms = _draw((bags.num_objects, cfg.num_parts, 4), bags.boxes, generator)
+    uniforms = _draw((bags.num_objects, cfg.num_parts, 5), bags.boxes, generator)
     short_sides = image_sizes.amin(1)[bags.image_index]
     min_area = (cfg.min_part_side * short_sides) ** 2
     parts, part_counts = sample_parts(uniforms, choice.boxes, min_area, cfg)

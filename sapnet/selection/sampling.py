@@ -182,17 +182,27 @@ def sample_background(
     return boxes, is_background(boxes, positive_boxes, image_index, cfg.background_iou)
 
 
-def random_parts(uniforms: Tensor, min_side: float) -> Tensor:
-    """Place random boxes inside the unit square.
+def random_parts(uniforms: Tensor, min_side: float, max_area: float = 1.0) -> Tensor:
+    """Place random boxes of a limited area inside the unit square.
+
+    One side is drawn from all that leave room for the other, then the other from all that keep to
+    the limit. Which of both comes first is drawn, too, so wide boxes are as likely as tall ones.
 
     Args:
-        uniforms: (..., 4) in [0, 1): position and size along x and y.
+        uniforms: (..., 5) in [0, 1): position along x and y, the side drawn first and the other
+            one, and which of width and height comes first.
         min_side: smallest side, in [0, 1].
+        max_area: areas stay below it, except that of `min_side` squared; above `min_side` squared.
 
     Returns:
-        (..., 4) xyxy in [0, 1], each side uniform in [min_side, 1], each place equally likely.
+        (..., 4) xyxy in [0, 1], each place equally likely.
     """
-    sides = min_side + (1 - min_side) * uniforms[..., 2:]
+    longest = min(1.0, max_area / min_side) if min_side > 0 else 1.0
+    first = min_side + (longest - min_side) * uniforms[..., 2]
+    room = (max_area / first).clamp(max=1)
+    second = min_side + (room - min_side).clamp(min=0) * uniforms[..., 3]
+    is_width = uniforms[..., 4] < 0.5
+    sides = torch.stack([first.where(is_width, second), second.where(is_width, first)], -1)
     start = (1 - sides) * uniforms[..., :2]
     return torch.cat([start, start + sides], -1)
 
@@ -218,17 +228,18 @@ def sample_parts(
 ) -> tuple[Tensor, Tensor]:
     """Sample part negatives (NPG): boxes inside the selected one that miss much of it.
 
+    A part lies inside its box, so its share of the area is their IoU, which stays below T_neg2.
+
     Args:
-        uniforms: (N, Q, 4) in [0, 1).
+        uniforms: (N, Q, 5) in [0, 1).
         boxes: (N, 4) xyxy selected boxes.
         min_area: (N,) px^2; a box of at most this area has no parts.
         cfg: smallest side and IoU limit.
 
     Returns:
-        (N, Q, 4) boxes and (N, Q) bool which of them count.
+        (N, Q, 4) boxes and (N, Q) bool which of them count: all of a box that is large enough.
     """
-    parts = random_parts(uniforms, cfg.min_part_fraction)
-    # A part lies inside its box, so its share of the area is their IoU.
-    iou = (parts[..., 2:] - parts[..., :2]).prod(-1)
+    parts = random_parts(uniforms, cfg.min_part_fraction, cfg.part_iou)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
-    return place_parts(boxes, parts), (iou < cfg.part_iou) & (area > min_area)[:, None]
+    large = (area > min_area)[:, None].expand(parts.shape[:2])
+    return place_parts(boxes, parts), large

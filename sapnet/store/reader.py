@@ -15,7 +15,13 @@ from sapnet.store.cache import local_store
 from sapnet.store.corrections import check_corrected_categories, check_correction
 from sapnet.store.describe import correct_objects
 from sapnet.store.given import GivenCounts
-from sapnet.store.layout import OBJECTS_SUFFIX, StoreError, complete_shards, shard_file
+from sapnet.store.layout import (
+    IMAGES_SUFFIX,
+    OBJECTS_SUFFIX,
+    StoreError,
+    complete_shards,
+    shard_file,
+)
 from sapnet.store.manifest import BITS, Manifest, load_manifest
 from sapnet.store.rows import BOX_LENGTH, objects_from_rows
 from sapnet.store.tables import (
@@ -23,6 +29,7 @@ from sapnet.store.tables import (
     box_lengths,
     column,
     first_points,
+    has_right_objects,
     read_image_table,
     read_shard,
     rows_with_given_mask,
@@ -208,7 +215,7 @@ class ProposalStore:
         rows = self._objects(int(self._shard_of_image[index])).slice(first, count)
         image = self.images[index]
         size = (image.height, image.width)
-        objects = objects_from_rows(rows, size)
+        objects = self._read_objects(rows, image)
         if self.corrections is None:
             return objects
         return correct_objects(objects, self.corrections, size)
@@ -230,7 +237,31 @@ class ProposalStore:
             raise KeyError(f"{self.path}: the object {annotation_id} was deleted in review")
         rows = self._objects(int(self._shard_of_image[image_index])).slice(row, 1)
         image = self.images[image_index]
-        return objects_from_rows(rows, (image.height, image.width))[0]
+        return self._read_objects(rows, image)[0]
+
+    def _read_objects(self, rows: pa.RecordBatch, image: ImageRecord) -> list[StoredObject]:
+        """Convert rows of one image to objects.
+
+        Raises:
+            StoreError: the rows are damaged.
+        """
+        try:
+            # Offsets that lead out of the file would crash the process.
+            rows.validate(full=True)
+            return objects_from_rows(rows, (image.height, image.width))
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
+            raise StoreError(
+                f"{self.path}: the objects of image {image.image_id} ({image.file_name}) are "
+                f"damaged ({error}). `sapnet doctor --proposals` names the files to delete before "
+                "`sapnet propose` makes them again."
+            ) from error
+
+    def damaged_files(self) -> Iterator[Path]:
+        """Yield the objects files whose content does not fit the checksum of their shard."""
+        for number in self._shards:
+            path = shard_file(self.path, number, OBJECTS_SUFFIX)
+            if has_right_objects(read_shard(self.path, number, IMAGES_SUFFIX), path) is False:
+                yield path
 
     def position_of(self, image_id: int) -> int:
         """Return the position of an image in `images`.

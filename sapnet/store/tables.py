@@ -1,7 +1,13 @@
-"""The Arrow files of a store: the table of images, and the shards, memory-mapped."""
+"""The Arrow files of a store: the table of images, and the shards, memory-mapped.
+
+Checksums of a shard are in the metadata of its images file. The table of images is read in full
+whenever a store is opened, so it is checked there. Objects are mapped and read at random: their
+file is checked by `sapnet doctor`.
+"""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -15,6 +21,11 @@ from sapnet.structures.proposals import GIVEN_MASK
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+OBJECTS_KEY, IMAGES_KEY = b"objects_crc32", b"images_crc32"
+
+_BLOCK = 1 << 20  # bytes that are read at once
 
 
 class StoredImages(Sequence[ImageRecord]):
@@ -64,7 +75,9 @@ def read_image_table(store: Path) -> pa.Table:
 
     shards = complete_shards(store)
     batches = [read_shard(store, number, IMAGES_SUFFIX) for number in shards]
-    table = pa.Table.from_batches(batches, schema=image_schema())
+    table = pa.Table.from_batches(
+        [batch.replace_schema_metadata(None) for batch in batches], schema=image_schema()
+    )
     column = np.repeat(np.asarray(shards, np.int64), [batch.num_rows for batch in batches])
     return table.append_column("shard", pa.array(column)).combine_chunks()
 
@@ -112,11 +125,65 @@ def read_shard(store: Path, number: int, suffix: str) -> pa.RecordBatch:
         options = pa.ipc.IpcReadOptions(use_threads=False)
         with pa.memory_map(str(path)) as source:
             batch = pa.ipc.open_file(source, options=options).get_batch(0)
-    except (pa.ArrowException, OSError) as error:
+        batch.validate(full=suffix == IMAGES_SUFFIX)
+    except (pa.ArrowException, OSError, ValueError, IndexError) as error:
         raise StoreError(f"{path}: damaged ({error}). {repair}") from error
+    if suffix == IMAGES_SUFFIX and not has_right_images(batch):
+        raise StoreError(f"{path}: damaged (its content does not fit its checksum). {repair}")
     schema = image_schema() if suffix == IMAGES_SUFFIX else object_schema()
     if batch.schema != schema:
         raise StoreError(
             f"{path}: expected the columns {schema.names}, found {batch.schema.names}. {repair}"
         )
     return batch
+
+
+def checksums(images: pa.RecordBatch, objects: bytes) -> dict[bytes, bytes]:
+    """Return the metadata of an images file.
+
+    Args:
+        images: its rows.
+        objects: content of the objects file of the same shard.
+    """
+    return {
+        OBJECTS_KEY: str(zlib.crc32(objects)).encode(),
+        IMAGES_KEY: str(checksum_of_images(images)).encode(),
+    }
+
+
+def checksum_of_images(images: pa.RecordBatch) -> int:
+    """Return the CRC-32 of the values of an images file."""
+    import pyarrow as pa
+
+    total = 0
+    for name in images.schema.names:
+        column = images[name]
+        if pa.types.is_string(column.type):
+            content = "\0".join(column.to_pylist()).encode()
+        else:
+            content = column.to_numpy(zero_copy_only=False).tobytes()
+        total = zlib.crc32(content, total)
+    return total
+
+
+def has_right_images(images: pa.RecordBatch) -> bool:
+    """Return True if the rows of an images file fit its checksum, or if it has none."""
+    kept = (images.schema.metadata or {}).get(IMAGES_KEY)
+    return kept is None or kept == str(checksum_of_images(images)).encode()
+
+
+def has_right_objects(images: pa.RecordBatch, objects: Path) -> bool | None:
+    """Return True if an objects file fits the checksum; None for a shard without one.
+
+    Args:
+        images: rows of the images file of the same shard.
+        objects: the objects file.
+    """
+    kept = (images.schema.metadata or {}).get(OBJECTS_KEY)
+    if kept is None:
+        return None
+    total = 0
+    with objects.open("rb") as file:
+        while block := file.read(_BLOCK):
+            total = zlib.crc32(block, total)
+    return bool(kept == str(total).encode())

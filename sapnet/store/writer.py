@@ -21,7 +21,7 @@ from sapnet.store.manifest import Manifest, check_same_run, manifest_text, parse
 from sapnet.store.part import SHARD_IMAGES, Part
 from sapnet.store.rows import image_to_row, object_to_row
 from sapnet.store.schema import image_schema, object_schema
-from sapnet.store.tables import read_image_table
+from sapnet.store.tables import checksums, read_image_table
 from sapnet.structures.clicks import ImageRecord
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, join
@@ -125,13 +125,16 @@ class ProposalWriter:
         """
         if not self._image_rows:
             return
-        for suffix, rows, schema in (
-            (OBJECTS_SUFFIX, self._object_rows, object_schema()),
-            (IMAGES_SUFFIX, self._image_rows, image_schema()),  # last: it makes the shard count
+        objects = _encode_batch(_to_batch(self._object_rows, object_schema()))
+        batch = _to_batch(self._image_rows, image_schema())
+        images = _encode_batch(batch.replace_schema_metadata(checksums(batch, objects)))
+        for suffix, content in (
+            (OBJECTS_SUFFIX, objects),
+            (IMAGES_SUFFIX, images),  # last: it makes the shard count
         ):
             name = f"{SHARDS}/{shard_name(self._next_shard, suffix)}"
             try:
-                self._folder.create(name, _encode_rows(rows, schema))
+                self._folder.create(name, content)
             except FileExistsError as error:
                 raise StoreError(
                     f"{join(self.path, name)}: another process has just written this shard. Let it "
@@ -184,12 +187,18 @@ def _done_image_ids(store: Location, folder: StoreFolder) -> list[int]:
     return [image_id for table in tables for image_id in table["image_id"].to_pylist()]
 
 
-def _encode_rows(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
-    """Encode rows as one record batch of an Arrow file."""
+def _to_batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_pylist(rows, schema=schema)
+
+
+def _encode_batch(batch: pa.RecordBatch) -> bytes:
+    """Encode a record batch as an Arrow file."""
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, schema) as writer:
-        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+    with pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
     content: bytes = sink.getvalue().to_pybytes()
     return content

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from sapnet.structures.clicks import Category, Click, ImageRecord
 
-Action: TypeAlias = Literal["accepted", "picked", "clicked"]
-"""How a mask was decided: the label was right; another candidate was; a new click gave it."""
+Action: TypeAlias = Literal["accepted", "picked", "clicked", "drawn"]
+"""How a mask was decided: the label was right; another candidate was; a new click gave it; it was
+drawn by hand."""
 
 
 @dataclass(frozen=True)

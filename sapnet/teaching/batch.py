@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sapnet.data.images import load_image
 from sapnet.proposals.click.prompts import Prompts
 from sapnet.system.files import write_bytes_atomic
 from sapnet.teaching.config import ViewConfig
-from sapnet.teaching.pool import ObjectPool
+from sapnet.teaching.pool import MarkedImage, ObjectPool
 from sapnet.teaching.views import View, make_view
 
 
@@ -33,12 +32,12 @@ class Photographs:
     pool: ObjectPool
     cache: Path
 
-    def pixels(self, path: Path) -> np.ndarray:
+    def pixels(self, marked: MarkedImage) -> np.ndarray:
         """(H, W, 3) uint8 RGB of a photograph."""
-        kept = self.cache / (hashlib.sha256(str(path).encode()).hexdigest()[:24] + ".npy")
+        kept = self.cache / (hashlib.sha256(str(marked.path).encode()).hexdigest()[:24] + ".npy")
         if not kept.is_file():
             content = io.BytesIO()
-            np.save(content, load_image(path))
+            np.save(content, marked.pixels())
             write_bytes_atomic(kept, content.getvalue())
         pixels: np.ndarray = np.load(kept, mmap_mode="r")
         return pixels
@@ -119,4 +118,4 @@ def _views(
     cfg, rng = how
     for _ in range(count):
         marked, index = photographs.pool.draw(rng)
-        yield make_view((photographs.pixels(marked.path), marked, index), side, cfg, rng)
+        yield make_view((photographs.pixels(marked), marked, index), side, cfg, rng)

@@ -168,6 +168,7 @@ class TeachConfig:
         average: decay of the running average of the weights.
         freeze_encoder: the encoder stays as it is.
         threads: of torch.
+        bits: bit depth of images of more than 8 bits; None for that of each source's largest value.
         device: auto, cpu, cuda, cuda:N or mps.
         seed: of everything random.
         checkpoint_minutes: between two checkpoints.
@@ -189,6 +190,7 @@ class TeachConfig:
     average: float = 0.999
     freeze_encoder: bool = False
     threads: int = 1
+    bits: int | None = None
     device: str = "cpu"
     seed: int = 0
     checkpoint_minutes: float = 3.0

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.geometry.rle import rle_areas, rle_boxes
 from sapnet.teaching.config import PoolConfig, SourceConfig
 from sapnet.teaching.pool import MarkedImage, MarkedObject, ObjectPool, pool_of
 from sapnet.teaching.reading.marks import Mark, read_marks
 
+logger = logging.getLogger(__name__)
 
-def load_pool(sources: Sequence[SourceConfig], cfg: PoolConfig | None = None) -> ObjectPool:
+
+def load_pool(
+    sources: Sequence[SourceConfig], cfg: PoolConfig | None = None, bits: int | None = None
+) -> ObjectPool:
     """Read the marked objects of some sources.
 
     Args:
         sources: folders and files.
         cfg: how often objects are drawn.
+        bits: bit depth of images of more than 8 bits; None for that of the largest value of each
+            source, which is a data set of its own.
 
     Raises:
         FileNotFoundError: a file or an image is missing.
@@ -28,7 +37,7 @@ def load_pool(sources: Sequence[SourceConfig], cfg: PoolConfig | None = None) ->
     images: list[MarkedImage] = []
     shares: list[np.ndarray] = []
     for source in sources:
-        found = _images_of(source, cfg)
+        found = _with_depth(_images_of(source, cfg), bits, source.truth)
         weights = np.array([o.weight for image in found for o in image.objects], np.float64)
         if not len(weights):
             raise ValueError(
@@ -48,6 +57,14 @@ def _images_of(source: SourceConfig, cfg: PoolConfig) -> list[MarkedImage]:
         if objects:
             found.append(MarkedImage(folder / image.file_name, objects))
     return found
+
+
+def _with_depth(images: Sequence[MarkedImage], given: int | None, source: str) -> list[MarkedImage]:
+    """Add the bit depth of a source: as given, or that of its largest value."""
+    bits = given or find_depth(image.path for image in images)
+    if line := depth_line(bits, given is not None):
+        logger.info("%s: %s", source, line)
+    return [replace(image, bits=bits) for image in images]
 
 
 def _objects_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sapnet.data.image_files.settings import check_reading
 from sapnet.system.parallel import num_cores
 from sapnet.teaching.config import LookConfig, PoolConfig, SourceConfig, TeachConfig, ViewConfig
 
@@ -37,6 +38,9 @@ class TrainProposerConfig:
         licence: note on the weights, kept in the file; by default that of the weights fine-tuned.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: of the processor; by default all cores.
+        bits: bit depth of images of more than 8 bits; by default that of the largest value of each
+            of the `data`.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
     """
 
     data: tuple[str, ...]
@@ -50,6 +54,8 @@ class TrainProposerConfig:
     licence: str | None = None
     device: str = "auto"
     threads: int | None = None
+    bits: int | None = None
+    max_pixels: int | None = None
 
     def __post_init__(self) -> None:
         if not self.data:
@@ -58,6 +64,7 @@ class TrainProposerConfig:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name}: expected a number > 0, found {value}")
+        check_reading(self.bits, self.max_pixels)
 
     @property
     def is_tuning(self) -> bool:
@@ -87,6 +94,7 @@ class TrainProposerConfig:
             seed=self.seed,
             device=self.device,
             threads=self.threads or num_cores(),
+            bits=self.bits,
         )
 
 

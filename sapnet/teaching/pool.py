@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks
 from sapnet.structures.clicks import RLE, Click
 
@@ -33,10 +34,21 @@ class MarkedObject:
 
 @dataclass(frozen=True)
 class MarkedImage:
-    """A photograph and its marked objects; what is unmarked is unknown, not background."""
+    """A photograph and its marked objects; what is unmarked is unknown, not background.
+
+    Attributes:
+        path: the file.
+        objects: at least one.
+        bits: bit depth of its data set; None for images of 8 bits.
+    """
 
     path: Path
     objects: tuple[MarkedObject, ...]
+    bits: int | None = None
+
+    def pixels(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+        return load_image(self.path, self.bits)
 
 
 @dataclass(frozen=True)

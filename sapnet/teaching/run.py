@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.backbones.imagenet import load_lite0_weights
+from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
@@ -22,7 +23,8 @@ from sapnet.proposals.click.weights import (
     weights_hash,
     weights_metadata,
 )
-from sapnet.system.files import write_json_atomic
+from sapnet.system.files import read_json, write_json_atomic
+from sapnet.system.lock import locked
 from sapnet.teaching.batch import Photographs
 from sapnet.teaching.config import TeachConfig
 from sapnet.teaching.objects import load_pool
@@ -88,10 +90,11 @@ def train_proposer(cfg: TrainProposerConfig) -> TaughtSummary:
         ValueError: data or settings are wrong, or the run folder holds another training.
     """
     training = cfg.training(find_sources(cfg.data, cfg.images))
-    if cfg.is_tuning:
-        start = starting_weights(cfg.start)
-        return tune_click(cfg.out, cfg.run_folder, training, start, cfg.licence or "")
-    return train_click(cfg.out, cfg.run_folder, training, licence=cfg.licence or "")
+    with locked(cfg.run_folder), allowing_pixels(cfg.max_pixels):
+        if cfg.is_tuning:
+            start = starting_weights(cfg.start)
+            return tune_click(cfg.out, cfg.run_folder, training, start, cfg.licence or "")
+        return train_click(cfg.out, cfg.run_folder, training, licence=cfg.licence or "")
 
 
 def train_click(
@@ -185,7 +188,7 @@ def _open_run(run: Path, cfg: TeachConfig, start: Path | None) -> Photographs:
     """Read the photographs of a training, and keep its settings in its folder."""
     if not cfg.sources:
         raise ValueError("sources: expected at least one folder of images with masks, found none")
-    pool = load_pool(cfg.sources, cfg.pool)
+    pool = load_pool(cfg.sources, cfg.pool, cfg.bits)
     run.mkdir(parents=True, exist_ok=True)
     data = f"{len(pool.images)} photographs, {len(pool.shares)} objects"
     begun = None if start is None else weights_hash(start)
@@ -226,7 +229,7 @@ def _keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """Write a run's settings, or compare them with those it was begun with."""
     wanted: dict[str, Any] = json.loads(json.dumps(settings))
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         for name in wanted.keys() | found.keys():
             if name not in FREE_TO_CHANGE and wanted.get(name) != found.get(name):
                 raise ValueError(

@@ -10,6 +10,7 @@ import lightning
 from sapnet.batches.dataset import ClickDataset, DatasetConfig, MaskDataset
 from sapnet.batches.images import ImageDataset
 from sapnet.batches.loader import build_loader
+from sapnet.data.image_files.inside import image_path
 from sapnet.store.reader import ProposalStore
 from sapnet.training.loop.place import resume_sampler
 
@@ -110,7 +111,7 @@ class TrainingData(lightning.LightningDataModule):
         share = self._share()
         return build_loader(
             ImageDataset(
-                [self._held_out.images / record.file_name for record in records],
+                [image_path(self._held_out.images, record.file_name) for record in records],
                 self._augment,
                 [record.image_id for record in records],
             ),

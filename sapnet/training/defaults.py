@@ -16,6 +16,7 @@ from sapnet.network.config import NAMED_WEIGHTS
 from sapnet.network.start import settle_start
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
 from sapnet.segmentation.fitting import crowded_share, fit_grids, fit_ranges, missed_share
+from sapnet.selection.config import PositivesConfig
 from sapnet.training.survey import survey
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ PRIOR_POWERS = {"click": 24.0}
 its masks are kept to differ, so that agreement alone is worth little: at 0 the choice is 0.03 to
 0.1 below the favourite, from 8 to 64 at most 0.01 (docs/notebook.md). The simulated proposer's
 scores favor parts, and lose 0.17 at 24. Those of others have not been measured and do not count."""
+
+EARLIER_CROWDED = (*PositivesConfig().crowded[:15], -0.005, -0.01, -0.015, -0.02, -0.025)
+"""Default of `PositivesConfig.crowded` until the shrinking boxes became those of the release."""
 
 ROUNDS = ("relabel",)
 """Settings of the training itself that may be left open."""
@@ -128,8 +132,18 @@ def settings_as_before(
     consensus = _filled(model_cfg.selection.consensus, stored_consensus, CONSENSUS)
     optimizer = _filled(cfg.optimizer, training.get("optimizer", {}), OPTIMIZER)
     cfg = replace(_filled(cfg, training, ROUNDS), optimizer=optimizer)
-    model_cfg = replace(model_cfg, segmentation=segmentation)
+    model_cfg = _with_positives(replace(model_cfg, segmentation=segmentation), model)
     return ChosenSettings(_with_consensus(model_cfg, consensus), cfg)
+
+
+def _with_positives(cfg: ModelConfig, stored: dict[str, Any]) -> ModelConfig:
+    """Keep the earlier default scales of a run that was begun with them."""
+    begun = _as_tuple(stored.get("selection", {}).get("positives", {}).get("crowded"))
+    positives = cfg.selection.positives
+    if positives.crowded != PositivesConfig().crowded or begun != EARLIER_CROWDED:
+        return cfg
+    selection = replace(cfg.selection, positives=replace(positives, crowded=begun))
+    return replace(cfg, selection=selection)
 
 
 def _with_start(cfg: ModelConfig, stored: dict[str, Any]) -> ModelConfig:

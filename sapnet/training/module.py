@@ -11,7 +11,13 @@ from torch import Tensor, distributed
 from sapnet.prediction.segment import segment_batch
 from sapnet.system.ranks import num_ranks
 from sapnet.training.loop.place import place_of
-from sapnet.training.loop.steps import check_finite, log_losses, optimizer_and_schedule, seed_step
+from sapnet.training.loop.steps import (
+    check_finite,
+    keeping_diverged,
+    log_losses,
+    optimizer_and_schedule,
+    seed_step,
+)
 from sapnet.training.rounds.table import LabelTable, due_round
 
 if TYPE_CHECKING:
@@ -80,10 +86,12 @@ class TrainingModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Compute the losses of one batch and log each of them."""
         del batch_idx
-        kept = self._kept_labels(batch)
-        output = self.model(batch, seed_step(self, self._cfg.seed), kept)
-        total: Tensor = output.total
-        check_finite(total, output.losses, self.global_step, batch.image_ids.tolist(), ADVICE)
+        ids = batch.image_ids.tolist()
+        with keeping_diverged(self, ids, ADVICE):
+            kept = self._kept_labels(batch)
+            output = self.model(batch, seed_step(self, self._cfg.seed), kept)
+            total: Tensor = output.total
+            check_finite(total, output.losses, self.global_step, ids, ADVICE)
         log_losses(self, output.losses, total, batch.images.shape[0])
         self._add_label_quality(batch, output.selection)
         return total

@@ -12,6 +12,7 @@ from sapnet.evaluation.proposals import proposal_ious
 from sapnet.network.compiling import compile_network
 from sapnet.network.model import Network, build_model
 from sapnet.system.device import choose_device
+from sapnet.system.lock import locked
 from sapnet.training.data import TrainingData
 from sapnet.training.defaults import ChosenSettings, choose_settings, settings_as_before
 from sapnet.training.inputs import TrainInputs, TrainSummary, describe_run
@@ -48,10 +49,11 @@ def train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Trai
         cfg: the training.
 
     Raises:
-        ValueError: files or settings do not fit together, or the run folder holds another run.
+        ValueError: files or settings do not fit together, the run folder holds another run, or
+            another process trains in it.
         FileNotFoundError: a file or the backbone's weights are missing.
     """
-    with allowing_pixels(cfg.max_pixels):
+    with allowing_pixels(cfg.max_pixels), locked(inputs.out):
         return _train(inputs, model_cfg, cfg)
 
 

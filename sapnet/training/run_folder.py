@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sapnet.system.differences import differences
-from sapnet.system.files import write_json_atomic
+from sapnet.system.files import read_json, write_json_atomic
 
 SETTINGS = "settings.json"
 """File with the settings that the run was started with. A resumed run must agree with them."""
@@ -67,8 +68,7 @@ class RunFolder:
         path = self.path / self.settings_name
         if not (path.is_file() and self.checkpoint.is_file()):
             return None
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return stored
+        return _read_object(path)
 
     def begin(self, settings: dict[str, Any]) -> Path | None:
         """Make the folder for a run with these settings, or check the run that it holds.
@@ -100,9 +100,46 @@ class RunFolder:
         path = self.path / SUMMARY
         if not path.is_file():
             return None
-        figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
+        figures = _read_object(path).get("figures")
+        if not isinstance(figures, dict) or not all(map(_is_figure, figures.values())):
+            raise ValueError(
+                f"{path}: expected an object with 'figures'; the file is damaged. Delete it, and "
+                "run the same command again."
+            )
         return {name: float(value) for name, value in figures.items() if value is not None}
 
     def finish(self, epochs: int, figures: dict[str, float]) -> None:
         """Mark the run as finished by writing its last figures."""
         write_json_atomic(self.path / SUMMARY, {"epochs": epochs, "figures": figures})
+
+
+def check_checkpoint(path: Path) -> None:
+    """Check that a checkpoint is whole, before it is loaded.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        damaged = str(error)
+    if damaged is not None:
+        raise ValueError(
+            f"{path}: expected the checkpoint of a training, but it is damaged ({damaged}). "
+            "Restore it from a copy, or delete it to train from the start."
+        )
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"{path}: expected an object; the file is damaged. Restore it from a copy, or name "
+            "another folder with --out."
+        )
+    return content
+
+
+def _is_figure(value: object) -> bool:
+    return value is None or isinstance(value, int | float)

@@ -244,7 +244,7 @@ def test_candidates_appear_are_cycled_and_pinned(
             driver.wait("() => !document.getElementById('candidates-section').hidden")
             shown = (
                 "() => sapnet.preview.candidates.indexOf(sapnet.preview.candidates.find("
-                "({ mask }) => mask === sapnet.view.candidate.mask))"
+                "({ mask }) => mask === sapnet.view.overlay.candidate.mask))"
             )
             assert driver.run(shown) == 0
             driver.press("c", "c")

@@ -90,7 +90,7 @@ def test_previews(folder: Path, open_folder: Callable[..., Any]) -> None:
         client = TestClient(app_of(workspace), base_url="http://127.0.0.1")
         assert client.get("/api/session").json()["proposer"] == "regions"
         query = {"image": "a.png", "client": "tab"}
-        assert client.post("/api/prepare", params=query).status_code == 204
+        assert client.post("/api/prepare", params=query).status_code == 202
         body = {"client": "tab", "objects": [{**OBJECT, "points": [[24, 18]]}], "selected": 0}
         answer = client.post("/api/preview", params={"image": "a.png"}, json=body).json()
         assert answer["stale"] is False

@@ -4,6 +4,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 
 
+from sapnet.annotate.different import all_of
 from sapnet.annotate.wire import MaskBody, ObjectBody, from_proposals, to_click
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes, rle_to_json
 from sapnet.structures.clicks import ImageRecord
@@ -78,6 +79,6 @@ def test_candidates_come_best_first() -> None:
     masks[0, :2], masks[1, :3] = 1, 1
     rles = encode_masks(masks)
     proposals = Proposals(rles, rle_boxes(rles), np.array([0.2, 0.7], np.float32), ("a", "b"))
-    found = from_proposals(proposals)
+    found = from_proposals(proposals, all_of(proposals))
     assert [(entry["score"], entry["prompt"]) for entry in found] == [(0.7, "b"), (0.2, "a")]
     assert found[0]["mask"] == rle_to_json(rles[1])

@@ -206,3 +206,25 @@ def test_an_address_is_one_clear_sentence(
     assert main(words) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("sapnet predict: error: https://127.0.0.1:9/a.jpg: cannot be ")
+
+
+def test_one_lost_address_among_many(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.put_file(str(_photos(tmp_path, "a.png") / "a.png"), "/lost/a.png")
+    words = _words(run, tmp_path, tmp_path / "out", "--no-pictures")
+    place = words.index(str(tmp_path))
+    words[place : place + 1] = ["memory://lost/gone.png", "memory://lost/a.png"]
+    assert main(words) == 1
+    assert "memory://lost/gone.png: no such file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*words, "--skip-errors"]) == 3
+    assert {r["file_name"] for r in _records(tmp_path / "out")} == {"a.png"}
+    printed = capsys.readouterr().out
+    assert "1 image was left out:\n  memory://lost/gone.png: no such file" in printed
+    del words[place + 1]
+    assert main([*words, "--skip-errors", "--overwrite"]) == 1
+    assert "memory://lost/gone.png: no such file" in capsys.readouterr().err

@@ -87,3 +87,24 @@ def test_unreadable_images(
         words = ["segment", str(tmp_path / name), "--points", "1,2", "--out", str(tmp_path / "out")]
         assert main(words) == 1
         assert name in capsys.readouterr().err
+
+
+def test_deep_and_large_images(
+    tmp_path: Path, hub_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The picture shows what the proposer saw."""
+    del hub_cache
+    values = np.full((40, 60), 1000, np.uint16)
+    values[10:30, 20:40] = 4000
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    words = ["segment", str(tmp_path / "deep.png"), "--points", "30,20", "--proposer", "regions"]
+    out = tmp_path / "out"
+    for bits, level in ((None, 62), (14, 16)):
+        extra = [] if bits is None else ["--bits", str(bits)]
+        assert main([*words, *extra, "--out", str(out), "--overwrite"]) == 0
+        picture = np.asarray(Image.open(out / "overlay.png").convert("L"))
+        assert abs(int(picture[38, 2]) - level) < 6
+    assert main([*words, "--out", str(tmp_path / "large"), "--max-pixels", "2000"]) == 1
+    assert "deep.png: too large" in capsys.readouterr().err
+    assert main([*words, "--out", str(tmp_path / "large"), "--max-pixels", "0"]) == 2
+    assert not (tmp_path / "large").exists()

@@ -10,7 +10,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sapnet.cli import main
 from sapnet.data.clicks import load_clicks, save_clicks
@@ -111,6 +113,47 @@ def test_the_proposals_are_bounded_by_known_boxes_only(tiny_set: TinySet, tmp_pa
     bags = make_bags(found, [0, 0], view)
     assert (bags.box_iou[0][bags.valid[0]] < 0.1).all()
     assert (bags.box_iou[1] == 1).all()
+
+
+def deep_copy(data: TinySet, folder: Path, factor: int) -> Path:
+    """The images as gray of 16 bits, their levels times a factor."""
+    folder.mkdir()
+    for image in load_clicks(data.clicks).images:
+        gray = np.asarray(Image.open(data.images / image.file_name).convert("L"), np.uint16)
+        Image.fromarray(gray * factor).save(folder / image.file_name)
+    return folder
+
+
+def test_the_bit_depth_is_found_kept_and_given(
+    tiny_set: TinySet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    run, files = tmp_path / "run", ["--clicks", str(tiny_set.clicks), *SMALL]
+    bright, dark = deep_copy(tiny_set, tmp_path / "a", 16), deep_copy(tiny_set, tmp_path / "b", 4)
+
+    def enhanced(images: Path, *words: str) -> ClickSet:
+        out = tmp_path / "out.json"
+        assert main(["enhance", "--images", str(images), *files, "--out", str(out), *words]) == 0
+        return load_clicks(out)
+
+    first = enhanced(bright, "--epochs", "1", "--run", str(run))
+    assert "read as 12 bits, which hold the largest value" in caplog.text
+    assert json.loads((run / "enhancer.json").read_text())["model"]["augment"]["bits"] == 12
+    assert enhanced(bright, "--trained", str(run)) == first
+    # Images of 10 bits count as 12 in this network, unless told otherwise.
+    as_before = enhanced(dark, "--trained", str(run))
+    assert enhanced(dark, "--trained", str(run), "--bits", "12") == as_before
+    assert enhanced(dark, "--trained", str(run), "--bits", "10") != as_before
+
+
+def test_large_images_are_read_on_request(
+    tiny_set: TinySet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = command(tiny_set, tmp_path / "out.json", "--epochs", "1")
+    assert main([*words, "--max-pixels", "100"]) == 1
+    assert "raise the limit with --max-pixels" in capsys.readouterr().err
+    assert main([*words, "--max-pixels", "0"]) == 2
+    assert "max_pixels: expected at least 1, found 0" in capsys.readouterr().err
 
 
 def a_click(annotation_id: int, **more: object) -> Click:

@@ -18,6 +18,10 @@ from sapnet.data.coco import Instance, InstanceSet, load_instances
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
 from sapnet.structures.clicks import Category, ImageRecord
 
+# Read by ultralytics when it is imported: it shall download, install and report nothing.
+os.environ.setdefault("YOLO_OFFLINE", "true")
+os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+
 PHOTOGRAPHS = Path(__file__).parents[2] / ".." / "shared" / "coco"
 
 

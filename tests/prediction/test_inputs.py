@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sapnet.prediction.inputs import read_image
+from sapnet.prediction.inputs import ImageInput, read_images
 
 HEIGHT, WIDTH = 6, 9
 
@@ -18,9 +18,14 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
 
 
+def read_one(value: ImageInput) -> np.ndarray:
+    (pixels,) = read_images([value], bits=16)
+    return pixels
+
+
 def _check(value: Any, expected: np.ndarray) -> None:  # noqa: ANN401
     """The result is what was expected, and fit for torch."""
-    read = read_image(value)
+    read = read_one(value)
     np.testing.assert_array_equal(read, expected)
     assert read.dtype == np.uint8
     assert read.flags.c_contiguous
@@ -47,11 +52,11 @@ def test_urls(pixels: np.ndarray, tmp_path: Path) -> None:
     memory.pipe_file("/photos/broken.png", b"nothing")
     _check("memory://photos/a.png", pixels)
     with pytest.raises(FileNotFoundError, match=r"memory://photos/b.png: no such file"):
-        read_image("memory://photos/b.png")
+        read_one("memory://photos/b.png")
     with pytest.raises(ValueError, match=r"memory://photos/broken.png: cannot be read as an image"):
-        read_image("memory://photos/broken.png")
+        read_one("memory://photos/broken.png")
     with pytest.raises(ValueError, match=r"nope://a.png: cannot be reached"):
-        read_image("nope://a.png")
+        read_one("nope://a.png")
 
 
 def test_http(pixels: np.ndarray, tmp_path: Path) -> None:
@@ -69,18 +74,59 @@ def test_http(pixels: np.ndarray, tmp_path: Path) -> None:
         try:
             _check(f"{address}/a.png", pixels)
             with pytest.raises(FileNotFoundError, match=r"/b.png: no such file"):
-                read_image(f"{address}/b.png")
+                read_one(f"{address}/b.png")
         finally:
             server.shutdown()
     with pytest.raises(ValueError, match=r"a\.png: cannot be fetched"):
-        read_image(f"{address}/a.png")
+        read_one(f"{address}/a.png")
+
+
+def test_one_bit_depth_for_files_urls_and_pillow_images(tmp_path: Path) -> None:
+    import fsspec
+
+    values = np.array([[0, 512, 1023]], np.uint16)
+    Image.fromarray(values // 8).save(tmp_path / "dark.png")
+    Image.fromarray(values).save(tmp_path / "bright.png")
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/deep/bright.png", (tmp_path / "bright.png").read_bytes())
+    dark, bright = [[0, 16, 32]], [[0, 128, 255]]
+    url = "memory://deep/bright.png"
+    with Image.open(tmp_path / "bright.png") as opened:
+        for other in (url, tmp_path / "bright.png", opened):
+            found = read_images([tmp_path / "dark.png", other])
+            assert [pixels[:, :, 0].tolist() for pixels in found] == [dark, bright]
+    (alone,) = read_images([url])
+    assert alone[:, :, 0].tolist() == bright
+    (given,) = read_images([url], bits=12)
+    assert given[:, :, 0].tolist() == [[0, 32, 64]]
+    with pytest.raises(ValueError, match=r"image 1 of 2: memory://deep/bright.png: .*--bits 10"):
+        read_images([tmp_path / "dark.png", url], bits=9)
+
+
+def test_a_url_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    Image.new("L", (3, 2)).save(tmp_path / "a.png")
+    memory.pipe_file("/once/a.png", (tmp_path / "a.png").read_bytes())
+    asked = []
+    fetch = type(memory).cat_file
+
+    def counting(self: Any, path: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        asked.append(path)
+        return fetch(self, path, *args, **kwargs)
+
+    monkeypatch.setattr(type(memory), "cat_file", counting)
+    (pixels,) = read_images(["memory://once/a.png"])
+    assert pixels.shape == (2, 3, 3)
+    assert asked == ["/once/a.png"]
 
 
 def test_a_folder_is_no_image(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"expected an image, found a folder.*sapnet\.predict"):
-        read_image(tmp_path)
+        read_one(tmp_path)
     with pytest.raises(FileNotFoundError, match="no such image file"):
-        read_image(tmp_path / "a.png")
+        read_one(tmp_path / "a.png")
 
 
 # --- Pillow -------------------------------------------------------------------------------------
@@ -117,9 +163,9 @@ def test_exif_of_a_pillow_image(pixels: np.ndarray, tmp_path: Path) -> None:
 
 def test_pillow_images_that_are_refused(pixels: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="floating point values, whose range is unknown"):
-        read_image(Image.new("F", (4, 4)))
+        read_one(Image.new("F", (4, 4)))
     with pytest.raises(ValueError, match="at least 1 x 1 px"):
-        read_image(Image.new("RGB", (0, 4)))
+        read_one(Image.new("RGB", (0, 4)))
     Image.fromarray(np.repeat(pixels, 40, axis=0)).save(tmp_path / "a.png")
     content = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(content[: len(content) // 2])
@@ -127,7 +173,7 @@ def test_pillow_images_that_are_refused(pixels: np.ndarray, tmp_path: Path) -> N
         Image.open(tmp_path / "a.png") as image,
         pytest.raises(ValueError, match="cannot be decoded"),
     ):
-        read_image(image)
+        read_one(image)
 
 
 # --- arrays -------------------------------------------------------------------------------------
@@ -148,7 +194,7 @@ def test_views(pixels: np.ndarray) -> None:
     _check(np.asfortranarray(pixels), pixels)
     pixels.flags.writeable = False
     _check(pixels, pixels)
-    read = read_image(pixels)
+    read = read_one(pixels)
     assert not np.shares_memory(read, pixels)
 
 
@@ -181,7 +227,7 @@ def _rounded(pixels: np.ndarray) -> np.ndarray:
 )
 def test_arrays_that_are_refused(value: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        read_image(value)
+        read_one(value)
 
 
 # --- tensors ------------------------------------------------------------------------------------
@@ -212,10 +258,10 @@ def test_tensors(pixels: np.ndarray) -> None:
 )
 def test_tensors_that_are_refused(value: torch.Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        read_image(value)
+        read_one(value)
 
 
 @pytest.mark.parametrize("value", [None, 3, b"bytes", [[1, 2]], {"image": 1}])
 def test_other_values_are_refused(value: object) -> None:
     with pytest.raises(TypeError, match=rf"a URL, .* found {type(value).__name__}$"):
-        read_image(value)  # type: ignore[arg-type]
+        read_one(value)  # type: ignore[arg-type]

@@ -55,19 +55,25 @@ def test_positives_and_parts_equal_plain_loops() -> None:
     ]
     found = clip_boxes(jitter_boxes(boxes, scores, cfg), sizes)
     torch.testing.assert_close(found, torch.tensor(expected), atol=1e-4, rtol=0)
-    parts = random_parts(torch.rand(30, 3, 4), 0.25)
+    uniforms = torch.rand(30, 3, 5)
     expected = [
-        [plain_selection.placed(box, part) for part in own]
-        for box, own in zip(boxes.tolist(), parts.tolist(), strict=True)
+        [plain_selection.placed(box, plain_selection.random_part(row, 0.25, 0.5)) for row in own]
+        for box, own in zip(boxes.tolist(), uniforms.tolist(), strict=True)
     ]
-    torch.testing.assert_close(place_parts(boxes, parts), torch.tensor(expected))
+    found, _ = sample_parts(uniforms, boxes, torch.zeros(30), NegativesConfig())
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-4, rtol=0)
 
 
-def test_default_positives_shrink_only_near_rivals() -> None:
-    boxes = torch.tensor([[0.0, 0, 10, 10]]).repeat(2, 1)
-    jittered = jitter_boxes(boxes, torch.tensor([1.0, 0.99]), PositivesConfig())
-    assert jittered.shape == (2, 20, 4)
-    assert (jittered[..., 2] > 10).sum(1).tolist() == [20, 15]
+def test_default_positives_are_the_boxes_of_the_release() -> None:
+    """The release divides 0.005 n by a score close to 0.5, Eq. 4 divides v by one close to 1."""
+    boxes = torch.tensor([[0.0, 0, 1, 1]]).repeat(2, 1)
+    jittered = jitter_boxes(boxes, torch.tensor([1.0, 0.5**0.015]), PositivesConfig())
+    sides = jittered[..., 2] - jittered[..., 0]
+    grown = [1 + 0.01 * n for n in range(1, 16)]
+    alone = [1 + 0.005 * n for n in range(16, 21)]
+    shrunk = [1 - 0.005 * n / 0.5 for n in range(1, 6)]
+    expected = torch.tensor([grown + alone, grown + shrunk])
+    torch.testing.assert_close(sides, expected, rtol=0, atol=0.002)
 
 
 def test_no_objects_and_no_scales() -> None:
@@ -184,7 +190,7 @@ def test_sample_background_follows_the_config() -> None:
 
 def test_parts_lie_inside_and_keep_their_smallest_side() -> None:
     torch.manual_seed(0)
-    parts = random_parts(torch.rand(500, 4), 0.25)
+    parts = random_parts(torch.rand(500, 5), 0.25)
     sides = parts[:, 2:] - parts[:, :2]
     assert parts.min() >= 0
     assert parts.max() <= 1
@@ -195,16 +201,28 @@ def test_parts_lie_inside_and_keep_their_smallest_side() -> None:
     assert (boxes[0, :, 2:] <= torch.tensor([30.001, 60.001])).all()
 
 
-def test_sampled_parts_overlap_less_than_the_limit() -> None:
+@pytest.mark.parametrize("limit", [0.07, 0.2, 0.3, 0.5, 0.9, 1.0])
+def test_every_large_box_has_all_of_its_parts_below_the_limit(limit: float) -> None:
     torch.manual_seed(0)
     boxes = torch.tensor([[0.0, 0, 100, 50], [0.0, 0, 4, 4]])
-    parts, counts = sample_parts(
-        torch.rand(2, 200, 4), boxes, torch.tensor([16.0, 16.0]), NegativesConfig()
-    )
-    iou = box_iou(boxes[:1], parts[0])[0]
-    assert torch.equal(counts[0], iou < 0.5)
-    assert 50 < counts[0].sum() < 200
+    cfg = NegativesConfig(num_parts=2000, part_iou=limit)
+    parts, counts = sample_parts(torch.rand(2, 2000, 5), boxes, torch.tensor([16.0, 16.0]), cfg)
+    assert counts[0].all()
     assert not counts[1].any()  # 16 px^2 is not more than 16
+    iou = box_iou(boxes[:1], parts[0])[0]
+    assert iou.max() < limit + 1e-5
+    assert iou.max() > limit * 0.9  # the limit is used up
+    shares = (parts[0, :, 2:] - parts[0, :, :2]) / torch.tensor([100.0, 50])
+    assert shares.min() >= 0.25 - 1e-5
+    wide = (shares[:, 0] > shares[:, 1]).float().mean()
+    assert 0.45 < wide < 0.55
+
+
+def test_a_limit_that_no_part_can_keep() -> None:
+    with pytest.raises(ValueError, match=r"part_iou: expected a number above 0\.0625.*found 0\.06"):
+        NegativesConfig(part_iou=0.06)
+    assert NegativesConfig(part_iou=0.06, num_parts=0).part_iou == 0.06
+    assert NegativesConfig(part_iou=0.06, min_part_fraction=0.2).part_iou == 0.06
 
 
 def test_central_half_by_hand() -> None:
@@ -221,7 +239,7 @@ def test_no_objects() -> None:
     )
     assert counts.all()
     parts, counts = sample_parts(
-        torch.rand(0, 2, 4), torch.zeros(0, 4), torch.zeros(0), NegativesConfig()
+        torch.rand(0, 2, 5), torch.zeros(0, 4), torch.zeros(0), NegativesConfig()
     )
     assert parts.shape == (0, 2, 4)
     assert counts.shape == (0, 2)

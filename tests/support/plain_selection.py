@@ -119,6 +119,17 @@ def is_background(box: Box, positives: Sequence[Box], limit: float) -> bool:
     return all(iou(box, positive) < limit for positive in positives)
 
 
+def random_part(uniforms: Sequence[float], smallest: float, limit: float) -> Box:
+    """A part in units of its box: one side as the limit allows, then the other one."""
+    left, top, first, second, order = uniforms
+    longest = min(1.0, limit / smallest)
+    one = smallest + (longest - smallest) * first
+    other = smallest + (min(1.0, limit / one) - smallest) * second
+    width, height = (one, other) if order < 0.5 else (other, one)
+    x, y = (1 - width) * left, (1 - height) * top
+    return x, y, x + width, y + height
+
+
 def placed(box: Box, part: Box) -> Box:
     """A part, in units of its box, as a box."""
     width, height = box[2] - box[0], box[3] - box[1]

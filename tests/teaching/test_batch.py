@@ -27,8 +27,8 @@ def test_a_batch_is_drawn_and_drawn_again(source: SourceConfig, tmp_path: Path) 
 def test_decoded_photographs_are_kept(source: SourceConfig, tmp_path: Path) -> None:
     pool = load_pool([source])
     photographs = Photographs(pool, tmp_path / "cache")
-    pixels = photographs.pixels(pool.images[0].path)
+    pixels = photographs.pixels(pool.images[0])
     (kept,) = (tmp_path / "cache").iterdir()
     assert kept.suffix == ".npy"
     assert pixels.shape == (64, 96, 3)
-    assert (photographs.pixels(pool.images[0].path) == pixels).all()
+    assert (photographs.pixels(pool.images[0]) == pixels).all()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sapnet.teaching.config import PoolConfig, SourceConfig
 from sapnet.teaching.objects import load_pool
@@ -43,3 +45,18 @@ def test_small_objects_are_drawn_less_and_the_smallest_not_at_all(source: Source
     assert alike == [1, 1]
     with pytest.raises(ValueError, match="found 0"):
         load_pool([source], PoolConfig(min_area=10_000))
+
+
+def test_each_source_has_its_own_bit_depth(source: SourceConfig, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for name, top in (("1.png", 700), ("2.png", 1000)):
+        pixels = np.zeros((64, 96), np.uint16)
+        pixels[20:40] = top
+        Image.fromarray(pixels).save(other / name)
+    deep = replace(source, images=str(other))
+    pool = load_pool([source, deep])
+    assert [image.bits for image in pool.images] == [None, None, 10, 10]
+    assert [int(image.pixels().max()) for image in pool.images[2:]] == [174, 249]
+    given = load_pool([source, deep], bits=12)
+    assert [int(image.pixels().max()) for image in given.images] == [240, 240, 44, 62]

@@ -14,7 +14,7 @@ import pytest
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
-from sapnet.selection.config import ConsensusConfig
+from sapnet.selection.config import ConsensusConfig, PositivesConfig
 from sapnet.training.config import OptimizerConfig, TrainConfig
 from sapnet.training.defaults import (
     PRIOR_POWERS,
@@ -194,6 +194,20 @@ def test_a_resumed_run_takes_what_it_began_with(
         with_segmentation(model, num_grids=(9,) * 5, scale_ranges=((1, 2),) * 5),
         replace(cfg, optimizer=OptimizerConfig(lr=0.2, lr_batch=5, steps=(1,))),
     )
+
+
+def test_a_run_keeps_the_earlier_scales_of_its_positives() -> None:
+    earlier = [*(round(0.01 * n, 6) for n in range(1, 16)), -0.005, -0.01, -0.015, -0.02, -0.025]
+    stored = {"selection": {"positives": {"crowded": earlier}}}
+    usual = ModelConfig()
+    model = settings_as_before(usual, TrainConfig(), {"model": stored}).model
+    assert model.selection.positives.crowded == tuple(earlier)
+    assert replace(model, selection=usual.selection) == usual
+    own = PositivesConfig(lone=(0.1,), crowded=(0.2,))  # asked for: compared, not replaced
+    asked = replace(usual, selection=replace(usual.selection, positives=own))
+    assert settings_as_before(asked, TrainConfig(), {"model": stored}).model == asked
+    now = {"selection": {"positives": {"crowded": list(PositivesConfig().crowded)}}}
+    assert settings_as_before(usual, TrainConfig(), {"model": now}).model == usual
 
 
 # --- runs ---------------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ class System:
         paper_mask_ap: mask AP of the paper on COCO, in [0, 1], or None.
         labels: figures of its labels; None if it makes none.
         segmenter: figures of its segmenter; None if none was trained.
+        trains: what it trains, or None if the file does not say.
     """
 
     key: str
@@ -79,6 +80,7 @@ class System:
     paper_mask_ap: float | None
     labels: LabelFigures | None
     segmenter: SegmenterFigures | None
+    trains: str | None = None
 
 
 @dataclass(frozen=True)

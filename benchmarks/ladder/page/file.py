@@ -126,6 +126,7 @@ def _read_system(key: str, node: _Node) -> System:
         paper_mask_ap=None if paper_percent is None else paper_percent / 100,
         labels=None if node.is_null("label_miou") else _read_labels(node),
         segmenter=None if node.is_null("mask_ap") else _read_segmenter(node),
+        trains=None if node.is_null("trains") else node.text("trains"),
     )
 
 

@@ -10,6 +10,7 @@ from benchmarks.ladder.page.figures import Estimate, LabelFigures, Ladder, Segme
 from sapnet.proposals.simulated.proposer import KIND_ORDER
 from sapnet.report.contents import MISSING, Table, TableRow, figure, percent
 
+_TRAINS = "trains"
 _LABEL_COLUMNS = ("label mIoU", "Δ", "gap")
 _SEGMENTER_COLUMNS = ("mask AP", "AP50", "AP75", "box AP", "of supervised")
 _PAPER_COLUMNS = ("paper's AP", "of its supervised")
@@ -32,15 +33,17 @@ def ladder_table(ladder: Ladder) -> Table:
 
 
 def label_table(ladder: Ladder) -> Table:
-    """Make the table of the labels, a row per system; n/a for systems without labels.
+    """Make the table of what each system trains and of its labels; n/a without labels.
 
     Args:
         ladder: the figures.
     """
     kinds = list_kinds(ladder)
     lower = _lower_labels(ladder)
-    rows = _rows(ladder, lambda s: _label_cells(s.labels, lower[s.key], kinds))
-    columns = (*_LABEL_COLUMNS, *map(kind_name, kinds))
+    rows = _rows(
+        ladder, lambda s: (s.trains or MISSING, *_label_cells(s.labels, lower[s.key], kinds))
+    )
+    columns = (_TRAINS, *_LABEL_COLUMNS, *map(kind_name, kinds))
     return Table("Labels by system", "system", columns, rows, " ".join(_label_notes(ladder)))
 
 

@@ -109,7 +109,7 @@ def make_inputs(num_objects: int, images: int = IMAGES, classes: int = CLASSES) 
         first_scores=uniform(*shape),
         second_scores=uniform(num_objects, PROPOSALS + len(cfg.positives.lone)),
         background=uniform(images, cfg.negatives.num_random, 4),
-        parts=uniform(num_objects, cfg.negatives.num_parts, 4),
+        parts=uniform(num_objects, cfg.negatives.num_parts, 5),
     )
 
 
@@ -217,17 +217,12 @@ def plain_negatives(
         )
     for n, box in enumerate(chosen):
         least = (cfg.min_part_side * min(lists["sizes"][bags.images[n]])) ** 2
-        parts = []
-        for left, top, across, down in lists["parts"][n]:
-            width, height = (
-                cfg.min_part_fraction + (1 - cfg.min_part_fraction) * u for u in (across, down)
-            )
-            x, y = (1 - width) * left, (1 - height) * top
-            parts.append(plain.placed(box, (x, y, x + width, y + height)))
+        parts = [
+            plain.placed(box, plain.random_part(row, cfg.min_part_fraction, cfg.part_iou))
+            for row in lists["parts"][n]
+        ]
         found["parts"].append(parts)
-        found["is_part"].append(
-            [plain.iou(box, p) < cfg.part_iou and plain.area(box) > least for p in parts]
-        )
+        found["is_part"].append([plain.area(box) > least for _ in parts])
     return found
 
 

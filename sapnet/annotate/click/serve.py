@@ -17,7 +17,6 @@ from sapnet.proposals.automatic import describe_choice, require_on_this_machine,
 from sapnet.proposals.build import build_staged_proposer
 from sapnet.proposals.checkpoint import CheckpointError
 from sapnet.proposals.config import SamConfig, StagedConfig, StagedName
-from sapnet.structures.left_out import LeftOutImage
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +27,16 @@ def open_workspace(cfg: AnnotateConfig) -> Workspace[ClickFile]:
     """Open the images, the clicks file and the proposer that the settings name.
 
     Raises:
-        FileNotFoundError, ValueError: something is missing or malformed.
+        FileNotFoundError, ValueError: something is missing or malformed, an image cannot be read
+            and `skip_errors` is not set, or no image can be read.
     """
     listing, file = open_click_file(cfg.images, cfg.clicks_file, cfg.classes)
-    left_out: tuple[LeftOutImage, ...] = ()
-    if cfg.skip_errors:
-        bad = [image for image in listing if image.problem]
-        left_out = tuple(LeftOutImage(image.name, image.problem) for image in bad)
-        listing = listing.readable()
+    listing.check(cfg.skip_errors)
     bits = cfg.bits or find_depth(image.path for image in listing if not image.problem)
     if line := depth_line(bits, cfg.bits is not None):
         logger.info("%s", line)
     preview = build_preview(cfg, file, bits)
-    return Workspace(listing, file, preview, pixels=PixelCache(bits), left_out=left_out)
+    return Workspace(listing, file, preview, pixels=PixelCache(bits))
 
 
 def build_preview(

@@ -20,7 +20,7 @@ from sapnet.structures.clicks import RLE, ImageRecord
 class ReviewedBody(ObjectBody):
     """An object with the decision on it."""
 
-    decision: Literal["accepted", "picked", "clicked", "deleted"] | None = None
+    decision: Literal["accepted", "picked", "clicked", "drawn", "deleted"] | None = None
 
 
 class ReviewBody(BaseModel):

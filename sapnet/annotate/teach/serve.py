@@ -45,7 +45,10 @@ def open_teacher(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> Teache
 
     if folder.weights is not None:
         use(folder.weights)
-    return Teacher(LessonPlan(cfg.images, file.path), folder, file.num_masks, use)
+    bits = workspace.pixels.bits
+    # The masks so far may lie on the darker images: a lesson sees what the page shows.
+    words = () if bits is None else ("--bits", str(bits))
+    return Teacher(LessonPlan(cfg.images, file.path, words=words), folder, file.num_masks, use)
 
 
 def _begun_with(file: ClickFile) -> str:

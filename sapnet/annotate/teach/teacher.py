@@ -64,7 +64,7 @@ class Teacher:
         count: Callable[[], int],
         use: Callable[[Path | None], None],
     ) -> None:
-        self._plan, self._folder, self._count, self._use = plan, folder, count, use
+        self.plan, self._folder, self._count, self._use = plan, folder, count, use
         self._lesson = folder.path / LESSON
         self._process: subprocess.Popen[bytes] | None = None
         self._source: str | None = None
@@ -123,7 +123,7 @@ class Teacher:
                 self._end(status)
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._plan.poll_seconds):
+        while not self._stopped.wait(self.plan.poll_seconds):
             try:
                 self.look()
             except (OSError, ValueError) as error:
@@ -131,20 +131,20 @@ class Teacher:
 
     def _is_due(self) -> bool:
         known = max(self._folder.taught.pinned, self._tried)
-        wanted = max(self._plan.min_pinned, known * (1 + self._plan.growth))
+        wanted = max(self.plan.min_pinned, known * (1 + self.plan.growth))
         return self._count() >= wanted
 
     def _begin(self) -> None:
         snapshot = self._lesson / SNAPSHOT
         if not snapshot.is_file():
-            write_bytes_atomic(snapshot, self._plan.clicks.read_bytes())
+            write_bytes_atomic(snapshot, self.plan.clicks.read_bytes())
         self._tried = self._count()
         self._source = self._folder.taught.current
         words = [sys.executable, "-m", "sapnet", "train-proposer"]
-        words += ["--data", str(snapshot), "--images", str(self._plan.images)]
+        words += ["--data", str(snapshot), "--images", str(self.plan.images)]
         words += ["--from", str(self._folder.weights or self._folder.taught.start)]
         words += ["--out", str(self._lesson / NEXT), "--run", str(self._lesson / "run")]
-        words += ["--threads", "1", "--device", "cpu", *self._plan.words]
+        words += ["--threads", "1", "--device", "cpu", *self.plan.words]
         with (self._lesson / LOG).open("wb") as log:
             # In a session of its own, ctrl-C on the terminal reaches this process alone.
             self._process = subprocess.Popen(

@@ -9,7 +9,6 @@ from typing import Any, get_args
 from xml.etree import ElementTree
 
 from sapnet.data.choices import SourceFormat
-from sapnet.data.formats.fields import shown
 from sapnet.data.formats.readers.table.columns import find_columns, guess_header
 from sapnet.data.formats.readers.table.rows import read_rows
 from sapnet.data.formats.signs import (
@@ -25,6 +24,7 @@ from sapnet.data.formats.signs import (
 )
 from sapnet.data.formats.xml_values import parse_xml
 from sapnet.system.files import read_json
+from sapnet.system.outside import shown
 
 JSON_FORMATS: tuple[SourceFormat, ...] = ("coco", "detectron2", "label-studio", "createml")
 """Formats of one json file each, of which folders are read, too."""

@@ -7,31 +7,27 @@ expected and found.
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from sapnet.data.formats.points import Point
 from sapnet.data.problems import RecordError
-
-MAX_NUMBER = 1e9
-"""Largest number that is taken, far beyond any image: products of two stay finite."""
-
-MAX_SIDE = 1_000_000
-"""Longest side of an image, in pixels."""
-
-MAX_PIXELS = 2**32 - 1
-"""Most pixels of an image: run lengths are counted in 32 bits."""
+from sapnet.system.outside import (
+    LARGEST_ID,
+    MAX_NUMBER,
+    MAX_SIDE,
+    MAX_TEXT,
+    is_bounded,
+    is_text,
+    shown,
+)
 
 NO_CATEGORY = "objects without a category; --default-label gives them one"
 """Advice that readers add to objects that they leave out."""
 
 _ADVICE = "Correct it, or drop the record."
-MAX_TEXT = 1_000
-"""Longest name of an image or a category, in characters."""
-
 _REQUIRED: Any = object()  # the default of a key that must be there
 
 
@@ -72,6 +68,13 @@ class Fields:
         if not is_bounded(value):
             raise self.problem(key, f"a number within +-{MAX_NUMBER:g}")
         return float(value)
+
+    def whole(self, key: str, low: int = -LARGEST_ID, high: int = LARGEST_ID) -> int:
+        """Return an integer, such as an id."""
+        value = self.content.get(key)
+        if type(value) is not int or not low <= value <= high:
+            raise self.problem(key, f"an integer from {low} to {high}")
+        return value
 
     def side(self, key: str) -> int:
         """Return the width or height of an image in pixels."""
@@ -131,39 +134,6 @@ class Fields:
 def brief(error: RecordError) -> str:
     """Return what was expected and found, without the advice: for findings."""
     return error.detail.removesuffix(f". {_ADVICE}")
-
-
-class _Short(reprlib.Repr):
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 2
-        self.maxdict = self.maxlist = self.maxtuple = 3
-        self.maxstring = self.maxlong = self.maxother = 60
-
-
-def shown(value: object) -> str:
-    """Return a value as text of bounded length, however large or deep it is."""
-    return _Short().repr(value)
-
-
-def is_bounded(value: object) -> TypeGuard[float]:
-    """Return True if a json value is a number within `MAX_NUMBER`."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return -MAX_NUMBER <= value <= MAX_NUMBER
-
-
-def is_text(value: object) -> TypeGuard[str]:
-    """Return True if a value is a name: text that is not empty, and can be written as UTF-8."""
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        return False
-    if len(value) > MAX_TEXT:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True
 
 
 def parse_number(text: str) -> float:

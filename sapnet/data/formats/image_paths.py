@@ -47,6 +47,9 @@ class ImageFolder:
         if not parts:
             return None
         if self.folder is None:
+            parts = tuple(part for part in parts if part not in ("..", "."))
+            if not parts:
+                return None
             is_local = mapped is not None or not _is_url(reference)
             is_relative = is_local and parts[0] != "/" and ":" not in parts[0]
             return "/".join(parts) if is_relative else parts[-1]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sapnet.data.formats.fields import MAX_PIXELS, shown
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Source, SourceImage
 from sapnet.structures.clicks import ImageRecord
+from sapnet.system.outside import MAX_PIXELS, shown
 
 
 def find_images(source: Source, folder: ImageFolder, findings: Findings) -> dict[str, ImageRecord]:

@@ -19,17 +19,34 @@ _PILLOW_PIXELS = Image.MAX_IMAGE_PIXELS or 0
 _ERROR_FACTOR = 2  # Pillow refuses from twice its limit on, and only warns below
 
 
+def given_limit() -> int | None:
+    """Return the user's limit; None where Pillow's own holds.
+
+    Raises:
+        ValueError: the environment variable is no number of pixels.
+    """
+    value = os.environ.get(VARIABLE, "").strip()
+    if not value:
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise ValueError(
+            f"{VARIABLE}: expected a number of pixels, at least 1, found {value!r}. Correct the "
+            "environment variable, or unset it."
+        )
+    return int(value)
+
+
 def max_pixels() -> int:
     """Return the largest number of pixels of an image that is read."""
-    value = os.environ.get(VARIABLE, "")
-    return int(value) if value.isdecimal() else _ERROR_FACTOR * _PILLOW_PIXELS
+    given = given_limit()
+    return _ERROR_FACTOR * _PILLOW_PIXELS if given is None else given
 
 
 def apply_limit() -> None:
     """Hand the user's limit to Pillow; without one, its own stays."""
-    value = os.environ.get(VARIABLE, "")
-    if value.isdecimal():
-        Image.MAX_IMAGE_PIXELS = int(value)
+    given = given_limit()
+    if given is not None:
+        Image.MAX_IMAGE_PIXELS = given
 
 
 @contextmanager

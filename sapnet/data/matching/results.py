@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.coco_json import LARGEST_ID, is_number
+from sapnet.data.coco_json import is_number
 from sapnet.data.problems import RecordError
 from sapnet.system.files import read_json
+from sapnet.system.outside import LARGEST_ID, shown
 
 Record = Mapping[str, Any]
 
@@ -120,8 +121,7 @@ def _check_same_keys(records: Sequence[Record], source: str) -> None:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return f"{text[:60]} ({_kind(value)})"
+    return f"{shown(value)} ({_kind(value)})"
 
 
 def _kind(value: object) -> str:

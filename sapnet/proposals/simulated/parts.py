@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sapnet.data.formats.fields import Fields
+from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import decode_masks, to_rle
 from sapnet.proposals.simulated.true_object import TrueObject
+from sapnet.system.files import read_json
+from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+MAX_PARTS = 255
+"""Most parts of an object: the map of parts has eight bits."""
+
+_ADVICE = "Make the synthetic set again, or name its parts file."
 
 
 class PartsFile:
@@ -58,17 +67,36 @@ class PartsFile:
     def _load(self) -> None:
         if self._entries:
             return
-        if not self.path.is_file():
-            raise FileNotFoundError(
-                f"{self.path}: no such parts file. It is written beside the images of the "
-                f"synthetic set; the simulated proposer works on nothing else."
-            )
-        objects = json.loads(self.path.read_text())["objects"]
+        content = read_json(self.path, "It is written beside the images of the synthetic set.")
+        if not isinstance(content, dict):
+            raise RecordError(self.path, "expected an object with the key 'objects'. " + _ADVICE)
+        image_of: dict[int, int] = {}
+        for entry in Fields(self.path, "", content).records("objects", "object"):
+            annotation_id = entry.whole("annotation_id")
+            if annotation_id in image_of:
+                raise entry.problem("annotation_id", "an id that no other object has")
+            image_of[annotation_id] = entry.whole("image_id")
+            neighbours = entry.entries("neighbours")
+            if not entry.entries("parts") or not all(type(n) is int for n in neighbours):
+                raise RecordError(
+                    self.path,
+                    "expected 'parts' as a list of masks and 'neighbours' as one of annotation "
+                    f"ids. {_ADVICE}",
+                    place=entry.place,
+                )
+            self._entries[annotation_id] = dict(entry.content)
         ids_of_image = defaultdict(list)
-        for entry in objects:
-            ids_of_image[int(entry["image_id"])].append(int(entry["annotation_id"]))
+        for annotation_id, image_id in image_of.items():
+            ids_of_image[image_id].append(annotation_id)
+            for other in self._entries[annotation_id].get("neighbours") or ():
+                if image_of.get(other) != image_id:
+                    self._entries.clear()
+                    raise RecordError(
+                        self.path,
+                        f"expected neighbours on the same image, found {shown(other)}. {_ADVICE}",
+                        place=f"object {annotation_id}",
+                    )
         self._ids_of_image = dict(ids_of_image)
-        self._entries = {int(entry["annotation_id"]): entry for entry in objects}
 
     def _decode(self, annotation_id: int, image_size: tuple[int, ...]) -> TrueObject:
         entry = self._entries[annotation_id]
@@ -78,6 +106,11 @@ class PartsFile:
         except ValueError as error:
             raise ValueError(f"{self.path}, object {annotation_id}: {error}") from error
         masks = decode_masks(rles)
+        if not masks.any() or masks.sum(0).max() > 1 or len(masks) > MAX_PARTS:
+            raise ValueError(
+                f"{self.path}, object {annotation_id}: expected 1 to {MAX_PARTS} parts that have "
+                f"pixels and do not overlap. {_ADVICE}"
+            )
         numbers = np.arange(1, len(masks) + 1, dtype=np.uint8)
         # Parts are disjoint, so the sum of their numbers at a pixel is the number of its part.
         part_map = np.einsum("k,khw->hw", numbers, masks)
@@ -88,5 +121,5 @@ class PartsFile:
             box=(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1),
             part_map=part_map,
             num_parts=len(masks),
-            neighbours=tuple(int(n) for n in entry["neighbours"]),
+            neighbours=tuple(entry.get("neighbours") or ()),
         )

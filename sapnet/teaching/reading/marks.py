@@ -11,6 +11,7 @@ from sapnet.data.clicks import clicks_of
 from sapnet.data.coco import instances_of
 from sapnet.data.coco_json import CocoFile, read_coco
 from sapnet.data.corrections import corrections_of
+from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import ImageHeader, read_header
 from sapnet.structures.clicks import RLE, Click, ImageRecord
 
@@ -55,7 +56,7 @@ def read_marks(path: Path, images: Path) -> Iterator[tuple[ImageRecord, list[Mar
     marked = [image for image in coco.images if image.image_id in grouped]
     _check_present(path, [image.file_name for image in marked], images)
     for image in marked:
-        file = images / image.file_name
+        file = image_path(images, image.file_name)
         header, marks = read_header(file), grouped[image.image_id]
         if is_listed_as_stored(image, header, file):
             marks = [_turned(mark, header) for mark in marks]

@@ -40,6 +40,17 @@ class SaveRun(lightning.Callback):
     def __init__(self, run: Path, minutes: float = 0.0) -> None:
         self._run = run
         self._seconds = minutes * 60
+        self._has_network = False
+        self.figures: dict[str, float] = {}
+        """Figures of the last epoch that was finished, kept in the checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the checkpoint keeps."""
+        return {"figures": self.figures}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what the checkpoint kept."""
+        self.figures = dict(state_dict.get("figures", {}))
         self._last_time = time.monotonic()
 
     def on_train_start(
@@ -70,8 +81,14 @@ class SaveRun(lightning.Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Save the checkpoint, then the network."""
+        self.figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self._save_checkpoint(trainer)
         if trainer.is_global_zero:
+            self._save_network(cast("SavesNetwork", pl_module))
+
+    def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Save the network if a killed run left no epoch to train, but an older network."""
+        if trainer.is_global_zero and not self._has_network:
             self._save_network(cast("SavesNetwork", pl_module))
 
     def _save_checkpoint(self, trainer: lightning.Trainer) -> None:
@@ -91,6 +108,7 @@ class SaveRun(lightning.Callback):
         for file in sorted(aside.iterdir()):
             file.replace(self._run / file.name)
         aside.rmdir()
+        self._has_network = True
 
 
 class SharedProgress(lightning.Callback):

@@ -21,6 +21,7 @@ from sapnet.system.device import choose_device
 from sapnet.system.progress import shared_display
 from sapnet.training.loop.callbacks import ProgressLines, SaveRun, SharedProgress
 from sapnet.training.loop.precision import choose_precision
+from sapnet.training.run_folder import check_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,9 +98,14 @@ def fit(
     Raises:
         KeyboardInterrupt: the user interrupted the training.
     """
-    trainer = _trainer(folder, cfg, plugins)
+    saving = SaveRun(folder.path, cfg.checkpoint_minutes)
+    if cfg.checkpoint is not None:
+        check_checkpoint(cfg.checkpoint)
+    trainer = _trainer(folder, cfg, plugins, saving)
     _run(trainer, module, data, cfg.checkpoint)
-    figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    # A run that was killed at its very end has no epoch left that would log figures.
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    figures = {**saving.figures, **logged}
     if trainer.is_global_zero:
         folder.finish(cfg.epochs, figures)
     return Outcome(figures, trainer.is_global_zero)
@@ -132,7 +138,7 @@ def _run(
 
 
 def _trainer(
-    folder: RunFolder, cfg: LoopConfig, plugins: Sequence[ClusterEnvironment]
+    folder: RunFolder, cfg: LoopConfig, plugins: Sequence[ClusterEnvironment], saving: SaveRun
 ) -> lightning.Trainer:
     device = choose_device(cfg.device)
     several = cfg.devices * cfg.num_nodes > 1
@@ -155,7 +161,7 @@ def _trainer(
             TensorBoardLogger(folder.path, name="tensorboard"),
         ],
         callbacks=[
-            SaveRun(folder.path, cfg.checkpoint_minutes),
+            saving,
             TQDMProgressBar() if has_bar else lines,
         ],
         plugins=list(plugins),

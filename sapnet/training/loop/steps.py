@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from sapnet.system.files import write_json_atomic
 from sapnet.training.loop.schedule import build_optimizer, rate_factor
 
 if TYPE_CHECKING:
@@ -54,6 +57,48 @@ def seed_step(module: lightning.LightningModule, seed: int) -> torch.Generator:
     number = seed * SEED_STEP + step
     torch.manual_seed(number)
     return torch.Generator(module.device).manual_seed(number)
+
+
+DIVERGED = "diverged.json"
+"""File of a run folder on the step that diverged: its images can be looked at, or left out."""
+
+
+@contextmanager
+def keeping_diverged(
+    module: lightning.LightningModule, image_ids: list[int], advice: str
+) -> Iterator[None]:
+    """Explain an error of a step by values that are not finite, and keep its images in a file.
+
+    Args:
+        module: the module that is trained.
+        image_ids: images of the batch.
+        advice: what the user can do about it.
+
+    Raises:
+        FloatingPointError: a loss or a weight is not finite.
+    """
+    try:
+        yield
+    except FloatingPointError as error:
+        _keep_diverged(module, image_ids, str(error))
+        raise
+    except (RuntimeError, ValueError, IndexError) as error:
+        weights = module.named_parameters()
+        spoilt = next((name for name, p in weights if not torch.isfinite(p).all()), None)
+        if spoilt is None:
+            raise
+        message = (
+            f"the training diverged before step {module.global_step}: the weights {spoilt} are not "
+            f"finite (images {image_ids}). {advice}"
+        )
+        _keep_diverged(module, image_ids, message)
+        raise FloatingPointError(message) from error
+
+
+def _keep_diverged(module: lightning.LightningModule, image_ids: list[int], message: str) -> None:
+    if module.trainer.is_global_zero:
+        content = {"step": module.global_step, "image_ids": image_ids, "message": message}
+        write_json_atomic(Path(module.trainer.default_root_dir) / DIVERGED, content)
 
 
 def check_finite(

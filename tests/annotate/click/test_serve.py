@@ -35,7 +35,8 @@ CLASSES = ("person",)
 
 def named(folder: Path, **values: object) -> str | None:
     """Name of the proposer of a session, whose first click is saved."""
-    workspace = open_workspace(AnnotateConfig(folder, CLASSES, **values))  # type: ignore[arg-type]
+    cfg = AnnotateConfig(folder, CLASSES, skip_errors=True, **values)  # type: ignore[arg-type]
+    workspace = open_workspace(cfg)
     workspace.file.replace("a.png", Document((Click(0, 0, 1, ((5.0, 6.0),)),)), None)
     return None if workspace.preview is None else workspace.preview.name
 
@@ -82,7 +83,7 @@ def test_mistakes_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str])
 def command(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """The running command, what it printed, and the page's address."""
     words = ["annotate", str(folder), "--classes", "person,car", "--port", "0", "--no-browser"]
-    program = [sys.executable, "-m", "sapnet", *words, "--proposer", "none"]
+    program = [sys.executable, "-m", "sapnet", *words, "--proposer", "none", "--skip-errors"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
         try:
             printed = ""
@@ -109,7 +110,7 @@ def test_a_kill_loses_nothing_that_was_saved(folder: Path) -> None:
         with urllib.request.urlopen(request) as answer:
             assert json.load(answer)["ids"] == [1]
         process.send_signal(signal.SIGKILL)
-    again = open_workspace(AnnotateConfig(folder, proposer="none")).file
+    again = open_workspace(AnnotateConfig(folder, proposer="none", skip_errors=True)).file
     assert again.document("a.png").objects[0].points == ((5.5, 6.5),)
 
 
@@ -125,13 +126,45 @@ def test_weights_that_are_gone_are_told_and_not_missed(
     assert any("taught.safetensors, which is gone" in message for message in caplog.messages)
 
 
-def test_unreadable_images_are_left_off_the_page_on_request(folder: Path) -> None:
-    cfg = AnnotateConfig(folder, CLASSES, proposer="none")
-    assert "broken.jpg" in open_workspace(cfg).listing
-    workspace = open_workspace(replace(cfg, skip_errors=True))
-    assert "broken.jpg" not in workspace.listing
-    assert [entry.file_name for entry in workspace.left_out] == ["broken.jpg"]
-    assert "cannot be read as an image" in workspace.left_out[0].reason
+def test_an_unreadable_image_stops_the_command_with_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["annotate", str(folder), "--classes", "a", "--no-browser", "--proposer", "none"]
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1  # the progress bar is wiped out
+    assert "1 of 3 images cannot be used; the first: " in error
+    assert f"{folder / 'broken.jpg'}: cannot be read as an image" in error
+    assert error.endswith("(--skip-errors leaves such images out.)\n")
+    assert not (folder / "clicks.json").exists()
+
+
+def test_skip_errors_shows_the_reason_on_the_page(folder: Path) -> None:
+    cfg = AnnotateConfig(folder, CLASSES, proposer="none", skip_errors=True)
+    listing = open_workspace(cfg).listing
+    assert [entry.file_name for entry in listing.left_out] == ["broken.jpg"]
+    assert listing.left_out[0].reason.startswith("cannot be read as an image")
+    assert "cannot be read" in listing["broken.jpg"].problem
+
+
+def test_an_image_that_is_gone_counts_as_unreadable(folder: Path) -> None:
+    cfg = AnnotateConfig(folder, CLASSES, proposer="none", skip_errors=True)
+    file = open_workspace(cfg).file
+    file.replace("a.png", Document((Click(0, 0, 1, ((5.0, 6.0),)),)), None)
+    (folder / "a.png").unlink()
+    with pytest.raises(ValueError, match=r"2 of 3 images.*a\.png is listed in the clicks file"):
+        open_workspace(replace(cfg, skip_errors=False))
+    again = open_workspace(cfg)
+    assert [entry.file_name for entry in again.listing.left_out] == ["a.png", "broken.jpg"]
+    assert len(again.file.document("a.png").objects) == 1
+
+
+def test_a_folder_without_any_readable_image_is_refused(folder: Path) -> None:
+    for path in (folder / "a.png", folder / "süd" / "bäume 1.jpg"):
+        path.write_text("no image")
+    cfg = AnnotateConfig(folder, CLASSES, proposer="none", skip_errors=True)
+    with pytest.raises(ValueError, match="3 of 3 images cannot be used"):
+        open_workspace(cfg)
 
 
 def test_one_depth_for_all_images_of_the_page(
@@ -157,5 +190,5 @@ def test_one_depth_for_all_images_of_the_page(
 def test_files_that_are_no_images_are_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     (folder / "notes.txt").write_text("x")
-    open_workspace(AnnotateConfig(folder, CLASSES, proposer="none"))
+    open_workspace(AnnotateConfig(folder, CLASSES, proposer="none", skip_errors=True))
     assert any(".txt (notes.txt)" in message for message in caplog.messages)

@@ -18,7 +18,7 @@ FIGURES = {"favourite": 0.5, "best": 0.6}
 
 
 def settings(folder: Path, **more: object) -> AnnotateConfig:
-    return AnnotateConfig(folder, ("person",), teach=True, **more)  # type: ignore[arg-type]
+    return AnnotateConfig(folder, ("person",), teach=True, skip_errors=True, **more)  # type: ignore[arg-type]
 
 
 def learned(folder: Path, weights: Path) -> Path:
@@ -81,3 +81,12 @@ def test_the_page_is_told_and_can_undo(folder: Path, click_weights: Path) -> Non
     again = client.post("/api/teach/undo")
     assert again.status_code == 422
     assert "nothing to undo" in again.json()["detail"]
+
+
+def test_a_lesson_sees_images_as_the_page_shows_them(folder: Path, click_weights: Path) -> None:
+    from PIL import Image
+
+    cfg = settings(folder, checkpoint=str(click_weights))
+    assert open_teacher(cfg, open_workspace(cfg)).plan.words == ()
+    Image.new("I;16", (30, 20), 4000).save(folder / "deep.png")
+    assert open_teacher(cfg, open_workspace(cfg)).plan.words == ("--bits", "12")

@@ -43,19 +43,28 @@ SYSTEMS = ladder_systems(SelectionConfig())
 def test_a_job_waits_for_what_it_needs() -> None:
     jobs = list_jobs([0, 1], SYSTEMS)
     assert next_job(jobs, set()) == Job(0, IMAGES, ())
-    waiting = [job for job in jobs if job.system == "bms"]
+    waiting = [job for job in jobs if job.system == "bms_alone"]
     assert next_job(waiting, {(0, IMAGES)}) is None
-    assert next_job(waiting, {(0, IMAGES), (1, "pnpg")}) is None
-    ready = next_job(waiting, {(1, IMAGES), (1, "pnpg")})
+    assert next_job(waiting, {(0, IMAGES), (1, "pnpg_alone")}) is None
+    ready = next_job(waiting, {(1, IMAGES), (1, "pnpg_alone")})
     assert ready is not None
     assert ready.seed == 1
 
 
 def test_named_systems_bring_what_they_need() -> None:
-    assert [s.name for s in wanted_systems(SYSTEMS, ["consensus"])] == ["rivals", "consensus"]
-    assert wanted_systems(SYSTEMS, None) == SYSTEMS
+    base = SelectionConfig()
+    assert [s.name for s in wanted_systems(base, ["consensus"])] == ["rivals", "consensus"]
+    assert wanted_systems(base, None) == SYSTEMS
     with pytest.raises(SystemExit, match="found \\['magic'\\]"):
-        wanted_systems(SYSTEMS, ["magic"])
+        wanted_systems(base, ["magic"])
+    rows = [s.name for s in wanted_systems(base, None, 3)]
+    assert rows == ["top1", "pnpg_alone", "bms_alone", "sapnet", "two_stage"]
+    assert [s.name for s in wanted_systems(base, ["mil"], 7)] == [
+        "mil_alone",
+        "pnpg_alone",
+        "bms_alone",
+        "mil",
+    ]
 
 
 def test_mean_and_spread() -> None:
@@ -95,9 +104,9 @@ def test_a_tiny_ladder_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     scale = ladder_scale("tiny", 0, "cpu")
     folder = LadderFolder(tmp_path, 0)
     make_images(folder, scale, 0, "test")
-    systems = ladder_systems(scale.model.selection)
-    wanted = wanted_systems(systems, ["top1", "two_stage", "joint", "supervised"])
-    names = ["top1", "pnpg", "bms", "two_stage", "joint", "ours", "supervised"]
+    base = scale.model.selection
+    wanted = wanted_systems(base, ["top1", "two_stage", "joint", "supervised"])
+    names = ["top1", "pnpg_alone", "bms_alone", "two_stage", "joint", "ours", "supervised"]
     assert [s.name for s in wanted] == names
     waiting, done = list_jobs([0], wanted), {(0, IMAGES)}
     by_name = {system.name: system for system in wanted}
@@ -116,13 +125,19 @@ def test_a_tiny_ladder_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = {system.key: system for system in load_ladder(tmp_path / "ladder.json").systems}
     figures = {s.name: json.loads(figures_file(folder, s.name).read_text()) for s in wanted}
     assert figures["top1"]["label_miou"] == pytest.approx(figures["top1"]["top1_miou"])
-    assert figures["two_stage"]["label_miou"] == figures["bms"]["label_miou"]
+    assert figures["two_stage"]["label_miou"] == figures["bms_alone"]["label_miou"]
     assert found["supervised"].labels is None
-    trained = set(names) - {"bms", "joint"}
+    trained = set(names) - {"pnpg_alone", "bms_alone", "joint"}
     assert {s.name for s in wanted if "mask_ap" in figures[s.name]} == trained
+    assert {key: found[key].trains for key in ("top1", "pnpg_alone", "bms_alone", "ours")} == {
+        "top1": "segmenter",
+        "pnpg_alone": "selection",
+        "bms_alone": "nothing",
+        "ours": "selection + segmenter",
+    }
     assert asked == {"joint": {0.0}, "ours": {1.0}}
-    found = list(changes(folder, "pnpg", "bms"))
-    gain = figures["bms"]["label_miou"] - figures["pnpg"]["label_miou"]
+    found = list(changes(folder, "pnpg_alone", "bms_alone"))
+    gain = figures["bms_alone"]["label_miou"] - figures["pnpg_alone"]["label_miou"]
     assert np.mean([change.gain for change in found]) == pytest.approx(gain)
     assert all(change.differs for change in found if change.gain)
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.ladder.scales import ScaleName, ladder_scale
 from benchmarks.ladder.systems import System, ladder_systems
+from benchmarks.ladder.tables import all_systems, table_systems
 from sapnet.cli import main
 from sapnet.selection.config import SelectionConfig
 
@@ -17,16 +19,21 @@ RECIPES = {
     "pdg": "ablations/table4/2_pdg.yaml",
     "prm": "ablations/table4/3_prm.yaml",
     "pnpg": "ablations/table4/4_pnpg.yaml",
+    "bms": "ablations/table4/5_bms.yaml",
     "sapnet": "coco_r50_1x.yaml",
+    **{f"bms_{key}": f"ablations/table5/{key}.yaml" for key in ("0.5_0.3", "0.6_0.4", "0.7_0.4")},
+    **{f"npg_{key}": f"ablations/table8/{key}.yaml" for key in ("0.3_0.3", "0.5_0.3", "0.5_0.5")},
+    **{key: f"ablations/table6/{key}.yaml" for key in ("neither", "positives", "negatives")},
     "ours": "coco_r50_1x_plus.yaml",
 }
-SYSTEMS = {system.name: system for system in ladder_systems(SelectionConfig())}
+SYSTEMS = {system.name: system for system in all_systems(SelectionConfig())}
+END_TO_END = ("mil", "pdg", "prm", "pnpg", "bms", "sapnet")
+ALONE = ("mil_alone", "pdg_alone", "prm_alone", "pnpg_alone", "bms_alone", "crops", "rivals")
 
 
 def comparable(selection: dict[str, Any]) -> dict[str, Any]:
-    """Without what cannot matter: settings of parts that are off, multi-mask supervision."""
+    """Without what cannot matter: settings of parts that are off."""
     plain = yaml.safe_load(yaml.safe_dump(selection))
-    del plain["multi_mask"]
     if not plain["refinement"]:
         for part in ("positives", "negatives", "mining"):
             plain[part] = "off"
@@ -61,6 +68,17 @@ def changed_parts(lower: System, upper: System) -> set[str]:
         ("pdg", "prm", {"refinement"}),
         ("prm", "pnpg", {"positives", "negatives"}),
         ("pnpg", "bms", {"mining"}),
+        ("bms", "sapnet", {"multi_mask"}),
+        ("mil_alone", "pdg_alone", {"guidance"}),
+        ("pdg_alone", "prm_alone", {"refinement"}),
+        ("prm_alone", "pnpg_alone", {"positives", "negatives"}),
+        ("pnpg_alone", "bms_alone", {"mining"}),
+        ("pnpg_alone", "partless_alone", {"negatives"}),
+        ("sapnet", "neither", {"positives", "negatives"}),
+        ("sapnet", "positives", {"negatives"}),
+        ("sapnet", "negatives", {"positives"}),
+        ("sapnet", "bms_0.7_0.3", {"mining"}),
+        ("sapnet", "npg_0.3_0.3", {"negatives"}),
         ("rivals", "consensus", {"consensus", "near_tie_margin"}),
         ("joint", "ours", {"consensus"}),
     ],
@@ -68,6 +86,53 @@ def changed_parts(lower: System, upper: System) -> set[str]:
 def test_each_rung_adds_what_it_says(lower: str, upper: str, parts: set[str]) -> None:
     assert changed_parts(SYSTEMS[lower], SYSTEMS[upper]) <= parts
     assert changed_parts(SYSTEMS[lower], SYSTEMS[upper])
+
+
+@pytest.mark.parametrize("scale_name", ["tiny", "small", "full"])
+@pytest.mark.parametrize(
+    ("names", "trains"), [(END_TO_END, "selection + segmenter"), (ALONE, "selection")]
+)
+def test_rungs_that_are_compared_train_alike(
+    scale_name: ScaleName, names: tuple[str, ...], trains: str
+) -> None:
+    scale = ladder_scale(scale_name, 0, "cpu")
+    for seed in (0, 1):
+        for name in names:
+            system = SYSTEMS[name]
+            found = system.parts_trained(segmenter=scale.has_segmenter(system, seed))
+            assert found == ("nothing" if system.decides_on else trains), name
+
+
+def test_photographs_train_a_segmenter_where_labels_depend_on_it() -> None:
+    scale = ladder_scale("photographs", 0, "cpu")
+    assert {name for name, s in SYSTEMS.items() if scale.has_segmenter(s, 0)} == {"ours"}
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "aps"),
+    [
+        (1, 4, {24.6, 26.8, 31.2, 34.8}),
+        (3, 3, {24.6, 30.18, 31.2}),
+        (4, 6, {26.8, 27.5, 27.7, 29.7, 30.8, 31.2}),
+        (5, 6, {30.9, 30.7, 31.2, 30.8, 31.0}),
+        (6, 7, {29.3, 29.8, 30.7, 31.2, None}),
+        (7, 2, {None}),
+        (8, 4, {30.9, 31.2, 30.8, 31.1}),
+    ],
+)
+def test_rows_of_the_tables(table: int, rows: int, aps: set[float | None]) -> None:
+    systems = table_systems(SelectionConfig(), table)
+    assert len({system.name for system in systems}) == len(systems) == rows
+    assert {system.paper_mask_ap for system in systems} == aps
+
+
+def test_the_ladder_has_no_rows_of_tables_5_6_and_8() -> None:
+    names = {system.name for system in ladder_systems(SelectionConfig())}
+    assert set(SYSTEMS) - names == {
+        *(f"bms_{key}" for key in ("0.5_0.3", "0.5_0.4", "0.6_0.4", "0.7_0.3", "0.7_0.4")),
+        *(f"npg_{key}" for key in ("0.3_0.3", "0.5_0.3", "0.5_0.5")),
+        *("neither", "positives", "negatives", "partless_alone"),
+    }
 
 
 def test_systems_that_share_a_training_lose_alike() -> None:

@@ -2,16 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from sapnet.data.formats.fields import (
-    MAX_TEXT,
-    Fields,
-    brief,
-    is_text,
-    parse_number,
-    parse_whole,
-    shown,
-)
+from sapnet.data.formats.fields import Fields, brief, parse_number, parse_whole
 from sapnet.data.problems import RecordError
+from sapnet.system.outside import MAX_TEXT, is_text, shown
 
 
 def fields(**content: object) -> Fields:

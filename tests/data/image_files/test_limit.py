@@ -52,3 +52,12 @@ def test_a_senseless_limit_is_refused() -> None:
         allowing_pixels(0),
     ):
         pass
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "1e9", "many"])
+def test_a_senseless_variable_is_refused(
+    value: str, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, value)
+    with pytest.raises(ValueError, match=rf"{VARIABLE}: expected a number .* found '{value}'"):
+        load_image(image)

@@ -185,7 +185,7 @@ def test_errors_say_what_is_wrong(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"parts\.json, object \d+: expected run lengths of size"):
         proposer.propose(np.zeros((80, 80, 3), np.uint8), clicks[1])
     missing = SimulatedProposer(tmp_path / "none.json", SimulatedConfig())
-    with pytest.raises(FileNotFoundError, match=r"none\.json: no such parts file"):
+    with pytest.raises(FileNotFoundError, match=r"none\.json: no such file"):
         missing.propose(IMAGE, clicks[1])
     with pytest.raises(ValueError, match="num_candidates: expected 1 <= fewest"):
         SimulatedConfig(num_candidates=(0, 4))

@@ -5,9 +5,12 @@ import { loadDocument, loadSession, prepareImage, Saver } from "../shared/api.js
 import { bindKeys } from "./bindings.js";
 import { classColor } from "../shared/colors.js";
 import { setUpClassFinder, setUpConflict, setUpHelp, setUpTheme } from "../shared/dialogs.js";
+import { HandTools, setUpHandButtons } from "../hand/tools.js";
 import { Keys } from "../shared/keys.js";
 import { ImageList } from "./list.js";
+import { setUpLooks } from "./looks.js";
 import { maskBox } from "../shared/masks.js";
+import { askInBox, hideObject, keepMask } from "./objects.js";
 import { Panel } from "./panel.js";
 import { Pointer } from "./pointer.js";
 import { Preview } from "./preview.js";
@@ -29,7 +32,9 @@ class App {
     this.view = new View(element("canvas"), this.store, (id) => this.colorOf(id));
     this.preview = new Preview(this.store, this.view);
     this.pointer = new Pointer(this.view, this.store, this);
+    this.hand = this.pointer.hand = new HandTools(this);
     this.keys = new Keys(this.pointer);
+    this.keys.takesTab = () => this.preview.candidates.length > 0;
     this.saver = new Saver(this.store);
     this.list = new ImageList(this);
     this.panel = new Panel(this);
@@ -72,9 +77,11 @@ class App {
       "zoom-fit": () => view.fit(), "toggle-list": () => this.toggleList(),
     };
     for (const [id, run] of Object.entries(clicks)) element(id).addEventListener("click", run);
-    for (const button of element("tools").querySelectorAll("[data-tool]")) {
+    for (const button of document.querySelectorAll("[data-tool]")) {
       button.addEventListener("click", () => this.setTool(button.dataset.tool));
     }
+    setUpHandButtons(this);
+    setUpLooks(this);
     // After a button was used with the mouse, keys still act on the image.
     document.addEventListener("click", (event) => {
       const button = event.target.closest("button");
@@ -156,9 +163,7 @@ class App {
 
   async prepare(image, place) {
     if (!this.session.proposer || !image || image.problem || place !== this.store.place) return;
-    await prepareImage(image.name).catch((error) => {
-      if (error.status) this.store.reportProblem(image.name, error.message);
-    });
+    await prepareImage(image.name).catch(() => {}); // the click asks again
   }
 
   async refresh() {
@@ -179,6 +184,7 @@ class App {
   toggleDone() {
     if (!this.store.held) return;
     this.store.setDone(!this.store.held.done);
+    if (this.store.held.done) this.step(1);
   }
 
   toggleList() {
@@ -189,13 +195,23 @@ class App {
 
   // --- objects ---
 
+  // True if new objects have a class; else asks for one.
+  hasClass() {
+    if (this.store.category !== null) return true;
+    this.toast("First name a class");
+    this.findClass();
+    return false;
+  }
+
   // Places a point; returns true on success. `kind` is new, add or negative.
   place(kind, point) {
     if (this.mode) return this.mode.place(kind, point);
     const { store } = this;
     if (!store.held || store.image.problem) return false;
-    if (kind === "new" || (kind === "add" && !store.selectedObject)) store.addObject(point);
-    else if (!store.addPoint(kind === "negative" ? "negative_points" : "points", point)) {
+    if (kind === "new" || (kind === "add" && !store.selectedObject)) {
+      if (!this.hasClass()) return false;
+      store.addObject(point);
+    } else if (!store.addPoint(kind === "negative" ? "negative_points" : "points", point)) {
       this.toast("First select the object that this point does not belong to");
       return false;
     }
@@ -220,8 +236,19 @@ class App {
   }
 
   relabel(id) {
-    if (this.store.relabel(id)) this.announce(`now ${this.nameOf(id)}`);
-    else this.toast("Select an object first");
+    const object = this.store.selectedObject;
+    const isChanged = object && object.category_id !== id;
+    if (!this.store.relabel(id)) this.toast("Select an object first");
+    else if (isChanged) {
+      const number = this.store.objects.indexOf(this.store.selectedObject) + 1;
+      this.toast(`Object ${number} is now ${this.nameOf(id)} (Undo takes it back)`);
+    }
+  }
+
+  // A class was clicked: it is that of the next object, and of the one that is selected.
+  chooseClass(id) {
+    this.store.setCategory(id);
+    if (this.store.selectedObject) this.relabel(id);
   }
 
   stepClass(by) {
@@ -252,9 +279,16 @@ class App {
 
   pin() { this.toast(this.preview.pin()); }
 
+  askInBox(box) { askInBox(this, box); }
+  keep() { keepMask(this); }
+  hide(key) { hideObject(this, key); }
+  shadeOf(object) { return this.view.overlay.shadeOf(object); }
+
   setTool(tool) {
+    this.hand.reset();
     this.pointer.tool = tool;
-    for (const button of element("tools").querySelectorAll("[data-tool]")) {
+    this.view.canvas.dataset.tool = tool;
+    for (const button of document.querySelectorAll("[data-tool]")) {
       button.setAttribute("aria-checked", String(button.dataset.tool === tool));
     }
   }
@@ -299,10 +333,10 @@ async function start() {
   setUpTheme();
   const session = await loadSession();
   const app = new App(session);
-  const findClass = setUpClassFinder(app);
+  app.findClass = setUpClassFinder(app);
   const showHelp = setUpHelp(app.keys);
   setUpConflict(app);
-  bindKeys(app, { findClass, showHelp });
+  bindKeys(app, { findClass: app.findClass, showHelp });
   window.sapnet = app; // for tests and for debugging
   app.store.addEventListener("selection", () => app.updateButtons());
   if (session.mode !== "annotate") {

@@ -1,5 +1,8 @@
 // Key bindings of the annotation page.
 
+import { bindHandKeys } from "../hand/tools.js";
+import { nextStyle } from "./looks.js";
+
 const CROSSHAIR_STEP = 10; // CSS pixels, growing while a key is held
 const CROSSHAIR_FASTEST = 60;
 const ZOOM_STEP = 1.4;
@@ -36,8 +39,12 @@ export function bindKeys(app, { findClass, showHelp }) {
   keys.bindings.set("[", () => app.stepClass(-1));
   keys.bindings.set("]", () => app.stepClass(1));
   keys.add("Candidate masks", [
-    ["c", "Next candidate", () => preview.cycle(1)],
-    ["shift+c", "Previous candidate", () => preview.cycle(-1)],
+    ["Enter", "Keep the mask that is shown, and go on to the next object without one", () => {
+      if (view.crosshair) placeAtCrosshair(app, pointTool(app));
+      else app.keep();
+    }],
+    ["Tab c", "Next candidate", () => preview.cycle(1)],
+    ["shift+Tab shift+c", "Previous candidate", () => preview.cycle(-1)],
     ["p", "Pin the candidate as the object's mask, or let it go", () => app.pin()],
     ["v", "Preview on or off", () => {
       const isOn = preview.toggle();
@@ -52,14 +59,17 @@ export function bindKeys(app, { findClass, showHelp }) {
       if (place < 0) app.toast("Every image is annotated");
       else app.open(place);
     }],
-    ["d", "Done with this image, even if it is empty", () => app.toggleDone()],
+    ["d", "Done with this image, even if it is empty, and on to the next", () => app.toggleDone()],
   ]);
+  bindHandKeys(app);
   keys.add("View", [
     ["Wheel", "Zoom at the cursor"],
     ["Space+Drag", "Pan (middle button, too)"],
     ["+ =", "Zoom in", () => view.zoomAt(view.zoom * ZOOM_STEP, focus(view)), "+"],
     ["-", "Zoom out", () => view.zoomAt(view.zoom / ZOOM_STEP, focus(view))],
     ["0", "Fit the image", () => view.fit()],
+    ["w", "Masks, outlines, none", () => nextStyle(app)],
+    ["shift+h", "Hide or show the selected object", () => app.hide()],
     ["h", "Hide or show the points", () => {
       view.hidesMarks = !view.hidesMarks;
       view.invalidate();
@@ -68,7 +78,7 @@ export function bindKeys(app, { findClass, showHelp }) {
   keys.add("Without a mouse", [
     ["shift+ArrowLeft shift+ArrowRight shift+ArrowUp shift+ArrowDown", "Move the crosshair; zoom in for finer steps",
       (event) => moveCrosshair(view, event), "shift+←↑→↓"],
-    ["Enter", "Place a point at the crosshair", () => placeAtCrosshair(app, app.pointer.tool)],
+    ["Enter", "Place a point at the crosshair"],
     ["shift+Enter", "One more point there", () => placeAtCrosshair(app, "add")],
     ["alt+Enter", "Negative point there", () => placeAtCrosshair(app, "negative")],
     ["m", "Move the selected point to the crosshair", () => {
@@ -89,6 +99,8 @@ export function bindKeys(app, { findClass, showHelp }) {
 function focus(view) {
   return view.crosshair ? view.toScreen(view.crosshair) : undefined;
 }
+
+const pointTool = ({ pointer }) => (["add", "negative"].includes(pointer.tool) ? pointer.tool : "new");
 
 let speed = CROSSHAIR_STEP;
 

@@ -3,7 +3,7 @@
 import { drawMask } from "../shared/draw.js";
 import { maskBox } from "../shared/masks.js";
 
-const TILE = 64; // CSS pixels of a candidate's picture
+const TILE = 112; // CSS pixels of a candidate's picture
 const SURROUND = 0.2; // margin around a mask, as a share of its extent
 const LEAST_SHARE = 0.3; // least extent relative to the largest candidate, so that sizes are comparable
 
@@ -35,6 +35,7 @@ export class Panel {
     element("candidate-previous").addEventListener("click", () => preview.cycle(-1));
     element("candidate-next").addEventListener("click", () => preview.cycle(1));
     element("pin").addEventListener("click", () => app.pin());
+    element("more-candidates").addEventListener("click", () => preview.showEvery());
   }
 
   // Runs after the canvas, so that a new point is drawn before the lists.
@@ -59,10 +60,7 @@ export class Panel {
       row.append(swatch(app.colorOf(category.id)), make("span", "class-name", category.name));
       row.append(make("span", "class-count dim numeric"));
       if (place < 9) row.append(make("kbd", "", String(place + 1)));
-      row.addEventListener("click", (event) => {
-        if (event.shiftKey) app.relabel(category.id);
-        else store.setCategory(category.id);
-      });
+      row.addEventListener("click", () => app.chooseClass(category.id));
       return row;
     }));
     element("find-class").hidden = store.categories.length < 6;
@@ -98,15 +96,20 @@ export class Panel {
       button.setAttribute("aria-pressed", String(isSelected));
       button.append(
         make("span", "object-number dim numeric", place + 1),
-        swatch(app.colorOf(object.category_id)),
+        swatch(app.shadeOf(object)),
         make("span", "class-name", app.nameOf(object.category_id)),
         make("span", "object-note dim", app.describe(object)),
       );
+      const isHidden = app.view.overlay.hidden.has(object.key);
+      const hide = make("button", "icon hide", isHidden ? "◌" : "◉");
+      hide.setAttribute("aria-label", `${isHidden ? "Show" : "Hide"} object ${place + 1}`);
+      hide.setAttribute("aria-pressed", String(isHidden));
+      hide.addEventListener("click", () => app.hide(object.key));
       button.addEventListener("click", () => app.selectObject(object.key));
       const remove = make("button", "icon remove", "×");
       remove.setAttribute("aria-label", `Delete object ${place + 1}, ${app.nameOf(object.category_id)}`);
       remove.addEventListener("click", () => store.deleteObject(object.key));
-      row.append(button, remove);
+      row.append(button, hide, remove);
       if (isSelected) queueMicrotask(() => row.scrollIntoView({ block: "nearest" }));
       return row;
     }));
@@ -126,6 +129,7 @@ export class Panel {
     element("candidate-state").textContent = preview.message || count || pinned;
     element("pin").setAttribute("aria-pressed", String(preview.isPinned));
     element("pin").firstChild.textContent = preview.isPinned ? "Pinned " : "Pin mask ";
+    element("more-candidates").hidden = !preview.withheld;
     const strip = element("candidates");
     if (this.drawnCandidates !== candidates || strip.childElementCount !== candidates.length) {
       this.drawnCandidates = candidates;

@@ -11,7 +11,8 @@ const LINE_HEIGHT = 16; // pixels per line for wheels that count lines
 export class Pointer {
   constructor(view, store, actions) {
     Object.assign(this, { view, store, actions });
-    this.tool = "new"; // action of a plain click: new, add or negative
+    this.tool = "new"; // action of a plain click: new, add or negative, or a tool of `hand`
+    this.hand = null; // tools that draw masks
     this.isSpaceDown = false;
     this.gesture = null;
     this.touches = new Map(); // pointer id -> screen position
@@ -49,6 +50,8 @@ export class Pointer {
     if (event.button === 1 || (event.button === 0 && this.isSpaceDown)) {
       this.gesture = { kind: "pan", position };
       this.view.canvas.classList.add("panning");
+    } else if (this.hand.down(event, position)) {
+      this.gesture = { kind: "hand" };
     } else if (event.button === 0 || event.button === 2) {
       const isGrab = event.button === 0 && !event.altKey;
       this.press(position, this.kindOf(event), isGrab ? HIT_RADIUS : 0);
@@ -72,6 +75,11 @@ export class Pointer {
 
   move(event) {
     const position = this.view.fromEvent(event);
+    if (this.gesture && this.gesture.kind === "hand") {
+      if (this.touches.has(event.pointerId)) this.touches.set(event.pointerId, position);
+      this.hand.move(event, position);
+      return;
+    }
     if (this.touches.has(event.pointerId)) {
       this.touchMove(event.pointerId, position);
       return;
@@ -82,6 +90,7 @@ export class Pointer {
 
   hover(position) {
     if (this.gesture) return;
+    this.hand.hover(position);
     this.view.canvas.classList.toggle("over-point", Boolean(this.view.hit(position)));
   }
 
@@ -101,6 +110,12 @@ export class Pointer {
   }
 
   up(event) {
+    if (this.gesture && this.gesture.kind === "hand") {
+      this.touches.delete(event.pointerId);
+      this.gesture = null;
+      this.hand.up(event);
+      return;
+    }
     if (this.touches.has(event.pointerId)) {
       this.touchUp(event.pointerId);
       return;
@@ -124,11 +139,13 @@ export class Pointer {
     this.touches.delete(event.pointerId);
     this.gesture = null;
     this.view.moving = null;
+    this.hand.cancel();
     this.view.invalidate();
   }
 
   wheel(event) {
     event.preventDefault();
+    if (this.hand.wheel(event)) return;
     const pixels = event.deltaY * (event.deltaMode === 1 ? LINE_HEIGHT : 1);
     const speed = event.ctrlKey ? PINCH_SPEED : WHEEL_SPEED;
     this.view.zoomAt(this.view.zoom * Math.exp(-pixels * speed), this.view.fromEvent(event));
@@ -140,7 +157,12 @@ export class Pointer {
     this.touches.set(event.pointerId, position);
     if (this.touches.size > 1) {
       this.view.moving = null;
+      if (this.gesture && this.gesture.kind === "hand") this.hand.cancel();
       this.gesture = { kind: "pinch" };
+      return;
+    }
+    if (this.hand.down(event, position)) {
+      this.gesture = { kind: "hand" };
       return;
     }
     const found = this.view.hit(position, 2 * HIT_RADIUS);

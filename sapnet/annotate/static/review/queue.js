@@ -4,9 +4,9 @@ import { showRow } from "../shared/rows.js";
 
 const ROW_HEIGHT = 44; // CSS pixels, as in review.css
 const AHEAD = 4; // extra rows above and below the visible ones
-const MARKS = { accepted: "✓", picked: "✓", clicked: "✓", deleted: "×" };
+const MARKS = { accepted: "✓", picked: "✓", clicked: "✓", drawn: "✓", deleted: "×" };
 export const WORDS = {
-  accepted: "kept", picked: "another mask", clicked: "clicked again", deleted: "deleted",
+  accepted: "kept", picked: "another mask", clicked: "clicked again", drawn: "drawn by hand", deleted: "deleted",
 };
 
 function make(tag, className, text) {

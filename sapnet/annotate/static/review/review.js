@@ -34,7 +34,7 @@ export class Review {
     this.places = new Map(entries.map((entry) => [entry.id, entry]));
     this.queue = new Queue(app, entries, (entry) => this.open(entry));
     app.preview.source = (object) => this.offer(object);
-    app.view.hasMask = (object) => this.isMaskShown(object);
+    app.view.overlay.hasMask = (object) => this.isMaskShown(object);
     this.store.addEventListener("objects", () => this.sync());
     this.store.addEventListener("image", () => this.sync());
     this.store.addEventListener("selection", () => this.follow());
@@ -206,7 +206,9 @@ export class Review {
       return;
     }
     const isLabel = mask.counts === answer.candidates[answer.chosen].mask.counts;
-    const decision = this.isClickedAgain(object) ? "clicked" : isLabel ? "accepted" : "picked";
+    const isOffered = answer.candidates.some((other) => other.mask.counts === mask.counts);
+    const byHand = isOffered || candidate ? "picked" : "drawn";
+    const decision = this.isClickedAgain(object) ? "clicked" : isLabel ? "accepted" : byHand;
     this.decide({ mask, decision });
   }
 
@@ -224,24 +226,31 @@ export class Review {
   }
 
   // Replaces the click of the object; its mask must be chosen again.
-  place(kind, point) {
+  place(kind, point, box = null) {
     const { object } = this;
     if (!object || !this.answer) return false;
     if (!this.store.session.proposer) {
       this.app.toast("Nobody proposes for new clicks (--proposer none)");
       return false;
     }
-    const points = { new: [point], add: [...object.points, point], negative: object.points }[kind];
+    const points = { add: [...object.points, point], negative: object.points }[kind] || [point];
     const negative_points = {
-      new: [], add: object.negative_points, negative: [...object.negative_points, point],
-    }[kind];
+      add: object.negative_points, negative: [...object.negative_points, point],
+    }[kind] || [];
     const where = kind === "negative" ? "negative_points" : "points";
     const index = (kind === "negative" ? negative_points : points).length - 1;
     this.apply(
-      { ...object, points, negative_points, mask: null, decision: null },
+      { ...object, points, negative_points, box: box || object.box, mask: null, decision: null },
       { key: object.key, kind: where, index },
     );
     return true;
+  }
+
+  // Takes a mask drawn by hand; Enter keeps it.
+  draw(mask, options) {
+    if (!this.object) return;
+    this.app.preview.chosen = -1;
+    this.apply({ ...this.object, mask, decision: null }, this.store.selected, options);
   }
 
   movePoint(selected, point, options) {

@@ -1,5 +1,8 @@
 // Key bindings of a review, which replace those for annotating.
 
+import { bindHandKeys } from "../hand/tools.js";
+import { nextStyle } from "../click/looks.js";
+
 const ZOOM_STEP = 1.4;
 
 export function bindReviewKeys(review) {
@@ -10,8 +13,8 @@ export function bindReviewKeys(review) {
   keys.bindings.clear();
   keys.add("Decide", [
     ["Enter a", "Keep the mask that is shown, and go on", () => review.keep(), "Enter"],
-    ["c", "Next candidate", () => preview.cycle(1)],
-    ["shift+c", "Previous candidate", () => preview.cycle(-1)],
+    ["Tab c", "Next candidate", () => preview.cycle(1)],
+    ["shift+Tab shift+c", "Previous candidate", () => preview.cycle(-1)],
     ["1–9", "Candidate by its place"],
     ["Backspace Delete", "Delete: this is no object", () => review.remove(), "Backspace"],
     ["r", "Back to the label, undecided", () => review.reopen()],
@@ -27,6 +30,7 @@ export function bindReviewKeys(review) {
     ["alt+Click", "Negative point: not part of it (right click, too)"],
     ["Drag", "Move a point"],
   ]);
+  bindHandKeys(app);
   keys.add("Go on without deciding", [
     ["ArrowRight ArrowDown", "Next label of the list", () => review.step(1), "ArrowRight"],
     ["ArrowLeft ArrowUp", "Previous label of the list", () => review.step(-1), "ArrowLeft"],
@@ -39,6 +43,7 @@ export function bindReviewKeys(review) {
     ["-", "Zoom out", () => view.zoomAt(view.zoom / ZOOM_STEP)],
     ["0", "Fit the image", () => view.fit()],
     ["f", "Close up of the object", () => review.closeUp()],
+    ["w", "Masks, outlines, none", () => nextStyle(app)],
     ["o", "Labels of the other objects, too", () => review.toggleOthers()],
   ]);
   keys.add("Help", [["?", "This list", help]]);

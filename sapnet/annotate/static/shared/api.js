@@ -13,9 +13,9 @@ export class ServerError extends Error {
   }
 }
 
-export async function request(path, { method = "GET", query = {}, body, signal, keepalive } = {}) {
+export async function request(path, { method = "GET", query = {}, body, signal, keepalive, priority } = {}) {
   const address = `${path}?${new URLSearchParams(query)}`;
-  const options = { method, signal, keepalive };
+  const options = { method, signal, keepalive, priority };
   if (body !== undefined) {
     options.headers = { "content-type": "application/json" };
     options.body = JSON.stringify(body);
@@ -42,10 +42,9 @@ export function prepareImage(image) {
   return request("/api/prepare", { method: "POST", query: { image, client } });
 }
 
-export function askPreview(image, objects, selected, signal) {
-  return request("/api/preview", {
-    method: "POST", query: { image }, body: { client, objects, selected }, signal,
-  });
+// `asked`: the objects, the place of the selected one, and if candidates that differ little are wanted.
+export function askPreview(image, asked, signal) {
+  return request("/api/preview", { method: "POST", query: { image }, body: { client, ...asked }, signal });
 }
 
 // Saves documents in the background: one request per image at a time, the newest state last.
@@ -67,6 +66,20 @@ export class Saver extends EventTarget {
     });
   }
 
+  // Resolves when nothing waits and nothing runs; rejects if a change cannot be saved.
+  settled() {
+    if (this.state === "saved") return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const look = ({ detail }) => {
+        if (detail.state === "saving") return;
+        this.removeEventListener("state", look);
+        if (detail.state === "saved") resolve();
+        else reject(new Error(detail.message));
+      };
+      this.addEventListener("state", look);
+    });
+  }
+
   schedule(name, delay = SAVE_DELAY) {
     clearTimeout(this.waiting.get(name));
     this.waiting.set(name, setTimeout(() => this.save(name), delay));
@@ -74,11 +87,12 @@ export class Saver extends EventTarget {
   }
 
   // Sends waiting changes at once, because the page may close; false if a change could be lost.
+  // A request that runs already ends with the page, so what it carries is not saved yet.
   flush() {
-    let isSafe = this.state !== "failed";
+    let isSafe = this.state !== "failed" && !this.running.size;
     for (const [name, timer] of this.waiting) {
       const { body } = this.store.documents.get(name).snapshot();
-      isSafe &&= !this.running.has(name) && JSON.stringify(body).length < KEEPALIVE_LIMIT;
+      isSafe &&= JSON.stringify(body).length < KEEPALIVE_LIMIT;
       clearTimeout(timer);
       this.save(name, { keepalive: true });
     }
@@ -98,7 +112,7 @@ export class Saver extends EventTarget {
     try {
       const body = { ...sent.body, version: overwrite ? null : held.version };
       const answer = await request(documentPath, {
-        method: "PUT", query: { image: name }, body,
+        method: "PUT", query: { image: name }, body, priority: "high",
         keepalive: keepalive && JSON.stringify(body).length < KEEPALIVE_LIMIT,
       });
       held.markSaved(sent, answer);

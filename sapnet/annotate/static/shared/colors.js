@@ -1,9 +1,11 @@
 // One color per class, visible on photographs; beyond the list, hues that differ as much as possible.
+// The instances of a class have shades of its color.
 
 const NAMED = [
   "#ff4d6d", "#2ec4ff", "#ffb400", "#3ddc84", "#b388ff", "#ff7a1a",
   "#00d5c8", "#f45bd6", "#c0e218", "#8ea2ff", "#ff9e9e", "#d9a066",
 ];
+const SHADES = [0, 0.34, -0.3, 0.6, -0.5]; // towards white, or towards black, by instance
 const GOLDEN_ANGLE = 137.508; // degrees
 
 export function classColor(place) {
@@ -16,4 +18,15 @@ export function classColor(place) {
     return Math.round(255 * value).toString(16).padStart(2, "0");
   };
   return `#${channel(0)}${channel(8)}${channel(4)}`;
+}
+
+// Returns the shade of the n-th instance of a class.
+export function instanceColor(color, n) {
+  const shade = SHADES[n % SHADES.length];
+  const target = shade > 0 ? 255 : 0;
+  const mixed = color.match(/\w\w/g).map((pair) => {
+    const value = parseInt(pair, 16);
+    return Math.round(value + Math.abs(shade) * (target - value)).toString(16).padStart(2, "0");
+  });
+  return `#${mixed.join("")}`;
 }

@@ -43,11 +43,25 @@ export function drawBox(context, [x1, y1], [x2, y2], color) {
 }
 
 // Draws a mask over an image of width x height; the context is in image pixels.
-export function drawMask(context, { width, height }, mask, color) {
-  const layer = maskLayer(mask, color);
+export function drawMask(context, { width, height }, mask, color, isOutline = false) {
+  const layer = maskLayer(mask, color, isOutline);
   if (!layer) return;
   const [x1, y1, x2, y2] = layer.box;
   context.drawImage(layer.canvas, x1 * width, y1 * height, (x2 - x1) * width, (y2 - y1) * height);
+}
+
+const TURN = 900; // ms per turn of the ring of a point that waits
+
+// Shows at the point itself that its masks are on the way.
+export function drawWaiting(context, x, y, time) {
+  const start = (2 * Math.PI * (time % TURN)) / TURN;
+  for (const [width, color] of [[5, DARK], [3, "#fff"]]) {
+    context.beginPath();
+    context.arc(x, y, RADIUS + 8, start, start + 1.5 * Math.PI);
+    context.lineWidth = width;
+    context.strokeStyle = color;
+    context.stroke();
+  }
 }
 
 export function drawCrosshair(context, [x, y], width, height) {

@@ -28,6 +28,8 @@ export class Keys {
     this.pointer = pointer;
     this.groups = []; // { title, rows: [{ keys, label, run }] }
     this.bindings = new Map();
+    this.takesTab = () => false; // true while Tab on the image steps through candidates
+    this.first = () => false; // function of a tool at work: true if it takes the key
     window.addEventListener("keydown", (event) => this.down(event));
     window.addEventListener("keyup", (event) => {
       if (event.key === " ") pointer.setSpace(false);
@@ -53,6 +55,11 @@ export class Keys {
     }
     if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
     if (event.key === "Enter" && isButton(event.target)) return;
+    if (event.key === "Tab" && !(event.target.tagName === "CANVAS" && this.takesTab())) return;
+    if (this.first(keyName(event))) {
+      event.preventDefault();
+      return;
+    }
     const run = this.bindings.get(keyName(event));
     if (!run) return;
     event.preventDefault();

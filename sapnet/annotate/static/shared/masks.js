@@ -3,7 +3,7 @@
 const LAYER_SIDE = 1024; // pixels; larger masks are drawn from every second, third, ... pixel
 const FILL = 88; // opacity of the inside, of 255
 const boxes = new WeakMap(); // mask -> box or null
-const layers = new WeakMap(); // mask -> { color, layer }
+const layers = new WeakMap(); // mask -> layers by color and style
 
 // Decodes COCO's compressed run lengths: alternating runs down the columns, background first.
 export function decodeCounts(text) {
@@ -72,24 +72,29 @@ export function maskBox(mask) {
 }
 
 // Returns the mask as a picture: { canvas, box }, its box as that of `maskBox`; null for an empty mask.
-export function maskLayer(mask, color) {
+export function maskLayer(mask, color, isOutline = false) {
+  if (!layers.has(mask)) layers.set(mask, new Map());
   const known = layers.get(mask);
-  if (known && known.color === color) return known.layer;
+  const key = isOutline ? `${color} outline` : color;
+  if (!known.has(key)) known.set(key, makeLayer(mask, color, isOutline));
+  return known.get(key);
+}
+
+function makeLayer(mask, color, isOutline) {
   const [height, width] = mask.size;
   const runs = decodeCounts(mask.counts);
   const box = bounds(runs, height);
   let layer = null;
   if (box) {
     const step = Math.max(1, Math.ceil(Math.max(box[2] - box[0], box[3] - box[1]) / LAYER_SIDE));
-    const canvas = paint(sample(runs, height, box, step), color);
+    const canvas = paint(sample(runs, height, box, step), color, isOutline ? 0 : FILL);
     const [right, bottom] = [box[0] + canvas.width * step, box[1] + canvas.height * step];
     layer = { canvas, box: [box[0] / width, box[1] / height, right / width, bottom / height] };
   }
-  layers.set(mask, { color, layer });
   return layer;
 }
 
-function paint({ columns, rows, values }, color) {
+function paint({ columns, rows, values }, color, fill) {
   const canvas = document.createElement("canvas");
   canvas.width = columns;
   canvas.height = rows;
@@ -102,7 +107,7 @@ function paint({ columns, rows, values }, color) {
       const i = y * columns + x;
       if (!values[i]) continue;
       const isInside = at(x - 1, y) && at(x + 1, y) && at(x, y - 1) && at(x, y + 1);
-      picture.data.set([red, green, blue, isInside ? FILL : 255], 4 * i);
+      picture.data.set([red, green, blue, isInside ? fill : 255], 4 * i);
     }
   }
   context.putImageData(picture, 0, 0);

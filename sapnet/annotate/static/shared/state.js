@@ -61,7 +61,7 @@ export class Store extends EventTarget {
     this.places = new Map(session.images.map((image, place) => [image.name, place]));
     this.documents = new Map();
     this.place = -1;
-    this.category = session.categories[0].id;
+    this.category = session.categories.length ? session.categories[0].id : null;
     this.selected = null; // { key, kind: "points" | "negative_points", index }
   }
 
@@ -170,13 +170,15 @@ export class Store extends EventTarget {
 
   // --- changes to objects; each is one step of undo ---
 
-  addObject(point) {
+  addObject(point, further = {}) {
     const key = `o${nextKey++}`;
     const object = {
-      key, category_id: this.category, points: [point], negative_points: [], box: null, mask: null,
+      key, category_id: this.category, points: [point], negative_points: [], box: null, mask: null, ...further,
     };
     this.apply([...this.objects, object], { key, kind: "points", index: 0 });
   }
+
+  addMasked(point, mask) { this.addObject(point, { mask }); }
 
   addPoint(kind, point) {
     const object = this.selectedObject;

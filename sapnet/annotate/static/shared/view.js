@@ -2,13 +2,17 @@
 // the canvas, image positions are pixels of the upright image.
 
 import { Tiles } from "./tiles.js";
-import { drawBox, drawCrosshair, drawMask, drawPoint, HIT_RADIUS } from "./draw.js";
+import { drawBox, drawCrosshair, drawPoint, drawWaiting, HIT_RADIUS } from "./draw.js";
+import { Overlay } from "./overlay.js";
 
 const MARGIN = 20; // CSS pixels around a fitted image
 const TOOLS_HEIGHT = 60; // CSS pixels below the image that the tools cover
+const HAND_TOOLS = 48; // CSS pixels that the tools which draw cover: on the left, in narrow windows above
+const NARROW = "(width <= 820px)"; // as in page.css
 const ZOOM_RANGE = [0.02, 60]; // CSS pixels per image pixel
 const LARGEST_FIT = 8; // largest zoom of a fitted tiny image
 const SHARP_ZOOM = 3; // zoom from which pixels are shown as squares
+const WAITING_FRAME = 60; // ms between pictures of the ring of a point that waits
 const DIGITS = 100; // positions are rounded to a hundredth of a pixel
 
 export class View extends EventTarget {
@@ -25,8 +29,9 @@ export class View extends EventTarget {
     this.crosshair = null; // image position while the keyboard is used
     this.moving = null; // { selected, point } while a point is dragged
     this.hidesMarks = false; // to show what is under the points
-    this.candidate = null; // { key, mask } shown as a preview of an object
-    this.hasMask = () => true; // returns true if an object's mask is drawn; other modes replace it
+    this.overlay = new Overlay(store, colorOf);
+    this.waiting = null; // key of the object whose candidates are on the way
+    this.light = { brightness: 1, contrast: 1 }; // of the image on the screen alone
     this.layers = []; // further drawing, for other modes: functions of (context, view)
     new ResizeObserver(() => this.resize()).observe(canvas);
     window.addEventListener("resize", () => this.resize()); // another screen, other device pixels
@@ -50,11 +55,12 @@ export class View extends EventTarget {
     if (!this.image || !this.width || !this.image.width) return;
     const { width, height } = this.image;
     const margin = Math.min(MARGIN, this.width * 0.03);
-    const room = this.height - 2 * margin - TOOLS_HEIGHT;
-    const zoom = Math.min((this.width - 2 * margin) / width, room / height);
-    this.setZoom(Math.min(zoom, LARGEST_FIT));
-    this.x = (this.width - width * this.zoom) / 2;
-    this.y = margin + (room - height * this.zoom) / 2;
+    const [left, top] = matchMedia(NARROW).matches ? [0, HAND_TOOLS] : [HAND_TOOLS, 0];
+    const across = this.width - 2 * margin - left;
+    const room = this.height - 2 * margin - top - TOOLS_HEIGHT;
+    this.setZoom(Math.min(across / width, room / height, LARGEST_FIT));
+    this.x = left + margin + (across - width * this.zoom) / 2;
+    this.y = top + margin + (room - height * this.zoom) / 2;
     this.isFitted = true;
     this.invalidate();
   }
@@ -159,9 +165,12 @@ export class View extends EventTarget {
     context.imageSmoothingQuality = "high";
     const [x1, y1] = this.toImage([0, 0]);
     const [x2, y2] = this.toImage([this.width, this.height]);
+    const { brightness, contrast } = this.light;
+    if (brightness !== 1 || contrast !== 1) context.filter = `brightness(${brightness}) contrast(${contrast})`;
     this.tiles.draw(context, image, [x1, y1, x2, y2], this.zoom * sx);
+    context.filter = "none";
     context.imageSmoothingEnabled = true;
-    this.drawMasks(context);
+    this.overlay.draw(context, image);
     context.restore();
     context.setTransform(sx, 0, 0, sy, 0, 0);
     if (!this.hidesMarks) this.drawMarks(context);
@@ -169,19 +178,12 @@ export class View extends EventTarget {
     this.dispatchEvent(new CustomEvent("drawn"));
   }
 
-  drawMasks(context) {
-    for (const object of this.store.objects) {
-      const isPreviewed = this.candidate && this.candidate.key === object.key;
-      const mask = isPreviewed ? this.candidate.mask : object.mask;
-      if (mask && this.hasMask(object)) drawMask(context, this.image, mask, this.colorOf(object.category_id));
-    }
-  }
-
   drawMarks(context) {
     const { selected } = this.store;
     const ordered = [...this.store.objects];
     if (selected) ordered.sort((a, b) => (a.key === selected.key) - (b.key === selected.key));
     for (const object of ordered) {
+      if (this.overlay.hidden.has(object.key)) continue;
       const color = this.colorOf(object.category_id);
       const isSelected = selected && object.key === selected.key;
       if (object.box) drawBox(context, this.toScreen(object.box.slice(0, 2)), this.toScreen(object.box.slice(2)), color);
@@ -196,6 +198,16 @@ export class View extends EventTarget {
         });
       }
     }
+    this.drawWaiting(context);
     if (this.crosshair) drawCrosshair(context, this.toScreen(this.crosshair), this.width, this.height);
+  }
+
+  drawWaiting(context) {
+    const object = this.waiting && this.store.objects.find(({ key }) => key === this.waiting);
+    if (!object) return;
+    const point = this.store.selected && this.store.selected.key === object.key
+      ? object[this.store.selected.kind][this.store.selected.index] : null;
+    drawWaiting(context, ...this.toScreen(point || object.points[0]), performance.now());
+    setTimeout(() => this.invalidate(), WAITING_FRAME);
   }
 }

@@ -14,11 +14,11 @@ from typing import Any, Literal
 import numpy as np
 
 from sapnet.data.coco_json import CocoFile, Record, read_coco
-from sapnet.data.formats.fields import is_bounded, shown
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.rle import to_rle
 from sapnet.structures.clicks import RLE, Category
+from sapnet.system.outside import is_bounded, shown
 
 Crowds = Literal["ask", "object", "crowd"]
 """Meaning of masks with `iscrowd: 1`: one object each, regions of many, or an error."""

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from sapnet.data.formats.fields import MAX_SIDE, is_text, parse_number, parse_whole, shown
+from sapnet.data.formats.fields import parse_number, parse_whole
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Point
@@ -19,6 +19,7 @@ from sapnet.data.formats.xml_values import parse_xml
 from sapnet.data.problems import RecordError
 from sapnet.geometry.placing import place_mask
 from sapnet.structures.clicks import RLE, Category
+from sapnet.system.outside import MAX_SIDE, is_text, shown
 
 _NOT_TAKEN = frozenset({"polyline", "cuboid", "tag", "skeleton"})
 _FRAME_ENDINGS = (".PNG", ".png", ".jpg", ".jpeg", ".JPG")  # CVAT writes .PNG, ffmpeg the others

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.data.coco_json import read_coco
-from sapnet.data.formats.fields import MAX_PIXELS, is_bounded, is_text, shown
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
 from sapnet.data.formats.readers.coco import CrowdQuestionError, Crowds, crowd_question
@@ -17,6 +16,7 @@ from sapnet.data.formats.shapes import bounding_box, rotated_rectangle
 from sapnet.geometry.rle import to_rle
 from sapnet.structures.clicks import RLE, Category
 from sapnet.system.files import read_json
+from sapnet.system.outside import MAX_PIXELS, is_bounded, is_text, shown
 
 Json = Any
 

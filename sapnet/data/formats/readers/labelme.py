@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sapnet.data.formats.fields import is_bounded, is_text, shown
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Point
 from sapnet.data.formats.shapes import bounding_box, ellipse
@@ -22,6 +21,7 @@ from sapnet.data.formats.signs import is_labelme
 from sapnet.geometry.placing import place_mask
 from sapnet.structures.clicks import RLE
 from sapnet.system.files import read_json
+from sapnet.system.outside import is_bounded, is_text, shown
 
 Json = Any
 

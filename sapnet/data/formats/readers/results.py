@@ -12,6 +12,7 @@ from sapnet.data.matching.images import one_id_per_name
 from sapnet.data.matching.results import Record, load_results
 from sapnet.geometry.rle import to_rle
 from sapnet.structures.clicks import RLE, Category
+from sapnet.system.outside import shown
 
 _KEYS = ("image_id", "file_name", "category_id", "segmentation", "score")
 
@@ -88,7 +89,7 @@ def _check(record: Record, names: dict[int, str], path: Path, number: int) -> No
     if missing or not isinstance(record["segmentation"], dict):
         raise ValueError(
             f"{path}, record {number}: expected the keys {', '.join(_KEYS)} with run lengths, "
-            f"found {str(record)[:80]}. Name a results file of `sapnet predict`."
+            f"found {shown(dict(record))}. Name a results file of `sapnet predict`."
         )
     if record["category_id"] not in names:
         raise ValueError(

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief, is_text, shown
+from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.readers.table.rows import read_rows
 from sapnet.data.formats.shapes import ellipse
 from sapnet.data.formats.signs import VIA_COLUMNS, VIA_METADATA, is_via, is_via_header
 from sapnet.data.problems import RecordError
 from sapnet.system.files import read_json
+from sapnet.system.outside import is_text, shown
 
 Json = Any
 _USUAL_KEYS = ("class", "category", "label", "name", "type", "object")

@@ -22,6 +22,7 @@ from sapnet.data.formats.writers.label_studio import TASKS_FILE, write_label_stu
 from sapnet.data.formats.writers.labelme import write_labelme
 from sapnet.data.formats.writers.voc import write_voc
 from sapnet.data.formats.writers.yolo import SPLIT, write_yolo
+from sapnet.data.image_files.inside import image_path
 from sapnet.geometry.rle import rle_areas, rle_iou
 from sapnet.structures.clicks import Click
 from sapnet.system.written_files import replacing_files
@@ -78,6 +79,8 @@ def export_masks(
         ValueError: the format cannot hold these images or categories.
     """
     out, options = Path(out), options or ExportOptions()
+    for image in instances.images:
+        image_path(out, image.file_name)  # nothing is written outside
     kept = replace(instances, instances=tuple(_with_pixels(instances, findings)))
     if name in FILE_FORMATS:
         _write(kept, name, out, findings, options)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sapnet.data.image_files.inside import image_path
 from sapnet.structures.clicks import ImageRecord
 
 
@@ -48,7 +49,7 @@ def place_image(image: ImageRecord, images: Path | None, folder: Path) -> None:
     """
     if images is None:
         return
-    source, target = images / image.file_name, folder / image.file_name
+    source, target = (image_path(place, image.file_name) for place in (images, folder))
     if not source.is_file():
         raise FileNotFoundError(
             f"{source}: no such image file. Name the folder that the file names are relative to."

@@ -52,6 +52,7 @@ def ladder() -> Ladder:
                 0.174,
                 _labels(Estimate(0.6, 0.01), part=0.7, odd_one=0.1, whole=0.2),
                 _segmenter(Estimate(0.2), 0.5),
+                "segmenter",
             ),
             System(
                 "mil", "MIL", "paper", "top1", None, _labels(Estimate(0.75, 0.02), whole=1.0), None
@@ -75,12 +76,12 @@ def ladder() -> Ladder:
 def test_labels_by_hand(ladder: Ladder) -> None:
     table = label_table(ladder)
 
-    assert table.columns == ("label mIoU", "Δ", "gap", "part", "whole", "odd one")
+    assert table.columns == ("trains", "label mIoU", "Δ", "gap", "part", "whole", "odd one")
     assert {row.name: row.cells for row in table.rows} == {
-        "Top-1": ("0.600 ± 0.010", "n/a", "0.125", "70%", "20%", "10%"),
-        "MIL": ("0.750 ± 0.020", "+0.150", "0.125", "0%", "100%", "0%"),
-        "Ours": ("0.700", "-0.050", "0.125", "100%", "0%", "0%"),
-        "True masks": ("n/a",) * 6,
+        "Top-1": ("segmenter", "0.600 ± 0.010", "n/a", "0.125", "70%", "20%", "10%"),
+        "MIL": ("n/a", "0.750 ± 0.020", "+0.150", "0.125", "0%", "100%", "0%"),
+        "Ours": ("n/a", "0.700", "-0.050", "0.125", "100%", "0%", "0%"),
+        "True masks": ("n/a",) * 7,
     }
     assert [row.is_main for row in table.rows] == [False, False, True, False]
     assert "Means over 2 seeds" in table.note
@@ -115,10 +116,10 @@ def test_the_change_is_against_what_a_system_adds_to(ladder: Ladder) -> None:
 
     table = label_table(replace(ladder, systems=tuple(systems)))
 
-    assert [row.cells[1] for row in table.rows] == ["n/a", "n/a", "+0.100", "n/a"]
+    assert [row.cells[2] for row in table.rows] == ["n/a", "n/a", "+0.100", "n/a"]
     systems[2] = replace(systems[2], adds_to="mil")  # which has no labels now
     table = label_table(replace(ladder, systems=tuple(systems)))
-    assert [row.cells[1] for row in table.rows] == ["n/a"] * 4
+    assert [row.cells[2] for row in table.rows] == ["n/a"] * 4
 
 
 def test_labels_of_unknown_kinds_have_no_shares(ladder: Ladder) -> None:
@@ -127,7 +128,7 @@ def test_labels_of_unknown_kinds_have_no_shares(ladder: Ladder) -> None:
 
     table = label_table(replace(ladder, systems=tuple(systems)))
 
-    assert table.rows[1].cells[3:] == ("n/a", "n/a", "n/a")
+    assert table.rows[1].cells[4:] == ("n/a", "n/a", "n/a")
 
 
 def test_one_seed_has_no_deviation_to_explain(ladder: Ladder) -> None:
@@ -142,7 +143,7 @@ def test_a_ladder_without_labels_or_supervision(ladder: Ladder) -> None:
     bare = replace(ladder, systems=systems)
 
     assert list_kinds(bare) == ()
-    assert label_table(bare).columns == ("label mIoU", "Δ", "gap")
+    assert label_table(bare).columns == ("trains", "label mIoU", "Δ", "gap")
     assert [row.cells[-1] for row in prediction_table(bare).rows] == ["n/a"] * 3
 
 

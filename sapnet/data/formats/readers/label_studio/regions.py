@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
-from sapnet.data.formats.fields import MAX_SIDE, Fields, is_bounded, is_text
+from sapnet.data.formats.fields import Fields
 from sapnet.data.formats.signs import LABEL_KEYS
+from sapnet.system.outside import MAX_SIDE, is_bounded, is_text
 
 Size = tuple[int, int]
 """Height and width of an image in pixels."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief, is_text, shown
+from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.formats.readers.label_studio.images import task_images
 from sapnet.data.formats.readers.label_studio.regions import (
     Size,
     listed_size,
@@ -19,11 +20,12 @@ from sapnet.data.formats.readers.label_studio.regions import (
 )
 from sapnet.data.formats.readers.label_studio.shapes import region_shape
 from sapnet.data.formats.signs import LABEL_KEYS
-from sapnet.data.image_files.listing import IMAGE_SUFFIXES
 from sapnet.data.problems import RecordError
 from sapnet.system.files import read_json
+from sapnet.system.outside import is_text, shown
 
 Json = Any
+_OF_REGIONS = ("original_width", "original_height", "item_index", "to_name")
 _NO_SHAPE = {"relation", "choices", "textarea", "rating", "taxonomy", "number", "datetime"}
 
 
@@ -49,8 +51,9 @@ def read_label_studio(
     """Read a Label Studio export.
 
     If a task has several annotations, the one marked as ground truth is taken, else the first that
-    was not cancelled. Tasks without an annotation are left out, because nobody has seen them. A
-    region without a size takes that of the task's other regions, else that of the image.
+    was not cancelled. Tasks without an annotation are left out, because nobody has seen them. Of a
+    task with several images, each becomes an image of its own. A region without a size takes that
+    of the image's other regions, else that of the image.
 
     Args:
         path: the json file.
@@ -70,41 +73,26 @@ def read_label_studio(
     marks: list[Mark] = []
     for index, content in enumerate(tasks):
         task = Fields(path, f"task {_name(content, index)}", content)
-        reference = _image_of(task)
-        if reference is None:
+        named = task_images(task)
+        if named is None:
             findings.skip("tasks without an image", task.where)
             continue
         found = _predicted(task) if options.predictions else _results(task, findings)
         if found is None:
             findings.skip("tasks that nobody has annotated", task.where)
             continue
-        results = _objects(task, found, findings)
-        size = listed_size(results)
-        images.append(SourceImage(reference, size, task.where))
-        size = size or (None if folder is None else _real_size(reference, folder))
-        for mark in _region_marks(results, size, findings, options.default_label):
-            marks.append(Mark(reference=reference, **mark))
+        for reference, results in named.parts(task, _objects(task, found, findings), findings):
+            size = listed_size(results)
+            images.append(SourceImage(reference, size, task.where))
+            size = size or (None if folder is None else _real_size(reference, folder))
+            for mark in _region_marks(results, size, findings, options.default_label):
+                marks.append(Mark(reference=reference, **mark))
     return Source(tuple(images), (), tuple(marks))
 
 
 def _name(task: dict[str, Json], index: int) -> str:
     number = task.get("id", index)
     return number if is_text(number) else shown(number)
-
-
-def _image_of(task: Fields) -> str | None:
-    """Return the first text of a task that names an image, preferably that of `image`."""
-    data = task.inner("data").content if task.has("data") else task.content
-    named = [value for key in ("image", "img") if is_text(value := data.get(key))]
-    others = [value for value in data.values() if is_text(value) and _is_image(value)]
-    return next(iter([*named, *others]), None)
-
-
-def _is_image(value: str) -> bool:
-    """Return True if a text of a task is the path or the address of an image."""
-    lower = value.lower()
-    is_address = "://" in lower or lower.startswith("/data/")
-    return is_address or any(f"{suffix}?" in f"{lower}?" for suffix in IMAGE_SUFFIXES)
 
 
 def _predicted(task: Fields) -> list[Json] | None:
@@ -135,7 +123,7 @@ def _results(task: Fields, findings: Findings) -> list[Json] | None:
 def _results_of_minimal(task: Json) -> list[Json] | None:
     """Return the results of a task in JSON-MIN, which stores them under the names of its tags."""
     found: list[Json] = [
-        {"value": entry, **{key: entry.get(key) for key in ("original_width", "original_height")}}
+        {"value": entry, **{key: entry.get(key) for key in _OF_REGIONS}}
         for value in task.values()
         if isinstance(value, list)
         for entry in value
@@ -189,9 +177,6 @@ def _region_marks(
         if kind in _NO_SHAPE:
             if kind != "relation":
                 findings.skip(f"results of type {kind!r}", result.where)
-            continue
-        if result.content.get("item_index"):
-            findings.skip("regions of further images of a task", result.where)
             continue
         labels = region_labels(result)
         name = region_id(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sapnet.data.formats.fields import MAX_SIDE, is_text, parse_number, parse_whole, shown
+from sapnet.data.formats.fields import parse_number, parse_whole
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
@@ -19,6 +19,7 @@ from sapnet.data.formats.readers.table.columns import (
 )
 from sapnet.data.formats.readers.table.rows import Row, read_rows
 from sapnet.data.problems import RecordError
+from sapnet.system.outside import MAX_SIDE, is_text, shown
 
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
 _OVERHANG = 1.0  # pixels that a rounded box may reach over its image

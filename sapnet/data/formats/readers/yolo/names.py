@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from sapnet.data.formats.fields import is_text, shown
 from sapnet.data.formats.signs import CLASSES_FILE, DATA_FILE, OBJ_DATA, OBJ_NAMES
 from sapnet.data.problems import RecordError
+from sapnet.system.outside import is_text, shown
 
 _MAX_CLASS = 1_000_000
 _MAX_KEYPOINTS = 1_000

@@ -417,9 +417,71 @@ def test_the_image_among_other_texts(tmp_path: Path) -> None:
         read(tmp_path, [task([keypoint(25, 10)], data={"caption": "Two cars. One left/right."})])
 
 
-def test_regions_of_further_images_are_named(tmp_path: Path) -> None:
+def images_of(clicks: Any) -> dict[str, list[tuple[float, float]]]:  # noqa: ANN401
+    """The points of each image by its name."""
+    names = {image.image_id: image.file_name for image in clicks.images}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in names.values()}
+    for click in clicks.clicks:
+        found[names[click.image_id]].append(click.point)
+    return found
+
+
+def test_each_image_of_a_list_is_one(tmp_path: Path, make_images: MakeImages) -> None:
     """With `valueList`, one task has several images; its regions say which by `item_index`."""
-    results = [keypoint(25, 10, item_index=0), keypoint(50, 50, name="next", item_index=1)]
-    clicks, findings = read(tmp_path, [task(results)])
-    assert [click.points for click in clicks.clicks] == [((50, 10),)]
-    assert "1 x regions of further images of a task" in findings.lines()[0]
+    data = {"pages": ["s3://b/1.jpg", "s3://b/2.jpg", "s3://b/3.jpg"], "n": [1, 2]}
+    other = {"original_width": 400, "original_height": 50, "item_index": 2}
+    results = [
+        keypoint(25, 10, item_index=0),
+        keypoint(50, 50, name="next", **other),
+        keypoint(1, 1, name="lost", item_index=3),
+        {"type": "relation", "from_id": "k", "to_id": "next", "direction": "right"},
+    ]
+    sizes = {"1.jpg": (WIDTH, HEIGHT), "2.jpg": (9, 9), "3.jpg": (400, 50)}
+    clicks, findings = read(tmp_path, [task(results, data=data)], images=make_images(sizes))
+    assert images_of(clicks) == {"1.jpg": [(50, 10)], "2.jpg": [], "3.jpg": [(200, 25)]}
+    assert "1 x regions of images that their task does not list" in findings.lines()[0]
+    assert len({click.annotation_id for click in clicks.clicks}) == 2
+
+
+def test_an_index_without_a_list_is_named(tmp_path: Path) -> None:
+    for index in (1, -1, "1", 0.5, [1]):
+        results = [keypoint(25, 10, item_index=0), keypoint(50, 50, name="n", item_index=index)]
+        clicks, findings = read(tmp_path, [task(results)])
+        assert [click.points for click in clicks.clicks] == [((50, 10),)]
+        assert "1 x regions of images that their task does not list" in findings.lines()[0]
+
+
+def test_tags_name_the_images_of_a_task(tmp_path: Path) -> None:
+    data = {"left": "l.jpg", "right": "r.jpg", "title": "A pair"}
+    results = [
+        keypoint(25, 10, to_name="right"),
+        keypoint(50, 50, name="n", to_name="left", original_width=100),
+    ]
+    clicks, findings = read(tmp_path, [task(results, data=data)])
+    assert images_of(clicks) == {"l.jpg": [(50, 50)], "r.jpg": [(50, 10)]}
+    assert findings.entries == []
+
+
+def test_tags_of_other_names_are_no_guess(tmp_path: Path) -> None:
+    data = {"left": "l.jpg", "right": "r.jpg"}
+    results = [keypoint(25, 10, to_name="a"), keypoint(50, 50, name="n", to_name="b")]
+    both = [task(results, data=data), task([keypoint(5, 5)], 2)]
+    clicks, findings = read(tmp_path, both)
+    assert images_of(clicks) == {"0a1b2c3d-photo2.jpg": [(10, 5)]}
+    assert findings.lines()[0].startswith("skipped: 1 x tasks with several images whose tags")
+    assert "images 'left', 'right', tags a, b" in findings.lines()[0]
+
+
+def test_one_tag_marks_the_likeliest_image(tmp_path: Path) -> None:
+    data = {"preview": "p.jpg", "image": "i.jpg"}
+    clicks, findings = read(tmp_path, [task([keypoint(25, 10, to_name="tag")], data=data)])
+    assert images_of(clicks) == {"i.jpg": [(50, 10)]}
+    assert "further images of a task, without a region (key 'preview')" in findings.lines()[0]
+
+
+def test_lists_in_the_short_form(tmp_path: Path) -> None:
+    kept = ("original_width", "original_height", "item_index")
+    regions = [keypoint(25, 10, item_index=1), keypoint(50, 50, item_index=0)]
+    tag = [{**r["value"], **{key: r[key] for key in kept}} for r in regions]
+    clicks, _ = read(tmp_path, [{"id": 1, "pages": ["a.jpg", "b.jpg"], "tag": tag}])
+    assert images_of(clicks) == {"a.jpg": [(100, 50)], "b.jpg": [(50, 10)]}

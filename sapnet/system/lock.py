@@ -1,0 +1,66 @@
+"""A lock on what a command writes, so that two runs of it do not mix their files."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
+"""Variables of launchers; processes in which one is above 0 work for a first one, which locks."""
+
+
+class InUseError(ValueError):
+    """Another process is writing the same files."""
+
+
+@contextmanager
+def locked(output: Path | str) -> Iterator[None]:
+    """Keep other processes of this machine, and of shared file systems, from the same output.
+
+    The lock is a hidden file beside the output. It ends with the process, however that ends.
+
+    Args:
+        output: file or folder that is written.
+
+    Raises:
+        InUseError: another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    output = Path(output)
+    if not is_first_process(os.environ):
+        yield
+        return
+    path = output.resolve()
+    path = path.with_name(f".{path.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        try:
+            held.enter_context(FileLock(path, timeout=0))
+            held.callback(path.unlink, missing_ok=True)
+        except Timeout as error:
+            raise InUseError(
+                f"{output}: another process is writing this. Wait until it is done, or name "
+                "another output."
+            ) from error
+        except NotImplementedError:
+            logger.warning(
+                "%s: this file system has no locks. See to it that no two processes write there.",
+                output,
+            )
+        yield
+
+
+def is_first_process(environment: Mapping[str, str]) -> bool:
+    """Return True unless a launcher started this process to help another one.
+
+    Args:
+        environment: environment variables of the process.
+    """
+    values = (environment.get(name, "0") for name in _RANKS)
+    return all(not value.isdigit() or int(value) == 0 for value in values)
