@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run wrote.
+    """Files and figures of a run.
 
     Attributes:
         labels: masks of the clicked objects, COCO instance json.
@@ -101,7 +101,7 @@ def steps_of(plan: Plan, seconds: Callable[[], Mapping[str, float]] = dict) -> l
 
 
 def run_pipeline(inputs: PipelineInputs, cfg: PipelineConfig) -> RunSummary:
-    """Propose, train, label, predict what is held out, and report; or continue where it stopped.
+    """Propose, train, label, predict what is held out, and report; or continue.
 
     Args:
         inputs: files.
