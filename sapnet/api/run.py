@@ -20,7 +20,7 @@ REQUIRED = ("images", "clicks", "out")
 
 
 class RunOptions(TypedDict, total=False):
-    """Options of `sapnet run` that are not required, see `PipelineInputs` and `PipelineConfig`."""
+    """Optional settings of `sapnet run`, see `PipelineInputs` and `PipelineConfig`."""
 
     val_images: Path | str | None
     val_truth: Path | str | None

@@ -66,9 +66,9 @@ def _inputs(args: Namespace) -> PipelineInputs:
 
 def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
     """Fill in the settings that the run would choose."""
+    from sapnet.pipeline.choosing import settle
     from sapnet.pipeline.config import PipelineConfig
     from sapnet.pipeline.record import load_record
-    from sapnet.pipeline.run import settle
 
     if args.images is None or args.clicks is None or args.out is None:
         return args

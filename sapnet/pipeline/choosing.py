@@ -1,4 +1,4 @@
-"""Choose the settings of a run from its data and the machine, with the reasons in plain words."""
+"""Choose the settings of a run from data and machine, with reasons in plain words."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import numpy as np
 
 from sapnet.data.clicks import load_clicks
 from sapnet.data.image_files.listing import find_images
+from sapnet.pipeline.config import FREE_TO_CHANGE, PipelineConfig
 from sapnet.pipeline.display import in_words
 from sapnet.proposals.automatic import choose_proposer
-from sapnet.proposals.propose import check_any_click, default_workers
 from sapnet.recipes.load import load_recipe
 from sapnet.system.device import choose_device, describe_device
+from sapnet.system.from_json import dataclass_from_json
 from sapnet.system.parallel import num_cores
 from sapnet.training.config import TrainConfig
 from sapnet.training.default_recipe import CPU_RECIPE
 
 if TYPE_CHECKING:
-    from sapnet.pipeline.config import Effort, PipelineConfig, PipelineInputs
+    from sapnet.pipeline.config import Effort, PipelineInputs
+    from sapnet.pipeline.record import RunRecord
     from sapnet.structures.clicks import ClickSet
 
 GPU_RECIPE = "defaults"
@@ -68,6 +70,9 @@ each, then takes no longer than on others."""
 SECONDS_PER_CLICK = {"click": 0.14, "sam": 1.2, "regions": 0.1}
 """Processor seconds of a proposer for a click (docs/benchmarks.md)."""
 
+CLICKS_PER_PROCESS = 50
+"""Fewest clicks that are worth another process."""
+
 STEP_SECONDS, STEP_PIXELS = 1.0, 4 * 192 * 256
 """Processor seconds of a training step on so many input pixels with the small network."""
 
@@ -105,7 +110,11 @@ def choose(inputs: PipelineInputs, cfg: PipelineConfig) -> Choice:
         ValueError: the clicks are unfit, or the device is absent.
     """
     clicks = load_clicks(inputs.clicks)
-    check_any_click(clicks)
+    if not clicks.clicks:
+        raise ValueError(
+            f"{inputs.clicks}: expected clicks, found none on {len(clicks.images)} images. Click "
+            "some objects first."
+        )
     has_gpu = choose_device(cfg.device).type == "cuda"
     cfg, proposer_line = _with_proposer(cfg)
     cfg = _with_training(cfg, len(clicks.images), has_gpu)
@@ -119,6 +128,20 @@ def choose(inputs: PipelineInputs, cfg: PipelineConfig) -> Choice:
         f"expected time on this machine, if it is idle: {in_words(sum(seconds.values()))}",
     )
     return Choice(cfg, held_out, reasons, seconds)
+
+
+def settle(inputs: PipelineInputs, cfg: PipelineConfig, before: RunRecord | None) -> Choice:
+    """Choose what is left open; of a run that goes on, take what was chosen at its start.
+
+    Args:
+        inputs: files.
+        cfg: settings as given.
+        before: record of the run to continue; None for a new one.
+    """
+    if before is not None:
+        now = {name: getattr(cfg, name) for name in FREE_TO_CHANGE}
+        cfg = replace(dataclass_from_json(before.chosen, PipelineConfig), **now)
+    return choose(inputs, cfg)
 
 
 def choose_held_out(
@@ -214,7 +237,7 @@ def _training_line(cfg: PipelineConfig, num_images: int) -> str:
 def _seconds(clicks: ClickSet, cfg: PipelineConfig, held_out: tuple[Path, ...]) -> dict[str, float]:
     """Estimate the seconds of each step on an idle machine without a GPU."""
     num_images, num_clicks = len(clicks.images), len(clicks.clicks)
-    processes = default_workers(cfg.proposer, num_clicks)
+    processes = max(min(num_cores(), num_clicks // CLICKS_PER_PROCESS), 1)
     sides, batch = _sides(cfg), cfg.batch_size or 1
     pixels = batch * float(np.mean(np.square(sides))) * 4 / 3
     steps = (cfg.epochs or 1) * math.ceil(num_images / batch)

@@ -1,4 +1,4 @@
-"""The one progress display of a run: the current step, and the time that all steps still take."""
+"""The one progress display of a run: the current step, and the time left for all."""
 
 from __future__ import annotations
 

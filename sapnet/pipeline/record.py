@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from sapnet.pipeline.config import CHOSEN, PipelineConfig, PipelineInputs
 from sapnet.system.differences import differences
@@ -19,8 +15,6 @@ from sapnet.training.run_folder import MAX_DIFFERENCES, SETTINGS
 
 RECORD = "run.json"
 """File of the record in the run folder."""
-
-LOCK = ".run.lock"
 
 LABELLED, SCORED = ("images", "clicks"), ("val_images", "val_truth", "truth")
 """Files that the labels depend on, and files that only the figures and the report depend on."""
@@ -114,20 +108,3 @@ def _read(path: Path) -> RunRecord:
             "something else. Give another --out, or delete that folder"
         )
     return RunRecord(*(content[part] for part in parts))
-
-
-@contextmanager
-def only_writer(out: Path) -> Iterator[None]:
-    """Hold the run folder, so that no second process works in it.
-
-    Raises:
-        ValueError: another process does.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(out / LOCK, timeout=0):
-            yield
-    except Timeout as error:
-        raise ValueError(
-            f"{out}: another sapnet run works in this folder. Wait for it, or give another --out"
-        ) from error

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar of its own, or a share of a display that several works have."""
+"""Progress of long work: a bar of its own, or a part of a shared display."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from sapnet.pipeline import choosing
 from sapnet.pipeline.choosing import choose
 from sapnet.pipeline.config import PipelineConfig, PipelineInputs
 from sapnet.pipeline.plan import make_plan
+from sapnet.pipeline.run import run_pipeline
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
@@ -58,6 +59,13 @@ def test_the_effort_decides_on_the_length(inputs: PipelineInputs) -> None:
     assert plan.model.augment.max_long_side == 320  # 480 of 288, as in the recipe
     assert (plan.training.epochs, plan.training.max_objects) == (19, 24)
     assert plan.training.optimizer.name == "adamw"
+
+
+def test_a_file_without_clicks_is_refused_before_any_work(inputs: PipelineInputs) -> None:
+    write_clicks(inputs.clicks, 0)
+    with pytest.raises(ValueError, match=r"clicks.json: expected clicks, found none on 0 images"):
+        run_pipeline(inputs, PipelineConfig(device="cpu"))
+    assert not (inputs.out / "run.json").exists()
 
 
 def test_many_images_are_all_seen(inputs: PipelineInputs) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import sapnet
-from sapnet.pipeline import steps as steps_module
+from sapnet.pipeline import run as run_module
 from sapnet.pipeline.config import PipelineConfig, PipelineInputs
 from sapnet.pipeline.run import run_pipeline
 
@@ -118,7 +118,7 @@ def test_a_step_that_fails_is_done_by_the_next_call(
 
     name = "write_report" if stopped == "report" else stopped
     with monkeypatch.context() as patch:
-        patch.setattr(steps_module, name, fail)
+        patch.setattr(run_module, name, fail)
         with pytest.raises(KeyboardInterrupt):
             run_pipeline(tiny_inputs, tiny_cfg)
     done = read(tiny_inputs.out / "run.json")["seconds"]
