@@ -1,4 +1,4 @@
-"""What the gap statistic (Eq. 10) of a system of the ladder is made of, by kind of label.
+"""Parts of the gap statistic (Eq. 10) of a system of the ladder, by kind of label.
 
     python -m benchmarks.ladder.gaps runs/ladder-small/ladder.json mil_alone bms_alone
 

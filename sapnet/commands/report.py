@@ -54,6 +54,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="metrics written by sapnet evaluate --out; without them they are computed again",
     )
     parser.add_argument(
+        "--audit",
+        type=Path | None,
+        help="judgements of sapnet audit (default: audit.json in the run, if there is one)",
+    )
+    parser.add_argument(
         "--num-objects",
         type=int | None,
         help="number of labels per gallery (default: 6; with --compare: 24)",
@@ -99,6 +104,7 @@ def _report_run(args: Namespace, reading: ReadingOptions) -> Path:
             val_images=args.val.images,
             val_truth=args.val.truth,
             metrics=args.metrics,
+            audit=args.audit,
             num_objects=RunInputs.num_objects if args.num_objects is None else args.num_objects,
             num_images=args.num_images,
             seed=args.seed,

@@ -101,6 +101,7 @@ def read_results(
     """
     if isinstance(predictions, Path | str):
         source, records = str(predictions), load_results(predictions)
+        _say(_matched_by_id(records, source))
     else:
         source, records = "predictions", check_results(predictions, "predictions")
     image_ids = _true_image_ids(records, truth, source)
@@ -116,6 +117,17 @@ def read_results(
             zip(records, image_ids, category_ids, strict=True)
         )
     ]
+
+
+def _matched_by_id(records: Sequence[Mapping[str, Any]], source: str) -> str:
+    """Return a line on what the ids alone decide; empty for records with names."""
+    first = records[0] if records else {"file_name": "", "category_name": ""}
+    missing = [
+        f"no {name!r}, so that {key!r} decides"
+        for name, key in (("file_name", "image_id"), ("category_name", "category_id"))
+        if name not in first
+    ]
+    return f"{source} has {' and '.join(missing)}" if missing else ""
 
 
 def _true_image_ids(

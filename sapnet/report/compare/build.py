@@ -184,7 +184,7 @@ def _draw(
     if not (inputs.images / image.file_name).is_file():
         logger.warning("%s: not there, hence not shown", inputs.images / image.file_name)
         return None
-    pixels = inputs.reading.read(inputs.images, image.file_name)
+    pixels = inputs.reading.read(inputs.images, image.file_name, None)
     if pixels is None:
         return None
     instance = None if truth is None else objects_by_id(truth).get(key)
