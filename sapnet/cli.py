@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from sapnet.commands import (
     annotate,
+    audit,
     convert,
     demo,
     doctor,
@@ -25,6 +26,7 @@ from sapnet.commands import (
     propose,
     report,
     review,
+    run,
     segment,
     synthetic,
     train,
@@ -45,6 +47,7 @@ from sapnet.system.version import __version__
 
 COMMANDS = {
     "annotate": annotate.COMMAND,
+    "run": run.COMMAND,
     "segment": segment.COMMAND,
     "points": points.COMMAND,
     "enhance": enhance.COMMAND,
@@ -53,6 +56,7 @@ COMMANDS = {
     "train": train.COMMAND,
     "label": label.COMMAND,
     "review": review.COMMAND,
+    "audit": audit.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "report": report.COMMAND,
