@@ -64,15 +64,20 @@ def build_app(
     app.add_middleware(BoundedBodies)
     app.add_middleware(OwnPageOnly, token=token)  # the outer one: it looks at headers only
     for kind, status in ((ValueError, 422), (OSError, 500)):
-        app.add_exception_handler(kind, _problem(status))
+        app.add_exception_handler(kind, problem_response(status))
     app.add_exception_handler(RequestValidationError, _malformed)
     app.include_router(_session_routes(workspace))
     app.include_router(_pixel_routes(workspace))
     app.include_router(_document_routes(workspace))
     for router in routers:
         app.include_router(router)
-    app.mount("/static", _PageFiles(directory=STATIC), name="static")
+    app.mount("/static", page_files(), name="static")
     return app
+
+
+def page_files() -> StaticFiles:
+    """Return the application that serves the files of all pages."""
+    return _PageFiles(directory=STATIC)
 
 
 class _PageFiles(StaticFiles):
@@ -196,7 +201,7 @@ def _unreadable(
     return HTTPException(422, str(error))
 
 
-def _problem(status: int) -> Callable[[Request, Exception], JSONResponse]:
+def problem_response(status: int) -> Callable[[Request, Exception], JSONResponse]:
     """Return a handler that responds with the error's one line."""
 
     def handle(request: Request, error: Exception) -> JSONResponse:

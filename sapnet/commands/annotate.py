@@ -65,6 +65,8 @@ def _open_page(cfg: AnnotateConfig) -> int:
 
 
 def _serve(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> int:
+    from sapnet.annotate.click.export import export_routes
+    from sapnet.annotate.click.proposers import proposer_routes
     from sapnet.annotate.click.routes import click_routes
     from sapnet.annotate.guard import new_token
     from sapnet.annotate.serve import is_local, listen, page_address, serve
@@ -82,7 +84,11 @@ def _serve(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> int:
     if token is not None:
         print("the address holds a secret: who has it can see the images and change the clicks")
     print(f"open {address} (ctrl-C stops; every click is saved at once)", flush=True)
-    routers = [click_routes(workspace)]
+    routers = [
+        click_routes(workspace),
+        export_routes(workspace.file, cfg.images),
+        proposer_routes(workspace, cfg.device),
+    ]
     if teacher is not None:
         workspace = replace(workspace, is_taught=True)
         routers.append(teach_routes(teacher))
@@ -106,11 +112,13 @@ COMMAND = Command(
         "sapnet annotate photos --classes person,car --out clicks.json --proposer sam "
         "--checkpoint facebook/sam-vit-base",
         "sapnet annotate photos --classes person,car --teach",
+        "sapnet annotate photos --labels labels.json",
     ),
     main_options=(
         "images",
         "classes",
         "out",
+        "labels",
         "proposer",
         "checkpoint",
         "device",

@@ -149,6 +149,21 @@ class ProposalWriter:
         self._next_shard += 1
         self._image_rows, self._object_rows = [], []
 
+    def remove_shard(self, number: int) -> None:
+        """Take a shard out of a store in a folder of this machine.
+
+        Raises:
+            StoreError: the file system has no locks, so that another process may be writing.
+        """
+        for suffix in (IMAGES_SUFFIX, OBJECTS_SUFFIX):  # images first: they make the shard count
+            name = shard_name(number, suffix)
+            self._folder.remove_leftover(f"{SHARDS}/{name}")
+            if name in self._folder.names(SHARDS):
+                raise StoreError(
+                    f"{join(self.path, name)}: cannot be replaced, because this file system has no "
+                    "locks. Give another --out."
+                )
+
     def __enter__(self) -> Self:
         return self
 

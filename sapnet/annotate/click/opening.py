@@ -35,8 +35,7 @@ def open_click_file(
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: the folder holds no image, the file is malformed or belongs to other images,
-            or there is no class.
+        ValueError: the folder holds no image, or the file is malformed or belongs to other images.
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path}: expected a clicks file to write, found a folder.")
@@ -44,12 +43,7 @@ def open_click_file(
         clicks, kept = load_clicks(path), _read_kept(path)
     else:
         clicks, kept = ClickSet((), (), ()), KeptKeys({}, {}, {}, {})
-    categories = _with_classes(clicks.categories, classes)
-    if not categories:
-        raise ValueError(
-            f"{path}: no such file yet, so the classes are unknown. Name them, for instance "
-            "`--classes person,car`."
-        )
+    categories = _with_classes(clicks.categories, classes)  # none yet: the page asks
     listing = list_folder(images, clicks.images)
     clicks = _upright(replace(clicks, categories=categories), listing, images)
     return listing, ClickFile(path, listing, clicks, kept)

@@ -15,6 +15,8 @@ from sapnet.training.run_folder import CHECKPOINT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sapnet.system.progress import SharedDisplay
+
 logger = logging.getLogger(__name__)
 
 
@@ -128,6 +130,26 @@ class SaveRun(lightning.Callback):
             file.replace(self._run / file.name)
         aside.rmdir()
         self._has_network = True
+
+
+class SharedProgress(lightning.Callback):
+    """Reporter of the training's steps to a display of several works."""
+
+    def __init__(self, display: SharedDisplay) -> None:
+        self._display = display
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,  # noqa: ANN401  # Lightning's signature
+        batch: Any,  # noqa: ANN401  # likewise
+        batch_idx: int,
+    ) -> None:
+        """Report the number of steps so far, those before a resume included."""
+        del pl_module, outputs, batch, batch_idx
+        total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
+        self._display.show(trainer.global_step, total)
 
 
 class ProgressLines(lightning.Callback):
