@@ -21,7 +21,7 @@ def class_names(labels: Path | None) -> tuple[str, ...]:
 
 
 def begin_with_labels(file: ClickFile, listing: ImageListing, labels: Path) -> None:
-    """Give images without objects those of a file of labels; they are saved with the next change.
+    """Give images without objects those of a file of labels; the next change saves them.
 
     Args:
         file: the clicks file; its classes hold those of the labels, by name.
