@@ -23,6 +23,10 @@ from sapnet.structures.clicks import RLE, ImageRecord
 logger = logging.getLogger(__name__)
 
 
+_ORDER = ("Worst", "Most unsure", "Best", "Random")
+"""Sections of the gallery as they are shown: what needs a look comes first."""
+
+
 @dataclass(frozen=True)
 class LabelGalleryInputs:
     """Sources of the pictures of labels.
@@ -160,7 +164,7 @@ def _sort_into_sections(
         take("Most unsure", sorted(left, key=lambda key: -(labels[key].uncertainty or 0)), count)
     generator = np.random.default_rng(inputs.seed)
     take("Random", [rest[i] for i in generator.permutation(len(rest))], inputs.num_objects)
-    return sections
+    return {title: sections[title] for title in _ORDER if title in sections}
 
 
 def _draw_label(inputs: LabelGalleryInputs, shown: _Object) -> LabelRow | None:
