@@ -46,6 +46,7 @@ def _open_page(cfg: AuditConfig, desk: AuditDesk) -> None:
     """Open the page, and serve it until it is stopped."""
     try:
         from sapnet.annotate.audit.app import build_audit_app
+        from sapnet.annotate.guard import new_token
         from sapnet.annotate.serve import is_local, listen, page_address, serve
     except ModuleNotFoundError as error:
         raise ValueError(
@@ -53,15 +54,16 @@ def _open_page(cfg: AuditConfig, desk: AuditDesk) -> None:
         ) from error
     bound = listen(cfg.host, cfg.port)
     print(f"{len(desk.audit.sample)} labels to judge; judgements go to {desk.path}")
-    if not is_local(cfg.host):
-        print(f"anybody who reaches {cfg.host} can see the images and change the judgements")
+    token = None if is_local(cfg.host) else new_token()
+    address = page_address(bound, token)
+    if token is not None:
+        print("the address holds a secret: who has it can see the images and the judgements")
     print(
-        f"open {page_address(bound)} (ctrl-C stops and prints the figures; every judgement is "
-        "saved at once)",
+        f"open {address} (ctrl-C stops and prints the figures; every judgement is saved at once)",
         flush=True,
     )
     with suppress(KeyboardInterrupt):  # the figures follow
-        serve(build_audit_app(desk), bound, open_browser=not cfg.no_browser)
+        serve(build_audit_app(desk, token), bound, address, open_browser=not cfg.no_browser)
 
 
 def _print_figures(figures: AuditFigures) -> None:

@@ -41,6 +41,7 @@ from sapnet.structures.clicks import ClickSet
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, local_file
 from sapnet.system.parallel import map_in_order, num_cores
+from sapnet.system.progress import progress
 
 logger = logging.getLogger(__name__)
 
@@ -285,6 +286,10 @@ def _check_images(
             parts.append(check_images(part, images_dir))
         except (OSError, ValueError) as error:
             reason = str(error).removeprefix(f"{images_dir / image.file_name}: ")
+            if isinstance(error, FileNotFoundError):  # whose message is on several images
+                reason = (
+                    f"not in {images_dir}. Name the folder that the file names are relative to."
+                )
             skipped.append(SkippedImage(image.image_id, image.file_name, reason))
     if skipped and not skip_errors:
         first = skipped[0]
@@ -304,16 +309,14 @@ def _with_progress(
     tasks: Sequence[ImageTask], describe: DescribeImage, run: RunConfig
 ) -> Generator[tuple[ImageTask, DescribedImage | str]]:
     """Yield each task with its result, in order, and show a progress bar of objects."""
-    from tqdm import tqdm
-
     num_objects = sum(len(task.clicks) for task in tasks)
     with (
         closing(_results(tasks, describe, run)) as results,
-        tqdm(total=num_objects, desc="propose", unit=" objects", smoothing=0.1) as bar,
+        progress(num_objects, "propose", " objects", smoothing=0.1) as count,
     ):
         for task, result in zip(tasks, results, strict=True):
             yield task, result
-            bar.update(len(task.clicks))
+            count(len(task.clicks))
 
 
 def _results(

@@ -73,7 +73,9 @@ class ProposalWriter:
 
     def _refuse_foreign(self) -> None:
         """Raise a StoreError for a folder that is no store; hidden files do not count."""
-        found = self._folder.names()
+        # What a killed run left of its manifest is no other content.
+        aside = f"{MANIFEST_NAME}."
+        found = {name for name in self._folder.names() if not name.startswith(aside)}
         if found and MANIFEST_NAME not in found:
             raise StoreError(
                 f"{self.path} exists and is no proposal store (no {MANIFEST_NAME}). Give a new "
@@ -92,6 +94,10 @@ class ProposalWriter:
 
     def _remove_unfinished(self) -> None:
         """Delete the files that a killed run of this part left of an unfinished shard."""
+        if self._part.count == 1:
+            for name in self._folder.names():
+                if name.startswith(f"{MANIFEST_NAME}."):
+                    self._folder.remove_leftover(name)
         names = self._folder.names(SHARDS)
         complete = set(complete_numbers(names))
         finished = {

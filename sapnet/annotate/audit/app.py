@@ -21,14 +21,15 @@ class JudgementBody(BaseModel):
     judgement: Judgement | None
 
 
-def build_audit_app(desk: AuditDesk) -> FastAPI:
+def build_audit_app(desk: AuditDesk, token: str | None = None) -> FastAPI:
     """Return the application that serves the audit page.
 
     Args:
         desk: the sample and the judgements.
+        token: secret that requests must know; None lets every program of this machine in.
     """
     app = FastAPI(title="sapnet audit", docs_url=None, redoc_url=None)
-    app.add_middleware(OwnPageOnly)
+    app.add_middleware(OwnPageOnly, token=token)
     for kind, status in ((ValueError, 422), (OSError, 500)):
         app.add_exception_handler(kind, problem_response(status))
 
