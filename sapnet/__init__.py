@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sapnet.api.label import label
     from sapnet.api.predict import predict
     from sapnet.api.propose import propose
+    from sapnet.api.run import run
     from sapnet.api.segment_clicks import segment_clicks
     from sapnet.api.train import train
     from sapnet.api.train_proposer import train_proposer
@@ -26,6 +27,7 @@ __all__ = [
     "label",
     "predict",
     "propose",
+    "run",
     "segment_clicks",
     "train",
     "train_proposer",
@@ -38,6 +40,7 @@ _LAZY = {
     "label": "sapnet.api.label",
     "predict": "sapnet.api.predict",
     "propose": "sapnet.api.propose",
+    "run": "sapnet.api.run",
     "segment_clicks": "sapnet.api.segment_clicks",
     "train": "sapnet.api.train",
     "train_proposer": "sapnet.api.train_proposer",

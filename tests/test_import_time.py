@@ -41,7 +41,7 @@ def test_overview_is_light() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["points", "propose", "train", "evaluate", "report", "doctor", "demo"]
+    "command", ["points", "run", "propose", "train", "evaluate", "report", "doctor", "demo"]
 )
 def test_help_of_a_command_is_light(command: str) -> None:
     assert _loaded(f"from sapnet.cli import main; main([{command!r}, '--help'])") == []

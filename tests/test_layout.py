@@ -26,7 +26,7 @@ from source_tree import (
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__", "cli", "__init__"),
     ("commands", "api"),
-    ("demo", "report", "doctor", "annotate"),
+    ("demo", "pipeline", "report", "doctor", "annotate"),
     ("enhancement", "teaching", "pretraining"),
     ("training",),
     ("labelling",),

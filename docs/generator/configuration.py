@@ -17,12 +17,14 @@ from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.demo.config import DemoConfig
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.network.config import ModelConfig
+from sapnet.pipeline.config import PipelineConfig, PipelineInputs
 from sapnet.proposals.config import ProposeConfig
 from sapnet.teaching.options import TrainProposerConfig
 from sapnet.training.config import TrainConfig
 
 GROUPS: dict[str, tuple[tuple[type[Any], str], ...]] = {
     "enhance": ((EnhanceConfig, ""), (EnhancerConfig, "model.")),
+    "run": ((PipelineInputs, ""), (PipelineConfig, "")),
     "propose": ((ProposeConfig, ""),),
     "train-proposer": ((TrainProposerConfig, ""),),
     "train": ((TrainConfig, ""), (ModelConfig, "model.")),

@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sapnet.demo.parts import prepare_parts
-from sapnet.evaluation.evaluate import evaluate
-from sapnet.labelling.config import LabelConfig
-from sapnet.labelling.label import label
-from sapnet.network.loading import load_model
-from sapnet.prediction.config import PredictionConfig
-from sapnet.prediction.predict import predict
+from sapnet.pipeline.plan import STORE, Plan
+from sapnet.pipeline.record import RunRecord
+from sapnet.pipeline.run import run_plan, run_report
 from sapnet.proposals.config import ProposeConfig
-from sapnet.proposals.propose import propose
-from sapnet.report.build import RunInputs, build_run_report
-from sapnet.report.contents import ReportInputs, RunReport
+from sapnet.report.contents import ReportInputs
 from sapnet.report.page import write_report
-from sapnet.store.reader import ProposalStore
 from sapnet.system.files import write_json_atomic
-from sapnet.training.inputs import TrainInputs
-from sapnet.training.run import train
 
 if TYPE_CHECKING:
     from sapnet.demo.config import DemoConfig
     from sapnet.demo.parts import DemoPart
-
-
-@dataclass
-class _Stopwatch:
-    """Stopwatch: seconds per stage, in the order of the stages."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 1)
+    from sapnet.report.contents import RunReport
 
 
 def run_demo(cfg: DemoConfig) -> str:
@@ -54,13 +32,15 @@ def run_demo(cfg: DemoConfig) -> str:
         for each part its figures and the seconds of each stage.
     """
     start = time.perf_counter()
-    watch = _Stopwatch()
-    with watch.stage("images"):
-        parts = prepare_parts(cfg)
+    parts = prepare_parts(cfg)
+    seconds_of_images = round(time.perf_counter() - start, 1)
     metrics: dict[str, dict[str, Any]] = {}
     reports: list[RunReport] = []
     for part in parts:
-        metrics[part.name], report = _run_part(part, cfg, dict(watch.seconds))
+        metrics[part.name], report = _run_part(part, cfg)
+        metrics[part.name]["seconds"] = {"images": seconds_of_images} | metrics[part.name][
+            "seconds"
+        ]
         reports.append(report)
     write_json_atomic(cfg.out / "metrics.json", metrics)
     inputs = ReportInputs(title="sapnet demo", runs=tuple(reports), settings=_settings(cfg, parts))
@@ -82,55 +62,28 @@ def _settings(cfg: DemoConfig, parts: list[DemoPart]) -> dict[str, str]:
     }
 
 
-def _run_part(
-    part: DemoPart, cfg: DemoConfig, seconds: dict[str, float]
-) -> tuple[dict[str, Any], RunReport]:
+def _run_part(part: DemoPart, cfg: DemoConfig) -> tuple[dict[str, Any], RunReport]:
     """Propose, train, label, predict and evaluate."""
-    folder, train_set, test_set = cfg.out / part.name, part.train, part.test
-    watch = _Stopwatch(seconds)
-    store_path, run, labels = folder / "proposals", folder / "run", folder / "labels.json"
-    with watch.stage("propose"):
-        settings = ProposeConfig(
-            train_set.images, part.clicks, store_path, proposer=part.proposer, workers=cfg.workers
-        )
-        propose(settings)
-    with watch.stage("train"):
-        inputs = TrainInputs(
-            images=train_set.images, out=run, proposals=store_path, truth=train_set.truth
-        )
-        train(inputs, part.model, part.training)
-    model = load_model(run, cfg.device)
-    with watch.stage("label"):
-        label(
-            model,
-            train_set.images,
-            ProposalStore(store_path),
-            labels,
-            LabelConfig(candidates=True, batch_size=cfg.batch_size, workers=cfg.workers),
-        )
-    with watch.stage("predict"):
-        again = PredictionConfig(overwrite=True)
-        results = predict(model, test_set.images, folder / "predictions", again).results
-    with watch.stage("evaluate"):
-        figures = evaluate(train_set.truth, labels=labels, proposals=store_path)
-        figures |= evaluate(test_set.truth, predictions=results)
-    report = build_run_report(
-        RunInputs(
-            run,
-            labels=labels,
-            images=train_set.images,
-            truth=train_set.truth,
-            proposals=store_path,
-            predictions=results,
-            val_images=test_set.images,
-            val_truth=test_set.truth,
-            seed=cfg.seed,
+    folder = cfg.out / part.name
+    plan = Plan(
+        proposals=ProposeConfig(
+            str(part.train.images),
+            str(part.clicks),
+            str(folder / STORE),
+            proposer=part.proposer,
+            workers=cfg.workers,
         ),
-        part.name,
-        figures,
-        watch.seconds,
+        out=folder / "run",
+        model=part.model,
+        training=part.training,
+        held_out=(part.test.images,),
+        truth=part.train.truth,
+        val_truth=part.test.truth,
     )
-    return {**figures, "seconds": watch.seconds}, report
+    plan.out.mkdir(parents=True, exist_ok=True)
+    summary = run_plan(plan, RunRecord({}, {}))
+    report, _ = run_report(plan, summary.seconds, part.name)
+    return {**summary.figures, "seconds": dict(summary.seconds)}, report
 
 
 def _table(metrics: dict[str, dict[str, Any]]) -> str:

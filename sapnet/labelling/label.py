@@ -24,6 +24,7 @@ from sapnet.store.reader import ProposalStore, open_store
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
+from sapnet.system.progress import progress
 
 if TYPE_CHECKING:
     from sapnet.structures.batch import Batch
@@ -75,8 +76,6 @@ def label(
         ValueError: the store has no object, or categories that the model does not know; or an image
             cannot be read. The labels of the images before it are written first.
     """
-    from tqdm import tqdm
-
     from sapnet.batches.dataset import ClickDataset, DatasetConfig
     from sapnet.batches.loader import build_loader
 
@@ -96,7 +95,7 @@ def label(
         allowing_pixels(cfg.max_pixels),
         keeping_labels(out, store, annotations, done),
         evaluating(model),
-        tqdm(total=store.num_images, desc="label", unit="image") as bar,
+        progress(store.num_images, "label", "image") as count,
     ):
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
@@ -104,12 +103,13 @@ def label(
                 labels, chosen = choose_labels(model, moved, store)
                 doubts = uncertainty(labels, moved.bags, chosen)
                 records = label_records(labels, chosen, doubts, cfg.candidates)
-                annotations += with_boxes(records, moved, chosen) if cfg.candidates else records
+                annotations += with_boxes(records, moved, chosen)
             done.update(batch.image_ids.tolist())
-            bar.update(len(batch.image_ids))
+            count(len(batch.image_ids))
     left_out = tuple(
-        LeftOutImage(store.images[entry.index].file_name, entry.message)
+        LeftOutImage(name, entry.message.removeprefix(f"{Path(images) / name}: "))
         for entry in loader.left_out
+        for name in (store.images[entry.index].file_name,)
     )
     return replace(write_labels(out, store, annotations, done), left_out=left_out)
 

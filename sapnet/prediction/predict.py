@@ -31,6 +31,7 @@ from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
 from sapnet.system.parallel import map_ahead
+from sapnet.system.progress import progress
 from sapnet.system.written_files import check_output, record_written, remove_written
 
 if TYPE_CHECKING:
@@ -183,22 +184,21 @@ class _Prediction:
         )
 
     def _segment(self) -> None:
-        from tqdm import tqdm
-
         cfg = self._cfg
         finish = _Finish(self._network, self._draw if self._pictures else None, cfg)
         on_error = self._leave_out if cfg.skip_errors else _stop
         plan = self._plan()
-        with ThreadPoolExecutor(cfg.workers) as pool:
+        total = len(self._files.paths)
+        with ThreadPoolExecutor(cfg.workers) as pool, progress(total, "predict", "image") as count:
             dataset = ImageDataset(self._files.paths, self._augment)
             segmented = segment_images(
                 self._network, dataset, plan, pool, ahead=cfg.workers, on_error=on_error
             )
             named = ((index, self._ids[index], self._names[index], p) for index, p in segmented)
             finished = map_ahead(pool, finish, named, ahead=cfg.workers)
-            total = len(self._files.paths)
-            for index, found in tqdm(finished, total=total, desc="predict", unit="image"):
+            for index, found in finished:
                 self._records[index] = found
+                count(1)
 
     def _plan(self) -> list[tuple[int, ...]]:
         """Return the indices of the images of each batch."""

@@ -15,10 +15,12 @@ import sapnet
 from sapnet.api.label import LabelOptions
 from sapnet.api.predict import PredictOptions
 from sapnet.api.propose import ProposeOptions
+from sapnet.api.run import RunOptions
 from sapnet.api.train import TrainOptions
 from sapnet.api.train_proposer import TrainProposerOptions
 from sapnet.cli import COMMANDS
 from sapnet.labelling.config import LabelConfig
+from sapnet.pipeline.config import PipelineConfig
 from sapnet.prediction.config import PredictionConfig
 from sapnet.proposals.config import ProposeConfig
 from sapnet.teaching.options import TrainProposerConfig
@@ -52,6 +54,7 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("command", "options"),
     [
+        ("run", RunOptions.__optional_keys__),
         ("propose", ProposeOptions.__optional_keys__),
         ("train", TrainOptions.__optional_keys__),
         ("label", LabelOptions.__optional_keys__),
@@ -62,7 +65,8 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
 def test_names_are_those_of_the_command(command: str, options: frozenset[str]) -> None:
     named = _parameters(getattr(sapnet, command))
     assert not options & set(named)
-    assert sorted([*named, *options]) == sorted(_command_options(command))
+    expected = {"start_run" if o == "from" else o for o in _command_options(command)}  # a keyword
+    assert sorted([*named, *options]) == sorted(expected)
     assert len(named) + bool(options) <= 6
 
 
@@ -73,6 +77,7 @@ def _defaults(kind: type[Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("command", "defaults"),
     [
+        ("run", _defaults(PipelineConfig)),
         ("propose", _defaults(ProposeConfig)),
         ("train", _defaults(TrainConfig)),
         ("label", _defaults(LabelConfig)),

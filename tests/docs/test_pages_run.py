@@ -28,6 +28,7 @@ from PIL import Image
 from sapnet.cli import main
 from sapnet.commands.command import INTERRUPTED, SUCCESS
 from sapnet.geometry.rle import encode_masks
+from sapnet.pipeline import choosing
 from tests.proposals.conftest import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +37,7 @@ BLOCK = re.compile(
     r"(?P<content>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
-SERVERS = {"annotate", "review"}
+SERVERS = {"annotate", "audit", "review"}
 """Commands that serve a page until they are stopped."""
 
 DEFAULT_SAM = "facebook/sam-vit-base"
@@ -162,7 +163,13 @@ def write_truth(path: Path, clicks: dict[str, Any], file_name: str | None = None
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TQDM_DISABLE", "1")
+    shorten_runs(monkeypatch)
     return tmp_path
+
+
+def shorten_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets `sapnet run` train for two steps."""
+    monkeypatch.setattr(choosing, "CPU_LENGTHS", {"fast": choosing.Length(2, 1)})
 
 
 def make_photographs(folder: Path, page: str) -> None:

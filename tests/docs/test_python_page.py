@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import sapnet
-from tests.docs.test_pages_run import blocks, make_photographs
+from tests.docs.test_pages_run import blocks, make_photographs, shorten_runs
 
 PAGE = "docs/python.md"
 
@@ -19,6 +19,7 @@ def test_python_page(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TQDM_DISABLE", "1")
+    shorten_runs(monkeypatch)
     make_photographs(tmp_path, PAGE)
     names: dict[str, object] = {"__name__": "__main__"}  # blocks build on those before them
     for block in blocks(PAGE):

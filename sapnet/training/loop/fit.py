@@ -18,7 +18,8 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from sapnet.system.device import choose_device
-from sapnet.training.loop.callbacks import ProgressLines, SaveRun
+from sapnet.system.progress import shared_display
+from sapnet.training.loop.callbacks import ProgressLines, SaveRun, SharedProgress
 from sapnet.training.loop.precision import choose_precision
 from sapnet.training.run_folder import check_checkpoint
 
@@ -143,7 +144,9 @@ def _trainer(
     several = cfg.devices * cfg.num_nodes > 1
     # Lightning's lines about devices and its tips would hide ours; its warnings stay.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    has_bar = sys.stderr.isatty()
+    shared = shared_display()
+    has_bar = shared is None and sys.stderr.isatty()
+    lines = ProgressLines() if shared is None else SharedProgress(shared)
     return lightning.Trainer(
         accelerator=device.type if device.type != "cuda" else "gpu",
         devices=cfg.devices if device.index is None or several else [device.index],
@@ -159,7 +162,7 @@ def _trainer(
         ],
         callbacks=[
             saving,
-            TQDMProgressBar() if has_bar else ProgressLines(),
+            TQDMProgressBar() if has_bar else lines,
         ],
         plugins=list(plugins),
         default_root_dir=folder.path,
