@@ -18,6 +18,7 @@ from sapnet.commands import (
     doctor,
     enhance,
     evaluate,
+    import_checkpoint,
     label,
     points,
     predict,
@@ -61,6 +62,7 @@ COMMANDS = {
     "synthetic": synthetic.COMMAND,
     "voc": voc.COMMAND,
     "doctor": doctor.COMMAND,
+    "import-checkpoint": import_checkpoint.COMMAND,
     "pretrain": pretrain.COMMAND,
     "demo": demo.COMMAND,
 }
