@@ -20,6 +20,7 @@ from sapnet.commands import (
     enhance,
     evaluate,
     export,
+    import_checkpoint,
     label,
     missed,
     points,
@@ -68,6 +69,7 @@ COMMANDS = {
     "synthetic": synthetic.COMMAND,
     "voc": voc.COMMAND,
     "doctor": doctor.COMMAND,
+    "import-checkpoint": import_checkpoint.COMMAND,
     "pretrain": pretrain.COMMAND,
     "demo": demo.COMMAND,
 }
