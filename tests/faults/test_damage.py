@@ -21,6 +21,7 @@ from sapnet.store.layout import StoreError
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
 from sapnet.system import files
+from sapnet.system.lock import InUseError, locked
 from sapnet.training.inputs import TrainInputs
 from sapnet.training.run import train
 from sapnet.training.run_folder import CHECKPOINT, RunFolder, check_checkpoint
@@ -134,6 +135,14 @@ def test_junk_in_a_store(content: bytes, name: str, tiny_set: TinySet, tmp_path:
 @pytest.fixture
 def inputs(tiny_set: TinySet, tmp_path: Path) -> TrainInputs:
     return TrainInputs(images=tiny_set.images, out=tmp_path / "run", proposals=tiny_set.store)
+
+
+def test_a_second_training_in_a_folder_is_refused(
+    inputs: TrainInputs, tiny_model: ModelConfig, tiny_training: TrainConfig
+) -> None:
+    with locked(inputs.out), pytest.raises(InUseError, match=r"run: another process is writing"):
+        train(inputs, tiny_model, tiny_training)
+    assert not inputs.out.exists()
 
 
 def test_a_run_without_its_last_network_writes_it(
