@@ -19,7 +19,6 @@ from sapnet.report.pictures import encode_jpeg
 from sapnet.report.reading import ReadingOptions
 from sapnet.structures.clicks import RLE, ImageRecord
 
-
 _ORDER = ("Worst", "Most unsure", "Best", "Random")
 """Sections of the gallery as they are shown: what needs a look comes first."""
 
