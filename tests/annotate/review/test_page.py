@@ -20,7 +20,7 @@ from sapnet.geometry.rle import rle_iou
 from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.corrections import Corrections
-from tests.annotate.review_set import ReviewSet, click_of, make_review_set, whole
+from tests.annotate.review_set import BLOCKS, ReviewSet, click_of, make_review_set, whole
 
 if TYPE_CHECKING:
     from tests.annotate.conftest import PageDriver
@@ -165,3 +165,23 @@ def test_on_a_phone_everything_is_in_reach(
     driver.page.locator("#review-keep").tap()
     goes_to(driver, 3)
     assert corrections(driver, files).fixed[1].action == "picked"
+
+
+def test_a_mask_drawn_by_hand_is_kept(
+    files: ReviewSet, address: str, open_page: Callable[..., PageDriver]
+) -> None:
+    driver = open_page(address)
+    goes_to(driver, 1)
+    driver.press("g")
+    x1, y1, x2, y2 = BLOCKS[1]
+    for corner in ((x1, y1), (x2, y1), (x2, y2), (x1 + 2, y2)):  # unlike any candidate
+        driver.click(*corner)
+    driver.press("Enter")  # closes the polygon
+    driver.wait("() => sapnet.preview.chosen === -1 && sapnet.mode.object.mask")
+    driver.press("Enter")  # keeps the mask
+    goes_to(driver, 3)
+    decided = corrections(driver, files).fixed[1]
+    assert decided.action == "drawn"
+    assert decided.click.mask is not None
+    assert rle_iou([decided.click.mask], [whole(1)])[0, 0] > 0.9
+    assert decided.click.point == click_of(1).point
