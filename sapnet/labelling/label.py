@@ -25,6 +25,7 @@ from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
 from sapnet.system.progress import progress
+from sapnet.system.version import __version__
 
 if TYPE_CHECKING:
     from sapnet.structures.batch import Batch
@@ -185,11 +186,25 @@ def write_labels(
             image without a label is taken for one without an object.
     """
     images = [image for image in store.images if done is None or image.image_id in done]
-    content = {**frame_records(images, store.categories), "annotations": annotations}
+    content = {
+        "info": _info(store),
+        **frame_records(images, store.categories),
+        "annotations": annotations,
+    }
     path = write_json_atomic(Path(out), content)
     is_done = np.isin(store.image_ids, [image.image_id for image in images])
     num_clicked = int(store.num_objects_of_image[is_done].sum())
     return LabelSummary(path, len(images), len(annotations), num_clicked - len(annotations))
+
+
+def _info(store: ProposalStore) -> dict[str, object]:
+    """Say what the masks of a label file come from."""
+    return {
+        "made_by": f"sapnet {__version__}",
+        "proposer": {"name": store.manifest.proposer, **store.manifest.settings},
+        "data": store.manifest.data_fingerprint[:12],
+        "corrections": 0 if store.corrections is None else len(store.corrections),
+    }
 
 
 def label_translation(model: Network, store: ProposalStore) -> Callable[[Batch], Batch]:

@@ -36,7 +36,9 @@ def label_records(
     rows = selection.scores.float().cpu().numpy()
     for label_, row, doubt in zip(labels, rows, doubts.tolist(), strict=True):
         scores = row[: len(label_.stored.proposals)]
-        yield _label_record(label_.stored, label_.index, scores, doubt, with_candidates)
+        judges = "selection" if label_.overlap is None else "selection and segmenter"
+        record = _label_record(label_.stored, label_.index, scores, doubt, with_candidates)
+        yield {**record, "origin": _origin(label_.stored, label_.index, judges)}
 
 
 def with_boxes(
@@ -60,7 +62,14 @@ def top1_record(stored: StoredObject, with_candidates: bool) -> dict[str, Any]:
     """
     scores = stored.proposals.scores
     best = int(scores.argmax())
-    return _label_record(stored, best, scores, 1 - float(scores[best]), with_candidates)
+    record = _label_record(stored, best, scores, 1 - float(scores[best]), with_candidates)
+    return {**record, "origin": _origin(stored, best, "proposer")}
+
+
+def _origin(stored: StoredObject, index: int, judges: str) -> dict[str, str]:
+    """Say where a mask comes from: who chose it, and the prompt that gave it."""
+    chosen_by = "person" if stored.has_given_mask else judges
+    return {"chosen_by": chosen_by, "prompt": stored.proposals.prompts[index]}
 
 
 def _label_record(

@@ -190,12 +190,12 @@ def test_a_run_labels_the_same(made: Path, workers: str) -> None:
         workers,
     )
     before, now = _json(made / "labels.json"), _json(out)
-    assert now.keys() == before.keys()
+    assert now.keys() == before.keys() | {"info"}  # written since
     assert now["images"] == before["images"]
     assert now["categories"] == before["categories"]
     assert len(now["annotations"]) == len(before["annotations"]) == 15
     for ours, theirs in zip(now["annotations"], before["annotations"], strict=True):
-        assert ours.keys() == theirs.keys() | {"refined_box"}  # written since
+        assert ours.keys() == theirs.keys() | {"refined_box", "origin"}  # written since
         for name in ("id", "image_id", "category_id", "segmentation", "bbox", "area", "point"):
             assert ours[name] == theirs[name]
         for name in ("score", "uncertainty"):

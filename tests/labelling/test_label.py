@@ -49,11 +49,16 @@ def test_labels_are_proposals_of_the_store(
     assert summary.num_images == len(content["images"]) == tiny_set.num_images
     assert summary.num_objects == len(content["annotations"]) == len(clicks)
     assert summary.num_without == 0
+    assert content["info"]["proposer"]["name"] == "simulated"
+    assert content["info"]["data"] == store.manifest.data_fingerprint[:12]
     point = {c["id"]: c["point"] for c in clicks}
     for annotation in content["annotations"]:
         proposals = store.find(annotation["id"]).proposals
         counts = [rle["counts"].decode() for rle in proposals.rles]
         index = counts.index(annotation["segmentation"]["counts"])
+        chosen_by, prompt = annotation["origin"]["chosen_by"], annotation["origin"]["prompt"]
+        assert chosen_by == "selection and segmenter"
+        assert prompt in proposals.prompts
         mask = decode_masks([proposals.rles[index]])[0]
         assert annotation["area"] == mask.sum()
         x1, y1, x2, y2 = proposals.boxes[index].tolist()
