@@ -8,7 +8,10 @@ STAMP := $(VENV)/installed
 INTEROP := .venv-interop
 INTEROP_STAMP := $(INTEROP)/installed
 
-.PHONY: demo test lint types tests slow interop docs docs-serve clean
+# Of `make lowest`.
+LOWEST := .venv-lowest
+
+.PHONY: demo test lint types tests slow lowest interop docs docs-serve clean
 
 demo: $(STAMP)
 	$(BIN)/sapnet demo
@@ -27,6 +30,17 @@ tests: $(STAMP)
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+# The fast suite with the lowest versions that pyproject.toml states; the tests' tools are today's.
+lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --disable-pip-version-check --quiet uv
+	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --extra ui pyproject.toml \
+		--output-file $(LOWEST)/requirements.txt
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
+		--requirement $(LOWEST)/requirements.txt --requirement tests/lowest.txt
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
+	$(LOWEST)/bin/python -m pytest -m "not slow"
 
 interop: $(INTEROP_STAMP)
 	$(INTEROP)/bin/python -m pytest tests/interop -s
@@ -50,4 +64,4 @@ $(STAMP): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(INTEROP) runs build site *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(INTEROP) $(LOWEST) runs build site *.egg-info .mypy_cache .ruff_cache .pytest_cache

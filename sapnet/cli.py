@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from sapnet.commands import (
     annotate,
+    audit,
     convert,
     demo,
     doctor,
@@ -41,6 +42,7 @@ from sapnet.commands.command import (
     Command,
     WrongUseError,
 )
+from sapnet.commands.outputs import check_output_is_no_input
 from sapnet.commands.parser import build_parser, parse
 from sapnet.system.version import __version__
 
@@ -55,6 +57,7 @@ COMMANDS = {
     "train": train.COMMAND,
     "label": label.COMMAND,
     "review": review.COMMAND,
+    "audit": audit.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "report": report.COMMAND,
@@ -113,7 +116,9 @@ def _run(name: str, command: Command, words: list[str]) -> int:
     # A line for every request of the hub's client would drown ours.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        return command.run(parse(parser, command, words), parser)
+        args = parse(parser, command, words)
+        check_output_is_no_input(args)
+        return command.run(args, parser)
     except SystemExit as stop:  # argparse printed help or settings (0) or what was wrong (2)
         return int(stop.code or 0)
     except KeyboardInterrupt:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 LEAST_AREA = 32**2
-NEEDS = ("click", "other candidate", "further clicks", "polygon", "nothing good")
+NEEDS = ("click", "other candidate", "further clicks", "box", "polygon", "nothing good")
 
 
 def main() -> None:

@@ -47,9 +47,7 @@ class Hand:
 
     def click(self, x: float, y: float, *keys: str, pause: float = PAUSE) -> None:
         """Click near an image position while keys are held."""
-        target = self.window_position(x, y)
-        angle, radius = self.generator.uniform(0, 2 * math.pi), self.generator.uniform(0, JITTER)
-        self._travel((target[0] + radius * math.cos(angle), target[1] + radius * math.sin(angle)))
+        self._travel(self._aimed_at((x, y)))
         self._rest()
         for key in keys:
             self.page.keyboard.down(key)
@@ -58,6 +56,15 @@ class Hand:
         for key in reversed(keys):
             self.page.keyboard.up(key)
         self._ready = time.monotonic() + pause
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag with the button held from near one image position to near another."""
+        self._travel(self._aimed_at(start))
+        self._rest()
+        self.page.mouse.down()
+        self._travel(self._aimed_at(end))
+        self.page.mouse.up()
+        self._ready = time.monotonic() + PAUSE
 
     def press(self, *keys: str) -> None:
         """Press keys as one action."""
@@ -93,6 +100,12 @@ class Hand:
             time.sleep(0.02)
         self.waited += max(0.0, time.monotonic() - max(began, self._ready))
         return value
+
+    def _aimed_at(self, place: tuple[float, float]) -> tuple[float, float]:
+        """Return the window position that the hand hits instead of an image position."""
+        x, y = self.window_position(float(place[0]), float(place[1]))
+        angle, radius = self.generator.uniform(0, 2 * math.pi), self.generator.uniform(0, JITTER)
+        return x + radius * math.cos(angle), y + radius * math.sin(angle)
 
     def _travel(self, target: tuple[float, float]) -> None:
         start, began = self.position, time.monotonic()

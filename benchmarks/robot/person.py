@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 GOOD = 0.75
 """IoU from which a person takes a candidate."""
 
-FURTHER_CLICKS = 2
-"""Most clicks beyond the first one."""
+FURTHER_CLICKS = 1
+"""Most clicks beyond the first one, before a box is dragged; without hand tools one more."""
 
-POLYGON_IOU = 0.93
+POLYGON_IOU = 0.88
 """IoU that the corners of a polygon are laid for: a person cuts small detail off."""
 
 LEAST_PART = 0.05
@@ -40,8 +40,8 @@ class Labelled:
     """Work that an object needed.
 
     Attributes:
-        need: "click", "other candidate", "further clicks", "polygon" or, without hand tools,
-            "nothing good".
+        need: "click", "other candidate", "further clicks", "box", "polygon" or, without hand
+            tools, "nothing good".
         clicks: on the image, corners not counted.
         corners: of polygons.
         iou: of the final mask.
@@ -78,11 +78,18 @@ class Person:
         found = self._overlaps(truth)
         offered = max(found, default=0.0)
         clicks, changed = 1, False
-        while max(found, default=0.0) < GOOD and clicks <= FURTHER_CLICKS and found:
+        most = FURTHER_CLICKS + (not self._has_tools)
+        while max(found, default=0.0) < GOOD and clicks <= most and found:
             # The click answers what the candidate on the screen gets wrong.
             x, y, is_part = worst_place(truth, self._candidate(0))
             hand.click(x, y, "Shift" if is_part else "Alt")
             clicks += 1
+            found = self._overlaps(truth)
+        is_boxed = self._has_tools and max(found, default=0.0) < GOOD
+        if is_boxed:
+            rows, columns = np.nonzero(truth)
+            hand.press("k")
+            hand.drag((columns.min(), rows.min()), (columns.max() + 1, rows.max() + 1))
             found = self._overlaps(truth)
         best = int(np.argmax(found)) if found else -1
         is_good = best >= 0 and found[best] >= GOOD
@@ -98,6 +105,8 @@ class Person:
         need = "click" if clicks == 1 else "further clicks"
         if clicks == 1 and changed:
             need = "other candidate"
+        if is_boxed:
+            need = "box"
         if not is_good:
             need = "polygon" if self._has_tools else "nothing good"
         return Labelled(need, clicks, corners, final, offered)

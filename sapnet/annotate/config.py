@@ -24,6 +24,8 @@ class AnnotateConfig:
         classes: names of the classes, in the order of their keys; those of an existing clicks file
             come first.
         out: clicks file to write or to continue; by default `clicks.json` in the images folder.
+        labels: COCO masks that exist already, such as a file of `sapnet label`; they open as
+            objects of the images that have none.
         proposer: proposer whose candidate masks are shown: "click" (the embedded segmenter), "sam",
             "regions", or "none". "auto" goes on with that of the clicks file; else it takes `sam`
             if its weights are in the hub's cache, else `click`.
@@ -46,6 +48,7 @@ class AnnotateConfig:
     images: Path
     classes: tuple[str, ...] = ()
     out: Path | None = None
+    labels: Path | None = None
     proposer: PreviewName = "auto"
     checkpoint: str | None = None
     device: str = SamConfig.device

@@ -8,12 +8,15 @@ machine (DNS rebinding), and `Origin` or `Sec-Fetch-Site` name the page that sen
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import socket
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from contextlib import suppress
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _OWN_SITES = ("same-origin", "none")  # "none": the user typed or opened the address
@@ -28,16 +31,28 @@ _HEADERS = {
 """Headers of every response: the page may load from its own server only, and not be framed."""
 
 
+TOKEN = "token"
+"""Name of the token in the page's address and in the cookie."""
+
+
+def new_token() -> str:
+    """Return a secret for the address of a page that other machines can reach."""
+    return secrets.token_urlsafe(24)
+
+
 class OwnPageOnly:
     """Middleware that refuses requests of other sites' pages and hardens the responses.
 
     Args:
         app: the application.
         hosts: further names of the server, besides addresses, `localhost` and this machine's name.
+        token: secret that requests must know, in the address once and in a cookie then; None lets
+            every program that reaches the server in.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), token: str | None = None) -> None:
         self._app = app
+        self._token = token
         self._hosts = frozenset({"localhost", socket.gethostname().lower(), *hosts})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,9 +60,13 @@ class OwnPageOnly:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        refusal = self._refusal(headers)
         if refusal:
             await PlainTextResponse(refusal, 403)(scope, receive, send)
+            return
+        if self._token is not None and not self._knows_token(headers):
+            await _ask_token(self._token, scope)(scope, receive, send)
             return
 
         async def send_hardened(message: Message) -> None:
@@ -70,6 +89,13 @@ class OwnPageOnly:
             return "requests from pages of other sites are refused.\n"
         return ""
 
+    def _knows_token(self, headers: Headers) -> bool:
+        cookies = SimpleCookie()
+        with suppress(CookieError):
+            cookies.load(headers.get("cookie", ""))
+        sent = cookies[TOKEN].value if TOKEN in cookies else ""
+        return self._token is not None and is_same_token(sent, self._token)
+
     def _is_own(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
@@ -82,3 +108,19 @@ class OwnPageOnly:
         except ValueError:
             return False
         return True  # an address; only names can be made to point elsewhere
+
+
+def is_same_token(sent: str, token: str) -> bool:
+    """Compare in constant time, so that the time of an answer tells nothing about the token."""
+    return secrets.compare_digest(sent.encode("utf-8", "replace"), token.encode())
+
+
+def _ask_token(token: str, scope: Scope) -> Response:
+    """Return the response to a request without the cookie; the right address sets it."""
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    if scope["method"] == "GET" and is_same_token(query.get(TOKEN, [""])[0], token):
+        # The token leaves the address, so that it is in no history and no bookmark.
+        response = RedirectResponse(quote(scope["path"]), 303)
+        response.set_cookie(TOKEN, token, httponly=True, samesite="strict")
+        return response
+    return PlainTextResponse("open the address that sapnet printed, with its token.\n", 401)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -139,8 +140,10 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
 
 
 def _read(folder: Path, path: Path) -> ListedImage:
-    name = path.relative_to(folder).as_posix()
+    name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
     try:
+        if name != path.relative_to(folder).as_posix():
+            raise ValueError(f"{name}: its name is not UTF-8. Rename the file.")
         if outside := link_outside(folder, path):
             raise ValueError(
                 f"{name} is a link that leads out of the folder, to {outside}. Copy the file, or "

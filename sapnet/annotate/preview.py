@@ -157,6 +157,7 @@ class PreviewWorker:
 
     def swap(self, proposer: StagedProposer) -> None:
         """Answer from the next request on with another proposer; may be called by any thread."""
+        self.name = proposer.name
         self._stage = PreviewStage(proposer, self._bits)
         self._is_outdated = True
 

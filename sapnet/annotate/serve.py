@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import webbrowser
 from threading import Timer
@@ -9,13 +10,13 @@ from threading import Timer
 import uvicorn
 from fastapi import FastAPI
 
+from sapnet.annotate.guard import TOKEN
+
 _BROWSER_DELAY = 0.7
 """Seconds between listening and opening the browser: the server must be ready by then."""
 
 _SHUTDOWN_SECONDS = 3
 """Seconds that an open connection may delay ctrl-C."""
-
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -34,15 +35,15 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def serve(app: FastAPI, bound: socket.socket, *, open_browser: bool) -> None:
+def serve(app: FastAPI, bound: socket.socket, address: str, *, open_browser: bool) -> None:
     """Serve the page until ctrl-C.
 
     Args:
         app: the application.
         bound: a listening socket, from `listen`.
+        address: of the page.
         open_browser: True to open the page in the user's browser.
     """
-    address = page_address(bound)
     if open_browser:
         Timer(_BROWSER_DELAY, webbrowser.open, (address,)).start()
     build_server(app).run(sockets=[bound])
@@ -56,14 +57,23 @@ def build_server(app: FastAPI) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def page_address(bound: socket.socket) -> str:
-    """Return the address of the page: the local one if the server listens on all addresses."""
+def page_address(bound: socket.socket, token: str | None = None) -> str:
+    """Return the address of the page: the local one if the server listens on all addresses.
+
+    Args:
+        bound: a listening socket.
+        token: secret that the address must carry; None for none.
+    """
     host, port = bound.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    query = "" if token is None else f"?{TOKEN}={token}"
+    return f"http://[{host}]:{port}/{query}" if ":" in host else f"http://{host}:{port}/{query}"
 
 
 def is_local(host: str) -> bool:
     """Return True if only programs on this machine can reach a server at that address."""
-    return host in _LOCAL
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # another name
+        return False

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from sapnet.annotate.bodies import BoundedBodies
 from sapnet.annotate.different import all_of, few_and_different
 from sapnet.annotate.guard import OwnPageOnly
 from sapnet.annotate.listing import ListedImage
@@ -24,16 +26,28 @@ mimetypes.add_type("text/javascript", ".js")
 
 STATIC = Path(__file__).parent / "static"
 
+_PLACEHOLDER = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="120"><rect width="160" '
+    'height="120" fill="#ccc"/><path d="M60 40l40 40m0-40l-40 40" stroke="#888" '
+    'stroke-width="6"/></svg>'
+)
+"""Picture in place of a thumbnail that cannot be made."""
+
 _KEEP = "private, max-age=3600"
 """Cache header of tiles and thumbnails, whose address changes when the file does."""
 
 
-def build_app(workspace: Workspace[ImageDocuments], routers: Iterable[APIRouter] = ()) -> FastAPI:
+def build_app(
+    workspace: Workspace[ImageDocuments],
+    routers: Iterable[APIRouter] = (),
+    token: str | None = None,
+) -> FastAPI:
     """Return the application that serves the page.
 
     Args:
         workspace: the images and their documents.
         routers: the routes of the page's mode: those that save clicks, or those of a review.
+        token: secret that requests must know; None on an address of this machine only.
 
     Returns:
         An ASGI application.
@@ -47,16 +61,23 @@ def build_app(workspace: Workspace[ImageDocuments], routers: Iterable[APIRouter]
             workspace.preview.close()
 
     app = FastAPI(title="sapnet annotate", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(OwnPageOnly)
+    app.add_middleware(BoundedBodies)
+    app.add_middleware(OwnPageOnly, token=token)  # the outer one: it looks at headers only
     for kind, status in ((ValueError, 422), (OSError, 500)):
-        app.add_exception_handler(kind, _problem(status))
+        app.add_exception_handler(kind, problem_response(status))
+    app.add_exception_handler(RequestValidationError, _malformed)
     app.include_router(_session_routes(workspace))
     app.include_router(_pixel_routes(workspace))
     app.include_router(_document_routes(workspace))
     for router in routers:
         app.include_router(router)
-    app.mount("/static", _PageFiles(directory=STATIC), name="static")
+    app.mount("/static", page_files(), name="static")
     return app
+
+
+def page_files() -> StaticFiles:
+    """Return the application that serves the files of all pages."""
+    return _PageFiles(directory=STATIC)
 
 
 class _PageFiles(StaticFiles):
@@ -97,7 +118,7 @@ def _pixel_routes(workspace: Workspace[ImageDocuments]) -> APIRouter:
 
     @router.get("/api/tile")
     def tile(image: str, level: int, column: int, row: int) -> Response:
-        listed = workspace.find_image(image)
+        listed = workspace.find_readable(image)
         try:
             content = workspace.pixels.tile(listed, level, column, row)
         except IndexError as error:
@@ -109,10 +130,13 @@ def _pixel_routes(workspace: Workspace[ImageDocuments]) -> APIRouter:
     @router.get("/api/thumbnail")
     def thumbnail(image: str) -> Response:
         listed = workspace.find_image(image)
+        if listed.problem:
+            return _no_picture()
         try:
             content = workspace.pixels.thumbnail(listed)
         except (ValueError, OSError) as error:
-            raise _unreadable(workspace, listed, error) from error
+            _unreadable(workspace, listed, error)
+            return _no_picture()
         return Response(content, media_type="image/jpeg", headers={"cache-control": _KEEP})
 
     return router
@@ -141,7 +165,7 @@ def _document_routes(workspace: Workspace[ImageDocuments]) -> APIRouter:
     @router.post("/api/preview")
     async def preview(image: str, body: PreviewBody) -> dict[str, Any]:
         """Return the selected object's candidates; `stale` after a newer request of the tab."""
-        listed = workspace.find_image(image)
+        listed = workspace.find_readable(image)
         clicks = workspace.to_clicks(image, body.objects)
         if workspace.preview is None or body.selected >= len(clicks):
             raise HTTPException(422, "expected a proposer and an object that is selected")
@@ -177,11 +201,30 @@ def _unreadable(
     return HTTPException(422, str(error))
 
 
-def _problem(status: int) -> Callable[[Request, Exception], JSONResponse]:
+def problem_response(status: int) -> Callable[[Request, Exception], JSONResponse]:
     """Return a handler that responds with the error's one line."""
 
     def handle(request: Request, error: Exception) -> JSONResponse:
         del request
-        return JSONResponse({"detail": str(error)}, status)
+        return JSONResponse({"detail": _printable(str(error))}, status)
 
     return handle
+
+
+def _malformed(request: Request, error: Exception) -> JSONResponse:
+    """Say what is wrong with a request, without the values, which json may be unable to hold."""
+    del request
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    parts = [f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in found[:5]]
+    return JSONResponse({"detail": _printable("; ".join(parts)[:1000])}, 422)
+
+
+def _printable(text: str) -> str:
+    """Return text without halves of surrogate pairs, which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _no_picture() -> Response:
+    """Return the placeholder for the thumbnail of an image that cannot be read."""
+    headers = {"cache-control": "no-store"}
+    return Response(_PLACEHOLDER, media_type="image/svg+xml", headers=headers)

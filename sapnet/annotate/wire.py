@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from sapnet.annotate.documents import Document
 from sapnet.geometry.rle import (
@@ -20,10 +20,14 @@ from sapnet.geometry.rle import (
 )
 from sapnet.structures.clicks import RLE, Click, ImageRecord
 from sapnet.structures.proposals import Proposals
+from sapnet.system.outside import LARGEST_ID
 
 MAX_POINTS = 1000
 """Largest number of points of an object, far beyond what anybody clicks; a request may hold ten
 times as many objects."""
+
+MAX_ALL_POINTS = 50_000
+"""Largest number of points of all objects of a request."""
 
 MASKS_KEPT = 512
 """Number of cached full-size masks: enlarging those of a 48-megapixel image is slow."""
@@ -39,20 +43,35 @@ class MaskBody(BaseModel):
 class ObjectBody(BaseModel):
     """One object of the page; coordinates are pixels of the upright image."""
 
-    id: int = Field(default=0, ge=0)  # 0: not in the file yet
+    id: int = Field(default=0, ge=0, le=LARGEST_ID)  # 0: not in the file yet
     category_id: int
     points: list[tuple[float, float]] = Field(min_length=1, max_length=MAX_POINTS)
     negative_points: list[tuple[float, float]] = Field(default=[], max_length=MAX_POINTS)
     box: tuple[float, float, float, float] | None = None
-    box_score: float | None = None
+    box_score: float | None = Field(default=None, ge=0, le=1)
     mask: MaskBody | None = None
+
+
+Body = TypeVar("Body", bound=ObjectBody)
+
+
+def few_points(objects: list[Body]) -> list[Body]:
+    """Return the objects of a request, unless they have too many points."""
+    count = sum(len(entry.points) + len(entry.negative_points) for entry in objects)
+    if count > MAX_ALL_POINTS:
+        raise ValueError(f"expected at most {MAX_ALL_POINTS} points, found {count}")
+    return objects
+
+
+Objects = Annotated[list[ObjectBody], Field(max_length=10 * MAX_POINTS), AfterValidator(few_points)]
+"""The objects of an image."""
 
 
 class DocumentBody(BaseModel):
     """A changed document and the version it is based on; None replaces any version."""
 
     version: str | None
-    objects: list[ObjectBody] = Field(max_length=10 * MAX_POINTS)
+    objects: Objects
     done: bool = False
 
 
@@ -60,7 +79,7 @@ class PreviewBody(BaseModel):
     """A request for the candidates of one object among all objects of its image."""
 
     client: str = Field(max_length=64)  # id of the tab: its newer requests replace older ones
-    objects: list[ObjectBody] = Field(min_length=1, max_length=10 * MAX_POINTS)
+    objects: Objects = Field(min_length=1)
     selected: int = Field(ge=0)
     every: bool = False  # also the candidates that differ little
 
@@ -85,6 +104,8 @@ def to_click(body: ObjectBody, image: ImageRecord, categories: frozenset[int]) -
                 f"{image.file_name}: expected points inside {image.width} x {image.height} px, "
                 f"found ({x}, {y})"
             )
+    if body.box is not None:
+        _check_box(body.box, image)
     if body.category_id not in categories:
         raise ValueError(
             f"{image.file_name}: expected a category id of {sorted(categories)}, found "
@@ -100,6 +121,15 @@ def to_click(body: ObjectBody, image: ImageRecord, categories: frozenset[int]) -
         box_score=body.box_score,
         mask=None if body.mask is None else _to_mask(body.mask, image),
     )
+
+
+def _check_box(box: tuple[float, float, float, float], image: ImageRecord) -> None:
+    x1, y1, x2, y2 = box
+    if not (0 <= x1 < x2 <= image.width and 0 <= y1 < y2 <= image.height):
+        raise ValueError(
+            f"{image.file_name}: expected a box x1 < x2, y1 < y2 inside {image.width} x "
+            f"{image.height} px, found {box}"
+        )
 
 
 def from_document(document: Document) -> dict[str, Any]:

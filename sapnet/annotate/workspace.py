@@ -76,6 +76,17 @@ class Workspace(Generic[Documents_co]):
             raise HTTPException(404, f"no image {name!r} in this folder")
         return self.listing[name]
 
+    def find_readable(self, name: str) -> ListedImage:
+        """Return the listed image of a name; nothing that has a problem is served.
+
+        Raises:
+            HTTPException: 404 if it was not listed, 422 with its problem if it has one.
+        """
+        listed = self.find_image(name)
+        if listed.problem:
+            raise HTTPException(422, listed.problem)
+        return listed
+
     def to_clicks(self, name: str, objects: Sequence[ObjectBody]) -> tuple[Click, ...]:
         """Convert the objects that the page sent for an image to clicks.
 

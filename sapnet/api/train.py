@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FILES = ("proposals", "corrections", "masks", "truth", "val_images", "val_truth")
+FILES = ("proposals", "corrections", "masks", "truth", "start_run", "val_images", "val_truth")
 """Options that name files."""
 
 
@@ -35,6 +35,7 @@ class TrainOptions(TypedDict, total=False):
     corrections: Path | str | None
     masks: Path | str | None
     truth: Path | str | None
+    start_run: Path | str | None
     val_images: Path | str | None
     val_truth: Path | str | None
     method: Literal["sapnet+", "paper"]

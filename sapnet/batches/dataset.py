@@ -173,9 +173,8 @@ def _load(images_dir: Path, record: ImageRecord, bits: int | None) -> np.ndarray
     height, width = image.shape[:2]
     if (height, width) != (record.height, record.width):
         raise ValueError(
-            f"{path} (image {record.image_id}): expected {record.width} x {record.height} px as "
-            f"listed, found {width} x {height} px. Name the folder of images that the proposals or "
-            "masks were made for."
+            f"{path}: expected {record.width} x {record.height} px as listed, found {width} x "
+            f"{height} px. Name the folder of images that the proposals or masks were made for."
         )
     return image
 

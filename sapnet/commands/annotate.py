@@ -12,7 +12,9 @@ from sapnet.commands.reading import print_left_out
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
+    from sapnet.annotate.click.click_file import ClickFile
     from sapnet.annotate.config import AnnotateConfig
+    from sapnet.annotate.workspace import Workspace
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -52,29 +54,47 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
 
 def _open_page(cfg: AnnotateConfig) -> int:
     """Open the page, and serve it until it is stopped."""
-    from sapnet.annotate.click.routes import click_routes
     from sapnet.annotate.click.serve import open_workspace
+    from sapnet.system.files import clear_leftovers
+    from sapnet.system.lock import locked
+
+    workspace = open_workspace(cfg)
+    with locked(cfg.clicks_file):
+        clear_leftovers(cfg.clicks_file)
+        return _serve(cfg, workspace)
+
+
+def _serve(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> int:
+    from sapnet.annotate.click.export import export_routes
+    from sapnet.annotate.click.proposers import proposer_routes
+    from sapnet.annotate.click.routes import click_routes
+    from sapnet.annotate.guard import new_token
     from sapnet.annotate.serve import is_local, listen, page_address, serve
     from sapnet.annotate.server import build_app
     from sapnet.annotate.teach.routes import teach_routes
     from sapnet.annotate.teach.serve import open_teacher
 
-    workspace = open_workspace(cfg)
     teacher = open_teacher(cfg, workspace) if cfg.teach else None
     bound = listen(cfg.host, cfg.port)
     unreadable = len(workspace.listing.left_out)
     noted = f", {unreadable} of them unreadable" if unreadable else ""
     print(f"{len(workspace.listing)} images{noted}; clicks go to {cfg.clicks_file}")
-    if not is_local(cfg.host):
-        print(f"anybody who reaches {cfg.host} can see the images and change the clicks")
-    print(f"open {page_address(bound)} (ctrl-C stops; every click is saved at once)", flush=True)
-    routers = [click_routes(workspace)]
+    token = None if is_local(cfg.host) else new_token()
+    address = page_address(bound, token)
+    if token is not None:
+        print("the address holds a secret: who has it can see the images and change the clicks")
+    print(f"open {address} (ctrl-C stops; every click is saved at once)", flush=True)
+    routers = [
+        click_routes(workspace),
+        export_routes(workspace.file, cfg.images),
+        proposer_routes(workspace, cfg.device),
+    ]
     if teacher is not None:
         workspace = replace(workspace, is_taught=True)
         routers.append(teach_routes(teacher))
         teacher.start()
     try:
-        serve(build_app(workspace, routers), bound, open_browser=not cfg.no_browser)
+        serve(build_app(workspace, routers, token), bound, address, open_browser=not cfg.no_browser)
     finally:
         if teacher is not None:
             teacher.close()
@@ -92,11 +112,13 @@ COMMAND = Command(
         "sapnet annotate photos --classes person,car --out clicks.json --proposer sam "
         "--checkpoint facebook/sam-vit-base",
         "sapnet annotate photos --classes person,car --teach",
+        "sapnet annotate photos --labels labels.json",
     ),
     main_options=(
         "images",
         "classes",
         "out",
+        "labels",
         "proposer",
         "checkpoint",
         "device",

@@ -7,6 +7,7 @@ from argparse import SUPPRESS, Action
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from sapnet.commands.complaints import describe_mistake
 from sapnet.commands.help import HelpPage
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def build_parser(name: str, command: Command) -> ArgumentParser:
         def dump(self, cfg: Namespace, **options: Any) -> str:  # noqa: ANN401  # jsonargparse's
             shown = cfg if command.complete is None else command.complete(self, cfg)
             return str(super().dump(shown, **options))
+
+        def error(self, message: str, ex: Exception | None = None) -> None:
+            hints = {action.dest: getattr(action, "_typehint", None) for action in self._actions}
+            known = {name: hint for name, hint in hints.items() if hint is not None}
+            super().error(describe_mistake(message, known), ex)
 
     parser = Parser(prog=f"sapnet {name}")
     command.add_arguments(parser)

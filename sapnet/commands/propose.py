@@ -21,6 +21,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.proposals.propose import propose
 
     summary = propose(instantiate(parser, args, ProposeConfig))
+    if summary.updated is not None:
+        print(summary.updated)
     print(
         f"{summary.num_proposals} proposals for {summary.num_objects} objects on "
         f"{summary.num_images} images: {summary.store}"

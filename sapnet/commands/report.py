@@ -1,4 +1,4 @@
-"""`sapnet report`: one HTML page about a run."""
+"""`sapnet report`: one HTML page about a run, or about several systems side by side."""
 
 from __future__ import annotations
 
@@ -14,10 +14,21 @@ if TYPE_CHECKING:
     from sapnet.report.reading import ReadingOptions
 
 FILE_NAME = "report.html"
+COMPARE_NAME = "compare.html"
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="run folder written by sapnet train")
+    parser.add_argument(
+        "run", type=Path | None, nargs="?", help="run folder written by sapnet train"
+    )
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="in place of a run: folders with labels.json and, if there are, "
+        "predictions/results.json, whose objects are shown side by side",
+    )
     parser.add_argument("--labels", type=Path | None, help="written by sapnet label --candidates")
     parser.add_argument(
         "--images",
@@ -42,7 +53,16 @@ def _add_arguments(parser: ArgumentParser) -> None:
         type=Path | None,
         help="metrics written by sapnet evaluate --out; without them they are computed again",
     )
-    parser.add_argument("--num-objects", type=int, default=6, help="number of labels per gallery")
+    parser.add_argument(
+        "--audit",
+        type=Path | None,
+        help="judgements of sapnet audit (default: audit.json in the run, if there is one)",
+    )
+    parser.add_argument(
+        "--num-objects",
+        type=int | None,
+        help="number of labels per gallery (default: 6; with --compare: 24)",
+    )
     parser.add_argument("--num-images", type=int, default=8, help="images with predictions")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random gallery")
     add_skip_argument(parser)
@@ -50,7 +70,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path | None,
-        help="HTML file to write (default: report.html in the run)",
+        help="HTML file to write (default: report.html in the run; with --compare: compare.html)",
     )
 
 
@@ -58,8 +78,10 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from sapnet.report.reading import ReadingOptions
 
+    if (args.run is None) == (args.compare is None):
+        raise WrongUseError("expected either a run folder or --compare, found neither or both")
     reading = ReadingOptions(args.bits, args.skip_errors)
-    path = _report_run(args, reading)
+    path = _compare(args, reading) if args.run is None else _report_run(args, reading)
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     print_left_out(reading.left_out)
     return SKIPPED if reading.left_out else SUCCESS
@@ -82,7 +104,8 @@ def _report_run(args: Namespace, reading: ReadingOptions) -> Path:
             val_images=args.val.images,
             val_truth=args.val.truth,
             metrics=args.metrics,
-            num_objects=args.num_objects,
+            audit=args.audit,
+            num_objects=RunInputs.num_objects if args.num_objects is None else args.num_objects,
             num_images=args.num_images,
             seed=args.seed,
             reading=reading,
@@ -91,6 +114,25 @@ def _report_run(args: Namespace, reading: ReadingOptions) -> Path:
         raise WrongUseError(error) from error
     with allowing_pixels(args.max_pixels):
         return report_run(inputs, args.out or args.run / FILE_NAME)
+
+
+def _compare(args: Namespace, reading: ReadingOptions) -> Path:
+    from sapnet.data.image_files.limit import allowing_pixels
+    from sapnet.data.image_files.settings import check_reading
+    from sapnet.report.compare.build import CompareInputs, compare_runs
+
+    if args.images is None:
+        raise WrongUseError("--compare: expected --images, the folder of the labelled images")
+    try:
+        check_reading(args.bits, args.max_pixels)
+        num_objects = CompareInputs.num_objects if args.num_objects is None else args.num_objects
+        inputs = CompareInputs(
+            tuple(args.compare), args.images, args.truth, args.proposals, num_objects, reading
+        )
+    except ValueError as error:
+        raise WrongUseError(error) from error
+    with allowing_pixels(args.max_pixels):
+        return compare_runs(inputs, args.out or Path(COMPARE_NAME))
 
 
 COMMAND = Command(
@@ -102,9 +144,12 @@ COMMAND = Command(
         "sapnet report run --labels labels.json --truth instances.json --out report.html",
         "sapnet report run --labels labels.json --predictions predictions/results.json "
         "--val.images new_photos --val.truth new_instances.json",
+        "sapnet report --compare runs/mil runs/sapnet --images photos --proposals store "
+        "--truth instances.json",
     ),
     main_options=(
         "run",
+        "compare",
         "labels",
         "images",
         "truth",
@@ -112,7 +157,6 @@ COMMAND = Command(
         "predictions",
         "val.images",
         "val.truth",
-        "metrics",
         "out",
     ),
 )

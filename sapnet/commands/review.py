@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from sapnet.annotate.review.config import ReviewConfig
+    from sapnet.annotate.review.desk import ReviewDesk
+    from sapnet.annotate.workspace import Workspace
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -35,21 +37,36 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
 
 def _open_page(cfg: ReviewConfig) -> int:
     """Open the page, and serve it until it is stopped."""
-    from sapnet.annotate.review.routes import review_routes
     from sapnet.annotate.review.serve import open_review
+    from sapnet.system.files import clear_leftovers
+    from sapnet.system.lock import locked
+
+    workspace, desk = open_review(cfg)
+    with locked(desk.path):
+        clear_leftovers(desk.path)
+        return _serve(cfg, workspace, desk)
+
+
+def _serve(cfg: ReviewConfig, workspace: Workspace[ReviewDesk], desk: ReviewDesk) -> int:
+    from sapnet.annotate.guard import new_token
+    from sapnet.annotate.review.routes import review_routes
     from sapnet.annotate.serve import is_local, listen, page_address, serve
     from sapnet.annotate.server import build_app
 
-    workspace, desk = open_review(cfg)
     bound = listen(cfg.host, cfg.port)
     decided = len(desk.corrections())
     print(
         f"{len(desk.labels.labels)} labels, {decided} of them decided; decisions go to {desk.path}"
     )
-    if not is_local(cfg.host):
-        print(f"anybody who reaches {cfg.host} can see the images and change the decisions")
-    print(f"open {page_address(bound)} (ctrl-C stops; every decision is saved at once)", flush=True)
-    serve(build_app(workspace, [review_routes(desk)]), bound, open_browser=not cfg.no_browser)
+    token = None if is_local(cfg.host) else new_token()
+    address = page_address(bound, token)
+    if token is not None:
+        print(
+            "the address holds a secret: whoever has it can see the images and change the decisions"
+        )
+    print(f"open {address} (ctrl-C stops; every decision is saved at once)", flush=True)
+    app = build_app(workspace, [review_routes(desk)], token)
+    serve(app, bound, address, open_browser=not cfg.no_browser)
     return SUCCESS
 
 

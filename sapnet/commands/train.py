@@ -48,6 +48,13 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--out", type=Path, required=True, help="run folder; an unfinished run in it is resumed"
     )
     parser.add_argument(
+        "--from",
+        type=str | None,
+        metavar="RUN",
+        help="older run to begin with, for more images or classes: a run folder or a name on the "
+        "hub; classes keep their weights by name. A quarter of its epochs may do",
+    )
+    parser.add_argument(
         "--truth",
         type=Path | None,
         help="COCO instance json of the training images; only to log the quality of the labels",
@@ -112,6 +119,7 @@ def _inputs(args: Namespace) -> TrainInputs:
             corrections=args.corrections,
             masks=args.masks,
             truth=args.truth,
+            start_run=vars(args)["from"],
             val_images=args.val.images,
             val_truth=args.val.truth,
         )

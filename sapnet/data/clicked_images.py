@@ -76,7 +76,7 @@ def is_listed_as_stored(image: ImageRecord, header: ImageHeader, path: Path) -> 
         return False
     if listed != header.stored_size:
         raise RecordError(
-            f"{path} (image {image.image_id})",
+            path,
             f"expected {image.width} x {image.height} px as listed, found {width} x {height} px. "
             "Name the folder of images that were clicked on, or export the clicks again.",
             kind="sizes disagree",

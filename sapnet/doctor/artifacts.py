@@ -102,7 +102,7 @@ def _check_same_clicks(
     if fingerprint(loaded) != store.manifest.data_fingerprint:
         message = f"the store was made from other clicks than {clicks} holds now: "
         message += f"{store.manifest.num_objects} objects there, {len(loaded.clicks)} here. Run "
-        message += "`sapnet propose` into a new folder."
+        message += "`sapnet propose` again: it proposes for what is new or changed."
         yield Finding("error", "store of other clicks", message, place=str(store.path))
 
 

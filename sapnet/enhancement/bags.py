@@ -15,13 +15,21 @@ if TYPE_CHECKING:
     from sapnet.enhancement.config import AnchorsConfig, JitterConfig
 
 
-def anchor_boxes(points: Tensor, sizes: Tensor, cfg: AnchorsConfig) -> Tensor:
-    """Return boxes of every size and shape around each click, clipped to its image.
+MIN_SHARE_INSIDE = 0.7
+"""Boxes round the coarse box with less of their area inside the image are no candidates [P2B]."""
+
+
+def anchor_boxes(
+    points: Tensor, sizes: Tensor, cfg: AnchorsConfig, *, centered: bool = False
+) -> Tensor:
+    """Return boxes of every size and shape around each click, inside its image.
 
     Args:
         points: (N, 2) x, y, input frame.
         sizes: (N, 2) height and width of each click's image, input frame.
         cfg: sides as shares of the short side, and ratios.
+        centered: cut boxes on both sides alike, so that the click stays their center [P2B]; else
+            clip them to the image.
 
     Returns:
         (N, A, 4) xyxy, A = number of sides times number of ratios, by side, then by ratio.
@@ -31,17 +39,20 @@ def anchor_boxes(points: Tensor, sizes: Tensor, cfg: AnchorsConfig) -> Tensor:
     shapes = torch.stack([sides * roots, sides / roots], -1).flatten(0, 1)  # (A, 2) width, height
     half = sizes.amin(1).to(points.dtype)[:, None, None] * shapes / 2
     centers = points[:, None]
+    if centered:
+        room = torch.minimum(points, sizes.flip(1).to(points.dtype) - points)
+        half = torch.minimum(half, room[:, None])
+        return torch.cat([centers - half, centers + half], -1)
     return clip_boxes(torch.cat([centers - half, centers + half], -1), sizes)
 
 
-def jittered_boxes(boxes: Tensor, sizes: Tensor, cfg: JitterConfig) -> Tensor:
+def jittered_boxes(boxes: Tensor, sizes: Tensor | None, cfg: JitterConfig) -> Tensor:
     """Return boxes around each box: all pairs of side factors, at and beside its center.
-
-    The boxes are clipped to their image.
 
     Args:
         boxes: (N, 4) xyxy.
-        sizes: (N, 2) height and width of each box's image.
+        sizes: (N, 2) height and width of each box's image, to which boxes are clipped; None leaves
+            them as they are.
         cfg: factors of the sides, and the shift of the center.
 
     Returns:
@@ -56,7 +67,23 @@ def jittered_boxes(boxes: Tensor, sizes: Tensor, cfg: JitterConfig) -> Tensor:
     centers = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2 + boxes.new_tensor(steps) * extent
     half = (extent * shapes / 2)[:, None]  # (N, 1, F, 2)
     centers = centers[:, :, None]  # (N, S, 1, 2)
-    return clip_boxes(torch.cat([centers - half, centers + half], -1).flatten(1, 2), sizes)
+    found = torch.cat([centers - half, centers + half], -1).flatten(1, 2)
+    return found if sizes is None else clip_boxes(found, sizes)
+
+
+def mostly_inside(boxes: Tensor, sizes: Tensor) -> Tensor:
+    """Test if boxes have more than `MIN_SHARE_INSIDE` of their area inside their image.
+
+    Args:
+        boxes: (N, K, 4) xyxy.
+        sizes: (N, 2) height and width of each image.
+
+    Returns:
+        (N, K) bool; False for boxes without an area.
+    """
+    inside = clip_boxes(boxes, sizes)
+    areas, kept = ((b[..., 2:] - b[..., :2]).clamp(min=0).prod(-1) for b in (boxes, inside))
+    return kept > MIN_SHARE_INSIDE * areas
 
 
 def rival_holders(boxes: Tensor, points: Tensor, labels: Tensor, image_index: Tensor) -> Tensor:

@@ -29,7 +29,8 @@ class AnchorsConfig:
     Attributes:
         sides: root of each box's area as a share of the image's short side; 0.04 to 1.28 are the
             32 to 1024 px of a short side of 800 px [P2B].
-        ratios: width over height; 1/3 to 3 [P2B].
+        ratios: width over height. [P2B] lists 1/3 to 3, and multiplies the width and divides the
+            height by them: there, width over height is the square, 1/9 to 9.
         exclude_rivals: leave out boxes that hold a click of another object of the same category,
             unless all do; not in [P2B].
     """
@@ -81,6 +82,11 @@ class EnhancerConfig:
             score [P2B], which finds the most distinctive part of an object.
         extent_power: power of the root of the area of a box, for "extent". 0.6 to 2.4 were nearly
             as good as 1 on 200 synthetic images kept for tuning.
+        bags: what the border of the image does, which boxes may be chosen, and the divisor of the
+            negatives. "clicked": boxes are clipped, hold their click, and negatives are divided by
+            their number. "p2bnet" [P2B]: first boxes are cut on both sides alike, boxes round the
+            coarse box are left out unless 70 % lies inside, all others may be chosen, and negatives
+            are divided by the number of clicks.
         coarse_weight: weight of the loss of the first stage; 0.25 [P2B].
         alpha: share of the positives in the second stage's loss, the negatives have the rest; 0.25
             [P2B].
@@ -100,6 +106,7 @@ class EnhancerConfig:
     )
     top_k: int = 7
     choice: Literal["extent", "p2bnet"] = "extent"
+    bags: Literal["clicked", "p2bnet"] = "clicked"
     extent_power: float = 1.0
     coarse_weight: float = 0.25
     alpha: float = 0.25
@@ -115,6 +122,8 @@ class EnhancerConfig:
                 raise ValueError(f"{name}: expected 0 or more, found {getattr(self, name)}")
         if self.choice not in ("extent", "p2bnet"):
             raise ValueError(f'choice: expected "extent" or "p2bnet", found {self.choice!r}')
+        if self.bags not in ("clicked", "p2bnet"):
+            raise ValueError(f'bags: expected "clicked" or "p2bnet", found {self.bags!r}')
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha: expected a number in [0, 1], found {self.alpha}")
 

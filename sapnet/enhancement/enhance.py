@@ -40,11 +40,6 @@ class EnhanceInputs:
     trained: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.out.resolve() == self.clicks.resolve():
-            raise ValueError(
-                f"--out: expected another file than --clicks, found {self.out} for both. The "
-                "clicks are kept as they are"
-            )
         if self.run is not None and self.trained is not None:
             raise ValueError(
                 "expected --run, to train in, or --trained, to train nothing, found both"

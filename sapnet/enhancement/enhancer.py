@@ -15,7 +15,12 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from sapnet.backbones.backbone import Backbone
-from sapnet.enhancement.bags import anchor_boxes, jittered_boxes, rival_holders
+from sapnet.enhancement.bags import (
+    anchor_boxes,
+    jittered_boxes,
+    mostly_inside,
+    rival_holders,
+)
 from sapnet.geometry.boxes import points_in_boxes
 from sapnet.selection.choosing import choose_boxes
 from sapnet.selection.heads import BoxEncoder, MilHead
@@ -83,10 +88,10 @@ class Enhancer(nn.Module):
             negatives are off, `loss_negative`.
         """
         features, sizes = self._features(batch), batch.image_sizes[batch.image_index]
-        anchors = anchor_boxes(batch.points, sizes, self.cfg.anchors)
+        anchors = self._anchors(batch, sizes)
         hidden = self._encode(features, anchors, batch.image_index)
         coarse_boxes, first = self._coarse_boxes(anchors, hidden, batch)
-        jittered = jittered_boxes(coarse_boxes, sizes, self.cfg.jitter)
+        jittered = self._jittered(coarse_boxes, sizes)
         second = self._refined_scores(features, jittered, batch)
         losses = self._bag_losses(first, second, batch)
         if self.cfg.negatives.enabled:
@@ -103,21 +108,31 @@ class Enhancer(nn.Module):
             batch: images with N clicks; N = 0 is fine.
         """
         features, sizes = self._features(batch), batch.image_sizes[batch.image_index]
-        anchors = anchor_boxes(batch.points, sizes, self.cfg.anchors)
+        anchors = self._anchors(batch, sizes)
         hidden = self._encode(features, anchors, batch.image_index)
         if self.cfg.choice == "p2bnet":
             coarse_boxes, _ = self._coarse_boxes(anchors, hidden, batch)
-            jittered = jittered_boxes(coarse_boxes, sizes, self.cfg.jitter)
+            jittered = self._jittered(coarse_boxes, sizes)
             scores = self._refined_scores(features, jittered, batch)
             members = self._members(jittered, batch, without_rivals=False)
             boxes = self._merge(jittered, scores, members, batch.labels)
         else:
             coarse_boxes = self._widest(anchors, hidden, batch)
-            jittered = jittered_boxes(coarse_boxes, sizes, self.cfg.jitter)
+            jittered = self._jittered(coarse_boxes, sizes)
             hidden = self._encode(features, jittered, batch.image_index)
             boxes = self._widest(jittered, hidden, batch)
         hidden = self._encode(features, boxes[:, None], batch.image_index)
         return Enhancement(boxes, self._class_scores(hidden, batch.labels)[:, 0])
+
+    @property
+    def _as_published(self) -> bool:
+        return self.cfg.bags == "p2bnet"
+
+    def _anchors(self, batch: ClickBatch, sizes: Tensor) -> Tensor:
+        return anchor_boxes(batch.points, sizes, self.cfg.anchors, centered=self._as_published)
+
+    def _jittered(self, boxes: Tensor, sizes: Tensor) -> Tensor:
+        return jittered_boxes(boxes, None if self._as_published else sizes, self.cfg.jitter)
 
     def _features(self, batch: ClickBatch) -> list[Tensor]:
         """Compute the pyramid levels of the images, P2 first."""
@@ -155,9 +170,14 @@ class Enhancer(nn.Module):
         return selection_scores(self.refinement.classes(hidden).sigmoid(), labels)
 
     def _members(self, boxes: Tensor, batch: ClickBatch, *, without_rivals: bool) -> Tensor:
-        """Return the boxes of each bag that may be chosen: (N, K) bool. They hold their click."""
+        """Return the boxes of each bag that may be chosen: (N, K) bool."""
         members = (boxes[..., :2] < boxes[..., 2:]).all(-1)
-        members = narrow_bags(members, [~points_in_boxes(batch.points[:, None], boxes)])
+        if self._as_published:
+            sizes = batch.image_sizes[batch.image_index]
+            unfit = ~mostly_inside(boxes, sizes)
+        else:
+            unfit = ~points_in_boxes(batch.points[:, None], boxes)
+        members = narrow_bags(members, [unfit])
         if not without_rivals:
             return members
         rivals = rival_holders(boxes, batch.points, batch.labels, batch.image_index)
@@ -211,7 +231,8 @@ class Enhancer(nn.Module):
         self, features: Sequence[Tensor], boxes: Tensor, images: Tensor, weights: Tensor
     ) -> Tensor:
         hidden = self.encoder(features, boxes, images, boxes.new_empty(len(boxes), 0))
-        count = global_mean_count(weights.new_tensor(len(boxes)))
+        number = len(weights) if self._as_published else len(boxes)
+        count = global_mean_count(weights.new_tensor(number))
         mean_weight = weights.sum() / global_mean_count(weights.new_tensor(len(weights)))
         loss = negative_loss(self.refinement.classes(hidden), mean_weight, count)
         return (1 - self.cfg.alpha) * loss

@@ -145,9 +145,12 @@ def _describe_run(
     clicks: ClickSet, model_cfg: EnhancerConfig, cfg: EnhanceConfig
 ) -> dict[str, Any]:
     """Return everything that the weights of a run depend on."""
+    described = asdict(model_cfg)
+    if model_cfg.bags == EnhancerConfig.bags:
+        del described["bags"]  # as in runs that were begun before it was a setting
     return {
         "clicks": fingerprint(clicks),
         "categories": [asdict(category) for category in clicks.categories],
-        "model": asdict(model_cfg),
+        "model": described,
         "train": {k: v for k, v in asdict(cfg).items() if k not in FREE_TO_CHANGE},
     }

@@ -1,4 +1,4 @@
-"""Quality of predictions: COCO's AP and AR for masks and boxes, VOC's AP for masks."""
+"""Quality of predictions: AP and AR of COCO and AP of VOC, for masks and boxes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sapnet.data.matching.categories import match_categories
 from sapnet.data.matching.images import match_images, one_id_per_name
 from sapnet.data.matching.results import check_results, load_results
 from sapnet.evaluation.ground_truth import check_known, open_truth
-from sapnet.evaluation.voc import ImageMasks, category_average_precision
+from sapnet.evaluation.voc import ImageBoxes, ImageMasks, category_average_precision
 from sapnet.geometry.rle import rle_boxes, to_rle
 from sapnet.structures.clicks import Category
 
@@ -67,7 +67,8 @@ def evaluate_predictions(
     Returns:
         `mask_ap`, `mask_ap50`, `mask_ap75`, `mask_ap_small`, `_medium`, `_large`, `mask_ar_1`,
         `mask_ar_10`, `mask_ar_100`, `mask_ar_small`, `_medium`, `_large`; the same for `box_`;
-        `voc_ap25`, `voc_ap50`, `voc_ap75`. In [0, 1]; NaN where no object is of that size.
+        `voc_ap25`, `voc_ap50`, `voc_ap75` of masks, and `voc_box_ap25`, `_ap50`, `_ap75`. In
+        [0, 1]; NaN where no object is of that size.
 
     Raises:
         ValueError: a record is malformed, or its image or category is not in the ground truth or
@@ -100,6 +101,7 @@ def read_results(
     """
     if isinstance(predictions, Path | str):
         source, records = str(predictions), load_results(predictions)
+        _say(_matched_by_id(records, source))
     else:
         source, records = "predictions", check_results(predictions, "predictions")
     image_ids = _true_image_ids(records, truth, source)
@@ -115,6 +117,17 @@ def read_results(
             zip(records, image_ids, category_ids, strict=True)
         )
     ]
+
+
+def _matched_by_id(records: Sequence[Mapping[str, Any]], source: str) -> str:
+    """Return a line on what the ids alone decide; empty for records with names."""
+    first = records[0] if records else {"file_name": "", "category_name": ""}
+    missing = [
+        f"no {name!r}, so that {key!r} decides"
+        for name, key in (("file_name", "image_id"), ("category_name", "category_id"))
+        if name not in first
+    ]
+    return f"{source} has {' and '.join(missing)}" if missing else ""
 
 
 def _true_image_ids(
@@ -253,34 +266,62 @@ def _to_coco(truth: InstanceSet) -> COCO:
 
 
 def _voc_figures(records: Sequence[Mapping[str, Any]], truth: InstanceSet) -> dict[str, float]:
-    """VOC's mask AP at each threshold, mean over the categories that have ground truth."""
-    categories = _group_by_category(records, truth)
+    """VOC's AP at each threshold, mean over the categories that have ground truth."""
+    groups = _group_by_category(records, truth)
+    as_masks = [[_masks_of(*pair) for pair in pairs] for pairs in groups]
+    as_boxes = [[_boxes_of(*pair) for pair in pairs] for pairs in groups]
     figures = {}
     for threshold in VOC_THRESHOLDS:
-        precisions = [category_average_precision(images, threshold) for images in categories]
-        mean = float(np.mean(precisions)) if precisions else float("nan")
-        figures[f"voc_ap{threshold * 100:.0f}"] = mean
+        masks = [category_average_precision(images, threshold) for images in as_masks]
+        boxes = [category_average_precision(images, threshold) for images in as_boxes]
+        figures[f"voc_ap{threshold * 100:.0f}"] = _mean_of(masks)
+        figures[f"voc_box_ap{threshold * 100:.0f}"] = _mean_of(boxes)
     return figures
+
+
+def _mean_of(precisions: Sequence[float]) -> float:
+    return float(np.mean(precisions)) if precisions else float("nan")
+
+
+_Pair = tuple[list[Mapping[str, Any]], list[Instance]]
+"""Predictions and true instances of one category on one image."""
 
 
 def _group_by_category(
     records: Sequence[Mapping[str, Any]], truth: InstanceSet
-) -> list[list[ImageMasks]]:
-    """Per category with ground truth, the masks of each image that has any."""
+) -> list[list[_Pair]]:
+    """Per category with ground truth, predictions and truth of each image that has any."""
     predicted: dict[tuple[int, int], list[Mapping[str, Any]]] = defaultdict(list)
     for record in records:
         predicted[record["category_id"], record["image_id"]].append(record)
     present: dict[tuple[int, int], list[Instance]] = defaultdict(list)
     for instance in truth.instances:
         present[instance.category_id, instance.image_id].append(instance)
-    grouped: dict[int, list[ImageMasks]] = defaultdict(list)
+    grouped: dict[int, list[_Pair]] = defaultdict(list)
     for key in sorted(predicted.keys() | present.keys()):
-        grouped[key[0]].append(
-            ImageMasks(
-                [record["segmentation"] for record in predicted[key]],
-                np.array([record["score"] for record in predicted[key]]),
-                [instance.rle() for instance in present[key] if not instance.is_crowd],
-                [instance.rle() for instance in present[key] if instance.is_crowd],
-            )
-        )
-    return [images for images in grouped.values() if any(image.gt_rles for image in images)]
+        grouped[key[0]].append((predicted[key], present[key]))
+    return [
+        pairs
+        for pairs in grouped.values()
+        if any(not instance.is_crowd for _, instances in pairs for instance in instances)
+    ]
+
+
+def _masks_of(found: Sequence[Mapping[str, Any]], instances: Sequence[Instance]) -> ImageMasks:
+    return ImageMasks(
+        [record["segmentation"] for record in found],
+        np.array([record["score"] for record in found]),
+        [instance.rle() for instance in instances if not instance.is_crowd],
+        [instance.rle() for instance in instances if instance.is_crowd],
+    )
+
+
+def _boxes_of(found: Sequence[Mapping[str, Any]], instances: Sequence[Instance]) -> ImageBoxes:
+    boxes = np.array([record["bbox"] for record in found], float).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    gt_boxes, crowd_boxes = (
+        np.array([i.box for i in instances if i.is_crowd is is_crowd], float).reshape(-1, 4)
+        for is_crowd in (False, True)
+    )
+    scores = np.array([record["score"] for record in found])
+    return ImageBoxes(boxes, scores, gt_boxes, crowd_boxes)

@@ -22,6 +22,8 @@ from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
 from sapnet.store.reader import open_store
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sapnet.store.reader import ProposalStore
     from sapnet.structures.clicks import RLE
     from sapnet.structures.proposals import Proposals
@@ -30,13 +32,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Choice:
-    """Figures of one object; `kind` is what made the chosen proposal, None without a label."""
+    """Figures of one object.
+
+    Attributes:
+        mined_box_iou: of the box that selection ended with; None for a label without that box.
+        kind: what made the chosen proposal; None without a label.
+    """
 
     area: float
     label_iou: float
     top1_iou: float
     oracle_iou: float
     box_iou: float
+    mined_box_iou: float | None
     gt_fill: float
     label_fill: float
     largest_fill: float
@@ -60,9 +68,11 @@ def evaluate_choices(
         min_area: smaller objects are left out, pixels of the ground truth.
 
     Returns:
-        `label_miou`, `top1_miou`, `oracle_miou` and `box_miou` (of tight boxes), each also
-        `_small`, `_medium` and `_large`; `gap` (Eq. 10); `share_<prompt>`, the share of labels made
-        by each kind of prompt; `num_objects` and `num_missing`. NaN where nothing is counted.
+        `label_miou`, `top1_miou`, `oracle_miou` and `box_miou` (of the tight box of the chosen
+        mask), each also `_small`, `_medium` and `_large`; if labels have them, the same of
+        `mined_box_miou` (of the box that selection ended with, mIoU_box of Table 7); `gap`
+        (Eq. 10); `share_<prompt>`, the share of labels made by each kind of prompt; `num_objects`
+        and `num_missing`. NaN where nothing is counted.
 
     Raises:
         ValueError: an object is not in the ground truth, or labels and store are not of the same
@@ -77,6 +87,10 @@ def evaluate_choices(
     for name in ("label", "top1", "oracle", "box"):
         ious = np.array([getattr(choice, f"{name}_iou") for choice in choices])
         means |= mean_iou_by_size(ious, areas, f"{name}_miou")
+    if any(choice.kind is not None and choice.mined_box_iou is not None for choice in choices):
+        # A label without that box, such as one drawn in a review, has the box of its mask.
+        mined = [c.box_iou if c.mined_box_iou is None else c.mined_box_iou for c in choices]
+        means |= mean_iou_by_size(np.array(mined), areas, "mined_box_miou")
     return {
         **means,
         "gap": fill_gap(
@@ -126,18 +140,24 @@ def fill_gap(gt_fill: np.ndarray, label_fill: np.ndarray, largest_fill: np.ndarr
 def _judge_choice(labels: LabelSet, entry: JudgedObject) -> _Choice:
     label = labels.labels.get(entry.instance.annotation_id)
     chosen = [] if label is None else [label.rle]
-    gt_box, *boxes = torch.from_numpy(rle_boxes([entry.gt_rle, *chosen]))
+    gt_box, *boxes = torch.from_numpy(rle_boxes([entry.gt_rle, *chosen])).double()
+    mined = None if label is None else label.refined_box
     return _Choice(
         area=entry.instance.area,
         label_iou=label_iou(label, entry.gt_rle),
         top1_iou=entry.top1_iou,
         oracle_iou=entry.oracle_iou,
-        box_iou=float(broadcast_iou(gt_box, boxes[0])) if boxes else 0.0,
+        box_iou=_iou(gt_box, boxes[0]) if boxes else 0.0,
+        mined_box_iou=None if mined is None else _iou(gt_box, gt_box.new_tensor(mined)),
         gt_fill=float(mask_fill([entry.gt_rle])[0]),
         label_fill=float(mask_fill(chosen).max(initial=0)),
         largest_fill=float(mask_fill(entry.stored.proposals.rles).max(initial=0)),
         kind=None if label is None else kind_of(label.rle, entry.stored.proposals),
     )
+
+
+def _iou(box: Tensor, other: Tensor) -> float:
+    return float(broadcast_iou(box, other))
 
 
 def kind_of(rle: RLE, proposals: Proposals) -> str:

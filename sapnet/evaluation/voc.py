@@ -1,4 +1,4 @@
-"""Mask AP as in PASCAL VOC 2010 and later: the area under the precision-recall curve.
+"""AP of masks and boxes as in PASCAL VOC 2010: the area under precision over recall.
 
 Everingham et al., The PASCAL Visual Object Classes Challenge 2012 development kit, section 3.4.1;
 masks in place of boxes as in Hariharan et al., Simultaneous Detection and Segmentation, ECCV 2014.
@@ -34,21 +34,71 @@ class ImageMasks:
     gt_rles: Sequence[RLE]
     crowd_rles: Sequence[RLE] = ()
 
+    @property
+    def num_objects(self) -> int:
+        """Number of ground-truth masks."""
+        return len(self.gt_rles)
 
-def category_average_precision(images: Sequence[ImageMasks], threshold: float) -> float:
+    def ious(self) -> np.ndarray:
+        """Return the (P, G) IoU of each prediction with each ground-truth mask."""
+        return rle_iou(self.rles, self.gt_rles)
+
+    def crowd_shares(self) -> np.ndarray:
+        """Return the largest share (P,) of each prediction that lies in one crowd."""
+        return share_in_crowds(self.rles, self.crowd_rles)
+
+
+@dataclass(frozen=True)
+class ImageBoxes:
+    """Boxes of one category on one image, as `ImageMasks` has masks.
+
+    Attributes:
+        boxes: (P, 4) xyxy predicted boxes; edges are places between pixels.
+        scores: (P,) their scores.
+        gt_boxes: (G, 4) ground-truth boxes.
+        crowd_boxes: (Q, 4) boxes of crowds.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    gt_boxes: np.ndarray
+    crowd_boxes: np.ndarray
+
+    @property
+    def num_objects(self) -> int:
+        """Number of ground-truth boxes."""
+        return len(self.gt_boxes)
+
+    def ious(self) -> np.ndarray:
+        """Return the (P, G) IoU of each prediction with each ground-truth box."""
+        shared = _intersections(self.boxes, self.gt_boxes)
+        union = _areas(self.boxes)[:, None] + _areas(self.gt_boxes) - shared
+        ious: np.ndarray = shared / np.maximum(union, np.finfo(float).tiny)
+        return ious
+
+    def crowd_shares(self) -> np.ndarray:
+        """Return the largest share (P,) of each prediction that lies in one crowd."""
+        shared = _intersections(self.boxes, self.crowd_boxes).max(axis=1, initial=0)
+        shares: np.ndarray = shared / np.maximum(_areas(self.boxes), np.finfo(float).tiny)
+        return shares
+
+
+def category_average_precision(
+    images: Sequence[ImageMasks] | Sequence[ImageBoxes], threshold: float
+) -> float:
     """AP of one category.
 
-    Each prediction belongs to the ground-truth mask it overlaps most. It is right if their IoU
-    reaches the threshold and no prediction with a better score took that mask.
+    Each prediction belongs to the ground-truth object it overlaps most. It is right if their IoU
+    reaches the threshold and no prediction with a better score took that object.
 
     Args:
-        images: the category's masks, image by image.
+        images: the category's masks or boxes, image by image.
         threshold: IoU in (0, 1].
 
     Returns:
         AP in [0, 1]; NaN without ground truth.
     """
-    num_objects = sum(len(image.gt_rles) for image in images)
+    num_objects = sum(image.num_objects for image in images)
     if num_objects == 0:
         return float("nan")
     matches = [_match(image, threshold) for image in images]
@@ -58,18 +108,30 @@ def category_average_precision(images: Sequence[ImageMasks], threshold: float) -
     return _area_under_curve(is_right, num_objects)
 
 
-def _match(image: ImageMasks, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def _match(image: ImageMasks | ImageBoxes, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Match predictions: scores of those that count, best first, and which are right."""
     order = np.argsort(-image.scores, kind="stable")
-    rles, scores = [image.rles[index] for index in order], image.scores[order]
-    is_right = np.zeros(len(rles), bool)
-    if rles and image.gt_rles:
-        ious = rle_iou(rles, image.gt_rles)
+    is_right = np.zeros(len(order), bool)
+    if len(order) and image.num_objects:
+        ious = image.ious()[order]
         reaches = np.flatnonzero(ious.max(axis=1) >= threshold)
         _, first_to_claim = np.unique(ious.argmax(axis=1)[reaches], return_index=True)
         is_right[reaches[first_to_claim]] = True
-    counts = is_right | (share_in_crowds(rles, image.crowd_rles) < threshold)
-    return scores[counts], is_right[counts]
+    counts = is_right | (image.crowd_shares()[order] < threshold)
+    return image.scores[order][counts], is_right[counts]
+
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    areas: np.ndarray = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return areas
+
+
+def _intersections(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Compute the areas (P, Q) that boxes share with others."""
+    low = np.maximum(boxes[:, None, :2], others[:, :2])
+    high = np.minimum(boxes[:, None, 2:], others[:, 2:])
+    shared: np.ndarray = (high - low).clip(min=0).prod(axis=2)
+    return shared
 
 
 def share_in_crowds(rles: Sequence[RLE], crowd_rles: Sequence[RLE]) -> np.ndarray:

@@ -103,12 +103,13 @@ def label(
                 labels, chosen = choose_labels(model, moved, store)
                 doubts = uncertainty(labels, moved.bags, chosen)
                 records = label_records(labels, chosen, doubts, cfg.candidates)
-                annotations += with_boxes(records, moved, chosen) if cfg.candidates else records
+                annotations += with_boxes(records, moved, chosen)
             done.update(batch.image_ids.tolist())
             count(len(batch.image_ids))
     left_out = tuple(
-        LeftOutImage(store.images[entry.index].file_name, entry.message)
+        LeftOutImage(name, entry.message.removeprefix(f"{Path(images) / name}: "))
         for entry in loader.left_out
+        for name in (store.images[entry.index].file_name,)
     )
     return replace(write_labels(out, store, annotations, done), left_out=left_out)
 

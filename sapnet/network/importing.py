@@ -31,7 +31,7 @@ BACKBONE_PREFIX = "backbone."
 PREFIXES = (BACKBONE_PREFIX, NECK_PREFIX, HEAD_PREFIX)
 """Beginnings of the names that are imported."""
 
-RESNETS = {
+RESNETS: dict[tuple[bool, tuple[int, ...]], str] = {
     (False, (2, 2, 2, 2)): "resnet18",
     (False, (3, 4, 6, 3)): "resnet34",
     (True, (3, 4, 6, 3)): "resnet50",

@@ -26,6 +26,7 @@ from sapnet.proposals.image_task import (
 )
 from sapnet.proposals.proposer import Proposer
 from sapnet.proposals.sources import ImageSource, open_images
+from sapnet.proposals.updating import StoreUpdate, take_out_outdated
 from sapnet.store.given import GivenCounts, count_given
 from sapnet.store.manifest import (
     BITS,
@@ -34,10 +35,11 @@ from sapnet.store.manifest import (
     Manifest,
     fingerprint,
 )
-from sapnet.store.writer import ProposalWriter
+from sapnet.store.part import Part
+from sapnet.store.writer import ProposalWriter, find_manifest
 from sapnet.structures.clicks import ClickSet
 from sapnet.structures.proposals import StoredObject
-from sapnet.system.locations import Location, local_file
+from sapnet.system.locations import Location, as_location, local_file
 from sapnet.system.parallel import map_in_order, num_cores
 from sapnet.system.progress import progress
 
@@ -68,6 +70,7 @@ class ProposeSummary:
         num_images_before: number of images of this run that the store held before.
         given: numbers of objects of the data set that came with a mask or a box.
         skipped: images left out; empty unless skipping was requested.
+        updated: changes of a store whose clicks have changed; None if they had not.
     """
 
     store: Location
@@ -77,6 +80,7 @@ class ProposeSummary:
     num_images_before: int
     given: GivenCounts
     skipped: tuple[SkippedImage, ...] = ()
+    updated: StoreUpdate | None = None
 
 
 def propose(cfg: ProposeConfig) -> ProposeSummary:
@@ -149,11 +153,12 @@ def propose_dataset(
     proposer: Proposer,
     run: RunConfig | None = None,
 ) -> ProposeSummary:
-    """Propose for every image that the store does not hold yet.
+    """Propose for every image that the store does not hold yet, or holds with other clicks.
 
-    The store's content does not depend on the engine, on the number of workers or parts, or on how
-    often the run was stopped. Worker processes are spawned: a script that uses them must protect
-    its top level with `if __name__ == "__main__":`.
+    Images that are no longer in the data set are dropped. The store's content does not depend on
+    the engine, on the number of workers or parts, or on how often the run was stopped. Worker
+    processes are spawned: a script that uses them must protect its top level with
+    `if __name__ == "__main__":`.
 
     Args:
         images_dir: folder that the images' file names are relative to, its URL, or a manifest of
@@ -171,7 +176,8 @@ def propose_dataset(
         ValueError: there is no click, or an image is missing, cannot be read, or has another size
             than listed. In a
             local folder, all files' headers are checked before any work starts.
-        StoreError: `out` was made from other settings or data, or another process is writing it.
+        StoreError: `out` was made with other settings or from another data set, or another process
+            is writing it.
     """
     run = run or RunConfig()
     check_any_click(clicks)
@@ -186,6 +192,7 @@ def _propose(
     mine = run.part.of(clicks.images)
     bits = _bits(source, clicks, run)
     manifest = describe_run(proposer, clicks, bits)
+    updated = _update(source, clicks, out, manifest, run)
     # The store is opened first, so that an error does not wait until all images are checked.
     with ProposalWriter(out, manifest, run.shard_images, run.part) as writer:
         todo = tuple(i for i in mine if i.image_id not in writer.done_image_ids)
@@ -208,7 +215,25 @@ def _propose(
         num_images_before=len(mine) - len(todo),
         given=count_given(clicks.clicks),
         skipped=tuple(skipped),
+        updated=updated,
     )
+
+
+def _update(
+    source: ImageSource, clicks: ClickSet, out: Location, manifest: Manifest, run: RunConfig
+) -> StoreUpdate | None:
+    """Take the images with other clicks than before out of a store of this machine, if any.
+
+    Stores in object storage, and those that several jobs fill, are refused by the writer instead.
+    """
+    place = as_location(out)
+    found = find_manifest(place) if isinstance(place, Path) and run.part == Part() else None
+    if found is None or found.data_fingerprint == manifest.data_fingerprint:
+        return None
+    folder = source.local_folder
+    if folder is not None:
+        clicks, _ = _check_images(clicks, folder, run.skip_errors)
+    return take_out_outdated(Path(place), found, manifest, clicks)
 
 
 def _bits(source: ImageSource, clicks: ClickSet, run: RunConfig) -> int | None:
@@ -261,6 +286,10 @@ def _check_images(
             parts.append(check_images(part, images_dir))
         except (OSError, ValueError) as error:
             reason = str(error).removeprefix(f"{images_dir / image.file_name}: ")
+            if isinstance(error, FileNotFoundError):  # whose message is on several images
+                reason = (
+                    f"not in {images_dir}. Name the folder that the file names are relative to."
+                )
             skipped.append(SkippedImage(image.image_id, image.file_name, reason))
     if skipped and not skip_errors:
         first = skipped[0]

@@ -10,6 +10,8 @@ from typing import Any
 from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.data.matching.results import load_results
 from sapnet.evaluation.alignment import truth_for_choices, truth_for_labels
+from sapnet.evaluation.audit.audit_file import AUDIT_NAME, load_audit
+from sapnet.evaluation.audit.figures import audit_figures
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.evaluation.label_file import LabelSet, load_labels
 from sapnet.evaluation.per_object import judge_objects
@@ -17,6 +19,7 @@ from sapnet.evaluation.precision import precision_curves
 from sapnet.evaluation.predictions import read_results
 from sapnet.prediction.config import PredictionConfig
 from sapnet.report import label_figures, prediction_figures
+from sapnet.report.audit.tables import audit_headline, audit_tables
 from sapnet.report.contents import (
     LabelSection,
     Plot,
@@ -30,12 +33,12 @@ from sapnet.report.label_gallery import LabelGalleryInputs, build_label_gallery
 from sapnet.report.page import write_report
 from sapnet.report.prediction_gallery import PredictionGalleryInputs, build_prediction_gallery
 from sapnet.report.reading import ReadingOptions
-from sapnet.report.run_settings import read_run_json, read_settings
+from sapnet.report.run_settings import read_settings
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
 from sapnet.system.files import read_json
 from sapnet.system.lock import locked
-from sapnet.training.run_folder import SETTINGS
+from sapnet.training.run_folder import read_run_json, sources_of_run
 
 MIN_SCORE = PredictionConfig.draw_threshold
 """Least score of predictions that are drawn, as in `sapnet predict`."""
@@ -55,6 +58,7 @@ class RunInputs:
         val_images: folder of the images of the predictions; None is `images`.
         val_truth: COCO instance json of the images of the predictions; if both this and
             `val_images` are None, `truth`.
+        audit: file of `sapnet audit`; by default that in the run folder, if there is one.
         metrics: json written by `sapnet evaluate --out`; without it, the metrics are computed
             again.
         num_objects: number of labels per gallery.
@@ -72,6 +76,7 @@ class RunInputs:
     val_images: Path | None = None
     val_truth: Path | None = None
     metrics: Path | None = None
+    audit: Path | None = None
     num_objects: int = 6
     num_images: int = 8
     seed: int = 0
@@ -131,7 +136,7 @@ def build_run_report(
         metrics_files=find_logs(inputs.run),
         settings=read_settings(inputs.run),
     )
-    report = _with_labels(report, inputs)
+    report = _with_audit(_with_labels(report, inputs), inputs)
     return _with_predictions(report, inputs)
 
 
@@ -142,14 +147,12 @@ def find_logs(run: Path) -> tuple[Path, ...]:
 
 def _with_sources_of_the_run(inputs: RunInputs) -> RunInputs:
     """Fill in the images and proposals that the run was trained on, if they still exist."""
-    sources = read_run_json(inputs.run, SETTINGS).get("files", {})
-    found = {key: Path(sources[key]) for key in ("images", "proposals") if key in sources}
-    images, proposals = found.get("images"), found.get("proposals")
-    if inputs.images is None and images is not None and images.is_dir():
-        inputs = replace(inputs, images=images)
-    if inputs.proposals is None and proposals is not None and proposals.is_dir():
-        inputs = replace(inputs, proposals=proposals)
-    return inputs
+    found = sources_of_run(inputs.run)
+    return replace(
+        inputs,
+        images=inputs.images or found.get("images"),
+        proposals=inputs.proposals or found.get("proposals"),
+    )
 
 
 def _bits_of_the_run(run: Path) -> int | None:
@@ -196,6 +199,15 @@ def _with_labels(report: RunReport, inputs: RunInputs) -> RunReport:
         label_plots=label_figures.plots_with_truth(objects),
         labels=_label_gallery(inputs, labels, truth),
     )
+
+
+def _with_audit(report: RunReport, inputs: RunInputs) -> RunReport:
+    path = inputs.audit or inputs.run / AUDIT_NAME
+    if inputs.audit is None and not path.is_file():
+        return report
+    figures = audit_figures(load_audit(path))
+    tables = (*audit_tables(figures), *report.label_tables)
+    return replace(report, headlines=(audit_headline(figures),), label_tables=tables)
 
 
 def _label_gallery(

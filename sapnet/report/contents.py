@@ -53,6 +53,15 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """A figure in large type: name, value and a short note."""
+
+    name: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Plot:
     """A plot as an `<svg>` element in the colors of the page, with title and note."""
 
@@ -144,6 +153,7 @@ class RunReport:
         prediction_tables: tables of the predictions.
         prediction_plots: plots of the predictions.
         predictions: pictures of predictions, see `prediction_gallery.build_prediction_gallery`.
+        headlines: further figures in large type, before those of the metrics.
     """
 
     name: str
@@ -157,6 +167,7 @@ class RunReport:
     prediction_tables: tuple[Table, ...] = ()
     prediction_plots: tuple[Plot, ...] = ()
     predictions: tuple[PredictionRow, ...] = ()
+    headlines: tuple[Tile, ...] = ()
 
 
 @dataclass(frozen=True)

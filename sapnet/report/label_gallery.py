@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +18,6 @@ from sapnet.report.contents import CandidatePicture, LabelRow, LabelSection
 from sapnet.report.pictures import encode_jpeg
 from sapnet.report.reading import ReadingOptions
 from sapnet.structures.clicks import RLE, ImageRecord
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,10 @@ def build_label_gallery(inputs: LabelGalleryInputs) -> tuple[LabelSection, ...]:
         inputs: labels, images and the number of objects to show.
 
     Returns:
-        The sections that have rows; each object is in one section only. Labels on images that are
-        not in the folder are left out.
+        The sections that have rows; each object is in one section only.
+
+    Raises:
+        UnusableImageError: an image cannot be used, and `reading` leaves none out.
     """
     ids, gt_rles = _with_truth(inputs)
     sections = (
@@ -83,8 +82,10 @@ def draw_worst_labels(inputs: LabelGalleryInputs) -> tuple[LabelRow, ...]:
         inputs: labels, images and ground truth; at most `num_objects` labels are drawn.
 
     Returns:
-        The rows, worst first; none without ground truth. Labels on images that are not in the
-        folder are left out.
+        The rows, worst first; none without ground truth.
+
+    Raises:
+        UnusableImageError: an image cannot be used, and `reading` leaves none out.
     """
     _, gt_rles = _with_truth(inputs)
     ious = {key: label_iou(inputs.labels.labels[key], rle) for key, rle in gt_rles.items()}
@@ -124,14 +125,12 @@ def _draw_labels(
 
 
 def _with_images(inputs: LabelGalleryInputs) -> list[int]:
-    """Return the ids of the labels whose image exists."""
-    absent = {
-        image.image_id
-        for image in inputs.labels.images
-        if not (inputs.images / image.file_name).is_file()
-    }
-    if absent:
-        logger.warning("%s: %d labelled images are not there", inputs.images, len(absent))
+    """Return the ids of the labels whose image exists; stop at others, or note them."""
+    absent = set()
+    for image in inputs.labels.images:
+        if not (inputs.images / image.file_name).is_file():
+            inputs.reading.read(inputs.images, image.file_name, None)
+            absent.add(image.image_id)
     labels = inputs.labels.labels
     return [key for key, label in labels.items() if label.image_id not in absent]
 
@@ -164,10 +163,11 @@ def _sort_into_sections(
 
 
 def _draw_label(inputs: LabelGalleryInputs, shown: _Object) -> LabelRow | None:
-    pixels = inputs.reading.read(inputs.images, shown.image.file_name)
+    label, gt_rle = shown.label, shown.gt_rle
+    size = label.rle["size"]
+    pixels = inputs.reading.read(inputs.images, shown.image.file_name, (size[0], size[1]))
     if pixels is None:
         return None
-    label, gt_rle = shown.label, shown.gt_rle
     found = label.candidates or Candidates((label.rle,), (label.score,), (float("nan"),))
     chosen = _chosen_index(label, found)
     ranking = np.argsort(-np.array(found.scores), kind="stable")

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
 from PIL import Image
 
-from sapnet.report.contents import MISSING, LabelRow, PredictionRow, ReportInputs, RunReport, figure
+from sapnet.report.contents import (
+    MISSING,
+    LabelRow,
+    PredictionRow,
+    ReportInputs,
+    RunReport,
+    Tile,
+    figure,
+)
 from sapnet.report.curves import Curve, draw_curve, load_curves
 from sapnet.system.files import write_text_atomic
 
@@ -33,15 +41,6 @@ Row = TypeVar("Row", LabelRow, PredictionRow)
 
 _QUALITY = ("label_miou", "val_")
 """Prefixes of the names of logged metrics."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A figure in large type: name, value and a short note."""
-
-    name: str
-    value: str
-    note: str
 
 
 def write_report(out_html: Path | str, inputs: ReportInputs) -> Path:
@@ -110,7 +109,7 @@ def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile
     """Return the most important figures: those of the files, else the last logged values."""
     last = {curve.name: curve.values[-1] for curve, _ in curves}
     metrics = run.metrics
-    tiles = []
+    tiles = list(run.headlines)
     if "label_miou" in metrics:
         note = ""
         if "top1_miou" in metrics:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from sapnet.data.coco import InstanceSet
     from sapnet.structures.clicks import RLE, Category
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,10 @@ def build_prediction_gallery(inputs: PredictionGalleryInputs) -> tuple[Predictio
         inputs: records, images and the number of images to show.
 
     Returns:
-        One row per image shown; images that are not in the folder are left out.
+        One row per image shown.
+
+    Raises:
+        UnusableImageError: an image cannot be used, and `reading` leaves none out.
     """
     shown = _from_records(inputs) if inputs.truth is None else _from_truth(inputs, inputs.truth)
     count = min(inputs.num_images, len(shown))
@@ -104,11 +104,9 @@ def _from_records(inputs: PredictionGalleryInputs) -> list[_Shown]:
 
 
 def _draw_image(inputs: PredictionGalleryInputs, shown: _Shown) -> PredictionRow | None:
-    path = inputs.images / shown.file_name
-    if not path.is_file():
-        logger.warning("%s: not there, hence not shown", path)
-        return None
-    pixels = inputs.reading.read(inputs.images, shown.file_name)
+    masks = [*(shown.gt_rles or ()), *(record["segmentation"] for record in shown.records)]
+    size_of_masks = next((tuple(m["size"]) for m in masks if isinstance(m, Mapping)), None)
+    pixels = inputs.reading.read(inputs.images, shown.file_name, size_of_masks)
     if pixels is None:
         return None
     size = scaled_size(pixels.shape[1], pixels.shape[0], inputs.side)

@@ -28,15 +28,28 @@ class ReadingOptions:
     skip_errors: bool = False
     left_out: list[LeftOutImage] = field(default_factory=list)
 
-    def read(self, folder: Path, file_name: str) -> np.ndarray | None:
+    def read(self, folder: Path, file_name: str, size: tuple[int, int] | None) -> np.ndarray | None:
         """Return the pixels of an image, (H, W, 3) uint8 RGB; None if it is left out.
 
+        Args:
+            folder: the folder of the images.
+            file_name: of the image.
+            size: (height, width) of its masks; None if it has none.
+
         Raises:
-            UnusableImageError: it cannot be read, and none is to be left out.
+            UnusableImageError: it is missing, cannot be read or has another size, and none is to be
+                left out.
         """
         path = image_path(folder, file_name)
         try:
-            return load_image(path, self.bits)
+            pixels = load_image(path, self.bits)
+            if size not in (None, pixels.shape[:2]):
+                raise ValueError(
+                    f"{path}: expected {size[1]} x {size[0]} px, as its masks have, found "
+                    f"{pixels.shape[1]} x {pixels.shape[0]} px. Name the folder of images that the "
+                    "masks were made for."
+                )
+            return pixels
         except (OSError, ValueError) as error:
             if not self.skip_errors:
                 raise UnusableImageError(

@@ -11,7 +11,7 @@ from typing import Any
 from sapnet.network.config import ModelConfig
 from sapnet.report.contents import Settings
 from sapnet.training.config import TrainConfig
-from sapnet.training.run_folder import SETTINGS, SUMMARY
+from sapnet.training.run_folder import SETTINGS, SUMMARY, read_run_json
 
 
 def read_settings(run: Path) -> Settings:
@@ -39,24 +39,6 @@ def read_settings(run: Path) -> Settings:
         },
         all={name: _words(value) for name, value in found.items()},
     )
-
-
-def read_run_json(run: Path, name: str) -> dict[str, Any]:
-    """Read a json file of a run folder; empty if there is none, as for a model from the hub.
-
-    Raises:
-        ValueError: it is damaged.
-    """
-    path = run / name
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected json, but it cannot be parsed ({error})") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected an object, found a {type(content).__name__}")
-    return content
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

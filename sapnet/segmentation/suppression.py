@@ -52,7 +52,7 @@ def matrix_nms(
     # (Joined, not padded: torch before 2.5 cannot pad what is empty.)
     iou = torch.cat([iou.new_zeros(1, iou.shape[1]), iou])
     worst = torch.cat([iou.new_zeros(1), iou.amax(dim=0)])[:, None]
-    lowered = scores[order] * _decay(iou, worst, cfg).amin(dim=0)
+    lowered = scores[order] * decay(iou, worst, cfg).amin(dim=0)
 
     kept = torch.nonzero(lowered >= cfg.filter_threshold)[:, 0]
     best = lowered[kept].sort(descending=True, stable=True).indices[: cfg.max_instances]
@@ -77,8 +77,17 @@ def _iou_within_classes(masks: Tensor, labels: Tensor) -> Tensor:
     return ious
 
 
-def _decay(iou: Tensor, worst: Tensor, cfg: PredictConfig) -> Tensor:
-    """Factor by which each better mask (row) lowers each mask (column)."""
+def decay(iou: Tensor, worst: Tensor, cfg: PredictConfig) -> Tensor:
+    """Compute the factor by which each better mask (row) lowers each mask (column).
+
+    Args:
+        iou: (R, P) IoU of each pair, 0 where the row is not the better mask.
+        worst: (R, 1) largest IoU of each row's mask with one better than itself.
+        cfg: decay function.
+
+    Returns:
+        (R, P); the score of a column is multiplied by its least factor.
+    """
     if cfg.kernel == "gaussian":
         return (cfg.sigma * (worst.square() - iou.square())).exp()
     return (1 - iou) / (1 - worst).clamp(min=torch.finfo(iou.dtype).tiny)

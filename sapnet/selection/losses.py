@@ -44,13 +44,17 @@ def bag_loss(bag_scores: Tensor, labels: Tensor, num_objects: Tensor | float) ->
         num_objects: divisor of the sum over bags and classes.
 
     Returns:
-        () loss; logarithms are bounded at -100.
+        () loss; logarithms are bounded at -100. NaN if a score is not finite.
     """
     targets = functional.one_hot(labels, bag_scores.shape[1]).to(bag_scores.dtype)
+    # On NaN the function raises an error of its own, on a GPU one that ends the process. The loss
+    # has to be NaN instead, so that the training can say at which step and images it diverged.
+    is_finite = bag_scores.isfinite()
+    finite = torch.where(is_finite, bag_scores, 0.5).clamp(0, 1)
     # Autocast refuses this function, although its input is float32 already.
     with torch.autocast(bag_scores.device.type, enabled=False):
-        total = functional.binary_cross_entropy(bag_scores.clamp(0, 1), targets, reduction="sum")
-    return total / num_objects
+        total = functional.binary_cross_entropy(finite, targets, reduction="sum")
+    return total.masked_fill(~is_finite.all(), torch.nan) / num_objects
 
 
 def positive_loss(

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from sapnet.store.layout import TEMPORARY_SUFFIX, StoreError
 from sapnet.store.part import Part
+from sapnet.system.files import FULL, full_disk_error
 from sapnet.system.locations import Location, as_location, file_system
 
 logger = logging.getLogger(__name__)
@@ -87,16 +88,21 @@ class LocalFolder:
         """See `StoreFolder`; the file and its name survive a power cut."""
         path = self._path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(
+        aside = NamedTemporaryFile(
             dir=path.parent, prefix=f"{path.name}.", suffix=TEMPORARY_SUFFIX, delete=False
-        ) as aside:
-            aside.write(content)
-            aside.flush()
-            os.fsync(aside.fileno())
+        )
         temporary = Path(aside.name)
         try:
+            with aside:
+                aside.write(content)
+                aside.flush()
+                os.fsync(aside.fileno())
             temporary.chmod(0o666 & ~_umask())
             _publish(temporary, path)
+        except OSError as error:
+            if error.errno in FULL:
+                raise full_disk_error(path, len(content), error) from error
+            raise
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(path.parent)

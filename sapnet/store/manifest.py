@@ -96,7 +96,7 @@ def parse_manifest(text: bytes, store: Location) -> Manifest:
     try:
         content = json.loads(text)
         version = int(content["format_version"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise StoreError(f"{path}: damaged ({error!r}). {_start_again(store)}") from error
     if version > FORMAT_VERSION:
         raise StoreError(
@@ -106,7 +106,7 @@ def parse_manifest(text: bytes, store: Location) -> Manifest:
         )
     try:
         return _manifest_from_json(content)
-    except (KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: damaged ({error!r}). {_start_again(store)}") from error
 
 

@@ -147,6 +147,11 @@ class ProposalStore:
         return self._image_ids
 
     @property
+    def shard_of_image(self) -> np.ndarray:
+        """(num_images,) int64, the number of the shard that holds each image."""
+        return self._shard_of_image
+
+    @property
     def num_objects_of_image(self) -> np.ndarray:
         """(num_images,) int64, how many objects each image holds."""
         return self._num_kept

@@ -20,20 +20,27 @@ BOX_LENGTH = 4
 
 def object_to_row(stored: StoredObject) -> dict[str, Any]:
     """Convert a stored object to a row of an objects file."""
-    click, proposals = stored.click, stored.proposals
+    proposals = stored.proposals
     return {
-        "annotation_id": click.annotation_id,
-        "image_id": click.image_id,
-        "category_id": click.category_id,
-        "points": [value for point in click.points for value in point],
-        "negative_points": [value for point in click.negative_points for value in point],
-        "box": _box_to_list(click),
+        **click_to_row(stored.click),
         "rles": [rle["counts"] for rle in proposals.rles],
         "boxes": proposals.boxes.astype(np.float32).ravel(),
         "scores": proposals.scores.astype(np.float32),
         "prompts": list(proposals.prompts),
         "mask_crops": stored.mask_crops.astype(np.uint8).tobytes(),
         "holds_rival": stored.holds_rival.astype(bool).tolist(),
+    }
+
+
+def click_to_row(click: Click) -> dict[str, Any]:
+    """Convert a click to the columns that hold it; a known mask is stored as a proposal."""
+    return {
+        "annotation_id": click.annotation_id,
+        "image_id": click.image_id,
+        "category_id": click.category_id,
+        "points": [float(value) for point in click.points for value in point],
+        "negative_points": [float(value) for point in click.negative_points for value in point],
+        "box": _box_to_list(click),
     }
 
 

@@ -73,7 +73,9 @@ class ProposalWriter:
 
     def _refuse_foreign(self) -> None:
         """Raise a StoreError for a folder that is no store; hidden files do not count."""
-        found = self._folder.names()
+        # What a killed run left of its manifest is no other content.
+        aside = f"{MANIFEST_NAME}."
+        found = {name for name in self._folder.names() if not name.startswith(aside)}
         if found and MANIFEST_NAME not in found:
             raise StoreError(
                 f"{self.path} exists and is no proposal store (no {MANIFEST_NAME}). Give a new "
@@ -92,6 +94,10 @@ class ProposalWriter:
 
     def _remove_unfinished(self) -> None:
         """Delete the files that a killed run of this part left of an unfinished shard."""
+        if self._part.count == 1:
+            for name in self._folder.names():
+                if name.startswith(f"{MANIFEST_NAME}."):
+                    self._folder.remove_leftover(name)
         names = self._folder.names(SHARDS)
         complete = set(complete_numbers(names))
         finished = {
@@ -142,6 +148,21 @@ class ProposalWriter:
                 ) from error
         self._next_shard += 1
         self._image_rows, self._object_rows = [], []
+
+    def remove_shard(self, number: int) -> None:
+        """Take a shard out of a store in a folder of this machine.
+
+        Raises:
+            StoreError: the file system has no locks, so that another process may be writing.
+        """
+        for suffix in (IMAGES_SUFFIX, OBJECTS_SUFFIX):  # images first: they make the shard count
+            name = shard_name(number, suffix)
+            self._folder.remove_leftover(f"{SHARDS}/{name}")
+            if name in self._folder.names(SHARDS):
+                raise StoreError(
+                    f"{join(self.path, name)}: cannot be replaced, because this file system has no "
+                    "locks. Give another --out."
+                )
 
     def __enter__(self) -> Self:
         return self

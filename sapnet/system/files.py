@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -46,6 +49,38 @@ def write_bytes_atomic(path: Path | str, content: bytes) -> Path:
     return path
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Error numbers of a full disk, and of a user's exhausted share of it."""
+
+
+def full_disk_error(path: Path, written: int, error: OSError) -> OSError:
+    """Return the error for a file that does not fit on its disk.
+
+    Args:
+        path: the file.
+        written: bytes that did fit.
+        error: the error of the system.
+    """
+    try:
+        free = f"{shutil.disk_usage(path.parent).free:,} bytes are free there"
+    except OSError:
+        free = "nothing is known about the space there"
+    kept = "what was there before is unchanged" if path.exists() else "nothing was written"
+    return OSError(
+        error.errno,
+        f"the disk is full: the file needs more than {written:,} bytes, and {free}; {kept}. Make "
+        "room, or name an output on another disk, and run the same command again",
+        str(path),
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 @contextmanager
 def replaced_file(path: Path, *, is_synced: bool = True) -> Iterator[IO[bytes]]:
     """Open a temporary file that becomes `path` when the context ends without an error.
@@ -70,9 +105,24 @@ def replaced_file(path: Path, *, is_synced: bool = True) -> Iterator[IO[bytes]]:
                 os.fsync(temporary.fileno())
         Path(temporary.name).chmod(_file_mode(path))
         Path(temporary.name).replace(path)
-    except BaseException:
+    except BaseException as error:
+        written = _size(Path(temporary.name))
         Path(temporary.name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise full_disk_error(path, written, error) from error
         raise
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed runs of `replaced_file` left beside a file.
+
+    Only for a caller that alone writes the file.
+    """
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}")
+    if path.parent.is_dir():
+        for entry in path.parent.iterdir():
+            if pattern.fullmatch(entry.name) and entry.is_file():
+                entry.unlink(missing_ok=True)
 
 
 def write_json_atomic(path: Path | str, value: object, *, indent: int | None = 2) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,10 @@ def locked(output: Path | str) -> Iterator[None]:
         return
     path = output.resolve()
     path = path.with_name(f".{path.name}.lock")
+    made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
+        held.callback(_remove_empty, made)
         try:
             held.enter_context(FileLock(path, timeout=0))
             held.callback(path.unlink, missing_ok=True)
@@ -54,6 +56,13 @@ def locked(output: Path | str) -> Iterator[None]:
                 output,
             )
         yield
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders that were made for the lock alone, innermost first."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def is_first_process(environment: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,15 +65,11 @@ def remove_written(folder: Path) -> None:
     written = _read(folder)
     if written is None:
         return
-    parents = set()
     for name in written.files:
         path = folder / name
         if path.is_symlink() or path.is_file():
             path.unlink()
-            parents |= {parent for parent in path.parents if folder in parent.parents}
-    for parent in sorted(parents, key=lambda path: -len(path.parts)):
-        if parent.is_dir() and not any(parent.iterdir()):
-            parent.rmdir()
+    _remove_empty(folder, map(Path, written.files))
     (folder / RECORD).unlink()
 
 
@@ -89,23 +86,59 @@ def record_written(folder: Path, files: Iterable[Path], *, finished: bool) -> No
 
 
 @contextmanager
-def replacing_files(folder: Path, overwrite: bool) -> Iterator[None]:
+def replacing_files(folder: Path, overwrite: bool) -> Iterator[Path]:
     """Replace what an earlier command wrote into a folder by what is written in the context.
+
+    It is written into a hidden folder beside, which takes the folder's place at the end: an error
+    or a kill leaves the folder as it was.
+
+    Yields:
+        The folder to write into.
 
     Raises:
         FileExistsError: see `check_output`.
     """
     check_output(folder, overwrite)
-    remove_written(folder)
-    before = set(_files(folder))
-    is_done = False
+    aside = folder.resolve().with_name(f".{folder.resolve().name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
     try:
-        yield
-        is_done = True
+        yield aside
+        _publish(aside, folder)
     finally:
-        if folder.is_dir():
-            new = (path for path in _files(folder) if path not in before and path.name != RECORD)
-            record_written(folder, new, finished=is_done)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _publish(aside: Path, folder: Path) -> None:
+    """Move the files of a folder to another one, where they take the place of earlier ones."""
+    names = [path.relative_to(aside) for path in _files(aside)]
+    if not names and not folder.exists():
+        return
+    record_written(aside, (aside / name for name in names), finished=True)
+    if not folder.exists() or not any(folder.iterdir()):
+        if folder.exists():
+            folder.rmdir()
+        aside.replace(folder)
+        return
+    before = _read(folder)
+    earlier = [Path(name) for name in before.files] if before else []
+    # Until all is done, the record lists both, so that the next run can clear up.
+    record_written(folder, (folder / name for name in {*earlier, *names}), finished=False)
+    for name in earlier:
+        (folder / name).unlink(missing_ok=True)
+    _remove_empty(folder, earlier)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (aside / name).replace(folder / name)
+    (aside / RECORD).replace(folder / RECORD)
+
+
+def _remove_empty(folder: Path, names: Iterable[Path]) -> None:
+    """Remove the folders of files that were removed, where they are empty now."""
+    parents = {folder / parent for name in names for parent in name.parents if parent != Path()}
+    for parent in sorted(parents, key=lambda path: -len(path.parts)):
+        if parent.is_dir() and not any(parent.iterdir()):
+            parent.rmdir()
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -28,6 +28,8 @@ class TrainInputs:
             `sapnet label` wrote (two-stage training).
         truth: COCO instance json of the training images; only used to log the quality of the
             chosen masks.
+        start_run: run folder or hub name whose weights the training begins with; classes are
+            matched by name.
         val_images: folder of held-out images.
         val_truth: COCO instance json of the held-out images.
     """
@@ -38,6 +40,7 @@ class TrainInputs:
     corrections: Path | None = None
     masks: Path | None = None
     truth: Path | None = None
+    start_run: Path | str | None = None
     val_images: Path | None = None
     val_truth: Path | None = None
 
@@ -108,6 +111,9 @@ def describe_run(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) 
         # The content counts as well: the file grows during a review.
         digest = hashlib.sha256(inputs.corrections.read_bytes()).hexdigest()[:12]
         files["corrections"] = f"{inputs.corrections.resolve()}, sha256 {digest}"
+    if inputs.start_run is not None:
+        here = Path(inputs.start_run)
+        files["from"] = str(here.resolve() if here.is_dir() else inputs.start_run)
     return {"files": files, "model": asdict(model_cfg), "train": training}
 
 

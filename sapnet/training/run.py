@@ -11,6 +11,7 @@ from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.network.compiling import compile_network
 from sapnet.network.model import Network, build_model
+from sapnet.network.warm import build_from_run
 from sapnet.system.device import choose_device
 from sapnet.system.lock import locked
 from sapnet.training.data import TrainingData
@@ -72,9 +73,7 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
         return TrainSummary(inputs.out, cfg.epochs, figures, was_finished=True)
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     held_out = open_held_out(inputs)
-    # A resumed run takes all weights from its checkpoint.
-    build = build_model if checkpoint is None else Network
-    network = build(model_cfg, training_set.categories)
+    network, warm_lines = _build(inputs, model_cfg, training_set, checkpoint)
     if cfg.compile:
         compile_network(network, choose_device(cfg.device))
     data = TrainingData(training_set, cfg, model_cfg.augment, held_out)
@@ -91,7 +90,8 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
         [
             start_line(network, facts, cfg, checkpoint),
             *store_lines(training_set.store),
-            *chosen.reasons,
+            *(line for line in chosen.reasons if not (warm_lines and line.startswith("start:"))),
+            *warm_lines,
         ]
     )
     plugins = cluster_plugins(os.environ, launch)
@@ -99,6 +99,22 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
     return TrainSummary(
         inputs.out, cfg.epochs, outcome.figures, is_first_rank=outcome.is_first_rank
     )
+
+
+def _build(
+    inputs: TrainInputs,
+    model_cfg: ModelConfig,
+    training_set: TrainingSet,
+    checkpoint: Path | None,
+) -> tuple[Network, list[str]]:
+    """Build the network with the weights that it begins with, and lines about them."""
+    categories = training_set.categories
+    if checkpoint is not None:  # which has all weights
+        return Network(model_cfg, categories), []
+    if inputs.start_run is None:
+        return build_model(model_cfg, categories), []
+    network, warm = build_from_run(model_cfg, categories, inputs.start_run)
+    return network, [warm.line(inputs.start_run)]
 
 
 def _complete(

@@ -20,6 +20,9 @@ SUMMARY = "summary.json"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
 """File with the state that a run is resumed from."""
 
+SOURCES = ("images", "proposals")
+"""Names of the folders that a run was trained on."""
+
 FREE_TO_CHANGE = (
     "workers",
     "compile",
@@ -35,6 +38,31 @@ FREE_TO_CHANGE = (
 
 MAX_DIFFERENCES = 5
 """Number of differing settings that an error message lists."""
+
+
+def read_run_json(run: Path, name: str) -> dict[str, Any]:
+    """Read a json file of a run folder; empty if there is none, as for a model from the hub.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    path = run / name
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: expected json, but it cannot be parsed ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected an object, found a {type(content).__name__}")
+    return content
+
+
+def sources_of_run(run: Path) -> dict[str, Path]:
+    """Return the folders of `SOURCES` that a run was trained on, those that still exist."""
+    sources = read_run_json(run, SETTINGS).get("files", {})
+    found = {name: Path(sources[name]) for name in SOURCES if sources.get(name)}
+    return {name: path for name, path in found.items() if path.is_dir()}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from sapnet.annotate.click.export import export_routes
+from sapnet.annotate.click.proposers import proposer_routes
 from sapnet.annotate.click.routes import click_routes
 from sapnet.annotate.review.routes import review_routes
 from sapnet.annotate.server import build_app
@@ -14,5 +16,12 @@ from sapnet.annotate.workspace import Workspace
 
 def app_of(workspace: Workspace[Any]) -> FastAPI:
     is_review = workspace.mode == "review"
-    routes = review_routes(workspace.file) if is_review else click_routes(workspace)
-    return build_app(workspace, [routes])
+    if is_review:
+        return build_app(workspace, [review_routes(workspace.file)])
+    images = workspace.file.path.parent / "images"
+    routers = [
+        click_routes(workspace),
+        export_routes(workspace.file, images),
+        proposer_routes(workspace, "cpu"),
+    ]
+    return build_app(workspace, routers)

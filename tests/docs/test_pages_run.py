@@ -37,7 +37,7 @@ BLOCK = re.compile(
     r"(?P<content>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
-SERVERS = {"annotate", "review"}
+SERVERS = {"annotate", "audit", "review"}
 """Commands that serve a page until they are stopped."""
 
 DEFAULT_SAM = "facebook/sam-vit-base"

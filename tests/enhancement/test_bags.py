@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sapnet.enhancement.bags import anchor_boxes, jittered_boxes, rival_holders
+from sapnet.enhancement.bags import (
+    anchor_boxes,
+    jittered_boxes,
+    mostly_inside,
+    rival_holders,
+)
 from sapnet.enhancement.config import AnchorsConfig, JitterConfig
+from sapnet.recipes.load import load_recipe
 
 
 def test_anchors_of_the_paper_have_its_sides_at_its_input_size() -> None:
@@ -37,6 +43,33 @@ def test_anchors_are_clipped_to_their_own_image() -> None:
     # Sides 50 and 30: widths 100 and 60, heights 25 and 15.
     expected = torch.tensor([[[0.0, 77.5, 70.0, 100.0]], [[49.0, 22.5, 80.0, 37.5]]])
     torch.testing.assert_close(boxes, expected)
+
+
+def test_boxes_of_p2bnet_by_hand() -> None:
+    """Sides (s * r, s / r) about the click, cut on both sides alike."""
+    cfg = load_recipe("enhancer/p2bnet")["model"]["anchors"]
+    anchors = AnchorsConfig(sides=(0.2,), ratios=tuple(cfg["ratios"]))
+    point, size = torch.tensor([[500.0, 400.0]]), torch.tensor([[800, 1000]])
+    boxes = anchor_boxes(point, size, anchors, centered=True)[0]
+    sides = [160 * r for r in (1 / 3, 1 / 2, 1 / 1.5, 1, 1.5, 2, 3)]
+    expected = torch.tensor(list(zip(sides, reversed(sides), strict=True)))
+    torch.testing.assert_close(boxes[:, 2:] - boxes[:, :2], expected)
+
+    near_border = torch.tensor([[30.0, 790.0]])
+    square = AnchorsConfig(sides=(0.2,), ratios=(1.0,))
+    cut = anchor_boxes(near_border, size, square, centered=True)
+    assert cut.tolist() == [[[0.0, 780.0, 60.0, 800.0]]]
+    clipped = anchor_boxes(near_border, size, square)
+    assert clipped.tolist() == [[[0.0, 710.0, 110.0, 800.0]]]
+
+
+def test_boxes_that_leave_the_image_are_no_candidates() -> None:
+    sizes = torch.tensor([[100, 100]])
+    boxes = torch.tensor([[[-20.0, 0, 80, 50], [-40.0, 0, 60, 50], [5, 5, 5, 9], [0, 0, 9, 9]]])
+    # 80 %, 60 %, no area, all of it inside.
+    assert mostly_inside(boxes, sizes).tolist() == [[True, False, False, True]]
+    free = jittered_boxes(boxes[:, 0], None, JitterConfig(factors=(1.0,), shift=0.0))
+    assert torch.equal(free[:, 0], boxes[:, 0])
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1])

@@ -184,7 +184,7 @@ def test_known_boxes_and_masks_stay_and_estimates_are_replaced() -> None:
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["--out", "CLICKS"], 2, "expected another file than --clicks"),
+        (["--out", "CLICKS"], 2, "expected another file than those that are read"),
         (["--run", "a", "--trained", "b"], 2, "found both"),
         (["--trained", "nowhere"], 1, "expected a trained enhancer"),
         (["--epochs", "0"], 2, "epochs: expected at least 1"),

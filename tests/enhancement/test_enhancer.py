@@ -182,3 +182,30 @@ def test_without_clicks_there_is_a_loss_of_zero(model: Enhancer) -> None:
     total = torch.stack(list(losses.values())).sum()
     total.backward()
     assert total.item() == 0
+
+
+def test_bags_as_published(tiny_enhancer: EnhancerConfig, batch: ClickBatch) -> None:
+    """Boxes need not hold their click, and negatives are divided by the number of clicks."""
+    cfg = replace(tiny_enhancer, bags="p2bnet", choice="p2bnet")
+    torch.manual_seed(0)
+    model = Enhancer(3, cfg).eval()
+    sizes = batch.image_sizes[batch.image_index]
+    anchors = model._anchors(batch, sizes)
+    centers = (anchors[..., :2] + anchors[..., 2:]) / 2
+    torch.testing.assert_close(centers, batch.points[:, None].expand_as(centers))
+    far = torch.tensor([[0.0, 0, 10, 10], [40, 40, 60, 60], [-30, 0, 10, 10]])
+    boxes = far.expand(4, 3, 4)
+    # The last image is 48 px high: 40 % of the middle box lies in it.
+    fit = [[True, True, False]] * 3 + [[True, False, False]]
+    assert model._members(boxes, batch, without_rivals=False).tolist() == fit
+    drawn = torch.tensor([[0.0, 0, 9, 9]] * 6)
+    images, weights = torch.zeros(6, dtype=torch.int64), torch.ones(4)
+    features = model._features(batch)
+    published = model._negative_loss(features, drawn, images, weights)
+    model.cfg = replace(cfg, bags="clicked")
+    ours = model._negative_loss(features, drawn, images, weights)
+    torch.testing.assert_close(published, ours * 6 / 4)
+    model.cfg = cfg
+    losses = model.train()(batch, torch.Generator().manual_seed(0))
+    assert all(bool(loss.isfinite()) for loss in losses.values())
+    assert model.eval().estimate(batch).boxes.shape == (4, 4)

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from sapnet.data.clicks import load_clicks
+from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.enhancer import Enhancer
 from sapnet.enhancement.module import NETWORK, EnhancerModule
-from sapnet.enhancement.training import load_enhancer, train_enhancer
+from sapnet.enhancement.training import _describe_run, load_enhancer, train_enhancer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sapnet.enhancement.click_batch import ClickBatch
-    from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
     from sapnet.selection.scoring import BagScores
     from tests.conftest import TinySet
 
@@ -91,6 +91,15 @@ def test_a_finished_training_is_not_repeated_and_can_be_loaded(
     for name, value in first.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], value), name
         assert torch.equal(loaded.model.state_dict()[name], value), name
+
+
+def test_a_run_from_before_a_setting_goes_on(tiny_set: TinySet) -> None:
+    """The default of `bags` is not written, so settings files of earlier versions agree."""
+    clicks = load_clicks(tiny_set.clicks)
+    usual = _describe_run(clicks, EnhancerConfig(), EnhanceConfig())
+    assert "bags" not in usual["model"]
+    published = _describe_run(clicks, EnhancerConfig(bags="p2bnet"), EnhanceConfig())
+    assert published["model"]["bags"] == "p2bnet"
 
 
 def test_other_settings_or_clicks_are_refused(

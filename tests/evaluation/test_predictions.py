@@ -82,7 +82,7 @@ def test_an_empty_file_gives_zeros(truth_path: Path, tmp_path: Path) -> None:
 
     figures = evaluate_predictions(results, truth_path)
 
-    assert len(figures) == 27
+    assert len(figures) == 30
     assert set(figures.values()) == {0}
 
 

@@ -1,3 +1,4 @@
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +31,25 @@ def test_figures_by_hand(
     assert figures["gap"] == pytest.approx(1 / 4)
     assert figures["num_objects"] == 4
     assert figures["num_missing"] == 1
+
+
+def test_both_boxes_have_figures(
+    truth_path: Path, write_labels: Callable[..., Path], store: ProposalStore
+) -> None:
+    masks = {11: (10, 10, 20, 30), 12: (40, 10, 80, 60), 14: (5, 5, 25, 25)}
+    plain = evaluate_choices(write_labels(masks), store, truth_path)
+    assert not any("mined" in name for name in plain)
+
+    # The box of 11 covers 4/5 of the truth (10, 10, 30, 30); of 12 and 14, all of them.
+    boxes = {11: [10, 10, 16, 20], 12: [40, 10, 40, 50], 14: [5, 5, 20, 20]}
+    labels = write_labels(masks)
+    content = json.loads(labels.read_text())
+    for annotation in content["annotations"]:
+        annotation["refined_box"] = boxes[annotation["id"]]
+    labels.write_text(json.dumps(content))
+    figures = evaluate_choices(labels, store, truth_path)
+    assert figures["mined_box_miou"] == pytest.approx((0.8 + 1 + 0 + 1) / 4)
+    assert figures["box_miou"] == plain["box_miou"] == pytest.approx((0.5 + 1 + 0 + 1) / 4)
 
 
 def test_a_label_that_is_no_proposal_is_of_another_kind(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sapnet.evaluation.voc import ImageMasks, category_average_precision
+from sapnet.evaluation.voc import ImageBoxes, ImageMasks, category_average_precision
 from sapnet.geometry.rle import encode_masks
 
 
@@ -114,3 +114,32 @@ def test_equals_the_naive_implementation(seed: int, threshold: float) -> None:
 
     assert found == pytest.approx(_naive_average_precision(images, threshold))
     assert 0 < found < 1 or threshold == 0.75
+
+
+def _boxes(*spans: tuple[float, float]) -> np.ndarray:
+    return np.array([(start, 0, stop, 1) for start, stop in spans], float).reshape(-1, 4)
+
+
+def test_boxes_are_judged_as_masks_are() -> None:
+    spans, scores = [(0, 4), (15, 19), (9, 13)], [0.9, 0.8, 0.7]
+    gt_spans, crowd = [(0, 5), (6, 9), (9, 13)], [(14, 20)]
+    for threshold in (0.25, 0.5, 0.75, 0.85):
+        masks = _image(spans, scores, gt_spans, crowd)
+        boxes = ImageBoxes(_boxes(*spans), np.array(scores), _boxes(*gt_spans), _boxes(*crowd))
+        assert category_average_precision([boxes], threshold) == pytest.approx(
+            category_average_precision([masks], threshold)
+        )
+    none = ImageBoxes(_boxes(), np.zeros(0), _boxes((0, 4)), _boxes())
+    assert category_average_precision([none], 0.5) == 0
+    assert np.isnan(category_average_precision([ImageBoxes(*[_boxes()] * 4)], 0.5))
+
+
+def test_box_iou_by_hand() -> None:
+    boxes = ImageBoxes(
+        np.array([[0.0, 0, 10, 10], [3, 3, 3, 9]]),
+        np.zeros(2),
+        np.array([[5.0, 0, 15, 10]]),
+        np.array([[0.0, 0, 5, 20]]),
+    )
+    assert boxes.ious() == pytest.approx(np.array([[1 / 3], [0]]))
+    assert boxes.crowd_shares() == pytest.approx(np.array([0.5, 0]))

@@ -57,7 +57,7 @@ def predict(run: Path, images: Path, out: Path, *words: str) -> list[str]:
     return ["predict", *given, *words]
 
 
-def test_categories_by_id_only(tmp_path: Path) -> None:
+def test_categories_by_id_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = case("categories-by-id-only")
     results, truth = (
         folder / "perfect_predictions_with_trained_ids.json",
@@ -68,6 +68,9 @@ def test_categories_by_id_only(tmp_path: Path) -> None:
     records = json.loads(results.read_text())
     for record in records:
         record.setdefault("category_name", names[record["category_id"]])
+    with caplog.at_level("INFO"):
+        assert evaluate(tmp_path, "--predictions", results, "--truth", truth)["mask_ap"] == 0
+    assert "no 'category_name', so that 'category_id' decides" in caplog.text
     named = tmp_path / "results.json"
     named.write_text(json.dumps(records))
     assert evaluate(tmp_path, "--predictions", named, "--truth", truth)["mask_ap"] == pytest.approx(

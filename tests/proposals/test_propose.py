@@ -229,16 +229,17 @@ def test_a_finished_store_is_left_alone(
     assert (summary.num_images, summary.num_images_before) == (0, 7)
 
 
-def test_other_clicks_or_settings_are_refused(
+def test_another_data_set_or_settings_are_refused(
     tmp_path: Path, images_dir: Path, clicks: ClickSet, proposer: FileProposer
 ) -> None:
     propose_dataset(images_dir, clicks, tmp_path / "store", proposer)
     before = shards(tmp_path / "store")
-    moved = replace(clicks.clicks[0], points=((1.0, 1.0),))
+    images = tuple(replace(image, image_id=image.image_id + 100) for image in clicks.images)
+    objects = tuple(replace(click, image_id=click.image_id + 100) for click in clicks.clicks)
     with pytest.raises(StoreError, match=r"data .images, categories, clicks.: the store has"):
         propose_dataset(
             images_dir,
-            replace(clicks, clicks=(moved, *clicks.clicks[1:])),
+            replace(clicks, images=images, clicks=objects),
             tmp_path / "store",
             proposer,
         )

@@ -178,6 +178,49 @@ def test_the_recipe_of_the_paper_says_what_the_paper_says(
     assert longer["model"]["selection"]["multi_mask"]["enabled"] is False
 
 
+def test_recipes_of_the_papers_systems_pin_what_the_release_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for recipe in RECIPES:
+        shown = settings(recipe, capsys)
+        if shown["method"] == "paper" and recipe.stem != "paper":
+            assert shown["precision"] == "32", recipe
+            assert shown["keep_empty"] is False, recipe
+            assert shown["model"]["segmentation"]["num_grids"] == [40, 36, 24, 16, 12], recipe
+
+
+def test_recipes_of_voc(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {}
+    for name in ("voc2012sbd_r50", "voc2012sbd_r101", "voc2012sbd_r101_3x"):
+        shown = settings(CONFIGS / f"{name}.yaml", capsys)
+        optimizer = shown["optimizer"]
+        rate = optimizer["lr"] * shown["batch_size"] / optimizer["lr_batch"]
+        assert (shown["batch_size"], shown["devices"], rate) == (16, 4, 0.0075)
+        found[name] = (shown["model"]["backbone"], shown["epochs"], optimizer["steps"])
+        is_long = shown["epochs"] == 36
+        assert shown["model"]["selection"]["multi_mask"]["enabled"] is not is_long
+    assert found == {
+        "voc2012sbd_r50": ("resnet50.tv_in1k", 12, [8, 10]),
+        "voc2012sbd_r101": ("resnet101.tv_in1k", 12, [8, 10]),
+        "voc2012sbd_r101_3x": ("resnet101.tv_in1k", 36, [24, 30]),
+    }
+
+
+def test_recipes_of_table_7_are_those_of_table_4_without_a_segmenter(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pairs = (("table7/mil", "ablations/table4/1_mil"), ("table7/sapnet", "coco_r50_1x"))
+    for alone, trained in pairs:
+        own = settings(CONFIGS / "ablations" / f"{alone}.yaml", capsys)["model"]
+        other = settings(CONFIGS / f"{trained}.yaml", capsys)["model"]
+        assert (own.pop("segmenter"), other.pop("segmenter")) == (False, True)
+        assert own == other
+
+
+def _has_segmenter(recipe: Path) -> bool:
+    return load_recipe(recipe).get("model", {}).get("segmenter", True)
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_each_recipe_trains_and_evaluates(
     recipe: Path, tiny_set: TinySet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -192,7 +235,7 @@ def test_each_recipe_trains_and_evaluates(
     with (run / "logs" / "version_0" / "metrics.csv").open(newline="") as log:
         assert {row["step"] for row in csv.DictReader(log)} == {"0", "1"}
     figures = tmp_path / "metrics.json"
-    if "first" in recipe.stem:  # of two stages: it has no segmenter
+    if not _has_segmenter(recipe):
         labels = tmp_path / "labels.json"
         words = ["label", "--run", str(run), *source, "--images", str(tiny_set.images)]
         assert main([*words, "--device", "cpu", "--out", str(labels)]) == 0

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,8 @@ from sapnet.report.label_gallery import (
     build_label_gallery,
     draw_worst_labels,
 )
+from sapnet.report.reading import ReadingOptions
+from sapnet.structures.left_out import UnusableImageError
 
 
 def _decode(jpeg: bytes) -> np.ndarray:
@@ -154,15 +157,27 @@ def test_a_refined_box_has_a_picture(discs: Path, tmp_path: Path) -> None:
     assert 0.02 < (np.abs(picture - click).max(axis=2) > 60).mean() < 0.4
 
 
-def test_labels_of_absent_images_are_left_out(discs: Path, tmp_path: Path) -> None:
+def test_labels_of_absent_images_are_left_out_on_request(discs: Path, tmp_path: Path) -> None:
     with Image.open(discs / "2.png") as image:
         image.save(tmp_path / "2.png")
+    inputs = LabelGalleryInputs(load_labels(discs / "labels.json"), tmp_path)
+    with pytest.raises(UnusableImageError, match=r"0\.png: no such image file.*--skip-errors"):
+        build_label_gallery(inputs)
 
-    (section,) = build_label_gallery(
-        LabelGalleryInputs(load_labels(discs / "labels.json"), tmp_path)
-    )
+    reading = ReadingOptions(skip_errors=True)
+    (section,) = build_label_gallery(replace(inputs, reading=reading))
 
     assert {row.file_name for row in section.rows} == {"2.png"}
+    assert [entry.file_name for entry in reading.left_out] == ["0.png", "1.png", "3.png"]
+
+
+def test_an_image_of_another_size_is_no_background(discs: Path, tmp_path: Path) -> None:
+    shutil.copytree(discs, tmp_path / "images")
+    Image.new("RGB", (50, 40)).save(tmp_path / "images" / "2.png")
+    inputs = replace(_inputs(discs, num_objects=99), images=tmp_path / "images")
+    message = r"2\.png: expected .* px, as its masks have, found 50 x 40"
+    with pytest.raises(UnusableImageError, match=message):
+        build_label_gallery(inputs)
 
 
 def test_the_worst_alone(discs: Path, tmp_path: Path) -> None:
@@ -174,4 +189,5 @@ def test_the_worst_alone(discs: Path, tmp_path: Path) -> None:
     _, worst, _ = build_label_gallery(_inputs(discs))
     assert {row.annotation_id for row in worst.rows} <= {key for _, key in found}
     assert draw_worst_labels(_inputs(discs, truth=None)) == ()
-    assert draw_worst_labels(replace(_inputs(discs), images=tmp_path)) == ()
+    reading = ReadingOptions(skip_errors=True)
+    assert draw_worst_labels(replace(_inputs(discs), images=tmp_path, reading=reading)) == ()

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from sapnet.data.coco import load_instances
 from sapnet.report.prediction_gallery import PredictionGalleryInputs, build_prediction_gallery
+from sapnet.structures.left_out import UnusableImageError
 
 NUM_IMAGES = 4
 
@@ -55,6 +57,9 @@ def test_without_truth_images_are_found_by_their_names(discs: Path) -> None:
     for record in records:
         record["file_name"] = f"{record.pop('image_id')}.png"
     records.append({**records[0], "file_name": "absent.png"})
+    with pytest.raises(UnusableImageError, match=r"absent\.png: no such image file"):
+        build_prediction_gallery(_inputs(discs, records, truth=False))
+    records.pop()
 
     rows = build_prediction_gallery(_inputs(discs, records, truth=False))
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from sapnet.network.config import ModelConfig
-from sapnet.report.run_settings import flatten, read_run_json, read_settings
+from sapnet.report.run_settings import flatten, read_settings
 from sapnet.training.config import TrainConfig
+from sapnet.training.run_folder import read_run_json
 
 
 def test_what_differs_from_the_defaults(tmp_path: Path) -> None:

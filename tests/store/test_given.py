@@ -17,7 +17,6 @@ from sapnet.proposals.propose import propose_dataset
 from sapnet.proposals.regions.config import RegionsConfig
 from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.store.given import GivenCounts, count_given
-from sapnet.store.layout import StoreError
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.structures.proposals import GIVEN_MASK, Proposals
@@ -98,14 +97,15 @@ def test_known_masks_are_kept_and_not_asked_for(
         assert stored.proposals.prompts == (GIVEN_MASK,)
 
 
-def test_a_store_without_the_masks_is_not_continued(
+def test_a_store_without_the_masks_gets_them(
     tmp_path: Path, images_dir: Path, plain: ClickSet, mixed: ClickSet
 ) -> None:
     propose_dataset(images_dir, plain, tmp_path / "store", Recorder())
-    with pytest.raises(StoreError, match=r"data \(images, categories, clicks\)"):
-        propose_dataset(images_dir, mixed, tmp_path / "store", Recorder())
-    again = propose_dataset(images_dir, plain, tmp_path / "store", Recorder())
-    assert (again.num_images, again.num_images_before) == (0, 2)
+    again = propose_dataset(images_dir, mixed, tmp_path / "store", Recorder())
+    assert again.updated is not None
+    assert again.updated.changed == again.num_images > 0
+    given = {click.annotation_id for click in mixed.clicks if click.mask is not None}
+    assert ProposalStore(tmp_path / "store").given_ids() == given
 
 
 def test_objects_with_a_mask_still_bound_the_others(

@@ -25,13 +25,13 @@ def files(folder: Path) -> set[str]:
 
 def test_overwriting_removes_what_was_written_and_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with replacing_files(out, overwrite=False):
-        write(out, "a.txt", "labels/old.txt", "labels/deep/older.txt")
+    with replacing_files(out, overwrite=False) as folder:
+        write(folder, "a.txt", "labels/old.txt", "labels/deep/older.txt")
     write(out, "mine.txt", "labels/mine.txt")
     with pytest.raises(FileExistsError, match=r"out: holds files of an earlier run.*--overwrite"):
         check_output(out, overwrite=False)
-    with replacing_files(out, overwrite=True):
-        write(out, "a.txt", "labels/new.txt")
+    with replacing_files(out, overwrite=True) as folder:
+        write(folder, "a.txt", "labels/new.txt")
     assert files(out) == {"a.txt", "labels/new.txt", "mine.txt", "labels/mine.txt"}
     assert not (out / "labels" / "deep").exists()
     assert json.loads((out / RECORD).read_text())["files"] == ["a.txt", "labels/new.txt"]
@@ -54,17 +54,23 @@ def test_older_results_without_a_record(tmp_path: Path) -> None:
     assert files(tmp_path) == {"results.json", "other.txt"}
 
 
-def test_what_a_stopped_run_left_is_replaced(tmp_path: Path) -> None:
+def test_an_error_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
     def stopped() -> None:
-        with replacing_files(tmp_path, overwrite=False):
-            write(tmp_path, "half.txt")
+        with replacing_files(out, overwrite=True) as folder:
+            write(folder, "half.txt")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
-    with replacing_files(tmp_path, overwrite=False):
-        write(tmp_path, "whole.txt")
-    assert files(tmp_path) == {"whole.txt"}
+    assert not list(tmp_path.iterdir())
+    with replacing_files(out, overwrite=False) as folder:
+        write(folder, "whole.txt")
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert files(out) == {"whole.txt"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_record_names_nothing_outside(tmp_path: Path) -> None:

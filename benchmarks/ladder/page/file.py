@@ -17,7 +17,7 @@ from benchmarks.ladder.page.figures import (
     System,
 )
 from sapnet.data.coco_json import is_number
-from sapnet.report.run_settings import read_run_json
+from sapnet.training.run_folder import read_run_json
 
 FILE_NAME = "ladder.json"
 MADE_BY = "`python -m benchmarks.ladder`"

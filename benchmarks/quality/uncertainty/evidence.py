@@ -50,6 +50,11 @@ class Evidence:
     segmenter_iou: np.ndarray
     segmenter_score: np.ndarray
 
+    @property
+    def own_score(self) -> float:
+        """The proposer's score of the chosen mask."""
+        return float(self.own[self.chosen])
+
     def agreement(self, power: float = 1.0) -> float:
         """Return the expected IoU of the chosen mask, weighted by stage scores to a power."""
         return float(self.overlap[self.chosen] @ normalized(self.stages.prod(0) ** (power / 2)))

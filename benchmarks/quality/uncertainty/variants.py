@@ -36,14 +36,14 @@ CONFIDENCES: dict[str, Callable[[Evidence], float]] = {
     "S with scores of selection alone": lambda e: e.stage_agreement(0),
     "S with scores of refinement alone": lambda e: e.stage_agreement(-1),
     "mean IoU with the bag": lambda e: float(e.overlap[e.chosen].mean()),
-    "proposer's own score": lambda e: float(e.own[e.chosen]),
+    "proposer's own score": lambda e: e.own_score,
     "G: best IoU of the segmenter's instances": lambda e: e.segmenter(),
     "G with instances of score >= 0.1": lambda e: e.segmenter(0.1),
     "G with instances of score >= 0.3": lambda e: e.segmenter(0.3),
     "G with IoU times score": lambda e: float((e.segmenter_iou * e.segmenter_score).max(initial=0)),
     "mean of expected IoU and G": lambda e: float(e.expected[e.chosen]) + e.segmenter(),
     "mean of expected IoU, G and own score": lambda e: (
-        float(e.expected[e.chosen]) + e.segmenter() + float(e.own[e.chosen])
+        float(e.expected[e.chosen]) + e.segmenter() + e.own_score
     ),
     "product of expected IoU and G": lambda e: float(e.expected[e.chosen]) * e.segmenter(),
     "mean of S with scores to the power 0.5, and G": lambda e: e.agreement(0.5) + e.segmenter(),
@@ -52,7 +52,16 @@ CONFIDENCES: dict[str, Callable[[Evidence], float]] = {
     ),
     "product of S and G": lambda e: e.agreement() * e.segmenter(),
     "smaller one of S and G": lambda e: min(e.agreement(), e.segmenter()),
-    "kept: mean of S and G": lambda e: 1 - e.kept,
+    "mean of S and G": lambda e: e.agreement() + e.segmenter(),
+    "mean of S, G and own score": lambda e: e.agreement() + e.segmenter() + e.own_score,
+    "mean of own score, and of S and G": lambda e: (
+        (e.agreement() + e.segmenter()) / 2 + e.own_score
+    ),
+    "mean of S and own score": lambda e: e.agreement() + e.own_score,
+    "mean of G and own score": lambda e: e.segmenter() + e.own_score,
+    "own score times the mean of S and G": lambda e: e.own_score * (e.agreement() + e.segmenter()),
+    "own score times S": lambda e: e.own_score * e.agreement(),
+    "kept": lambda e: 1 - e.kept,
 }
 """Scores by name; a score is higher if a label is more likely to be right."""
 

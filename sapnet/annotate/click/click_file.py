@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from sapnet.annotate.documents import Document, VersionConflictError, WatchedFile
 from sapnet.annotate.listing import ImageListing
 from sapnet.data.clicks import clicks_to_json
-from sapnet.structures.clicks import Click, ClickSet, ImageRecord
+from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.system.files import write_json_atomic
 
 DONE_KEY = "done"
@@ -19,6 +19,9 @@ DONE_KEY = "done"
 
 INFO_KEY, PROPOSER_KEY = "info", "proposer"
 """Place of the proposer in the file: the next session goes on with it."""
+
+COLOR_KEY = "color"
+"""Key of a category's entry: the colour that the user chose for it."""
 
 _NEW = 0
 """Annotation id of an object that is not in the file yet; assigned ids start at 1."""
@@ -78,10 +81,55 @@ class ClickFile:
         document = self.document(name)
         return len(document.objects), document.is_done
 
+    def documents(self) -> list[Document]:
+        """Return the documents of all images that have one."""
+        with self._lock:
+            return list(self._documents.values())
+
+    @property
+    def colors(self) -> dict[int, str]:
+        """Colours that were chosen for classes, by category id: "#rrggbb"."""
+        chosen = {i: keys.get(COLOR_KEY) for i, keys in self._kept.categories.items()}
+        return {i: color for i, color in chosen.items() if isinstance(color, str)}
+
+    def replace_classes(
+        self,
+        categories: tuple[Category, ...],
+        moved: Mapping[int, int | None] | None = None,
+        colors: Mapping[int, str] | None = None,
+    ) -> None:
+        """Replace the classes and save the file.
+
+        Args:
+            categories: the new classes.
+            moved: classes whose objects get another class; None drops the objects.
+            colors: chosen colours by category id; None keeps them.
+
+        Raises:
+            FileChangedError: another program changed the file.
+            OSError: the file cannot be written.
+        """
+        with self._lock:
+            before = self.categories, dict(self._documents)
+            self.categories = categories
+            if moved:
+                self._documents = {
+                    name: _moved(document, moved) for name, document in self._documents.items()
+                }
+            for category_id, color in (colors or {}).items():
+                self._kept.categories.setdefault(category_id, {})[COLOR_KEY] = color
+            self._change += 1
+            change = self._change
+        try:
+            self._write(change)
+        except OSError:
+            with self._lock:
+                self.categories, self._documents = before
+            raise
+
     def num_masks(self) -> int:
         """Return the number of objects with a mask."""
-        documents = list(self._documents.values())
-        return sum(click.mask is not None for entry in documents for click in entry.objects)
+        return sum(c.mask is not None for entry in self.documents() for c in entry.objects)
 
     @property
     def proposer(self) -> tuple[str, str | None] | None:
@@ -139,6 +187,11 @@ class ClickFile:
                     self._documents[name] = before
             raise
         return saved
+
+    def begin(self, name: str, objects: Sequence[Click]) -> None:
+        """Give an image its first objects; they are saved with the next change of any image."""
+        with self._lock:
+            self._documents[name] = Document(self._with_ids(name, objects))
 
     def _with_ids(self, name: str, objects: Sequence[Click]) -> tuple[Click, ...]:
         """Return the objects, each with an annotation id that no object of another image has."""
@@ -206,6 +259,16 @@ def _number_images(listing: ImageListing, known: Iterable[ImageRecord]) -> dict[
             records[image.name] = ImageRecord(next_id, image.name, image.width, image.height)
             next_id += 1
     return records
+
+
+def _moved(document: Document, moved: Mapping[int, int | None]) -> Document:
+    """Return a document whose objects have the classes that theirs were moved to."""
+    objects = []
+    for click in document.objects:
+        category = moved.get(click.category_id, click.category_id)
+        if category is not None:
+            objects.append(replace(click, category_id=category))
+    return replace(document, objects=tuple(objects))
 
 
 def _group_by_image(clicks: ClickSet, kept: KeptKeys) -> dict[str, Document]:

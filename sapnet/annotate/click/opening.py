@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from sapnet.annotate.listing import ImageListing, list_folder
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks
 from sapnet.structures.clicks import Category, ClickSet
+from sapnet.system.files import read_json
 
 _CLICK_KEYS = frozenset(
     {"id", "image_id", "category_id", "point", "negative_points", "object_id", "bbox"}
@@ -35,19 +35,15 @@ def open_click_file(
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: the folder holds no image, the file is malformed or belongs to other images,
-            or there is no class.
+        ValueError: the folder holds no image, or the file is malformed or belongs to other images.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: expected a clicks file to write, found a folder.")
     if path.is_file():
         clicks, kept = load_clicks(path), _read_kept(path)
     else:
         clicks, kept = ClickSet((), (), ()), KeptKeys({}, {}, {}, {})
-    categories = _with_classes(clicks.categories, classes)
-    if not categories:
-        raise ValueError(
-            f"{path}: no such file yet, so the classes are unknown. Name them, for instance "
-            "`--classes person,car`."
-        )
+    categories = _with_classes(clicks.categories, classes)  # none yet: the page asks
     listing = list_folder(images, clicks.images)
     clicks = _upright(replace(clicks, categories=categories), listing, images)
     return listing, ClickFile(path, listing, clicks, kept)
@@ -78,7 +74,7 @@ def _upright(clicks: ClickSet, listing: ImageListing, folder: Path) -> ClickSet:
 
 
 def _read_kept(path: Path) -> KeptKeys:
-    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    content = read_json(path)
 
     def others(section: str, known: frozenset[str]) -> dict[int, dict[str, Any]]:
         return {

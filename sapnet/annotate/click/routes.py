@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from sapnet.annotate.click.classes import class_routes
 from sapnet.annotate.click.click_file import ClickFile
 from sapnet.annotate.documents import Document, VersionConflictError
 from sapnet.annotate.wire import DocumentBody, from_document
@@ -20,6 +21,7 @@ def click_routes(workspace: Workspace[ClickFile]) -> APIRouter:
         workspace: the images and their clicks file.
     """
     router = APIRouter()
+    router.include_router(class_routes(workspace.file))
 
     @router.put("/api/document", response_model=None)
     def write(image: str, body: DocumentBody) -> dict[str, Any] | JSONResponse:

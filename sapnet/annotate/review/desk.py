@@ -236,6 +236,8 @@ def open_desk(labels: Path, proposals: Path, path: Path) -> ReviewDesk:
         ValueError: a file is malformed or belongs to another data set, or the labels have no
             uncertainty.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: expected a file of decisions to write, found a folder.")
     found = load_labels(labels)
     corrections = load_corrections(path) if path.is_file() else Corrections((), (), source=path)
     # Opening the store with the corrections checks that their objects and sizes are its own.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from sapnet.annotate.documents import VersionConflictError
 from sapnet.annotate.review.desk import QueueEntry, ReviewDesk, ReviewDocument, ReviewedObject
-from sapnet.annotate.wire import MAX_POINTS, ObjectBody, from_object, to_click
+from sapnet.annotate.wire import MAX_POINTS, ObjectBody, few_points, from_object, to_click
 from sapnet.geometry.rle import rle_iou, rle_to_json
 from sapnet.structures.clicks import RLE, ImageRecord
 
@@ -27,7 +27,9 @@ class ReviewBody(BaseModel):
     """A changed document and the version it is based on; None replaces any version."""
 
     version: str | None
-    objects: list[ReviewedBody] = Field(max_length=10 * MAX_POINTS)
+    objects: Annotated[
+        list[ReviewedBody], Field(max_length=10 * MAX_POINTS), AfterValidator(few_points)
+    ]
 
 
 def review_routes(desk: ReviewDesk) -> APIRouter:

@@ -9,7 +9,7 @@ from typing import Any
 from sapnet.data.coco_json import is_number
 from sapnet.data.problems import RecordError
 from sapnet.system.files import read_json
-from sapnet.system.outside import LARGEST_ID, shown
+from sapnet.system.outside import LARGEST_ID, MAX_TEXT, is_text, shown
 
 Record = Mapping[str, Any]
 
@@ -68,8 +68,11 @@ def _problem(record: object) -> str | None:
     if not is_number(record["score"]):
         return f"expected 'score' as a finite number, found {_shown(record['score'])}"
     for key in ("file_name", "category_name"):
-        if key in record and not (isinstance(record[key], str) and record[key]):
-            return f"expected {key!r} as text, found {_shown(record[key])}"
+        if key in record and not is_text(record[key]):
+            return (
+                f"expected {key!r} as text of at most {MAX_TEXT} characters, found "
+                f"{_shown(record[key])}"
+            )
     return _shape_problem(record)
 
 

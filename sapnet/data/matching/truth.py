@@ -85,8 +85,8 @@ def _match(
     if matched is not None:
         moved = sum(matched[key] != key for key in same)
         return matched, (
-            f"{listed.name}: {moved} of {len(found)} ids belong to other objects of {target}; "
-            "objects are matched by image, category and click"
+            f"{listed.name}: {moved} of {len(found)} ids are not those of the same objects in "
+            f"{target}; objects are matched by image, category and click"
         )
     if disagreeing:
         raise ValueError(_contradiction(disagreeing[0], by_id, truth, listed, target))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import lightning
 
+from sapnet.system.files import FULL, full_disk_error
 from sapnet.training.run_folder import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from sapnet.system.progress import SharedDisplay
 
 logger = logging.getLogger(__name__)
+
+
+LEAST_FREE = 1 << 20
+"""Bytes below which a disk counts as full."""
 
 
 class SavesNetwork(Protocol):
@@ -96,10 +101,26 @@ class SaveRun(lightning.Callback):
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         aside = checkpoint.with_suffix(".partial")
         # Every rank takes part; Lightning writes on the first only.
-        trainer.save_checkpoint(aside)
+        try:
+            trainer.save_checkpoint(aside)
+        except (OSError, RuntimeError) as error:
+            self._explain_full_disk(checkpoint, aside, error)
+            raise
         if trainer.is_global_zero:
             aside.replace(checkpoint)
         self._last_time = time.monotonic()
+
+    @staticmethod
+    def _explain_full_disk(checkpoint: Path, aside: Path, error: Exception) -> None:
+        """Remove the part of a checkpoint that fits on the disk; raise an error if it is full."""
+        written = aside.stat().st_size if aside.exists() else 0
+        free = shutil.disk_usage(checkpoint.parent).free
+        aside.unlink(missing_ok=True)
+        # torch reports a full disk as an error of its own, without a number.
+        is_full = isinstance(error, OSError) and error.errno in FULL
+        if is_full or (isinstance(error, RuntimeError) and free < max(written, LEAST_FREE)):
+            full = error if isinstance(error, OSError) else OSError(FULL[0], str(error))
+            raise full_disk_error(checkpoint, written, full) from error
 
     def _save_network(self, module: SavesNetwork) -> None:
         aside = self._run / "network.partial"

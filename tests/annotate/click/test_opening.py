@@ -3,8 +3,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from sapnet.annotate.documents import Document
 from sapnet.data.clicks import load_clicks
 from tests.annotate.click.test_click_file import click, open_file, read
@@ -67,6 +65,6 @@ def test_clicks_before_the_turn_are_turned_along(
     assert file.record("turned.jpg").width == 60
 
 
-def test_without_classes_there_is_a_question(folder: Path) -> None:
-    with pytest.raises(ValueError, match="--classes person,car"):
-        open_file(folder, classes=())
+def test_without_classes_the_page_asks(folder: Path) -> None:
+    file = open_file(folder, classes=())
+    assert file.categories == ()

@@ -39,7 +39,7 @@ def test_sound_records(tmp_path: Path) -> None:
         ({"score": float("nan")}, r"expected 'score' as a finite number, found nan"),
         ({"score": 10**400}, r"expected 'score' as a finite number"),
         ({"score": None}, r"expected 'score' as a finite number, found None"),
-        ({"file_name": 7}, r"expected 'file_name' as text, found 7"),
+        ({"file_name": 7}, r"expected 'file_name' as text of at most 1000 characters, found 7"),
         ({"file_name": ""}, r"expected 'file_name' as text"),
         ({"category_name": []}, r"expected 'category_name' as text"),
         ({"bbox": [1, 2, 3]}, r"expected 'bbox' as 4 finite numbers"),

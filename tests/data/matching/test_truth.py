@@ -81,8 +81,8 @@ def test_other_ids_are_matched_by_image_category_and_click(truth: InstanceSet) -
     aligned = align_truth(truth, labels(ids))
     assert boxes_by_id(aligned.truth) == expected(ids)
     assert aligned.notes == (
-        "the labels: 3 of 4 ids belong to other objects of the ground truth; objects are matched "
-        "by image, category and click",
+        "the labels: 3 of 4 ids are not those of the same objects in the ground truth; objects are "
+        "matched by image, category and click",
     )
 
 
@@ -90,7 +90,7 @@ def test_ids_exchanged_within_image_and_category(truth: InstanceSet) -> None:
     ids = {5: 6, 6: 5, 7: 7, 8: 8}
     aligned = align_truth(truth, labels(ids))
     assert boxes_by_id(aligned.truth) == expected(ids)
-    assert aligned.notes[0].startswith("the labels: 2 of 4 ids belong to other objects")
+    assert aligned.notes[0].startswith("the labels: 2 of 4 ids are not those of the same objects")
 
 
 def test_ids_that_disagree_are_refused_without_clicks(truth: InstanceSet) -> None:

@@ -1,10 +1,10 @@
 // The page: it assembles the parts. Other modes of the page (such as a review queue) receive `app`:
 // the module named after the session's mode has a function start(app).
 
-import { loadDocument, loadSession, prepareImage, Saver } from "../shared/api.js";
+import { loadDocument, loadSession, prepareImage, request, Saver } from "../shared/api.js";
 import { bindKeys } from "./bindings.js";
-import { classColor } from "../shared/colors.js";
-import { setUpClassFinder, setUpConflict, setUpHelp, setUpTheme } from "../shared/dialogs.js";
+import { colorOf, setUpClasses } from "./classes.js";
+import { setUpConflict, setUpHelp, setUpTheme } from "../shared/dialogs.js";
 import { HandTools, setUpHandButtons } from "../hand/tools.js";
 import { Keys } from "../shared/keys.js";
 import { ImageList } from "./list.js";
@@ -14,6 +14,7 @@ import { askInBox, hideObject, keepMask } from "./objects.js";
 import { Panel } from "./panel.js";
 import { Pointer } from "./pointer.js";
 import { Preview } from "./preview.js";
+import { setUpExport, setUpProposer } from "./service.js";
 import { Store } from "../shared/state.js";
 import { Teaching } from "./teach.js";
 import { View } from "../shared/view.js";
@@ -42,7 +43,10 @@ class App {
     this.connect();
   }
 
-  colorOf(id) { return classColor(this.places.get(id)); }
+  colorOf(id) {
+    const place = this.places.get(id);
+    return colorOf(this.store.categories[place], place);
+  }
   nameOf(id) { return this.store.categories[this.places.get(id)].name; }
 
   maskBox(mask) { return maskBox(mask); }
@@ -91,6 +95,24 @@ class App {
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.refresh();
     });
+  }
+
+  // Shows other classes.
+  takeClasses(categories) {
+    const { store } = this;
+    store.categories = categories;
+    this.places = new Map(categories.map(({ id }, place) => [id, place]));
+    if (!this.places.has(store.category)) store.category = categories.length ? categories[0].id : null;
+    this.panel.buildClasses();
+    if (store.held) store.emit("objects");
+  }
+
+  // Loads all documents anew, after the server changed them.
+  async loadAgain(session) {
+    const { store } = this;
+    session.images.forEach((image, place) => Object.assign(store.images[place], image));
+    store.emit("images");
+    await this.open(store.place);
   }
 
   // --- images ---
@@ -333,7 +355,7 @@ async function start() {
   setUpTheme();
   const session = await loadSession();
   const app = new App(session);
-  app.findClass = setUpClassFinder(app);
+  app.findClass = setUpClasses(app);
   const showHelp = setUpHelp(app.keys);
   setUpConflict(app);
   bindKeys(app, { findClass: app.findClass, showHelp });
@@ -344,9 +366,13 @@ async function start() {
     await mode.start(app);
     return;
   }
+  app.takeClasses(await request("/api/classes"));
+  setUpExport(app);
+  setUpProposer(app);
   const named = app.store.places.get(decodeURIComponent(location.hash.slice(1)));
   const first = session.images.findIndex((image) => !image.objects && !image.done && !image.problem);
   await app.open(named ?? Math.max(first, 0));
+  if (!app.store.categories.length) app.findClass();
 }
 
 start().catch((error) => {

@@ -9,8 +9,10 @@ const ZOOM_STEP = 1.4;
 
 export function bindKeys(app, { findClass, showHelp }) {
   const { keys, store, view, preview } = app;
-  const digits = store.categories.slice(0, 9).map(({ id }, place) => [place + 1, id]);
-  const names = digits.map(([digit]) => String(digit));
+  const withClass = (digit, run) => () => {
+    const category = store.categories[digit - 1]; // classes come and go while the page is open
+    if (category) run(category.id);
+  };
 
   keys.add("Click", [
     ["Click", "New object of the current class; hold to adjust it"],
@@ -24,16 +26,15 @@ export function bindKeys(app, { findClass, showHelp }) {
     ["ctrl+z", "Undo", () => app.undo()],
     ["ctrl+shift+z ctrl+y", "Redo", () => app.redo(), "ctrl+shift+z"],
   ]);
-  for (const [digit, id] of digits) {
-    keys.add("", [[String(digit), "", () => store.setCategory(id)], [`shift+${digit}`, "", () => app.relabel(id)]]);
-    keys.groups.pop(); // a single row below explains it
+  for (let digit = 1; digit <= 9; digit++) {
+    keys.bindings.set(String(digit), withClass(digit, (id) => store.setCategory(id)));
+    keys.bindings.set(`shift+${digit}`, withClass(digit, (id) => app.relabel(id)));
   }
-  const range = names.length > 1 ? `1–${names.length}` : "1";
   keys.add("Classes", [
-    [range, "Class of the next click"],
-    [`shift+${range}`, "Give the selected object that class"],
+    ["1–9", "Class of the next click"],
+    ["shift+1–9", "Give the selected object that class; a click on the class does, too"],
     ["[ ]", "Previous, next class", undefined],
-    ["/", "Find a class by name", findClass],
+    ["/", "Find a class by name, or create one", findClass],
     ["r", "Give the selected object the current class", () => app.relabel(store.category)],
   ]);
   keys.bindings.set("[", () => app.stepClass(-1));

@@ -1,5 +1,8 @@
 // The list of images. Only visible rows exist, so that a hundred thousand images scroll smoothly.
 
+import { loadDocument } from "../shared/api.js";
+import { instanceColor } from "../shared/colors.js";
+import { drawMask } from "../shared/draw.js";
 import { showRow } from "../shared/rows.js";
 
 const ROW_HEIGHT = 60; // CSS pixels, as in panels.css
@@ -23,6 +26,10 @@ export class ImageList {
     new ResizeObserver(() => this.render()).observe(this.box);
     store.addEventListener("images", () => this.update());
     store.addEventListener("image", () => this.follow());
+    store.addEventListener("objects", () => {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.loadThumbnails(), SETTLE);
+    });
     this.refilter();
   }
 
@@ -109,7 +116,7 @@ export class ImageList {
   add(place) {
     const row = document.createElement("button");
     row.className = "list-row";
-    row.innerHTML = '<span class="thumb"><img alt="" decoding="async"></span><span class="list-text">'
+    row.innerHTML = '<span class="thumb"><img alt="" decoding="async"><canvas></canvas></span><span class="list-text">'
       + '<span class="list-name" translate="no"></span><span class="list-note"></span></span><span class="mark"></span>';
     row.addEventListener("click", () => this.app.open(place));
     this.fill(row, place);
@@ -131,7 +138,41 @@ export class ImageList {
     row.querySelector(".mark").textContent = { problem: "!", done: "✓", some: image.objects, todo: "" }[state];
   }
 
+  // Draws the masks of an image over its thumbnail, cut as the picture is.
+  drawMasks(row, image) {
+    const canvas = row.querySelector("canvas");
+    const held = this.store.documents.get(image.name);
+    const objects = held && held.objects.filter(({ mask }) => mask);
+    if (canvas.drawn === (held && held.objects)) return;
+    canvas.drawn = held && held.objects;
+    const { clientWidth, clientHeight } = canvas;
+    const ratio = window.devicePixelRatio || 1;
+    [canvas.width, canvas.height] = [clientWidth * ratio, clientHeight * ratio];
+    if (!objects || !objects.length || !clientWidth) return;
+    const scale = Math.max(canvas.width / image.width, canvas.height / image.height);
+    const context = canvas.getContext("2d");
+    context.setTransform(scale, 0, 0, scale, (canvas.width - image.width * scale) / 2, (canvas.height - image.height * scale) / 2);
+    objects.forEach((object, n) => drawMask(context, image, object.mask, instanceColor(this.app.colorOf(object.category_id), n)));
+  }
+
+  // Loads the objects of visible images, one after the other, so that their masks can be drawn.
+  async loadMasks() {
+    if (this.isLoading || this.app.session.mode !== "annotate") return; // a review shows its queue instead
+    this.isLoading = true;
+    for (const [place, row] of [...this.rows]) {
+      const image = this.store.images[place];
+      if (!image.objects || image.problem || this.rows.get(place) !== row) continue;
+      if (!this.store.documents.has(image.name)) {
+        const answer = await loadDocument(image.name).catch(() => null);
+        if (answer) this.store.hold(image.name, answer);
+      }
+      this.drawMasks(row, image);
+    }
+    this.isLoading = false;
+  }
+
   loadThumbnails() {
+    this.loadMasks();
     for (const [place, row] of this.rows) {
       const image = this.store.images[place];
       const picture = row.querySelector("img");

@@ -36,6 +36,11 @@ export class Panel {
     element("candidate-next").addEventListener("click", () => preview.cycle(1));
     element("pin").addEventListener("click", () => app.pin());
     element("more-candidates").addEventListener("click", () => preview.showEvery());
+    element("toggle-objects").addEventListener("click", () => {
+      const isOpen = document.body.classList.toggle("objects-open");
+      element("toggle-objects").setAttribute("aria-expanded", String(isOpen));
+      element("toggle-objects").textContent = isOpen ? "hide" : "show";
+    });
   }
 
   // Runs after the canvas, so that a new point is drawn before the lists.
@@ -63,7 +68,6 @@ export class Panel {
       row.addEventListener("click", () => app.chooseClass(category.id));
       return row;
     }));
-    element("find-class").hidden = store.categories.length < 6;
     this.markClass();
   }
 
@@ -114,6 +118,7 @@ export class Panel {
       return row;
     }));
     element("object-count").textContent = objects.length || "";
+    element("first-hint").hidden = store.images.some((image) => image.objects) || Boolean(store.image && store.image.problem);
     element("objects-empty").hidden = objects.length > 0;
   }
 

@@ -26,6 +26,7 @@ export class Box {
     if (!start || Math.min(Math.abs(end[0] - start[0]), Math.abs(end[1] - start[1])) < LEAST) return;
     const [a, b] = [view.round(view.toImage(start)), view.round(view.toImage(end))];
     const box = [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])];
+    this.hand.app.setTool("new"); // a box is asked for once; the next click is a click again
     this.hand.app.askInBox(box);
   }
 

@@ -48,7 +48,7 @@ export class Queue {
     this.inner = make("div", "queue-inner");
     this.box.append(this.inner);
     this.empty = make("p", "dim queue-empty", "No label matches.");
-    pane.append(head, this.box, this.empty);
+    pane.append(head, this.empty, this.box);
     pane.setAttribute("aria-label", "Labels, the most uncertain first");
     this.box.addEventListener("scroll", () => this.render(), { passive: true });
   }

@@ -1,7 +1,6 @@
-// Dialogs: help, search for a class, and conflicting changes of an image.
+// Dialogs: help, and conflicting changes of an image.
 
 const element = (id) => document.getElementById(id);
-const MATCHES = 12; // largest number of listed classes
 
 export function setUpHelp(keys) {
   const dialog = element("help-dialog");
@@ -16,56 +15,6 @@ export function setUpHelp(keys) {
   dialog.addEventListener("keydown", (event) => {
     if (event.key === "?") dialog.close();
   });
-  return show;
-}
-
-export function setUpClassFinder(app) {
-  const dialog = element("class-dialog");
-  const input = element("class-find");
-  const list = element("class-matches");
-  let [matches, at] = [[], 0];
-
-  const render = () => {
-    const text = input.value.trim().toLowerCase();
-    const found = app.store.categories.filter(({ name }) => name.toLowerCase().includes(text));
-    found.sort((a, b) => b.name.toLowerCase().startsWith(text) - a.name.toLowerCase().startsWith(text));
-    matches = found.slice(0, MATCHES);
-    at = Math.min(at, Math.max(0, matches.length - 1));
-    list.replaceChildren(...matches.map(({ id, name }, place) => {
-      const item = document.createElement("li");
-      const swatch = document.createElement("span");
-      swatch.className = "swatch";
-      swatch.style.background = app.colorOf(id);
-      item.append(swatch, name);
-      item.setAttribute("aria-selected", String(place === at));
-      item.addEventListener("click", () => choose(id));
-      return item;
-    }));
-  };
-  const choose = (id) => {
-    app.store.setCategory(id);
-    dialog.close();
-  };
-  input.addEventListener("input", () => { at = 0; render(); });
-  input.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) at = Math.min(Math.max(at + step, 0), matches.length - 1);
-    else if (event.key === "Enter" && matches[at]) choose(matches[at].id);
-    else return;
-    event.preventDefault();
-    render();
-  });
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
-  });
-  const show = () => {
-    input.value = "";
-    at = 0;
-    render();
-    dialog.showModal();
-    input.focus();
-  };
-  element("find-class").addEventListener("click", show);
   return show;
 }
 

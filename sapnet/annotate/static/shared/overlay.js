@@ -3,7 +3,7 @@
 import { drawMask } from "./draw.js";
 import { instanceColor } from "./colors.js";
 
-const FAINT = 0.6; // opacity of the masks of objects that are not selected
+const FAINT = 0.75; // opacity of the masks of objects that are not selected
 export const STYLES = ["masks", "outlines", "none"];
 
 export class Overlay {

@@ -101,6 +101,14 @@ export class Store extends EventTarget {
     this.emit("selection");
   }
 
+  // Drops all documents, which the server changed.
+  forget() {
+    this.documents.clear();
+    this.selected = null;
+    this.emit("objects");
+    this.emit("selection");
+  }
+
   setCategory(id) {
     this.category = id;
     this.emit("category");

@@ -25,6 +25,7 @@ from sapnet.data.formats.writers.yolo import SPLIT, write_yolo
 from sapnet.data.image_files.inside import image_path
 from sapnet.geometry.rle import rle_areas, rle_iou
 from sapnet.structures.clicks import Click
+from sapnet.system.lock import locked
 from sapnet.system.written_files import replacing_files
 
 """Formats of masks; the first two are one json file, the others are folders."""
@@ -85,8 +86,8 @@ def export_masks(
     if name in FILE_FORMATS:
         _write(kept, name, out, findings, options)
     else:
-        with replacing_files(out, options.overwrite):
-            _write(kept, name, out, findings, options)
+        with locked(out), replacing_files(out, options.overwrite) as folder:
+            _write(kept, name, folder, findings, options)
     return _report(kept, _read_back(kept, name, out, options), out)
 
 

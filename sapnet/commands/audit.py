@@ -1,0 +1,115 @@
+"""`sapnet audit`: how good labels are, from a random sample that a person judges."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sapnet.commands.command import SUCCESS, Command, instantiate
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from sapnet.annotate.audit.config import AuditConfig
+    from sapnet.annotate.audit.desk import AuditDesk
+    from sapnet.evaluation.audit.figures import AuditFigures
+    from sapnet.evaluation.audit.interval import Estimate
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    from sapnet.annotate.audit.config import AuditConfig
+
+    parser.add_class_arguments(AuditConfig, None)
+
+
+def _run(args: Namespace, parser: ArgumentParser) -> int:
+    from sapnet.annotate.audit.config import AuditConfig
+    from sapnet.annotate.audit.desk import open_audit
+    from sapnet.data.image_files.limit import allowing_pixels
+    from sapnet.system.files import write_json_atomic
+
+    cfg: AuditConfig = instantiate(parser, args, AuditConfig)
+    desk = open_audit(cfg)
+    with allowing_pixels(cfg.max_pixels):
+        if not cfg.figures_only:
+            _open_page(cfg, desk)
+    figures = desk.figures()
+    _print_figures(figures)
+    if cfg.metrics is not None:
+        write_json_atomic(cfg.metrics, figures.to_json())
+        print(f"figures: {cfg.metrics}")
+    print(f"judgements: {desk.path}")
+    return SUCCESS
+
+
+def _open_page(cfg: AuditConfig, desk: AuditDesk) -> None:
+    """Open the page, and serve it until it is stopped."""
+    try:
+        from sapnet.annotate.audit.app import build_audit_app
+        from sapnet.annotate.guard import new_token
+        from sapnet.annotate.serve import is_local, listen, page_address, serve
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"the page needs {error.name}. Install it with `pip install 'sapnet[ui]'`."
+        ) from error
+    bound = listen(cfg.host, cfg.port)
+    print(f"{len(desk.audit.sample)} labels to judge; judgements go to {desk.path}")
+    token = None if is_local(cfg.host) else new_token()
+    address = page_address(bound, token)
+    if token is not None:
+        print("the address holds a secret: who has it can see the images and the judgements")
+    print(
+        f"open {address} (ctrl-C stops and prints the figures; every judgement is saved at once)",
+        flush=True,
+    )
+    with suppress(KeyboardInterrupt):  # the figures follow
+        serve(build_audit_app(desk, token), bound, address, open_browser=not cfg.no_browser)
+
+
+def _print_figures(figures: AuditFigures) -> None:
+    print(figures.headline())
+    if figures.right is None:
+        return
+    rows = {"right": figures.right, "wrong (another object, or none)": figures.wrong}
+    rows |= {f"right, {name}": found for name, found in figures.by_category.items()}
+    rows |= {f"right, {size}": found for size, found in figures.by_size.items()}
+    width = max(map(len, rows))
+    for name, found in rows.items():
+        print(f"  {name:<{width}}  {_words(found)}")
+    if figures.still_to_judge:
+        print(
+            f"{figures.still_to_judge} more judgements would narrow the interval of all labels to "
+            f"± {figures.half_width:.1%}"
+        )
+    for share, found in figures.held.items():
+        print(f"the {share:.0%} most uncertain labels hold {_words(found)} of the faulty ones")
+
+
+def _words(found: Estimate | None) -> str:
+    if found is None:
+        return "too few judgements"
+    return f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%}, {found.judged} judged)"
+
+
+COMMAND = Command(
+    "how good labels are, without ground truth: judge a random sample of them",
+    _add_arguments,
+    _run,
+    (
+        "sapnet audit --labels labels.json --images photos",
+        "sapnet audit --labels labels.json --images photos --num 400 --width 0.02",
+        "sapnet audit --labels labels.json --images photos --figures-only --metrics figures.json",
+    ),
+    main_options=(
+        "run",
+        "labels",
+        "images",
+        "out",
+        "num",
+        "seed",
+        "width",
+        "figures-only",
+        "metrics",
+        "port",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Audits: the quality of labels from a random sample that a person judges."""

@@ -1,0 +1,1 @@
+"""Export of a trained network to the files of other runtimes, and prediction with these."""

@@ -1,0 +1,1 @@
+"""A page that shows the same objects under several systems."""

@@ -1,0 +1,97 @@
+"""Classes that come, go and change while somebody clicks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
+
+from PIL import Image
+
+from sapnet.annotate.click.classes import ClassChange, change_classes, describe_classes
+from sapnet.annotate.click.click_file import ClickFile
+from sapnet.annotate.click.opening import open_click_file
+from sapnet.annotate.documents import Document
+from sapnet.data.clicks import load_clicks
+from sapnet.structures.clicks import Click
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> ClickFile:
+    """Two classes: 1 with two objects, 2 with one."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in "ab":
+        Image.new("RGB", (64, 48)).save(images / f"{name}.png")
+    _, file = open_click_file(images, tmp_path / "clicks.json", ("person", "car"))
+    first = (Click(0, 1, 1, ((1.5, 1.5),)), Click(0, 1, 2, ((9.5, 9.5),)))
+    file.replace("a.png", Document(first), None)
+    file.replace("b.png", Document((Click(0, 2, 1, ((5.5, 5.5),)),)), None)
+    return file
+
+
+def on_disk(file: ClickFile) -> dict[str, int]:
+    clicks = load_clicks(file.path)
+    return {
+        c.name: sum(click.category_id == c.category_id for click in clicks.clicks)
+        for c in clicks.categories
+    }
+
+
+def test_a_folder_needs_no_classes_to_begin(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("RGB", (64, 48)).save(images / "a.png")
+    _, file = open_click_file(images, tmp_path / "clicks.json", ())
+    assert file.categories == ()
+    change_classes(file, ClassChange(action="add", name=" zebra "))
+    assert on_disk(file) == {"zebra": 0}
+    _, again = open_click_file(images, tmp_path / "clicks.json", ())
+    assert [category.name for category in again.categories] == ["zebra"]
+
+
+def test_adding_renaming_and_recolouring(file: ClickFile) -> None:
+    change_classes(file, ClassChange(action="add", name="dog"))
+    change_classes(file, ClassChange(action="rename", id=1, name="human"))
+    change_classes(file, ClassChange(action="recolor", id=2, color="#123456"))
+    assert on_disk(file) == {"human": 2, "car": 1, "dog": 0}
+    listing, again = open_click_file(file.path.parent / "images", file.path, ())
+    del listing
+    assert describe_classes(again) == [
+        {"id": 1, "name": "human", "color": None, "objects": 2},
+        {"id": 2, "name": "car", "color": "#123456", "objects": 1},
+        {"id": 3, "name": "dog", "color": None, "objects": 0},
+    ]
+
+
+def test_merging_and_deleting(file: ClickFile) -> None:
+    version = file.document("b.png").version
+    change_classes(file, ClassChange(action="merge", id=1, into=2, objects=2))
+    assert on_disk(file) == {"car": 3}
+    assert file.document("b.png").version != version  # an open page has to look again
+    change_classes(file, ClassChange(action="delete", id=2, objects=3))
+    assert on_disk(file) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"action": "add", "name": "car"}, "no other class has"),
+        ({"action": "add", "name": "  "}, "no other class has"),
+        ({"action": "rename", "id": 1, "name": "car"}, "no other class has"),
+        ({"action": "rename", "id": 9, "name": "x"}, "expected a class of"),
+        ({"action": "delete", "id": 1, "objects": 1}, "expected 1 objects, found 2"),
+        ({"action": "merge", "id": 1, "into": 1, "objects": 2}, "another class"),
+        ({"action": "merge", "id": 1, "into": 7, "objects": 2}, "another class"),
+    ],
+)
+def test_changes_that_do_not_fit_change_nothing(
+    file: ClickFile, change: dict[str, object], words: str
+) -> None:
+    before = file.path.read_bytes()
+    with pytest.raises(ValueError, match=words):
+        change_classes(file, ClassChange.model_validate(change))
+    assert file.path.read_bytes() == before
+    assert on_disk(file) == {"person": 2, "car": 1}
