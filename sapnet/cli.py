@@ -27,6 +27,7 @@ from sapnet.commands import (
     predict,
     pretrain,
     propose,
+    push,
     report,
     review,
     run,
@@ -70,6 +71,7 @@ COMMANDS = {
     "voc": voc.COMMAND,
     "doctor": doctor.COMMAND,
     "import-checkpoint": import_checkpoint.COMMAND,
+    "push": push.COMMAND,
     "pretrain": pretrain.COMMAND,
     "demo": demo.COMMAND,
 }
