@@ -1,0 +1,157 @@
+"""Objects that were probably not clicked: what the segmenter sees and no label covers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sapnet.data.coco_json import frame_records
+from sapnet.data.matching.categories import match_categories
+from sapnet.geometry.covering import covered_shares
+from sapnet.geometry.middles import middle_pixels
+from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json, rles_hold_points
+from sapnet.system.files import write_json_atomic
+
+if TYPE_CHECKING:
+    from sapnet.evaluation.label_file import Label, LabelSet
+    from sapnet.prediction.sapnet import SAPNet
+    from sapnet.structures.clicks import RLE, ImageRecord
+
+MAX_COVERED = 0.3
+"""Largest share of an instance that labels may cover; more makes it a part of what was clicked."""
+
+MIN_SCORE = 0.1
+"""Least score of an instance."""
+
+_BATCH = 8  # images at a time
+
+
+@dataclass(frozen=True)
+class MissedObject:
+    """An object that was probably not clicked.
+
+    Attributes:
+        image_id: its image.
+        category_id: its category, by the ids of the labels.
+        point: (x, y) of a pixel near its middle, in the original frame: a click to add.
+        rle: its mask, original frame.
+        score: of the segmenter, in [0, 1].
+    """
+
+    image_id: int
+    category_id: int
+    point: tuple[float, float]
+    rle: RLE
+    score: float
+
+
+def find_missed(
+    network: SAPNet, images: Path, labels: LabelSet, min_score: float = MIN_SCORE
+) -> list[MissedObject]:
+    """Find what a trained segmenter sees on labelled images and no label covers.
+
+    Args:
+        network: trained on these labels' clicks, or on others of the same categories.
+        images: folder of the labelled images.
+        labels: written by `sapnet label`; images without labels count as well.
+        min_score: least score of an instance.
+
+    Returns:
+        The objects, the most likely first.
+
+    Raises:
+        FileNotFoundError, ValueError: an image is missing or cannot be read, the network has no
+            segmenter, or its categories are not those of the labels.
+    """
+    match = match_categories(network.categories, labels.categories, "the run", "the labels")
+    ids = [match.ids[category.category_id] for category in network.categories]
+    of_image: dict[int, list[Label]] = defaultdict(list)
+    for label in labels.labels.values():
+        of_image[label.image_id].append(label)
+    found: list[MissedObject] = []
+    for start in range(0, len(labels.images), _BATCH):
+        records = labels.images[start : start + _BATCH]
+        results = network.predict(
+            [images / record.file_name for record in records], score_threshold=min_score
+        )
+        for record, detections in zip(records, results, strict=True):
+            if len(detections):
+                seen = encode_masks(np.asarray(detections.mask, np.uint8))
+                categories = [ids[index] for index in detections.class_id]
+                scores = [float(value) for value in detections.confidence]
+                keep = uncovered(seen, of_image[record.image_id])
+                found += _objects(record, categories, seen, scores, keep)
+    return sorted(found, key=lambda entry: (-entry.score, entry.image_id, entry.point))
+
+
+def uncovered(seen: Sequence[RLE], labels: Sequence[Label]) -> list[int]:
+    """Return which instances are of no labelled object.
+
+    An instance that holds a click of any object is that object, or a group of it. One that labels
+    cover largely is a part.
+
+    Args:
+        seen: masks of instances, the best first. Later ones that earlier ones cover are left out.
+        labels: of the same image.
+
+    Returns:
+        Positions in `seen`, ascending.
+    """
+    points = [label.point for label in labels if label.point is not None]
+    holds = rles_hold_points(seen, np.asarray(points, np.float64).reshape(-1, 2))
+    clicked: np.ndarray = np.asarray(holds.any(axis=1))
+    is_empty = rle_areas(seen) == 0
+    kept: list[int] = []
+    taken = [label.rle for label in labels]
+    for place, rle in enumerate(seen):
+        if is_empty[place] or clicked[place]:
+            continue
+        if covered_shares([rle], taken).max(initial=0) <= MAX_COVERED:
+            kept.append(place)
+            taken.append(rle)
+    return kept
+
+
+def _objects(
+    record: ImageRecord,
+    categories: Sequence[int],
+    seen: Sequence[RLE],
+    scores: Sequence[float],
+    keep: Sequence[int],
+) -> list[MissedObject]:
+    middles = middle_pixels([seen[place] for place in keep]) + 0.5
+    return [
+        MissedObject(
+            record.image_id,
+            categories[place],
+            (float(x), float(y)),
+            seen[place],
+            scores[place],
+        )
+        for place, (x, y) in zip(keep, middles, strict=True)
+    ]
+
+
+def save_missed(path: Path, missed: Sequence[MissedObject], labels: LabelSet) -> Path:
+    """Write likely missed objects as a clicks file, the most likely first, atomically."""
+    annotations: list[dict[str, Any]] = []
+    areas = rle_areas([entry.rle for entry in missed]) if missed else np.zeros(0)
+    for number, (entry, area) in enumerate(zip(missed, areas, strict=True), 1):
+        annotations.append(
+            {
+                "id": number,
+                "image_id": entry.image_id,
+                "category_id": entry.category_id,
+                "point": list(entry.point),
+                "score": round(entry.score, 4),
+                "area": int(area),
+                "seen_mask": rle_to_json(entry.rle),
+            }
+        )
+    content = {**frame_records(labels.images, labels.categories), "annotations": annotations}
+    return write_json_atomic(path, content, indent=None)
