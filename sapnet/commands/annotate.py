@@ -121,7 +121,6 @@ COMMAND = Command(
         "labels",
         "proposer",
         "checkpoint",
-        "device",
         "skip-errors",
         "teach",
         "port",
