@@ -55,7 +55,9 @@ def main() -> None:
     if not args.summary:
         options = JobOptions(args.out, args.scale, args.split, args.device, args.jobs, photographs)
         run_jobs(options, list_jobs(args.seeds, systems), elapsed)
-    run = LadderRun(args.out, args.scale, args.split, args.seeds, photographs)
+    choice = () if args.systems is None else ("--systems", *args.systems)
+    choice += () if args.table is None else ("--table", str(args.table))
+    run = LadderRun(args.out, args.scale, args.split, args.seeds, photographs, choice)
     ladder = write_json_atomic(args.out / FILE_NAME, summarize(run, systems, elapsed.minutes))
     print(table_markdown(ladder_table(load_ladder(ladder))))
     print(f"\n{elapsed.minutes:.1f} min; figures: {ladder}")

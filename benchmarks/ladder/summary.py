@@ -27,6 +27,7 @@ class LadderRun:
         split: "test" or "tuning".
         seeds: seeds of data and training.
         photographs: set of photographs in place of synthetic images.
+        choice: options that chose the systems, as on the command line.
     """
 
     out: Path
@@ -34,6 +35,7 @@ class LadderRun:
     split: Split
     seeds: list[int]
     photographs: Photographs | None = None
+    choice: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -41,7 +43,8 @@ class LadderRun:
         own = f"--scale {self.scale} --split {self.split}"
         if self.photographs is not None:
             own = " ".join(map(str, self.photographs.words))
-        return f"python -m benchmarks.ladder {own} --seeds {' '.join(map(str, self.seeds))}"
+        words = [own, "--seeds", *map(str, self.seeds), *self.choice]
+        return f"python -m benchmarks.ladder {' '.join(words)}"
 
 
 def summarize(run: LadderRun, systems: tuple[System, ...], minutes: float) -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""Makes annotate-desktop.png and annotate-phone.png: the click page on a synthetic set.
+"""Makes annotate-desktop.png and annotate-phone.png: the click page on four photographs.
 
-    python docs/figures/make_annotate.py
+    python docs/figures/make_annotate.py ../shared/coco
 
-Needs the extra `dev` and Debian's Chromium. Everything is drawn anew: images, clicks, candidates.
+Needs the extra `dev`, Debian's Chromium and COCO's val2017 with its instances. The photographs are
+those of `README.md` (CC BY 2.0).
 """
 
 from __future__ import annotations
 
 import io
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -19,40 +21,48 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from sapnet.annotate.click.export import export_routes
 from sapnet.annotate.click.opening import open_click_file
+from sapnet.annotate.click.proposers import proposer_routes
 from sapnet.annotate.click.routes import click_routes
 from sapnet.annotate.preview import PreviewWorker
 from sapnet.annotate.serve import build_server, listen, page_address
 from sapnet.annotate.server import build_app
 from sapnet.annotate.workspace import Workspace
-from sapnet.data.coco import load_instances
-from sapnet.data.sampling import sample_clicks
-from sapnet.data.synthetic.config import SyntheticConfig
-from sapnet.data.synthetic.writing import write_synthetic
-from sapnet.proposals.regions.proposer import RegionProposer
-from sapnet.structures.clicks import ClickSet
+from sapnet.proposals.build import build_staged_proposer
+from sapnet.proposals.config import StagedConfig
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 FIGURES = Path(__file__).parent
-DATA = SyntheticConfig(num_images=24, size=(480, 640), num_classes=5, noise=0.0, seed=11)
-IMAGES_CLICKED = 7
+PHOTOGRAPHS = ("000000030213", "000000311303", "000000343937", "000000547336")
+CLASSES = ("fridge", "basket", "bowl", "sink", "chair", "cup", "person")
+KITCHEN = (("fridge", 560, 190), ("basket", 210, 380), ("bowl", 322, 232), ("chair", 460, 425))
+"""Class, x and y of clicks on the first photograph."""
 COLORS = 256
 """Of the figures' palettes: a few hundred kB less, and hardly seen."""
 KMEANS_ROUNDS = 8
 
 
 def main() -> None:
-    """Draw the set, open the page on it, click, and save two screenshots."""
+    """Open the page on the photographs, click, and save two screenshots."""
+    coco = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as name:
-        paths = write_synthetic(Path(name) / "photos", DATA)
-        truth = sample_clicks(load_instances(paths.truth), "quasi-center", 0)
-        names = [category.name for category in truth.categories]
-        listing, file = open_click_file(paths.images, Path(name) / "clicks.json", names)
-        workspace = Workspace(listing, file, PreviewWorker(RegionProposer()))
-        app = build_app(workspace, [click_routes(workspace)])
-        server, bound = build_server(app), listen("127.0.0.1", 0)
+        images = Path(name) / "photographs"
+        images.mkdir()
+        for number in PHOTOGRAPHS:
+            shutil.copyfile(coco / f"val2017/{number}.jpg", images / f"{number}.jpg")
+        listing, file = open_click_file(images, Path(name) / "clicks.json", CLASSES)
+        proposer = build_staged_proposer(StagedConfig("click"))
+        workspace = Workspace(listing, file, PreviewWorker(proposer))
+        file.note_proposer("click", None)
+        routers = [
+            click_routes(workspace),
+            export_routes(file, images),
+            proposer_routes(workspace, "cpu"),
+        ]
+        server, bound = build_server(build_app(workspace, routers)), listen("127.0.0.1", 0)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         try:
@@ -60,29 +70,46 @@ def main() -> None:
                 browser = playwright.chromium.launch(
                     executable_path=shutil.which("chromium"), args=["--no-sandbox"]
                 )
-                photograph(browser, page_address(bound), truth)
+                photograph(browser, page_address(bound))
         finally:
             server.should_exit = True
             thread.join()
 
 
-def photograph(browser: Browser, address: str, truth: ClickSet) -> None:
-    """Clicks through the first images and photographs the next one at both sizes."""
+def photograph(browser: Browser, address: str) -> None:
+    """Keep masks on the first photograph and photograph it; then the second one on a phone."""
     page = open_page(browser, address, (1280, 800))
-    for image in truth.images[:IMAGES_CLICKED]:
-        click_objects(page, truth, image.image_id)
-        page.keyboard.press("ArrowRight")
-        time.sleep(0.3)
-    shown = truth.images[IMAGES_CLICKED].image_id
-    click_objects(page, truth, shown)
-    wait(page, "() => sapnet.preview.candidates.length > 3")
-    page.keyboard.press("c")
+    for place, (name, x, y) in enumerate(KITCHEN):
+        page.evaluate("(id) => sapnet.store.setCategory(id)", CLASSES.index(name) + 1)
+        click(page, x, y)
+        if place < len(KITCHEN) - 1:
+            page.keyboard.press("Enter")
+            wait(page, "() => sapnet.store.selected === null")
+    page.keyboard.press("b")
+    page.mouse.move(*position(page, 430, 372))
     save(page, "annotate-desktop.png")
 
     phone = open_page(browser, address, (390, 844), has_touch=True, device_scale_factor=2)
-    click_objects(phone, truth, truth.images[IMAGES_CLICKED + 1].image_id)
-    wait(phone, "() => sapnet.preview.candidates.length > 3")
+    wait(phone, "() => sapnet.store.place === 1")
+    phone.evaluate("(id) => sapnet.store.setCategory(id)", CLASSES.index("cup") + 1)
+    click(phone, 470, 300)
     save(phone, "annotate-phone.png")
+
+
+def click(page: Page, x: float, y: float) -> None:
+    """Click an image position and wait for its candidates."""
+    page.mouse.click(*position(page, x, y))
+    wait(page, "() => sapnet.preview.candidates.length > 2")
+
+
+def position(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Convert an image position to a window position."""
+    left, top = page.evaluate(
+        "(point) => { const box = sapnet.view.canvas.getBoundingClientRect(); "
+        "const [x, y] = sapnet.view.toScreen(point); return [box.left + x, box.top + y]; }",
+        [x, y],
+    )
+    return left, top
 
 
 def open_page(browser: Browser, address: str, size: Sequence[int], **options: object) -> Page:
@@ -92,19 +119,6 @@ def open_page(browser: Browser, address: str, size: Sequence[int], **options: ob
     page.goto(address)
     wait(page, "() => window.sapnet?.store.image && sapnet.view.tiles.tiles.size")
     return page
-
-
-def click_objects(page: Page, truth: ClickSet, image_id: int) -> None:
-    """Click every object of the shown image, each with its class."""
-    wait(page, "(place) => sapnet.store.place === place", image_id - 1)
-    for click in (click for click in truth.clicks if click.image_id == image_id):
-        page.evaluate("(id) => sapnet.store.setCategory(id)", click.category_id)
-        x, y = page.evaluate(
-            "(point) => { const box = sapnet.view.canvas.getBoundingClientRect(); "
-            "const [x, y] = sapnet.view.toScreen(point); return [box.left + x, box.top + y]; }",
-            list(click.point),
-        )
-        page.mouse.click(x, y)
 
 
 def wait(page: Page, script: str, argument: object = None) -> None:

@@ -61,7 +61,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from dataclasses import fields
 
-    from sapnet.network.loading import load_model
+    from sapnet.network.loading import load_predictor
     from sapnet.prediction.config import PredictionConfig
     from sapnet.prediction.predict import predict
 
@@ -70,7 +70,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         cfg = PredictionConfig(**values | {"format": tuple(args.format)})
     except ValueError as error:
         raise WrongUseError(error) from error
-    summary = predict(load_model(args.run, args.device), args.images, args.out, cfg)
+    summary = predict(load_predictor(args.run, args.device), args.images, args.out, cfg)
     print(f"{summary.num_instances} instances on {summary.num_images} images: {summary.results}")
     if summary.pictures is not None:
         print(f"pictures: {summary.pictures}")
@@ -86,6 +86,7 @@ COMMAND = Command(
     (
         "sapnet predict --run run --images new_photos --out predictions",
         "sapnet predict --run run --images a.jpg b.jpg --out predictions",
+        "sapnet predict --run model.onnx --images new_photos --out predictions",
     ),
     main_options=(
         "run",

@@ -1,15 +1,12 @@
-"""The demo: labels, a trained segmenter, figures and a report, on two small sets."""
+"""Plans of the demo's parts, and the page about all of them."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sapnet.demo.parts import prepare_parts
 from sapnet.pipeline.plan import STORE, Plan
-from sapnet.pipeline.record import RunRecord
-from sapnet.pipeline.run import run_plan, run_report
 from sapnet.proposals.config import ProposeConfig
 from sapnet.report.contents import ReportInputs
 from sapnet.report.page import write_report
@@ -21,51 +18,25 @@ if TYPE_CHECKING:
     from sapnet.report.contents import RunReport
 
 
-def run_demo(cfg: DemoConfig) -> str:
-    """Run the demo.
+@dataclass(frozen=True)
+class DemoOutcome:
+    """Figures and report of one part of the demo.
 
-    Args:
-        cfg: sizes, lengths and the folder.
-
-    Returns:
-        The table of figures and where the report lies. Besides the report, `metrics.json` holds
-        for each part its figures and the seconds of each stage.
+    Attributes:
+        name: of the part.
+        figures: figures by name, and under `seconds` those of each step.
+        report: its section of the page.
     """
-    start = time.perf_counter()
-    parts = prepare_parts(cfg)
-    seconds_of_images = round(time.perf_counter() - start, 1)
-    metrics: dict[str, dict[str, Any]] = {}
-    reports: list[RunReport] = []
-    for part in parts:
-        metrics[part.name], report = _run_part(part, cfg)
-        metrics[part.name]["seconds"] = {"images": seconds_of_images} | metrics[part.name][
-            "seconds"
-        ]
-        reports.append(report)
-    write_json_atomic(cfg.out / "metrics.json", metrics)
-    inputs = ReportInputs(title="sapnet demo", runs=tuple(reports), settings=_settings(cfg, parts))
-    report_path = write_report(cfg.out / "report.html", inputs)
-    minutes = (time.perf_counter() - start) / 60
-    return f"{_table(metrics)}\n\n{minutes:.1f} min\nreport: {report_path}"
+
+    name: str
+    figures: dict[str, Any]
+    report: RunReport
 
 
-def _settings(cfg: DemoConfig, parts: list[DemoPart]) -> dict[str, str]:
-    """Return what the report says about the demo."""
-    return {
-        "seed": str(cfg.seed),
-        "size of the synthetic images": f"{cfg.size} px",
-        "clicked synthetic images": str(cfg.train_images),
-        "held-out synthetic images": str(cfg.test_images),
-        "proposers": ", ".join(f"{part.name}: {part.proposer}" for part in parts),
-        "epochs": ", ".join(f"{part.name}: {part.training.epochs}" for part in parts),
-        "networks": ", ".join(f"{part.name}: {part.model.backbone}" for part in parts),
-    }
-
-
-def _run_part(part: DemoPart, cfg: DemoConfig) -> tuple[dict[str, Any], RunReport]:
-    """Propose, train, label, predict and evaluate."""
+def demo_plan(part: DemoPart, cfg: DemoConfig) -> Plan:
+    """Return the plan of a part: the steps of `sapnet run`, with the part's own network."""
     folder = cfg.out / part.name
-    plan = Plan(
+    return Plan(
         proposals=ProposeConfig(
             str(part.train.images),
             str(part.clicks),
@@ -80,10 +51,37 @@ def _run_part(part: DemoPart, cfg: DemoConfig) -> tuple[dict[str, Any], RunRepor
         truth=part.train.truth,
         val_truth=part.test.truth,
     )
-    plan.out.mkdir(parents=True, exist_ok=True)
-    summary = run_plan(plan, RunRecord({}, {}))
-    report, _ = run_report(plan, summary.seconds, part.name)
-    return {**summary.figures, "seconds": dict(summary.seconds)}, report
+
+
+def write_demo(cfg: DemoConfig, parts: list[DemoPart], outcomes: list[DemoOutcome]) -> str:
+    """Write `metrics.json` and the report of all parts.
+
+    Args:
+        cfg: settings of the demo.
+        parts: what was run.
+        outcomes: of the parts, in the same order.
+
+    Returns:
+        The table of figures and where the report lies.
+    """
+    metrics = {outcome.name: outcome.figures for outcome in outcomes}
+    write_json_atomic(cfg.out / "metrics.json", metrics)
+    reports = tuple(outcome.report for outcome in outcomes)
+    inputs = ReportInputs(title="sapnet demo", runs=reports, settings=_settings(cfg, parts))
+    return f"{_table(metrics)}\n\nreport: {write_report(cfg.out / 'report.html', inputs)}"
+
+
+def _settings(cfg: DemoConfig, parts: list[DemoPart]) -> dict[str, str]:
+    """Return what the report says about the demo."""
+    return {
+        "seed": str(cfg.seed),
+        "size of the synthetic images": f"{cfg.size} px",
+        "clicked synthetic images": str(cfg.train_images),
+        "held-out synthetic images": str(cfg.test_images),
+        "proposers": ", ".join(f"{part.name}: {part.proposer}" for part in parts),
+        "epochs": ", ".join(f"{part.name}: {part.training.epochs}" for part in parts),
+        "networks": ", ".join(f"{part.name}: {part.model.backbone}" for part in parts),
+    }
 
 
 def _table(metrics: dict[str, dict[str, Any]]) -> str:

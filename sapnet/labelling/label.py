@@ -89,6 +89,7 @@ def label(
     dataset = ClickDataset(images, store, data_cfg, train=False)
     loader = build_loader(dataset, cfg.batch_size, workers=cfg.workers)
     loader.skip_errors = cfg.skip_errors
+    consensus = model.settings.selection.consensus
     annotations: list[dict[str, Any]] = []
     done: set[int] = set()
     with (
@@ -102,7 +103,7 @@ def label(
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
                 labels, chosen = choose_labels(model, moved, store)
-                doubts = uncertainty(labels, moved.bags, chosen)
+                doubts = uncertainty(labels, moved.bags, chosen, consensus)
                 records = label_records(labels, chosen, doubts, cfg.candidates)
                 annotations += with_boxes(records, moved, chosen)
             done.update(batch.image_ids.tolist())

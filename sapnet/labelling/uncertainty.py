@@ -1,10 +1,14 @@
 """The uncertainty of labels: one number per label, higher if it is more likely wrong.
 
-It orders the labels for review. Two judges that saw the image in different ways rate the chosen
-mask. Selection sees the click and its candidates: its rating is the expected IoU of the chosen
-mask, with the scores of all stages as the probabilities that a candidate is the object. The
-segmenter sees neither: its rating is the best IoU of its instances of that category. The
-uncertainty is one minus the mean of the two. Variants and figures: docs/notebook.md.
+It orders the labels for review. Where the proposer's own scores count in the choice, because they
+are known to be worth it, the own score of the chosen mask is the best judge, and the only one: the
+uncertainty is one minus it.
+
+Elsewhere two judges that saw the image in different ways rate the chosen mask. Selection sees the
+click and its candidates: its rating is the expected IoU of the chosen mask, with the scores of all
+stages as the probabilities that a candidate is the object. The segmenter sees neither: its rating
+is the best IoU of its instances of that category. The uncertainty is one minus the mean of the two.
+Variants and figures: docs/notebook.md.
 """
 
 from __future__ import annotations
@@ -30,7 +34,12 @@ UNTEMPERED = ConsensusConfig(power=1.0, max_spread=float("inf"))
 all others; tempered scores would tell less about how sure selection is."""
 
 
-def uncertainty(labels: Sequence[ChosenLabel], bags: Bags, selection: Selection) -> np.ndarray:
+def uncertainty(
+    labels: Sequence[ChosenLabel],
+    bags: Bags,
+    selection: Selection,
+    consensus: ConsensusConfig | None = None,
+) -> np.ndarray:
     """Compute how likely each label is wrong.
 
     Without a segmenter, labels have no overlap and selection is the only judge.
@@ -39,11 +48,13 @@ def uncertainty(labels: Sequence[ChosenLabel], bags: Bags, selection: Selection)
         labels: N labels of a batch.
         bags: their bags.
         selection: the selection that chose them.
+        consensus: its settings; with a `prior_power`, the proposer's own scores decide.
 
     Returns:
         (N,) float64 in [0, 1]. 0 for a mask that was given, 1 for an object for which nothing was
         proposed.
     """
+    by_own_scores = consensus is not None and bool(consensus.prior_power)
     agreement = selection_agreement(bags, selection)
     doubts = np.zeros(len(labels))
     for n, label in enumerate(labels):
@@ -51,6 +62,8 @@ def uncertainty(labels: Sequence[ChosenLabel], bags: Bags, selection: Selection)
             doubts[n] = 0
         elif label.stored.proposals.prompts == (CLICKED_PIXEL,):
             doubts[n] = 1
+        elif by_own_scores:
+            doubts[n] = 1 - label.stored.proposals.scores[label.index]
         elif label.overlap is None:
             doubts[n] = 1 - agreement[n]
         else:

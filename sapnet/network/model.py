@@ -17,6 +17,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from sapnet.backbones.backbone import Backbone
 from sapnet.backbones.weights import load_weights
+from sapnet.batches.config import AugmentConfig
 from sapnet.network.config import EMBEDDED_START, ModelConfig
 from sapnet.network.find import check_network, damaged_network
 from sapnet.network.start import load_start
@@ -156,6 +157,15 @@ class Network(
         return self.backbone.mean.device
 
     @property
+    def augment(self) -> AugmentConfig:
+        """Sizes of the input."""
+        return self.settings.augment
+
+    def check_segments(self) -> None:
+        """Raise a ValueError if the network was built without a segmenter."""
+        _ = self.segmenter
+
+    @property
     def segmenter(self) -> SOLOv2:
         """The segmenter, SOLOv2.
 
@@ -260,7 +270,7 @@ class Network(
     def segment(
         self, images: Tensor, image_sizes: Tensor, original_sizes: Tensor
     ) -> list[Predictions]:
-        """Segment images; only backbone, pyramid and segmenter are used.
+        """Segment images in evaluation mode; only backbone, pyramid and segmenter are used.
 
         Args:
             images: (B, 3, H, W) RGB, 0..255, padded to sides divisible by 32.
@@ -273,8 +283,9 @@ class Network(
         Raises:
             ValueError: the network has no segmenter.
         """
-        outputs = self.segmenter(self.features(images))
-        return self.segmenter.predict(outputs, image_sizes, original_sizes)
+        with evaluating(self):
+            outputs = self.segmenter(self.features(images))
+            return self.segmenter.predict(outputs, image_sizes, original_sizes)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.images import load_image, upright_size
 from sapnet.network.compiling import compile_network
+from sapnet.network.model import Network
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.records import result_records
 from sapnet.prediction.segment import plan_batches, segment_images
@@ -36,7 +37,7 @@ from sapnet.system.written_files import check_output, record_written, remove_wri
 if TYPE_CHECKING:
     from sapnet.batches.config import AugmentConfig
     from sapnet.data.image_files.listing import ImageFiles
-    from sapnet.network.model import Network
+    from sapnet.prediction.predictor import Predictor
     from sapnet.structures.outputs import Predictions
     from sapnet.system.locations import Location
 
@@ -70,7 +71,7 @@ class PredictSummary:
 
 
 def predict(
-    network: Network,
+    network: Predictor,
     images: Location | Sequence[Location],
     out: Path | str,
     cfg: PredictionConfig | None = None,
@@ -97,7 +98,9 @@ def predict(
     """
     cfg, out = cfg or PredictionConfig(), Path(out)
     check_formats(cfg.format)
-    network.segmenter  # noqa: B018  # raises before any work if there is none
+    network.check_segments()
+    if cfg.compile and not isinstance(network, Network):
+        raise ValueError("--compile is for runs: torch does not run this file. Leave it out")
     unfetched: list[LeftOutImage] = []
     with (
         locked(out),
@@ -108,17 +111,17 @@ def predict(
             logger.warning("%s", line)
         check_output(out, cfg.overwrite, (RESULTS, PICTURES))
         check_exports(cfg.format, out / MASKS, overwrite=cfg.overwrite)
-        augment = replace(network.settings.augment, bits=_bits(network, files, cfg))
-        if cfg.compile:
+        augment = replace(network.augment, bits=_bits(network, files, cfg))
+        if cfg.compile and isinstance(network, Network):
             compile_network(network, network.device)
         remove_written(out)
         summary = _Prediction(network, files, out, augment, cfg).run()
     return replace(summary, left_out=(*summary.left_out, *unfetched))
 
 
-def _bits(network: Network, files: ImageFiles, cfg: PredictionConfig) -> int | None:
+def _bits(network: Predictor, files: ImageFiles, cfg: PredictionConfig) -> int | None:
     """Return the bit depth: as given, or that of the run, or that of the images."""
-    given = cfg.bits or network.settings.augment.bits
+    given = cfg.bits or network.augment.bits
     bits = given or find_depth(files.paths)
     if cfg.bits is not None or given is None:
         line = depth_line(bits, cfg.bits is not None)
@@ -145,7 +148,7 @@ class _Prediction:
 
     def __init__(
         self,
-        network: Network,
+        network: Predictor,
         files: ImageFiles,
         out: Path,
         augment: AugmentConfig,
@@ -278,7 +281,7 @@ class _Finish:
 
     def __init__(
         self,
-        network: Network,
+        network: Predictor,
         draw: Callable[[int, Callable[[Any], Any]], None] | None,
         cfg: PredictionConfig,
     ) -> None:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from sapnet.batches.augment import evaluation_view
 from sapnet.batches.collate import collate
-from sapnet.network.model import Network, evaluating
 from sapnet.system.parallel import map_ahead
 
 if TYPE_CHECKING:
     from sapnet.batches.config import AugmentConfig
     from sapnet.batches.images import ImageDataset
     from sapnet.batches.sample import Sample
+    from sapnet.prediction.predictor import Predictor
     from sapnet.structures.batch import Batch
     from sapnet.structures.outputs import Predictions
 
 
-def segment_batch(network: Network, batch: Batch) -> list[Predictions]:
+def segment_batch(network: Predictor, batch: Batch) -> list[Predictions]:
     """Segment the images of a batch.
 
     Args:
@@ -34,8 +34,7 @@ def segment_batch(network: Network, batch: Batch) -> list[Predictions]:
         ValueError: the network has no segmenter.
     """
     moved = batch.to(network.device)
-    with evaluating(network):
-        return network.segment(moved.images, moved.image_sizes, moved.original_sizes)
+    return network.segment(moved.images, moved.image_sizes, moved.original_sizes)
 
 
 def plan_batches(
@@ -66,7 +65,7 @@ def plan_batches(
 
 
 def segment_images(
-    network: Network,
+    network: Predictor,
     dataset: ImageDataset,
     plan: Sequence[tuple[int, ...]],
     pool: Executor | None = None,

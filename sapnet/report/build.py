@@ -178,6 +178,7 @@ def _with_labels(report: RunReport, inputs: RunInputs) -> RunReport:
     if inputs.truth is None:
         return replace(
             report,
+            headline=label_figures.headline(labels, report.metrics),
             label_tables=label_figures.tables_without_truth(labels),
             label_plots=label_figures.plots_without_truth(labels),
             labels=_label_gallery(inputs, labels, None),
@@ -195,6 +196,7 @@ def _with_labels(report: RunReport, inputs: RunInputs) -> RunReport:
     return replace(
         report,
         metrics=figures,
+        headline=label_figures.headline(labels, figures),
         label_tables=label_figures.tables_with_truth(figures, objects, truth.categories),
         label_plots=label_figures.plots_with_truth(objects),
         labels=_label_gallery(inputs, labels, truth),

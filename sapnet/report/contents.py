@@ -144,6 +144,7 @@ class RunReport:
     Attributes:
         name: name of the run; in the demo, its proposer.
         metrics: metrics by the keys of `sapnet evaluate`; all in [0, 1].
+        headline: one sentence that says how good the labels are.
         seconds: time by stage, in the order of the stages.
         metrics_files: metrics.csv of each start of the training run; none without training.
         settings: settings of the run.
@@ -158,6 +159,7 @@ class RunReport:
 
     name: str
     metrics: Mapping[str, float]
+    headline: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     metrics_files: tuple[Path, ...] = ()
     settings: Settings = field(default_factory=Settings)

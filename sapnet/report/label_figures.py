@@ -18,6 +18,9 @@ from sapnet.structures.clicks import Category
 BAD_IOU = 0.5
 """IoU below which a label does more harm than good; the share of such labels is shown."""
 
+DOUBTFUL = 0.5
+"""Uncertainty from which a label is more likely wrong than right, as far as it can be known."""
+
 MAX_SIZE_GROUPS, LEAST_IN_GROUP = 10, 20
 
 SIZE_NOTE = (
@@ -27,6 +30,19 @@ SIZE_NOTE = (
 
 _CHOICES = {"label_miou": "labels", "top1_miou": "proposer's top-1", "oracle_miou": "best possible"}
 _SIZES = {"": "all", "_small": "small", "_medium": "medium", "_large": "large"}
+
+
+def headline(labels: LabelSet, figures: Mapping[str, float]) -> str:
+    """Say in one sentence how many labels there are, and how good they are."""
+    found = list(labels.labels.values())
+    parts = [f"{len(found)} {'label' if len(found) == 1 else 'labels'}"]
+    known = [label.uncertainty for label in found if label.uncertainty is not None]
+    if known:
+        doubtful = sum(value > DOUBTFUL for value in known)
+        parts.append(f"{doubtful} with an uncertainty over {DOUBTFUL}")
+    if "label_miou" in figures:
+        parts.append(f"label mIoU {figure(figures['label_miou'])}")
+    return f"{'; '.join(parts)}."
 
 
 def tables_with_truth(

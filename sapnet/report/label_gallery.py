@@ -19,6 +19,9 @@ from sapnet.report.pictures import encode_jpeg
 from sapnet.report.reading import ReadingOptions
 from sapnet.structures.clicks import RLE, ImageRecord
 
+_ORDER = ("Worst", "Most unsure", "Best", "Random")
+"""Sections of the gallery as they are shown: what needs a look comes first."""
+
 
 @dataclass(frozen=True)
 class LabelGalleryInputs:
@@ -159,7 +162,7 @@ def _sort_into_sections(
         take("Most unsure", sorted(left, key=lambda key: -(labels[key].uncertainty or 0)), count)
     generator = np.random.default_rng(inputs.seed)
     take("Random", [rest[i] for i in generator.permutation(len(rest))], inputs.num_objects)
-    return sections
+    return {title: sections[title] for title in _ORDER if title in sections}
 
 
 def _draw_label(inputs: LabelGalleryInputs, shown: _Object) -> LabelRow | None:

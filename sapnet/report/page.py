@@ -123,7 +123,7 @@ def list_tiles(run: RunReport, curves: Sequence[tuple[Curve, str]]) -> list[Tile
             tiles.append(Tile(name, figure(metrics[key]), "predictions"))
         elif f"val_{key}" in last:
             tiles.append(Tile(name, figure(last[f"val_{key}"]), "held-out images, last epoch"))
-    if "loss" in last:
+    if "loss" in last and not tiles and not run.labels:
         tiles.append(Tile("loss", figure(last["loss"]), "last logged"))
     return tiles
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sapnet.geometry.masks import centers_of_mass
 from sapnet.segmentation.config import NUM_FEATURES
+from sapnet.segmentation.exporting.fixed import FixedInstances, fixed_instances
 from sapnet.segmentation.head import SOLOv2Head
 from sapnet.segmentation.losses import MPS_WEIGHT, solov2_losses
 from sapnet.segmentation.mask_features import CONVS_PER_LEVEL, MaskFeatureBranch
@@ -102,3 +103,18 @@ class SOLOv2(nn.Module):
     ) -> list[Predictions]:
         """Turn outputs into instances of each image; see `predict_instances`."""
         return predict_instances(outputs, image_sizes, original_sizes, self.cfg, classes)
+
+    def fixed(self, features: Sequence[Tensor]) -> FixedInstances:
+        """Segment one image with a fixed number of instances; see `fixed_instances`."""
+        return fixed_instances(self(features), self.cfg)
+
+    @property
+    def num_fixed(self) -> int:
+        """N, instances that `fixed` returns."""
+        pairs = sum(self.cfg.cells_per_level) * self.head.class_output.out_channels
+        return min(self.cfg.predict.max_instances, self.cfg.predict.pre_nms, pairs)
+
+    @property
+    def mask_threshold(self) -> float:
+        """Mask probability above which a pixel is foreground."""
+        return self.cfg.predict.mask_threshold

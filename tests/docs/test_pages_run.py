@@ -1,4 +1,4 @@
-"""README, start and tutorial are run as they stand: every block, in order, in one folder a page.
+"""README, start, tutorial and device are run: every block, in order, in one folder a page.
 
 A folder holds what a page takes for granted: photographs, ground truth of some, a checkpoint where
 the page names one. Commands run in this process, which saves the imports of each. A block under
@@ -259,10 +259,18 @@ def test_start(folder: Path) -> None:
     assert "data:image/jpeg;base64," in report
 
 
+def test_device(folder: Path) -> None:
+    make_photographs(folder, "docs/device.md")
+    run_page("docs/device.md")
+    for name in ("model.onnx", "model.xml", "model.bin", "model_int8.onnx"):
+        assert (folder / name).is_file(), name
+    assert (folder / "predictions" / "results.json").is_file()
+
+
 def test_what_is_not_run_says_why() -> None:
     left_out = [
         (block.language, block.reason)
-        for page in ("README.md", "docs/start.md", "docs/tutorial.md")
+        for page in ("README.md", "docs/start.md", "docs/tutorial.md", "docs/device.md")
         for block in blocks(page)
         if block.reason
     ]
@@ -270,5 +278,5 @@ def test_what_is_not_run_says_why() -> None:
     for language, reason in left_out:
         assert language == "bash"
         assert reason.startswith(
-            ("installs", "the demo and the tests", "needs a GPU", "somebody has to")
+            ("installs", "the demo and the tests", "needs a GPU", "somebody has to", "a script")
         ), reason

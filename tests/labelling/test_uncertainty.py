@@ -7,7 +7,7 @@ import torch
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.labelling.choice import ChosenLabel, chosen_labels, with_overlaps
 from sapnet.labelling.uncertainty import segmenter_agreement, selection_agreement, uncertainty
-from sapnet.selection.config import SelectionConfig
+from sapnet.selection.config import ConsensusConfig, SelectionConfig
 from sapnet.selection.scoring import bag_membership
 from sapnet.store.describe import CLICKED_PIXEL, describe_objects, given_proposal
 from sapnet.structures.batch import Bags
@@ -121,6 +121,23 @@ def test_uncertainty_is_what_the_mean_agreement_lacks() -> None:
 
     alone = uncertainty(labels, bags, selection)
     np.testing.assert_allclose(alone, [0.25, 0], rtol=1e-5, atol=1e-6)
+
+
+def test_own_scores_decide_where_they_count_in_the_choice() -> None:
+    rles = encode_masks(np.stack([LEFT, WIDE]))
+    bag = Proposals(rles, rle_boxes(rles), np.array([0.9, 0.25], np.float32), ("point",) * 2)
+    mask = encode_masks(LEFT[None])[0]
+    clicks = [Click(n, 5, 7, ((0.5, 0.5),)) for n in range(2)]
+    objects = dict(enumerate(describe_objects(clicks, [bag, given_proposal(mask)], SIZE)))
+    bags = bags_of([[LEFT, WIDE], [LEFT]])
+    selection = chosen(bags, [1, 0], [[[0.5, 0.5]], [[0.1, 0.0]]])
+    labels = with_overlaps(chosen_labels(bags, selection.index, objects), [instances([WIDE], [0])])
+    found = uncertainty(labels, bags, selection, ConsensusConfig(prior_power=24.0))
+    assert found.tolist() == [0.75, 0]
+    for power in (None, 0.0):
+        without = uncertainty(labels, bags, selection, ConsensusConfig(prior_power=power))
+        np.testing.assert_allclose(without, uncertainty(labels, bags, selection))
+        assert without[0] == pytest.approx(1 - (0.75 + 1) / 2)
 
 
 def test_given_masks_are_certain_and_missing_ones_are_not() -> None:

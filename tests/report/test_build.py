@@ -69,7 +69,7 @@ def test_everything(run: Path, discs: Path) -> None:
     report = build_run_report(inputs)
 
     assert {"label_miou", "mask_ap", "voc_ap50"} <= report.metrics.keys()
-    assert [section.title for section in report.labels] == ["Best", "Worst", "Random"]
+    assert [section.title for section in report.labels] == ["Worst", "Best", "Random"]
     assert [len(section.rows) for section in report.labels] == [2, 2, 2]
     assert _titles(report.label_tables) == ["Mean IoU by size", "Choices", "By category"]
     assert _titles(report.prediction_tables) == [

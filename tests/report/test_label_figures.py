@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from sapnet.evaluation.judged import ObjectQuality
-from sapnet.evaluation.label_file import load_labels
+from sapnet.evaluation.label_file import Label, LabelSet, load_labels
+from sapnet.geometry.rle import encode_masks
 from sapnet.report.contents import Table
 from sapnet.report.label_figures import (
+    headline,
     plots_with_truth,
     plots_without_truth,
     tables_with_truth,
@@ -99,7 +101,17 @@ def test_labels_by_themselves(discs: Path) -> None:
 
 @pytest.mark.parametrize("function", [tables_without_truth, plots_without_truth])
 def test_no_labels(function: object) -> None:
-    from sapnet.evaluation.label_file import LabelSet
-
     assert callable(function)
     assert function(LabelSet(frozenset(), {})) == ()
+
+
+def test_the_headline_counts_labels_and_doubts() -> None:
+    rle = encode_masks(np.ones((1, 4, 4), np.uint8))[0]
+    found = {
+        i: Label(i, 1, 1, rle, 0.5, None, None, uncertainty=value)
+        for i, value in enumerate((0.9, 0.2, 0.6))
+    }
+    labels = LabelSet(frozenset({1}), found)
+    assert headline(labels, {}) == "3 labels; 2 with an uncertainty over 0.5."
+    assert headline(labels, {"label_miou": 0.75}).endswith("; label mIoU 0.750.")
+    assert headline(LabelSet(frozenset(), {}), {}) == "0 labels."

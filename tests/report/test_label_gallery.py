@@ -31,9 +31,9 @@ def _inputs(discs: Path, path: Path | None = None, **changes: Any) -> LabelGalle
 
 
 def test_sections_hold_each_object_once_by_iou(discs: Path) -> None:
-    best, worst, others = build_label_gallery(_inputs(discs))
+    worst, best, others = build_label_gallery(_inputs(discs))
 
-    assert [section.title for section in (best, worst, others)] == ["Best", "Worst", "Random"]
+    assert [section.title for section in (worst, best, others)] == ["Worst", "Best", "Random"]
     ids = [row.annotation_id for section in (best, worst, others) for row in section.rows]
     assert sorted(ids) == [0, 1, 10, 11, 20, 21, 30, 31]
     ious = [[row.iou for row in section.rows] for section in (best, worst, others)]
@@ -44,7 +44,7 @@ def test_sections_hold_each_object_once_by_iou(discs: Path) -> None:
 
 
 def test_a_row_shows_the_candidates_by_selection_score(discs: Path) -> None:
-    best, _, _ = build_label_gallery(_inputs(discs))
+    _, best, _ = build_label_gallery(_inputs(discs))
 
     row = best.rows[0]
     assert (row.annotation_id, row.category, row.file_name) == (11, "větrník", "1.png")
@@ -141,7 +141,7 @@ def test_the_most_unsure_come_first(discs: Path, tmp_path: Path) -> None:
 
     assert [row.uncertainty for row in unsure.rows] == [0.9, 0.8, 0.5]
     assert not {r.annotation_id for r in unsure.rows} & {r.annotation_id for r in random.rows}
-    assert titles == ["Best", "Worst", "Most unsure", "Random"]
+    assert titles == ["Worst", "Most unsure", "Best", "Random"]
 
 
 def test_a_refined_box_has_a_picture(discs: Path, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_the_worst_alone(discs: Path, tmp_path: Path) -> None:
     found = [(row.iou, row.annotation_id) for row in rows]
     assert len(found) == 5
     assert found == sorted(found)  # of equal ones the lowest id first
-    _, worst, _ = build_label_gallery(_inputs(discs))
+    worst, _, _ = build_label_gallery(_inputs(discs))
     assert {row.annotation_id for row in worst.rows} <= {key for _, key in found}
     assert draw_worst_labels(_inputs(discs, truth=None)) == ()
     reading = ReadingOptions(skip_errors=True)

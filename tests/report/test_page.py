@@ -132,7 +132,11 @@ def test_the_figures_of_a_single_run_are_those_that_were_logged(tmp_path: Path) 
 
     assert "label mIoU 0.750 last epoch of training" in text
     assert "mask AP50 0.500 held-out images, last epoch" in text
-    assert "loss 1.250 last logged" in text
+    assert "loss 1.250 last logged" not in text  # a loss says nothing where figures are known
+    log.write_text("step,loss\n0,2.0\n9,1.25\n")
+    page = write_report(tmp_path / "report.html", inputs).read_text("utf-8")
+    assert "loss 1.250 last logged" in " ".join(_Page(page).words)
+    assert page.index("<details") < page.index("by optimiser step")  # curves are folded
     assert "Summary" not in text
 
 

@@ -28,6 +28,8 @@ from sapnet.structures.clicks import RLE
 class Evidence:
     """Evidence on one label, from the K members of its bag and P instances of its category.
 
+    Without a segmenter there are no instances.
+
     Attributes:
         iou: IoU of the label with the truth.
         kept: uncertainty that `sapnet label` writes.
@@ -107,7 +109,7 @@ def _evidence_of_batch(
         return []
     bags = batch.bags
     labels, selection = choose_labels(model, batch, store)
-    kept = uncertainty(labels, bags, selection)
+    kept = uncertainty(labels, bags, selection, model.settings.selection.consensus)
     members = selection.members.cpu().numpy()
     overlap = pairwise_iou(bags.masks).cpu().numpy()
     scores, stages = selection.scores.cpu().numpy(), selection.stage_scores.cpu().double().numpy()
@@ -115,8 +117,7 @@ def _evidence_of_batch(
     for n, label in enumerate(labels):
         if label.stored.has_given_mask:
             continue
-        if label.overlap is None:
-            raise SystemExit("expected a run with a segmenter: it is one of the judges")
+        seen = label.overlap
         member = np.flatnonzero(members[n])
         found.append(
             Evidence(
@@ -127,8 +128,8 @@ def _evidence_of_batch(
                 stages=stages[n][:, member],
                 overlap=overlap[n][np.ix_(member, member)],
                 own=label.stored.proposals.scores[member],
-                segmenter_iou=label.overlap.ious[label.index],
-                segmenter_score=label.overlap.scores,
+                segmenter_iou=np.zeros(0) if seen is None else seen.ious[label.index],
+                segmenter_score=np.zeros(0) if seen is None else seen.scores,
             )
         )
     return found

@@ -1,19 +1,16 @@
-"""What a file of another runtime says about itself: categories, sizes, normalisation."""
+"""Facts in the metadata of an exported file: categories, sizes, normalisation."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sapnet.batches.config import AugmentConfig
 from sapnet.structures.clicks import Category
 from sapnet.structures.grids import MASK_STRIDE
 from sapnet.system.from_json import dataclass_from_json
 from sapnet.system.version import __version__
-
-if TYPE_CHECKING:
-    from sapnet.network.model import Network
 
 FORMAT = "sapnet-exported-1"
 """Kind of the file."""
@@ -76,22 +73,6 @@ class ExportedFacts:
     def to_json(self) -> str:
         """Write as json, for the metadata of a file."""
         return json.dumps(asdict(self), ensure_ascii=False)
-
-
-def facts_of(network: Network) -> ExportedFacts:
-    """Collect the facts about a network with a segmenter."""
-    augment, fixed = network.settings.augment, network.segmenter
-    return ExportedFacts(
-        categories=network.categories,
-        mean=tuple(network.backbone.mean.flatten().tolist()),
-        std=tuple(network.backbone.std.flatten().tolist()),
-        short_side=max(augment.short_sides),
-        max_long_side=augment.max_long_side,
-        pad_divisor=augment.pad_divisor,
-        mask_threshold=fixed.mask_threshold,
-        num_instances=fixed.num_fixed,
-        bits=augment.bits,
-    )
 
 
 def facts_from_json(text: str | None, name: str) -> ExportedFacts:

@@ -1,11 +1,14 @@
-"""The whole inference as one module: image in, a fixed number of instances out."""
+"""The whole inference as one module, and the facts about it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from sapnet.network.exporting.facts import ExportedFacts
 
 if TYPE_CHECKING:
     from sapnet.network.model import Network
@@ -38,7 +41,25 @@ class InferenceGraph(nn.Module):
         right, bottom = (-width) % self._divisor, (-height) % self._divisor
         padded = functional.pad(images.float(), (0, right, 0, bottom))
         found = self._segmenter.fixed(self.network.features(padded))
-        limits = padded.new_zeros(4)
-        limits[0::2] = width
-        limits[1::2] = height
-        return found.boxes.minimum(limits), found.scores, found.labels, found.masks
+        x1, y1, x2, y2 = found.boxes.unbind(dim=1)
+        boxes = torch.stack(
+            [x1.clamp(max=width), y1.clamp(max=height), x2.clamp(max=width), y2.clamp(max=height)],
+            dim=1,
+        )
+        return boxes, found.scores, found.labels, found.masks
+
+
+def facts_of(network: Network) -> ExportedFacts:
+    """Collect the facts about a network with a segmenter."""
+    augment, fixed = network.settings.augment, network.segmenter
+    return ExportedFacts(
+        categories=network.categories,
+        mean=tuple(network.backbone.mean.flatten().tolist()),
+        std=tuple(network.backbone.std.flatten().tolist()),
+        short_side=max(augment.short_sides),
+        max_long_side=augment.max_long_side,
+        pad_divisor=augment.pad_divisor,
+        mask_threshold=fixed.mask_threshold,
+        num_instances=fixed.num_fixed,
+        bits=augment.bits,
+    )

@@ -139,7 +139,7 @@ def _find_candidates(outputs: SOLOv2Outputs, cfg: SOLOv2Config) -> _Candidates:
 
 
 def _matrix_nms(found: _Candidates, cfg: PredictConfig) -> Tensor:
-    """Return the lowered scores (P,) of candidates that are ordered by score; 0 below the least."""
+    """Lower the scores (P,) of candidates that are ordered by score; 0 below the least."""
     areas = found.foreground.sum(dim=1)
     intersection = found.foreground @ found.foreground.T
     union = areas[:, None] + areas - intersection
@@ -154,7 +154,7 @@ def _matrix_nms(found: _Candidates, cfg: PredictConfig) -> Tensor:
 
 
 def _extent(profile: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Find the first pixel and the one after the last where (N, cells) maxima pass a threshold."""
+    """Find the first pixel, and the end, where (N, cells) maxima pass a threshold."""
     fine = functional.interpolate(
         profile[:, None, None, :],
         scale_factor=(1.0, float(MASK_STRIDE)),

@@ -1,0 +1,202 @@
+"""Import of SOLOv2 checkpoints of mmdetection and of the authors' SAPNet as a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from sapnet.batches.config import AugmentConfig
+from sapnet.network.config import ModelConfig
+from sapnet.network.model import Network
+from sapnet.segmentation.config import SOLOv2Config
+from sapnet.segmentation.convert import (
+    HEAD_PREFIX,
+    NECK_PREFIX,
+    convert_mmdet_head,
+    convert_mmdet_neck,
+)
+from sapnet.structures.clicks import Category
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BACKBONE_PREFIX = "backbone."
+
+PREFIXES = (BACKBONE_PREFIX, NECK_PREFIX, HEAD_PREFIX)
+"""Beginnings of the names that are imported."""
+
+RESNETS: dict[tuple[bool, tuple[int, ...]], str] = {
+    (False, (2, 2, 2, 2)): "resnet18",
+    (False, (3, 4, 6, 3)): "resnet34",
+    (True, (3, 4, 6, 3)): "resnet50",
+    (True, (3, 4, 23, 3)): "resnet101",
+}
+"""Name of a backbone by whether its blocks are bottlenecks, and by their numbers."""
+
+NUM_NAMED = 5
+"""Names that a message lists."""
+
+
+@dataclass(frozen=True)
+class ImportSummary:
+    """Summary of an import.
+
+    Attributes:
+        run: folder of the network.
+        backbone: name of its backbone.
+        categories: names of its categories.
+        left_over: names of the checkpoint that the network has no place for.
+    """
+
+    run: Path
+    backbone: str
+    categories: tuple[str, ...]
+    left_over: tuple[str, ...]
+
+
+def import_checkpoint(
+    file: Path,
+    out: Path,
+    classes: Sequence[str] = (),
+    augment: AugmentConfig | None = None,
+) -> ImportSummary:
+    """Write the SOLOv2 of a checkpoint as a run for `sapnet predict`.
+
+    The part that chooses proposals for clicks has no counterpart there and is random: train it
+    before `sapnet label`.
+
+    Args:
+        file: checkpoint of mmdetection, `.pth`.
+        out: folder to write; new or empty.
+        classes: names of the categories in the order of the checkpoint; those of its metadata if
+            empty.
+        augment: sizes of the input; mmdetection's usual 800 and 1333 px if None.
+
+    Raises:
+        FileExistsError: the folder holds files.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no checkpoint, has no SOLOv2 or another backbone, or its names do
+            not fit; the message lists them.
+    """
+    if out.is_dir() and any(out.iterdir()):
+        raise FileExistsError(f"{out}: expected a new folder, found files in it. Name another.")
+    content = _load(file)
+    state = content.get("state_dict", content)
+    state = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    try:
+        backbone, settings = _describe(state, augment or AugmentConfig((800,), 1333))
+        names = _names(content, state, classes)
+        network = Network(settings, tuple(Category(i + 1, n) for i, n in enumerate(names)))
+        used = _fill(network, state)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+    network.save_pretrained(out)
+    left_over = tuple(sorted(name for name in state if name not in used))
+    return ImportSummary(out, backbone, names, left_over)
+
+
+def _load(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no such file. Name a checkpoint.")
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickles may hold anything
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(
+            f"{file}: expected a checkpoint of tensors, found what cannot be read safely "
+            f"({reason}). Where you trust it, keep its tensors alone: state = torch.load(FILE, "
+            "weights_only=False)['state_dict']; torch.save({'state_dict': state}, NEW)"
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file}: expected a dictionary, found {type(content).__name__}")
+    return content
+
+
+def _describe(state: Mapping[str, Tensor], augment: AugmentConfig) -> tuple[str, ModelConfig]:
+    """Read the sizes of the network off the shapes of its weights."""
+    blocks = tuple(
+        len({m[1] for n in state if (m := re.match(rf"backbone\.layer{i}\.(\d+)\.", n))})
+        for i in range(1, 5)
+    )
+    backbone = RESNETS.get(("backbone.layer1.0.conv3.weight" in state, blocks))
+    if backbone is None:
+        raise ValueError(
+            f"expected the backbone {', '.join(RESNETS.values())}, found blocks {blocks}"
+        )
+    head = "mask_head."
+    tower = {m[1] for n in state if (m := re.match(r"mask_head\.cls_convs\.(\d+)\.", n))}
+    branch = f"{head}mask_feature_head.conv_pred.conv.weight"
+    needed = (f"{head}cls_convs.0.conv.weight", branch, "neck.lateral_convs.0.conv.weight")
+    if missing := [name for name in needed if name not in state]:
+        raise ValueError(f"expected a SOLOv2 with a pyramid, found none of {', '.join(missing)}")
+    segmentation = SOLOv2Config(
+        stacked_convs=len(tower),
+        channels=state[needed[0]].shape[0],
+        mask_branch_channels=state[branch].shape[1],
+        mask_feature_channels=state[branch].shape[0],
+    )
+    return backbone, ModelConfig(
+        backbone=backbone,
+        weights="none",
+        start="none",
+        fpn_channels=state[needed[2]].shape[0],
+        augment=augment,
+        segmentation=segmentation,
+    )
+
+
+def _names(
+    content: Mapping[str, Any], state: Mapping[str, Tensor], classes: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the names of the categories: as given, or those of the checkpoint's metadata."""
+    meta = content.get("meta") or {}
+    found = classes or meta.get("CLASSES") or meta.get("dataset_meta", {}).get("classes") or ()
+    names = (found,) if isinstance(found, str) else tuple(map(str, found))
+    count = state["mask_head.conv_cls.weight"].shape[0]
+    if len(names) != count:
+        raise ValueError(
+            f"expected the names of its {count} categories, found {len(names)}. Give them in their "
+            "order with --classes"
+        )
+    return names
+
+
+def _fill(network: Network, state: Mapping[str, Tensor]) -> set[str]:
+    """Load the weights into a network.
+
+    Returns:
+        The names that were used.
+
+    Raises:
+        ValueError: names or shapes do not fit.
+    """
+    body = {
+        name.removeprefix(BACKBONE_PREFIX): value
+        for name, value in state.items()
+        if name.startswith(BACKBONE_PREFIX)
+    }
+    parts = (
+        (network.backbone.body, body, "backbone"),
+        (network.fpn, convert_mmdet_neck(state), "pyramid"),
+        (network.segmenter, convert_mmdet_head(state), "head"),
+    )
+    for module, weights, title in parts:
+        own = {k: tuple(v.shape) for k, v in module.state_dict().items()}
+        wrong = [
+            f"{name} ({'missing' if name not in weights else 'unknown' if name not in own else ''}"
+            f"{'' if name not in weights or name not in own else 'of another size'})"
+            for name in sorted(own.keys() | weights.keys())
+            if not name.endswith("num_batches_tracked")
+            and (name not in weights or own.get(name) != tuple(weights[name].shape))
+        ]
+        if wrong:
+            more = f" and {len(wrong) - NUM_NAMED} more" if len(wrong) > NUM_NAMED else ""
+            raise ValueError(f"the {title} does not fit: {', '.join(wrong[:NUM_NAMED])}{more}")
+        module.load_state_dict(weights, strict=False)
+    return {name for name in state if name.startswith(PREFIXES)}
