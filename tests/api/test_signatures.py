@@ -29,7 +29,8 @@ from sapnet.training.config import TrainConfig
 GROUPS = ("model", "optimizer")
 """Groups of settings that are one option of the function."""
 
-NOT_OPTIONS = ("help", "print_config", "help_all")
+NOT_OPTIONS = ("help", "print_config", "help_all", "table")
+"""Of the screen alone: what they print is in no function's answer."""
 
 
 def _command_options(command: str) -> dict[str, Any]:

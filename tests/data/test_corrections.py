@@ -72,7 +72,11 @@ def test_an_object_cannot_be_both(tmp_path: Path, corrections: Corrections) -> N
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("correction", None, "expected 'correction' as one of accepted, picked, clicked, found N"),
+        (
+            "correction",
+            None,
+            "expected 'correction' as one of accepted, picked, clicked, drawn, found N",
+        ),
         ("correction", "guessed", "found 'guessed'"),
         ("segmentation", [], "expected a 'segmentation', found none"),
     ],
