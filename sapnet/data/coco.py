@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
-from sapnet.data.coverage.ignored import box_outline, is_ignored
+from sapnet.data.coverage.ignored import box_outline, is_ignored, with_regions
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.geometry.rle import rle_areas, rle_boxes, to_rle
 from sapnet.structures.clicks import RLE, Category, ImageRecord
+from sapnet.structures.coverage import Coverage
 from sapnet.system.outside import shown
 
 MIN_POLYGON_NUMBERS = 6  # three points of x, y
@@ -99,6 +100,16 @@ class InstanceSet:
     categories: tuple[Category, ...]
     instances: tuple[Instance, ...]
     partial: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def coverage(self) -> dict[int, Coverage]:
+        """Return what of each image was annotated, by image id; the masks of crowds are made.
+
+        Crowds without a pixel are left out.
+        """
+        crowds = [(i.image_id, i.category_id, i.rle()) for i in self.instances if i.is_crowd]
+        areas = rle_areas([rle for _, _, rle in crowds])
+        kept = [crowd for crowd, area in zip(crowds, areas, strict=True) if area]
+        return with_regions(self.partial, kept)
 
     def instances_by_image(self) -> dict[int, list[Instance]]:
         """Return the instances of every image id, in file order; an empty list if there is none."""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from sapnet.data.coco_json import frame_records, label_of_category
+from sapnet.data.coverage.ignored import region_records
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
 from sapnet.labelling.choosing import choose_labels
@@ -21,6 +22,7 @@ from sapnet.labelling.records import label_records, top1_record, with_boxes
 from sapnet.labelling.uncertainty import uncertainty
 from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore, open_store
+from sapnet.structures.coverage import coverage_of
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
@@ -186,15 +188,23 @@ def write_labels(
             image without a label is taken for one without an object.
     """
     images = [image for image in store.images if done is None or image.image_id in done]
+    found = {image.image_id: coverage_of(store.coverage, image) for image in images}
+    coverage = {image_id: one for image_id, one in found.items() if one}
     content = {
         "info": _info(store),
-        **frame_records(images, store.categories),
-        "annotations": annotations,
+        **frame_records(images, store.categories, coverage),
+        "annotations": [*annotations, *region_records(coverage, _free_id(store))],
     }
     path = write_json_atomic(Path(out), content)
     is_done = np.isin(store.image_ids, [image.image_id for image in images])
     num_clicked = int(store.num_objects_of_image[is_done].sum())
     return LabelSummary(path, len(images), len(annotations), num_clicked - len(annotations))
+
+
+def _free_id(store: ProposalStore) -> int:
+    """Return an id from which on no object of a store has one."""
+    ids = [rows["annotation_id"].to_numpy() for rows in store.object_columns(["annotation_id"])]
+    return 1 + max((int(part.max()) for part in ids if len(part)), default=0)
 
 
 def _info(store: ProposalStore) -> dict[str, object]:
