@@ -60,7 +60,7 @@ export function bindKeys(app, { findClass, showHelp }) {
       if (place < 0) app.toast("Every image is annotated");
       else app.open(place);
     }],
-    ["d", "Done with this image, even if it is empty, and on to the next", () => app.toggleDone()],
+    ["d", "Done: every object of this image is clicked, or there is none; on to the next", () => app.toggleDone()],
   ]);
   bindHandKeys(app);
   keys.add("View", [
