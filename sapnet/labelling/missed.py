@@ -21,8 +21,7 @@ from sapnet.system.files import write_json_atomic
 if TYPE_CHECKING:
     from sapnet.evaluation.label_file import Label, LabelSet
     from sapnet.prediction.sapnet import SAPNet
-    from sapnet.structures.clicks import RLE, ImageRecord
-    from sapnet.structures.coverage import IgnoredRegion
+    from sapnet.structures.clicks import RLE, IgnoredRegion, ImageRecord
 
 MAX_COVERED = 0.3
 """Largest share of an instance that labels may cover; more makes it a part of what was clicked."""

@@ -26,8 +26,8 @@ from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.targets import instance_targets, keep_labels
 from sapnet.structures.batch import Batch
 from sapnet.structures.clicks import Category
-from sapnet.structures.gaps import SeenObjects, avoided_regions, hold_points
 from sapnet.structures.outputs import Predictions, Selection
+from sapnet.structures.seen import SeenObjects, avoided_regions, hold_points
 from sapnet.system.files import new_file_mode
 from sapnet.system.from_json import dataclass_from_json
 

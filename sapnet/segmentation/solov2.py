@@ -17,16 +17,16 @@ from sapnet.segmentation.open.seeing import see_objects
 from sapnet.segmentation.outputs import SOLOv2Outputs
 from sapnet.segmentation.postprocess import predict_instances
 from sapnet.segmentation.targets import assign_targets
-from sapnet.structures.gaps import are_covered
 from sapnet.structures.grids import MASK_STRIDE
+from sapnet.structures.seen import are_covered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sapnet.segmentation.config import SOLOv2Config
-    from sapnet.structures.batch import InstanceTargets
-    from sapnet.structures.gaps import Gaps, SeenObjects
+    from sapnet.structures.batch import Gaps, InstanceTargets
     from sapnet.structures.outputs import Predictions
+    from sapnet.structures.seen import SeenObjects
 
 
 class SOLOv2(nn.Module):

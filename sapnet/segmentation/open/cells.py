@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from sapnet.segmentation.config import SOLOv2Config
     from sapnet.segmentation.targets import GridTargets
-    from sapnet.structures.gaps import Gaps, SeenObjects
+    from sapnet.structures.batch import Gaps
+    from sapnet.structures.seen import SeenObjects
 
 
 def touched_cells(masks: Tensor, grids: Sequence[int]) -> Tensor:

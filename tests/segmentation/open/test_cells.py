@@ -18,7 +18,8 @@ from sapnet.segmentation.open.cells import (
 )
 from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
 from sapnet.segmentation.targets import NO_OBJECT, GridTargets, assign_targets
-from sapnet.structures.gaps import Gaps, SeenObjects
+from sapnet.structures.batch import Gaps
+from sapnet.structures.seen import SeenObjects
 
 CONFIG = SOLOv2Config(
     num_grids=(5, 3),

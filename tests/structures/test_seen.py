@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sapnet.structures.gaps import (
-    Gaps,
+from sapnet.structures.batch import Gaps
+from sapnet.structures.seen import (
     SeenObjects,
     are_covered,
     avoided_regions,

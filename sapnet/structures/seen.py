@@ -1,7 +1,7 @@
-"""What the images of a batch leave open: categories that are not all clicked, ignored regions.
+"""Objects that a segmenter sees in images that are not all clicked, and which of them are known.
 
-Letters: B images, C classes, Q regions, P objects seen, N clicked objects; h x w is the stride-4
-grid of the padded input.
+Letters: B images, P objects seen, N clicked objects; h x w is the stride-4 grid of the padded
+input.
 """
 
 from __future__ import annotations
@@ -12,40 +12,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from sapnet.structures.grids import MASK_STRIDE
-from sapnet.structures.tensors import PacksTensors, TensorFields
+from sapnet.structures.tensors import TensorFields
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sapnet.structures.batch import Gaps
+
 MAX_COVERED = 0.3
 """Largest share of a seen object that clicked objects may cover; more makes it a part of them."""
-
-
-@dataclass(frozen=True)
-class Gaps(PacksTensors, TensorFields):
-    """What the images of a batch leave open.
-
-    Attributes:
-        partial: (B, C) bool, some objects of this class may not be clicked in this image.
-        masks: (Q, h, w) uint8 0/1, ignored regions.
-        labels: (Q,) int64 class index of each region.
-        image_index: (Q,) int64 image of each region.
-    """
-
-    partial: Tensor
-    masks: Tensor
-    labels: Tensor
-    image_index: Tensor
-
-    def __post_init__(self) -> None:
-        q = len(self.labels)
-        sizes = (tuple(self.image_index.shape), tuple(self.masks.shape[:1]), self.masks.ndim)
-        if self.partial.ndim != 2 or sizes != ((q,), (q,), 3):
-            raise ValueError(
-                f"Gaps: expected partial (B, C) and {q} masks (Q, h, w) with as many images, found "
-                f"{tuple(self.partial.shape)}, {tuple(self.masks.shape)} and "
-                f"{tuple(self.image_index.shape)}"
-            )
 
 
 @dataclass(frozen=True)
