@@ -224,7 +224,8 @@ class Network(
                 bags = batch.bags
                 seen = seen.select(~hold_points(seen, bags.points, bags.image_index))
             if gaps is not None:
-                avoid = avoided_regions(gaps, seen)
+                number = len(gaps.partial)
+                avoid = avoided_regions(gaps.masks, gaps.image_index, number, seen)
             levels = features if kept is None else [level.detach() for level in features]
             selection = self.selection(levels, batch.bags, batch.image_sizes, generator, avoid)
             losses.update(selection.losses)

@@ -17,8 +17,6 @@ from sapnet.structures.tensors import TensorFields
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sapnet.structures.batch import Gaps
-
 MAX_COVERED = 0.3
 """Largest share of a seen object that clicked objects may cover; more makes it a part of them."""
 
@@ -94,18 +92,21 @@ def union_of_images(masks: Tensor, image_index: Tensor, num_images: int) -> Tens
     return union
 
 
-def avoided_regions(gaps: Gaps, unclicked: SeenObjects | None) -> Tensor:
+def avoided_regions(
+    ignored: Tensor, image_index: Tensor, num_images: int, unclicked: SeenObjects | None
+) -> Tensor:
     """Join what no negative may show: ignored regions, and what was seen but not clicked.
 
     Args:
-        gaps: ignored regions of all classes.
+        ignored: (Q, h, w) uint8 0/1, ignored regions of all classes.
+        image_index: (Q,) int64 image of each region.
+        num_images: B.
         unclicked: objects seen in partial images that hold no click; None for none.
 
     Returns:
         (B, h, w) bool.
     """
-    num_images = len(gaps.partial)
-    regions = union_of_images(gaps.masks, gaps.image_index, num_images)
+    regions = union_of_images(ignored, image_index, num_images)
     if unclicked is not None:
         regions |= union_of_images(unclicked.masks, unclicked.image_index, num_images)
     return regions
