@@ -153,6 +153,6 @@ class SOLOv2(nn.Module):
 
 
 def _centers_yx(masks: Tensor) -> Tensor:
-    """Return centres of mass (N, 2) of uint8 masks at stride 4, as `assign_targets` takes them."""
+    """Return centres of mass (N, 2) of stride-4 masks, as `assign_targets` takes them."""
     # A stride-4 cell's middle lies 1.5 pixels after the centre of its first pixel.
     return MASK_STRIDE * centers_of_mass(masks) + (MASK_STRIDE - 1) / 2

@@ -160,7 +160,7 @@ class ProposalStore:
 
     @cached_property
     def coverage(self) -> Mapping[int, Coverage]:
-        """What of the images was annotated, by image id; see `load_coverage`."""
+        """Marks and ignored regions of the images, by image id; see `load_coverage`."""
         return load_coverage(self.path / COVERAGE_NAME)
 
     def count_given(self) -> GivenCounts:

@@ -126,7 +126,7 @@ class InstanceTargets(PacksTensors, TensorFields):
 
 @dataclass(frozen=True)
 class Gaps(PacksTensors, TensorFields):
-    """What the images of a batch leave open: it was not annotated. Q ignored regions.
+    """Parts of the images of a batch that were not annotated, Q ignored regions among them.
 
     Attributes:
         partial: (B, C) bool, some objects of this class may not be clicked in this image.

@@ -102,7 +102,7 @@ class IgnoredRegion:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What of one image was annotated.
+    """Marks of one image: complete or partial, and regions to ignore.
 
     Attributes:
         partial: ids of the categories of which some objects may not be clicked, ascending; empty

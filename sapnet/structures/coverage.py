@@ -1,4 +1,4 @@
-"""What of an image was annotated: categories that are not all clicked, and regions to ignore.
+"""Marks of images: complete or partial, and regions to ignore.
 
 An image is *complete* if all its objects are clicked, and *partial* if some may not be. Regions are
 those of crowds and of objects that nobody can judge: neither object nor background.

@@ -1,4 +1,4 @@
-"""Objects that a segmenter sees in images that are not all clicked, and which of them are known.
+"""Objects that a segmenter sees in partial images, and which of them are known.
 
 Letters: B images, P objects seen, N clicked objects; h x w is the stride-4 grid of the padded
 input.

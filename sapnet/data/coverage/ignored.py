@@ -1,4 +1,4 @@
-"""Regions of COCO-style files that are ignored: crowds, and objects that are too difficult.
+"""Ignored regions of COCO-style files: crowds, and objects that are too difficult.
 
 A region is an annotation with `iscrowd: 1`, `ignore: 1` or `difficult: 1`. COCO's tools know the
 first alone.

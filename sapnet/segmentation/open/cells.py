@@ -1,4 +1,4 @@
-"""Cells whose class loss is left out: of ignored regions, and of objects that nobody clicked."""
+"""Cells without a class loss: of ignored regions, and of objects that nobody clicked."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def cells_of_seen(
 
 
 def mask_boxes(masks: Tensor) -> Tensor:
-    """Return the tight boxes (P, 4) float32 xyxy of (P, h, w) bool masks; zeros for empty ones."""
+    """Return the tight boxes (P, 4) float32 xyxy of (P, h, w) bool masks; zeros if empty."""
     if not len(masks):
         return masks.new_zeros(0, 4, dtype=torch.float32)
     edges = []

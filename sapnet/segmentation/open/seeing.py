@@ -1,4 +1,4 @@
-"""What a segmenter sees in partial images: the masks of its promising cells."""
+"""Objects that a segmenter sees in partial images: the masks of its promising cells."""
 
 from __future__ import annotations
 

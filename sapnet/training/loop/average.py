@@ -1,4 +1,4 @@
-"""The running average of a network, which tells what partial images show beside the clicks.
+"""The running average of a network, which looks for objects that nobody clicked.
 
 The network itself would follow its own last step. Its average over some hundred steps is steadier,
 and what it sees is left out of the losses: an object that nobody clicked is not learned as
