@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -24,6 +23,7 @@ from sapnet.proposals.proposer import StagedProposer
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
 from sapnet.system.parallel import run_in_worker, start_worker
+from sapnet.system.workers import worker_context
 
 logger = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ class PreviewWorker:
         self._is_outdated = False
         if self._executor is None:
             # Spawned, not forked: a fork of a process in which torch runs threads can hang.
-            context = multiprocessing.get_context("spawn")
+            context = worker_context("spawn")
             self._executor = ProcessPoolExecutor(1, context, start_worker, (self._stage,))
         return self._executor
 

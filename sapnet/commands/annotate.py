@@ -126,4 +126,5 @@ COMMAND = Command(
         "port",
         "no-browser",
     ),
+    kept="every click",
 )

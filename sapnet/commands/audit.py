@@ -112,4 +112,5 @@ COMMAND = Command(
         "metrics",
         "port",
     ),
+    kept="every judgement",
 )

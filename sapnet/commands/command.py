@@ -11,8 +11,8 @@ from sapnet.recipes.load import load_recipe
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-SUCCESS, FAILURE, WRONG_USE, SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit statuses."""
+SUCCESS, FAILURE, WRONG_USE, SKIPPED = 0, 1, 2, 3
+"""Exit statuses; an interrupted command has 128 and the number of the signal."""
 
 
 class WrongUseError(ValueError):
@@ -33,6 +33,7 @@ class Command:
             the parser and the values, returns new values.
         recipes: names the recipes whose settings come below everything that is given; takes the
             values.
+        kept: what an interrupted command leaves; the same command goes on with it, or replaces it.
     """
 
     summary: str
@@ -42,6 +43,7 @@ class Command:
     main_options: tuple[str, ...] = ()
     complete: Callable[[ArgumentParser, Namespace], Namespace] | None = None
     recipes: Callable[[Namespace], list[str]] | None = None
+    kept: str = "what was there before, unchanged"
 
 
 def instantiate(parser: ArgumentParser, values: Namespace, kind: type[Any]) -> Any:  # noqa: ANN401

@@ -80,4 +80,5 @@ COMMAND = Command(
         "device",
         "workers",
     ),
+    kept="the last checkpoint, in the folder of the training",
 )

@@ -116,4 +116,5 @@ COMMAND = Command(
         "top1",
         "skip-errors",
     ),
+    kept="the labels of the finished images, which are then made anew",
 )

@@ -110,4 +110,5 @@ COMMAND = Command(
         "model.start",
     ),
     recipes=_recipes,
+    kept="the last checkpoint, in the folder of the training",
 )

@@ -45,4 +45,5 @@ COMMAND = Command(
         "seed",
         "workers",
     ),
+    kept="the images that are drawn, which are then drawn anew",
 )

@@ -88,4 +88,5 @@ COMMAND = Command(
         "device",
         "run",
     ),
+    kept="the last checkpoint, in the folder of the training",
 )
