@@ -46,7 +46,7 @@ from sapnet.commands.command import (
     Command,
     WrongUseError,
 )
-from sapnet.commands.outputs import check_output_is_no_input
+from sapnet.commands.outputs import check_output_is_no_input, guarded_outputs
 from sapnet.commands.parser import build_parser, parse
 from sapnet.system.interrupts import follows_interrupt, interrupted_by_signals
 from sapnet.system.version import __version__
@@ -139,8 +139,9 @@ def _guarded(name: str, command: Command, words: list[str]) -> int:
     try:
         parser = build_parser(name, command)
         args = parse(parser, command, words)
-        check_output_is_no_input(args)
-        return command.run(args, parser)
+        check_output_is_no_input(command, args)
+        with guarded_outputs(command, args, parser):
+            return command.run(args, parser)
     except SystemExit as stop:  # argparse printed help or settings (0) or what was wrong (2)
         return int(stop.code or 0)
     except WrongUseError as error:

@@ -33,6 +33,10 @@ class Command:
             the parser and the values, returns new values.
         recipes: names the recipes whose settings come below everything that is given; takes the
             values.
+        writes: options that name a file to write. It is locked meanwhile, and an existing one is
+            replaced with `--overwrite` only, which such a command has.
+        run_ending: of the name of the training's folder beside such a file, unless `--run` names
+            it; where the folder is there, the file is its result and is made anew.
         kept: what an interrupted command leaves; the same command goes on with it, or replaces it.
     """
 
@@ -43,6 +47,8 @@ class Command:
     main_options: tuple[str, ...] = ()
     complete: Callable[[ArgumentParser, Namespace], Namespace] | None = None
     recipes: Callable[[Namespace], list[str]] | None = None
+    writes: tuple[str, ...] = ()
+    run_ending: str = ""
     kept: str = "what was there before, unchanged"
 
 

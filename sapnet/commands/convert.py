@@ -288,4 +288,5 @@ COMMAND = Command(
         "min-score",
         "report",
     ),
+    writes=("out", "report"),
 )

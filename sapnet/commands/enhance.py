@@ -81,4 +81,6 @@ COMMAND = Command(
         "workers",
     ),
     kept="the last checkpoint, in the folder of the training",
+    writes=("out",),
+    run_ending="_enhancer",
 )

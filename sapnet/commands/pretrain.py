@@ -111,4 +111,6 @@ COMMAND = Command(
     ),
     recipes=_recipes,
     kept="the last checkpoint, in the folder of the training",
+    writes=("out",),
+    run_ending="_run",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,10 +22,11 @@ from sapnet.labelling.uncertainty import uncertainty
 from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
-from sapnet.system.files import write_json_atomic
+from sapnet.system.files import read_json, write_json_atomic
 from sapnet.system.lock import locked
 from sapnet.system.progress import progress
 from sapnet.system.version import __version__
+from sapnet.system.written_files import check_new_file
 
 if TYPE_CHECKING:
     from sapnet.structures.batch import Batch
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
+
+UNFINISHED = "unfinished"
+"""Key of `info` in a file that an interrupted `label` left; the next one replaces it."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,26 @@ def label_top1(
     annotations = [
         top1_record(stored, with_candidates) for stored in objects if len(stored.proposals)
     ]
-    return write_labels(out, store, annotations)
+    with locked(out):
+        return write_labels(out, store, annotations)
+
+
+def check_labels_file(path: Path, overwrite: bool) -> None:
+    """Refuse to write over a file without a request, unless an interrupted `label` left it.
+
+    Raises:
+        FileExistsError: there is such a file, and `overwrite` is False.
+    """
+    try:
+        check_new_file(path, overwrite)
+    except FileExistsError:
+        try:
+            content = read_json(path)
+        except ValueError:
+            content = None
+        info = content.get("info") if isinstance(content, dict) else None
+        if not isinstance(info, dict) or info.get(UNFINISHED) is not True:
+            raise
 
 
 def check_any_object(store: ProposalStore) -> None:
@@ -161,12 +184,12 @@ def keeping_labels(
     except UnusableImageError as error:
         kept = ""
         if done:
-            write_labels(out, store, annotations, done)
+            write_labels(out, store, annotations, done, {UNFINISHED: True})
             kept = f" The labels of {len(done)} images are in {out}."
         raise ValueError(f"{error}{kept} --skip-errors leaves such images out.") from error
     except KeyboardInterrupt:
         if done:
-            write_labels(out, store, annotations, done)
+            write_labels(out, store, annotations, done, {UNFINISHED: True})
         raise
 
 
@@ -175,6 +198,7 @@ def write_labels(
     store: ProposalStore,
     annotations: list[dict[str, Any]],
     done: Collection[int] | None = None,
+    info: Mapping[str, object] | None = None,
 ) -> LabelSummary:
     """Write labels.
 
@@ -184,10 +208,11 @@ def write_labels(
         annotations: the labels.
         done: ids of the images that were labelled; None for all. The others are not listed: an
             image without a label is taken for one without an object.
+        info: what the file says about itself, beyond what its masks come from.
     """
     images = [image for image in store.images if done is None or image.image_id in done]
     content = {
-        "info": _info(store),
+        "info": {**_info(store), **(info or {})},
         **frame_records(images, store.categories),
         "annotations": annotations,
     }

@@ -16,6 +16,7 @@ from sapnet.geometry.covering import covered_shares
 from sapnet.geometry.middles import middle_pixels
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json, rles_hold_points
 from sapnet.system.files import write_json_atomic
+from sapnet.system.lock import locked
 
 if TYPE_CHECKING:
     from sapnet.evaluation.label_file import Label, LabelSet
@@ -154,4 +155,5 @@ def save_missed(path: Path, missed: Sequence[MissedObject], labels: LabelSet) ->
             }
         )
     content = {**frame_records(labels.images, labels.categories), "annotations": annotations}
-    return write_json_atomic(path, content, indent=None)
+    with locked(path):
+        return write_json_atomic(path, content, indent=None)

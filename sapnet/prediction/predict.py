@@ -32,7 +32,12 @@ from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
 from sapnet.system.parallel import map_ahead
 from sapnet.system.progress import progress
-from sapnet.system.written_files import check_output, record_written, remove_written
+from sapnet.system.written_files import (
+    check_output,
+    is_unfinished,
+    record_written,
+    remove_written,
+)
 
 if TYPE_CHECKING:
     from sapnet.batches.config import AugmentConfig
@@ -110,6 +115,8 @@ def predict(
         if line := files.left_out_line():
             logger.warning("%s", line)
         check_output(out, cfg.overwrite, (RESULTS, PICTURES))
+        if is_unfinished(out):  # a stopped run may have written the other formats
+            cfg = replace(cfg, overwrite=True)
         check_exports(cfg.format, out / MASKS, overwrite=cfg.overwrite)
         augment = replace(network.augment, bits=_bits(network, files, cfg))
         if cfg.compile and isinstance(network, Network):

@@ -26,11 +26,10 @@ from sapnet.data.image_files.inside import image_path
 from sapnet.geometry.rle import rle_areas, rle_iou
 from sapnet.structures.clicks import Click
 from sapnet.system.lock import locked
-from sapnet.system.written_files import replacing_files
-
-"""Formats of masks; the first two are one json file, the others are folders."""
+from sapnet.system.written_files import check_new_file, replacing_files
 
 FILE_FORMATS = ("coco-rle", "coco-polygons")
+"""Formats of masks that are one json file; the others are folders."""
 
 
 @dataclass(frozen=True)
@@ -76,19 +75,22 @@ def export_masks(
 
     Raises:
         FileNotFoundError: an image is missing.
-        FileExistsError: the folder holds an earlier export, or other files.
+        FileExistsError: the file exists, or the folder holds an earlier export or other files.
+        InUseError: another process writes there.
         ValueError: the format cannot hold these images or categories.
     """
     out, options = Path(out), options or ExportOptions()
     for image in instances.images:
         image_path(out, image.file_name)  # nothing is written outside
     kept = replace(instances, instances=tuple(_with_pixels(instances, findings)))
-    if name in FILE_FORMATS:
-        _write(kept, name, out, findings, options)
-    else:
-        with locked(out), replacing_files(out, options.overwrite) as folder:
-            _write(kept, name, folder, findings, options)
-    return _report(kept, _read_back(kept, name, out, options), out)
+    with locked(out):
+        if name in FILE_FORMATS:
+            check_new_file(out, options.overwrite)
+            _write(kept, name, out, findings, options)
+        else:
+            with replacing_files(out, options.overwrite) as folder:
+                _write(kept, name, folder, findings, options)
+        return _report(kept, _read_back(kept, name, out, options), out)
 
 
 def _write(

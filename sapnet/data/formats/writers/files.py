@@ -22,7 +22,7 @@ class ExportOptions:
             corner.
         url_prefix: prefix of the images' addresses in Label Studio.
         model_version: origin of the predictions that Label Studio shows.
-        overwrite: replace what an earlier export wrote into the folder.
+        overwrite: replace the file, or what an earlier export wrote into the folder.
     """
 
     images: Path | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 from sapnet.data.choices import MaskFormat
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.writers.export import FILE_FORMATS, ExportReport, export_masks
-from sapnet.system.written_files import check_output
+from sapnet.system.written_files import check_new_file, check_output
 
 if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet
@@ -51,12 +51,12 @@ def check_exports(formats: Sequence[str], stem: Path, *, overwrite: bool) -> Non
 
     Raises:
         ValueError: a format is unknown.
-        FileExistsError: a folder holds an earlier export, or other files.
+        FileExistsError: a file exists, or a folder holds an earlier export or other files.
     """
     check_formats(formats)
     for name in formats:
-        if name not in FILE_FORMATS:
-            check_output(_place(stem, name), overwrite)
+        check = check_new_file if name in FILE_FORMATS else check_output
+        check(_place(stem, name), overwrite)
 
 
 def export_several(
