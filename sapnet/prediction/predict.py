@@ -110,7 +110,7 @@ def predict(
         if line := files.left_out_line():
             logger.warning("%s", line)
         check_output(out, cfg.overwrite, (RESULTS, PICTURES))
-        check_exports(cfg.format, out / MASKS, overwrite=cfg.overwrite)
+        check_exports(cfg.format, out / MASKS, cfg)
         augment = replace(network.augment, bits=_bits(network, files, cfg))
         if cfg.compile and isinstance(network, Network):
             compile_network(network, network.device)
@@ -263,9 +263,7 @@ class _Prediction:
             self._network.categories,
             cfg.draw_threshold,
         )
-        options = ExportOptions(
-            self._files.root, cfg.simplify, cfg.url_prefix, overwrite=cfg.overwrite
-        )
+        options = ExportOptions.of(cfg, self._files.root)
         return export_several(instances, cfg.format, self._out / MASKS, options)
 
 

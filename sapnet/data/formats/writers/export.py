@@ -104,8 +104,7 @@ def export_masks(
     for image in instances.images:
         image_path(out, image.file_name)  # nothing is written outside
     kept = replace(instances, instances=tuple(_with_pixels(instances, findings)))
-    if name == "label-studio" and options.split is not None:
-        raise ValueError("label-studio: its tasks hold no split. Leave the split out")
+    check_split(name, options)
     parts = split_instances(kept, options.split, findings)
     _note_missing(name, parts, out, options, findings)
     if name in FILE_FORMATS:
@@ -123,6 +122,12 @@ def export_masks(
         for part, inside in parts.items()
     )
     return replace(report, parts=tuple(counted))
+
+
+def check_split(name: str, options: ExportOptions) -> None:
+    """Raise a ValueError if a split is asked for that the format cannot hold."""
+    if name == "label-studio" and options.split is not None:
+        raise ValueError(f"{name}: its tasks hold no split. Leave out --split")
 
 
 def _write(
@@ -157,7 +162,9 @@ def _note_missing(
 ) -> None:
     """Note what the tools of a format want and the export does not have."""
     if name in NEED_VAL and VAL not in parts:
-        findings.note(f"exports without images to validate: {NEED_VAL[name]}; see --split", out.name)
+        findings.note(
+            f"exports without images to validate: {NEED_VAL[name]}; see --split", out.name
+        )
     if name in NEED_IMAGES and not options.places_images and parts[TRAIN].images:
         findings.note("exports without the images, which belong beside the labels", out.name)
 

@@ -78,7 +78,10 @@ def write_imagefolder(
             )
             place_image(image, options, place)
         if not inside.instances:
-            findings.note("parts without an object, whose columns `datasets` cannot type", part)
+            what = (
+                "parts without an object, which `datasets` refuses beside others; see --split-seed"
+            )
+            findings.note(what, part)
         _write_metadata(place, records)
 
 

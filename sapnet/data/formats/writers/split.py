@@ -132,7 +132,9 @@ def _deal_out(images: Sequence[ImageRecord], split: Split, findings: Findings) -
             f"split: expected at least {len(shares)} images, or groups of them, for "
             f"{', '.join(part for part, _ in shares)}; found {len(groups)}"
         )
-    ordered = sorted(groups, key=lambda key: hashlib.sha256(f"{split.seed}/{key}".encode()).digest())
+    ordered = sorted(
+        groups, key=lambda key: hashlib.sha256(f"{split.seed}/{key}".encode()).digest()
+    )
     sizes = [len(groups[key]) for key in ordered]
     places = _places(sizes, [share for _, share in shares])
     return {
