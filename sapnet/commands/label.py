@@ -69,7 +69,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     except ValueError as error:
         raise WrongUseError(error) from error
     check_labels_file(args.out, args.overwrite)
-    check_exports(args.format, args.out.with_suffix(""), overwrite=args.overwrite)
+    check_exports(args.format, args.out.with_suffix(""), cfg)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
     store = ProposalStore(args.proposals, corrections)
     if args.top1:

@@ -117,7 +117,7 @@ def predict(
         check_output(out, cfg.overwrite, (RESULTS, PICTURES))
         if is_unfinished(out):  # a stopped run may have written the other formats
             cfg = replace(cfg, overwrite=True)
-        check_exports(cfg.format, out / MASKS, overwrite=cfg.overwrite)
+        check_exports(cfg.format, out / MASKS, cfg)
         augment = replace(network.augment, bits=_bits(network, files, cfg))
         if cfg.compile and isinstance(network, Network):
             compile_network(network, network.device)
@@ -270,9 +270,7 @@ class _Prediction:
             self._network.categories,
             cfg.draw_threshold,
         )
-        options = ExportOptions(
-            self._files.root, cfg.simplify, cfg.url_prefix, overwrite=cfg.overwrite
-        )
+        options = ExportOptions.of(cfg, self._files.root)
         return export_several(instances, cfg.format, self._out / MASKS, options)
 
 

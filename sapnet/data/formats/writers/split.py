@@ -1,0 +1,178 @@
+"""Split of a data set into images to train on, to validate and to test."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from sapnet.data.coco import InstanceSet
+    from sapnet.data.formats.marks import Findings
+    from sapnet.structures.clicks import ImageRecord
+
+TRAIN, VAL, TEST = "train", "val", "test"
+
+PARTS = (TRAIN, VAL, TEST)
+
+FOLDER = "folder"
+"""`group_by` that keeps the images of a folder together."""
+
+Parts: TypeAlias = "Mapping[str, InstanceSet]"
+"""The images and objects of each part by its name; all in `train` without a split."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Shares of the images, and what stays together.
+
+    Attributes:
+        shares: shares of train, val and test; their sum is 1.
+        seed: seed of the order in which groups are dealt out.
+        group_by: "folder", or a regular expression for the file name, whose first group (or whole
+            match) is a key: images of one folder or key stay together. None deals out each image.
+    """
+
+    shares: tuple[float, float, float]
+    seed: int = 0
+    group_by: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parts with a share, in the order of `PARTS`."""
+        return tuple(part for part, share in zip(PARTS, self.shares, strict=True) if share)
+
+
+def parse_split(text: str | None, seed: int = 0, group_by: str | None = None) -> Split | None:
+    """Parse the options of a split.
+
+    Args:
+        text: shares of train, val and, if there is one, test, such as `0.8/0.1/0.1` or `80/20`;
+            None for no split.
+        seed: see `Split`.
+        group_by: see `Split`.
+
+    Raises:
+        ValueError: the text is not two or three numbers, train has no share, the expression is
+            malformed, or there is one without a split.
+    """
+    if text is None:
+        if group_by is not None:
+            raise ValueError("group_by: expected shares (split), such as 0.8/0.1/0.1, found none")
+        return None
+    try:
+        numbers = [float(part) for part in text.split("/")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (2, 3) or not all(0 <= n < float("inf") for n in numbers):
+        raise ValueError(
+            f"split: expected two or three shares such as 0.8/0.1/0.1 or 80/20, found {text!r}"
+        )
+    if numbers[0] == 0 or sum(numbers[1:]) == 0:
+        raise ValueError(
+            f"split: expected a share of train, and one of val or test, found {text!r}"
+        )
+    train, val, test = [n / sum(numbers) for n in (*numbers, 0.0)[:3]]
+    if group_by not in (None, FOLDER):
+        try:
+            re.compile(str(group_by))
+        except re.error as error:
+            raise ValueError(
+                f"group_by: expected 'folder' or a regular expression, found {group_by!r} ({error})"
+            ) from error
+    return Split((train, val, test), seed, group_by)
+
+
+def split_instances(instances: InstanceSet, split: Split | None, findings: Findings) -> Parts:
+    """Deal out the images of a data set to its parts, with their objects.
+
+    Args:
+        instances: the data set.
+        split: the shares; None puts all images into `train`.
+        findings: collects images without the key of the groups, and categories that no object of
+            `train` has.
+
+    Returns:
+        The parts with a share, in the order of `PARTS`; each lists all categories, and its images
+        and objects in the order of the data set.
+
+    Raises:
+        ValueError: there are fewer groups than parts.
+    """
+    if split is None:
+        return {TRAIN: instances}
+    part_of = _deal_out(instances.images, split, findings)
+    parts = {
+        part: replace(
+            instances,
+            images=tuple(i for i in instances.images if part_of[i.image_id] == part),
+            instances=tuple(o for o in instances.instances if part_of[o.image_id] == part),
+        )
+        for part in split.names
+    }
+    learned = {o.category_id for o in parts[TRAIN].instances}
+    held = {o.category_id for o in instances.instances}
+    for category in instances.categories:
+        if category.category_id in held - learned:
+            findings.note("categories without an object in train", repr(category.name))
+    return parts
+
+
+def _deal_out(images: Sequence[ImageRecord], split: Split, findings: Findings) -> dict[int, str]:
+    """Return the part of every image id.
+
+    Groups are ordered by a digest of their key and the seed, so that it does not matter in which
+    order the images are listed, and an image that is added moves few others. The parts then take
+    groups until they have their share of the images; each gets one at least.
+    """
+    groups: dict[str, list[ImageRecord]] = {}
+    for image in images:
+        groups.setdefault(_key(image.file_name, split.group_by, findings), []).append(image)
+    shares = [(part, share) for part, share in zip(PARTS, split.shares, strict=True) if share]
+    if len(groups) < len(shares):
+        raise ValueError(
+            f"split: expected at least {len(shares)} images, or groups of them, for "
+            f"{', '.join(part for part, _ in shares)}; found {len(groups)}"
+        )
+    ordered = sorted(
+        groups, key=lambda key: hashlib.sha256(f"{split.seed}/{key}".encode()).digest()
+    )
+    sizes = [len(groups[key]) for key in ordered]
+    places = _places(sizes, [share for _, share in shares])
+    return {
+        image.image_id: shares[place][0]
+        for key, place in zip(ordered, places, strict=True)
+        for image in groups[key]
+    }
+
+
+def _places(sizes: Sequence[int], shares: Sequence[float]) -> Iterator[int]:
+    """Yield the index of the part of each group, ascending.
+
+    A group belongs to the part in whose range of images its middle lies.
+    """
+    total, done, place, is_empty = sum(sizes), 0, 0, True
+    limit = shares[0] * total
+    for number, size in enumerate(sizes):
+        groups_left, parts_left = len(sizes) - number, len(shares) - 1 - place
+        is_full = done + size / 2 > limit + 1e-9 * total
+        if parts_left and not is_empty and (is_full or groups_left == parts_left):
+            place, is_empty = place + 1, True
+            limit += shares[place] * total
+        yield place
+        done, is_empty = done + size, False
+
+
+def _key(file_name: str, group_by: str | None, findings: Findings) -> str:
+    """Return the key of an image's group; without a group it is the name."""
+    if group_by is None:
+        return file_name
+    if group_by == FOLDER:
+        return file_name.rpartition("/")[0]
+    found = re.search(group_by, file_name)
+    if found is None:
+        findings.note(f"images whose names do not match {group_by!r}, each a group", file_name)
+        return file_name
+    return found[1] if found.re.groups and found[1] is not None else found[0]
