@@ -129,4 +129,5 @@ def _read(path: Path) -> RunRecord:
     rounds = content.get("rounds", [])
     if not isinstance(rounds, list) or not all(isinstance(entry, dict) for entry in rounds):
         raise ValueError(f"{path}: expected `rounds` as a list of objects. Give another --out")
-    return RunRecord(*(content[part] for part in parts), rounds=rounds)
+    asked, chosen, seconds = (content[part] for part in parts)
+    return RunRecord(asked, chosen, seconds, rounds)

@@ -16,6 +16,7 @@ from sapnet.data.formats.writers.files import (
 )
 from sapnet.geometry.polygons import mask_polygons
 from sapnet.geometry.rle import decode_masks
+from sapnet.structures.origin import origin_words
 from sapnet.system.files import write_json_atomic
 
 VERSION = "5.5.0"
@@ -69,8 +70,13 @@ def _shapes(
             "label": names[instance.category_id],
             "points": outline.tolist(),
             "group_id": number if len(outlines) > 1 else None,
-            "description": "" if instance.score is None else f"score {instance.score:.3f}",
+            "description": _description(instance),
             "shape_type": "polygon",
             "flags": {},
             "mask": None,
         }
+
+
+def _description(instance: Instance) -> str:
+    score = "" if instance.score is None else f"score {instance.score:.3f}"
+    return "; ".join(filter(None, [score, origin_words(instance.origin)]))
