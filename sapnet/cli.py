@@ -190,7 +190,7 @@ def _describe(error: Exception) -> str:
 
     place = Path(tempfile.gettempdir()) / TRACEBACK
     try:
-        place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        place.write_bytes("".join(traceback.format_exception(error)).encode())
     except OSError:
         place = Path()
     return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +17,11 @@ from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
 from sapnet.labelling.choosing import choose_labels
 from sapnet.labelling.config import LabelConfig
-from sapnet.labelling.records import label_records, top1_record, with_boxes
+from sapnet.labelling.records import label_records, top1_record, with_boxes, with_decision
 from sapnet.labelling.uncertainty import uncertainty
 from sapnet.network.model import Network, evaluating
+from sapnet.network.origin import origin_of_network
+from sapnet.store.origin import origin_of_proposals
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import read_json, write_json_atomic
@@ -99,7 +101,7 @@ def label(
     with (
         locked(out),
         allowing_pixels(cfg.max_pixels),
-        keeping_labels(out, store, annotations, done),
+        keeping_labels(out, store, annotations, done, model),
         evaluating(model),
         progress(store.num_images, "label", "image") as count,
     ):
@@ -117,7 +119,7 @@ def label(
         for entry in loader.left_out
         for name in (store.images[entry.index].file_name,)
     )
-    return replace(write_labels(out, store, annotations, done), left_out=left_out)
+    return replace(write_labels(out, store, annotations, done, model), left_out=left_out)
 
 
 def label_top1(
@@ -169,7 +171,11 @@ def check_any_object(store: ProposalStore) -> None:
 
 @contextmanager
 def keeping_labels(
-    out: Path | str, store: ProposalStore, annotations: list[dict[str, Any]], done: set[int]
+    out: Path | str,
+    store: ProposalStore,
+    annotations: list[dict[str, Any]],
+    done: set[int],
+    model: Network | None = None,
 ) -> Iterator[None]:
     """Write the labels of the finished images if labelling is stopped.
 
@@ -178,18 +184,19 @@ def keeping_labels(
         store: what is labelled.
         annotations: those of the finished images.
         done: ids of the finished images.
+        model: the network that chooses, for the origin of the masks.
     """
     try:
         yield
     except UnusableImageError as error:
         kept = ""
         if done:
-            write_labels(out, store, annotations, done, {UNFINISHED: True})
+            write_labels(out, store, annotations, done, model, unfinished=True)
             kept = f" The labels of {len(done)} images are in {out}."
         raise ValueError(f"{error}{kept} --skip-errors leaves such images out.") from error
     except KeyboardInterrupt:
         if done:
-            write_labels(out, store, annotations, done, {UNFINISHED: True})
+            write_labels(out, store, annotations, done, model, unfinished=True)
         raise
 
 
@@ -198,7 +205,9 @@ def write_labels(
     store: ProposalStore,
     annotations: list[dict[str, Any]],
     done: Collection[int] | None = None,
-    info: Mapping[str, object] | None = None,
+    model: Network | None = None,
+    *,
+    unfinished: bool = False,
 ) -> LabelSummary:
     """Write labels.
 
@@ -208,13 +217,14 @@ def write_labels(
         annotations: the labels.
         done: ids of the images that were labelled; None for all. The others are not listed: an
             image without a label is taken for one without an object.
-        info: what the file says about itself, beyond what its masks come from.
+        model: the network that chose them; None for the proposer.
+        unfinished: True if more labels were to come; a later `label` may replace the file.
     """
     images = [image for image in store.images if done is None or image.image_id in done]
     content = {
-        "info": {**_info(store), **(info or {})},
+        "info": _info(store, model) | ({UNFINISHED: True} if unfinished else {}),
         **frame_records(images, store.categories),
-        "annotations": annotations,
+        "annotations": [with_decision(record, store.corrections) for record in annotations],
     }
     path = write_json_atomic(Path(out), content)
     is_done = np.isin(store.image_ids, [image.image_id for image in images])
@@ -222,9 +232,10 @@ def write_labels(
     return LabelSummary(path, len(images), len(annotations), num_clicked - len(annotations))
 
 
-def _info(store: ProposalStore) -> dict[str, object]:
+def _info(store: ProposalStore, model: Network | None) -> dict[str, object]:
     """Say what the masks of a label file come from."""
     return {
+        "origin": {**origin_of_proposals(store.manifest), **origin_of_network(model)},
         "made_by": f"sapnet {__version__}",
         "proposer": {"name": store.manifest.proposer, **store.manifest.settings},
         "data": store.manifest.data_fingerprint[:12],

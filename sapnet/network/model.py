@@ -89,6 +89,9 @@ class Network(
         categories: C categories, or dictionaries of their fields; a label is an index into them.
     """
 
+    source: str | None = None
+    """Folder or hub name that `from_pretrained` has loaded it from."""
+
     def __init__(
         self,
         settings: ModelConfig | dict[str, Any],
@@ -143,6 +146,7 @@ class Network(
             raise
         except Exception as error:  # of files that may hold anything
             raise damaged_network(pretrained_model_name_or_path, error) from error
+        network.source = str(pretrained_model_name_or_path)
         return network
 
     def _save_pretrained(self, save_directory: Path) -> None:

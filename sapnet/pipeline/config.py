@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from sapnet.annotate.review.config import CORRECTIONS_NAME
 from sapnet.data.image_files.settings import check_reading
 from sapnet.proposals.config import ProposerName
 
@@ -20,7 +21,10 @@ class PipelineInputs:
         images: folder of the images.
         clicks: COCO-style json with one labelled point per object.
         out: folder for everything that is written; it is the run folder of the trained model. An
-            unfinished run in it is continued.
+            unfinished run in it is continued; new clicks or corrections make a further round.
+        corrections: file of `sapnet review`: its masks are kept, deleted objects are left out.
+            Unset: `corrections.json` in the run folder, where a review of the labels writes it, if
+            it is there.
         val_images: folder of held-out images that are predicted at the end. Unset: the images of
             `images` that the clicks file does not list.
         val_truth: COCO instance json of the held-out images, to score the predictions.
@@ -33,6 +37,13 @@ class PipelineInputs:
     val_images: Path | None = None
     val_truth: Path | None = None
     truth: Path | None = None
+    corrections: Path | None = None
+
+    @property
+    def decisions(self) -> Path | None:
+        """The file of corrections: the one given, else that of the run folder; None without."""
+        usual = self.out / CORRECTIONS_NAME
+        return self.corrections or (usual if usual.is_file() else None)
 
 
 @dataclass(frozen=True)
