@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from sapnet.data.coco_json import frame_records, label_of_category
+from sapnet.data.coverage.ignored import region_records
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
 from sapnet.labelling.choosing import choose_labels
@@ -23,6 +24,7 @@ from sapnet.network.model import Network, evaluating
 from sapnet.network.origin import origin_of_network
 from sapnet.store.origin import origin_of_proposals
 from sapnet.store.reader import ProposalStore, open_store
+from sapnet.structures.coverage import coverage_of
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import read_json, write_json_atomic
 from sapnet.system.lock import locked
@@ -221,15 +223,26 @@ def write_labels(
         unfinished: True if more labels were to come; a later `label` may replace the file.
     """
     images = [image for image in store.images if done is None or image.image_id in done]
+    found = {image.image_id: coverage_of(store.coverage, image) for image in images}
+    coverage = {image_id: one for image_id, one in found.items() if one}
     content = {
         "info": _info(store, model) | ({UNFINISHED: True} if unfinished else {}),
-        **frame_records(images, store.categories),
-        "annotations": [with_decision(record, store.corrections) for record in annotations],
+        **frame_records(images, store.categories, coverage),
+        "annotations": [
+            *(with_decision(record, store.corrections) for record in annotations),
+            *region_records(coverage, _free_id(store)),
+        ],
     }
     path = write_json_atomic(Path(out), content)
     is_done = np.isin(store.image_ids, [image.image_id for image in images])
     num_clicked = int(store.num_objects_of_image[is_done].sum())
     return LabelSummary(path, len(images), len(annotations), num_clicked - len(annotations))
+
+
+def _free_id(store: ProposalStore) -> int:
+    """Return an id from which on no object of a store has one."""
+    ids = [rows["annotation_id"].to_numpy() for rows in store.object_columns(["annotation_id"])]
+    return 1 + max((int(part.max()) for part in ids if len(part)), default=0)
 
 
 def _info(store: ProposalStore, model: Network | None) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,7 +37,8 @@ from sapnet.store.manifest import (
 )
 from sapnet.store.part import Part
 from sapnet.store.writer import ProposalWriter, find_manifest
-from sapnet.structures.clicks import ClickSet
+from sapnet.structures.clicks import ClickSet, ImageRecord
+from sapnet.structures.coverage import NOTHING_SAID, Coverage, mark_unmarked, only_images
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, local_file
 from sapnet.system.parallel import map_in_order, num_cores
@@ -97,6 +98,11 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
     with local_file(cfg.clicks) as path:
         clicks = load_clicks(path)
     check_any_click(clicks)
+    if cfg.unmarked is not None:
+        image_ids = (image.image_id for image in clicks.images)
+        categories = (category.category_id for category in clicks.categories)
+        marked = mark_unmarked(clicks.coverage, image_ids, categories, cfg.unmarked)
+        clicks = replace(clicks, coverage=marked)
     if run.engine == "local" and run.workers is None:
         run = replace(run, workers=default_workers(cfg.proposer, len(clicks.clicks)))
     return propose_dataset(cfg.images, clicks, cfg.out, build_proposer(cfg, clicks), run)
@@ -198,6 +204,7 @@ def _propose(
         todo = tuple(i for i in mine if i.image_id not in writer.done_image_ids)
         part, skipped = replace(clicks, images=todo), list[SkippedImage]()
         # For remote images, or on a cluster, checking all files here would take too long.
+        writer.write_coverage(_upright_coverage(source, clicks))
         folder = source.local_folder if run.engine == "local" else None
         if folder is not None:
             part, skipped = _check_images(part, folder, run.skip_errors)
@@ -242,6 +249,32 @@ def _bits(source: ImageSource, clicks: ClickSet, run: RunConfig) -> int | None:
     if line := depth_line(bits, run.bits is not None):
         logger.info("%s", line)
     return bits
+
+
+def _upright_coverage(source: ImageSource, clicks: ClickSet) -> Mapping[int, Coverage]:
+    """Return what was annotated, with regions in the frame of the upright images.
+
+    Files of images with regions are looked at for it. Remote ones are not: where a turn swaps
+    their sides, their regions fit no more and are left out.
+    """
+    from sapnet.data.clicked_images import check_images
+
+    folder = source.local_folder
+    with_regions = tuple(i for i in clicks.images if _has_regions(clicks, i))
+    if folder is None or not with_regions:
+        return clicks.coverage
+    found = dict(clicks.coverage)
+    for image in with_regions:
+        alone = only_images(clicks.coverage, [image.image_id])
+        try:
+            found |= check_images(ClickSet((image,), (), (), alone), folder).coverage
+        except (OSError, ValueError):  # reported for all images at once, or skipped
+            continue
+    return found
+
+
+def _has_regions(clicks: ClickSet, image: ImageRecord) -> bool:
+    return bool(clicks.coverage.get(image.image_id, NOTHING_SAID).ignored)
 
 
 @dataclass

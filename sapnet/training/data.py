@@ -63,6 +63,7 @@ class TrainingData(lightning.LightningDataModule):
             keep_empty=cfg.keep_empty,
             max_objects=cfg.max_objects,
             augment=self._augment,
+            unmarked=cfg.unmarked or "complete",
         )
         if isinstance(chosen.source, ProposalStore):
             return ClickDataset(chosen.images, chosen.source, data_cfg, train=True)

@@ -1,0 +1,94 @@
+"""The running average of a network, which tells what partial images show beside the clicks.
+
+The network itself would follow its own last step. Its average over some hundred steps is steadier,
+and what it sees is left out of the losses: an object that nobody clicked is not learned as
+background, and is not learned as an object either.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from sapnet.network.model import evaluating
+from sapnet.structures.gaps import SeenObjects
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sapnet.network.model import Network
+    from sapnet.structures.batch import Batch
+
+DECAY = 0.99
+"""Share of the average that stays at each step, once it has run for long."""
+
+THRESHOLD = 0.2
+"""Class score above which a cell of the average sees what may be an object. Cells of objects score
+0.3 and more, also where half of them are not clicked; cells of background below 0.05."""
+
+MAX_CELLS = 200
+"""Most cells of an image that are looked at, the best ones."""
+
+
+class RunningAverage:
+    """The running average of a network's weights, and what it sees in partial images.
+
+    Args:
+        network: the network that is trained; its present weights are the beginning. It needs a
+            segmenter.
+        decay: share of the average that stays at each step; smaller in the first steps.
+    """
+
+    def __init__(self, network: Network, decay: float = DECAY) -> None:
+        network.check_segments()
+        self.network = deepcopy(network).requires_grad_(False).eval()
+        self.decay = decay
+        self.num_steps = 0
+
+    @torch.no_grad()
+    def update(self, network: Network) -> None:
+        """Take the weights of one more step into the average, on the network's device."""
+        self.network.to(network.device)
+        keep = decay_at(self.num_steps, self.decay)
+        self.num_steps += 1
+        now = network.state_dict()
+        for name, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(now[name].to(value.dtype), 1 - keep)
+            else:
+                value.copy_(now[name])
+
+    @torch.no_grad()
+    def look(self, batch: Batch) -> SeenObjects | None:
+        """Return what the average sees in the partial images of a batch; None without any.
+
+        Only classes of which some objects may not be clicked are looked at.
+        """
+        if batch.gaps is None:
+            return None
+        partial = batch.gaps.partial
+        images = torch.nonzero(partial.any(dim=1))[:, 0]
+        if not len(images):
+            return None
+        with evaluating(self.network):
+            segmenter = self.network.segmenter
+            outputs = segmenter(self.network.features(batch.images[images]))
+            seen = segmenter.see(outputs, partial[images], THRESHOLD, MAX_CELLS)
+        return SeenObjects(seen.masks, seen.labels, images[seen.image_index], seen.cell_index)
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {"num_steps": self.num_steps, "weights": self.network.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Restore what a checkpoint kept."""
+        self.num_steps = int(state["num_steps"])
+        weights: dict[str, Tensor] = state["weights"]
+        self.network.load_state_dict(weights)
+
+
+def decay_at(step: int, decay: float) -> float:
+    """Return the share that stays at a step, counted from 0: small at first, then `decay`."""
+    return min(decay, (1 + step) / (10 + step))
