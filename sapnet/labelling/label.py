@@ -15,12 +15,14 @@ import torch
 from sapnet.data.coco_json import frame_records, label_of_category
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
+from sapnet.data.tiles.labels import whole_labels
 from sapnet.labelling.choosing import choose_labels
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.records import label_records, top1_record, with_boxes
 from sapnet.labelling.uncertainty import uncertainty
 from sapnet.network.model import Network, evaluating
 from sapnet.store.reader import ProposalStore, open_store
+from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
@@ -181,11 +183,15 @@ def write_labels(
     Args:
         out: the json file.
         store: what was labelled.
-        annotations: the labels.
+        annotations: the labels; those of windows are brought to their whole images.
         done: ids of the images that were labelled; None for all. The others are not listed: an
             image without a label is taken for one without an object.
     """
-    images = [image for image in store.images if done is None or image.image_id in done]
+    if store.parts:
+        images, annotations = whole_labels(tuple(store.images), annotations, done)
+        store = open_whole_store(store)
+    else:
+        images = tuple(i for i in store.images if done is None or i.image_id in done)
     content = {
         "info": _info(store),
         **frame_records(images, store.categories),

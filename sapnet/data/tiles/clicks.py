@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sapnet.data.clicked_images import check_images, is_listed_as_stored
@@ -17,7 +17,7 @@ from sapnet.data.image_files.inside import image_path
 from sapnet.data.image_files.parts import raster_size
 from sapnet.data.images import ImageHeader
 from sapnet.data.orientation import UPRIGHT
-from sapnet.data.tiles.grid import Tiling
+from sapnet.data.tiles.grid import Parts, Tiling
 from sapnet.geometry.rle import rle_areas
 from sapnet.geometry.rle_windows import cut_rle
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
@@ -29,22 +29,6 @@ COPIES = 16
 """Windows that may show one click, the one that it belongs to included."""
 
 _LARGEST_ID = 2**53  # beyond it, json readers lose digits
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The choice of the parts of images that are read.
-
-    Attributes:
-        tiling: windows of large images; None for whole images.
-        bands: numbers of the bands, from 1 on; empty for the files' own.
-    """
-
-    tiling: Tiling | None = None
-    bands: tuple[int, ...] = ()
-
-    def __bool__(self) -> bool:
-        return self.tiling is not None or bool(self.bands)
 
 
 def tile_clicks(clicks: ClickSet, parts: Parts) -> ClickSet:
@@ -100,6 +84,32 @@ def tile_image(image: ImageRecord, parts: Parts) -> list[ImageRecord]:
         )
         for number, window in enumerate(windows)
     ]
+
+
+def own_clicks(clicks: ClickSet) -> tuple[Click, ...]:
+    """Return the clicks without their copies in other windows."""
+    return tuple(click for click in clicks.clicks if not is_copy(click.annotation_id))
+
+
+def parts_line(clicks: ClickSet, tiled: ClickSet, parts: Parts) -> str:
+    """Describe the windows of a data set in one line for the user.
+
+    Args:
+        clicks: of whole images.
+        tiled: of their windows.
+        parts: windows and bands.
+    """
+    lines = []
+    if parts.tiling is not None:
+        copies = sum(is_copy(click.annotation_id) for click in tiled.clicks)
+        lines.append(
+            f"{len(clicks.images)} images become {len(tiled.images)} windows of at most "
+            f"{parts.tiling.size} px, which share {parts.tiling.overlap} px with the next one; "
+            f"{len(clicks.clicks)} clicks, and {copies} copies in the windows that show them, too"
+        )
+    if parts.bands:
+        lines.append(f"bands {','.join(map(str, parts.bands))} are read")
+    return "; ".join(lines)
 
 
 def window_of(image: ImageRecord) -> Window:
@@ -168,10 +178,10 @@ def _in_windows(
             f"object {click.annotation_id} (image {image.image_id}): expected an id of 0 to "
             f"{_LARGEST_ID // COPIES} in tiled images. Number the objects anew."
         )
-    yield _moved(click, records[home], click.annotation_id)
+    yield click_in_window(click, records[home], click.annotation_id)
     copies = [number for number in shown if number != home]
     for number, place in enumerate(copies, start=1):
-        yield _moved(click, records[place], -(click.annotation_id * COPIES + number))
+        yield click_in_window(click, records[place], -(click.annotation_id * COPIES + number))
 
 
 def _holds(window: Window, point: tuple[float, float]) -> bool:
@@ -179,8 +189,23 @@ def _holds(window: Window, point: tuple[float, float]) -> bool:
     return window.x <= x < window.x + window.width and window.y <= y < window.y + window.height
 
 
-def _moved(click: Click, record: ImageRecord, annotation_id: int) -> Click:
-    """Return a click in the frame of a window; what lies outside is left out or cut off."""
+def click_in_window(
+    click: Click,
+    record: ImageRecord,
+    annotation_id: int,
+    otherwise: tuple[float, float] | None = None,
+) -> Click:
+    """Return a click in the frame of a window; what lies outside is left out or cut off.
+
+    Args:
+        click: of the whole image.
+        record: the window.
+        annotation_id: the object's id in the window.
+        otherwise: the point to take if none of its own lies in the window.
+
+    Raises:
+        ValueError: no point lies in the window.
+    """
     window = window_of(record)
 
     def inside(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
@@ -199,7 +224,7 @@ def _moved(click: Click, record: ImageRecord, annotation_id: int) -> Click:
         click,
         annotation_id=annotation_id,
         image_id=record.image_id,
-        points=inside(click.points),
+        points=inside(click.points) or (() if otherwise is None else (otherwise,)),
         negative_points=inside(click.negative_points),
         box=box,
         box_score=None if box is None else click.box_score,

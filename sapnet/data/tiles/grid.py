@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sapnet.data.image_files.address import Window
+from sapnet.data.image_files.address import Window, check_bands
 
 LEAST_SIZE = 64
 """Smallest side of a window, pixels."""
@@ -30,9 +31,7 @@ class Tiling:
 
     def __post_init__(self) -> None:
         if self.size < LEAST_SIZE:
-            raise ValueError(
-                f"tile: expected {LEAST_SIZE} px or more, found {self.size}"
-            )
+            raise ValueError(f"tile: expected {LEAST_SIZE} px or more, found {self.size}")
         if not 0 <= 2 * self.overlap <= self.size:
             raise ValueError(
                 f"overlap: expected 0 to {self.size // 2} px, half of a window's side, found "
@@ -96,3 +95,55 @@ class Tiling:
 
     def _seams(self, starts: list[int]) -> list[float]:
         return [(before + self.size + after) / 2 for before, after in pairwise(starts)]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of images that are read.
+
+    Attributes:
+        tiling: windows of large images; None for whole images.
+        bands: numbers of the bands, from 1 on; empty for the files' own.
+    """
+
+    tiling: Tiling | None = None
+    bands: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_bands(self.bands)
+
+    def __bool__(self) -> bool:
+        return self.tiling is not None or bool(self.bands)
+
+    @classmethod
+    def of(cls, tile: int | None, overlap: int | None = None, bands: tuple[int, ...] = ()) -> Parts:
+        """Return the parts that settings name; see `Tiling.of`.
+
+        Raises:
+            ValueError: a setting makes no sense.
+        """
+        return cls(Tiling.of(tile, overlap), bands)
+
+    def to_settings(self) -> dict[str, int | list[int]]:
+        """Return the settings that a store keeps; empty for whole images with their own bands."""
+        found: dict[str, int | list[int]] = {}
+        if self.tiling is not None:
+            found |= {"tile": self.tiling.size, "overlap": self.tiling.overlap}
+        if self.bands:
+            found["bands"] = list(self.bands)
+        return found
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, object]) -> Parts:
+        """Return the parts that the settings of a store name.
+
+        Raises:
+            ValueError: they make no sense.
+        """
+        tile, overlap, bands = (settings.get(key) for key in ("tile", "overlap", "bands"))
+        numbers = bands if isinstance(bands, list) else []
+        return cls.of(
+            tile if isinstance(tile, int) else None,
+            overlap if isinstance(overlap, int) else None,
+            tuple(number for number in numbers if isinstance(number, int)),
+        )
