@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sapnet.data.click_annotations import Point
+from sapnet.data.image_files.address import file_of
 from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import ImageHeader, read_header
 from sapnet.data.orientation import orient_box, orient_mask, orient_points
@@ -124,7 +125,9 @@ def turn_coverage(
 
 def _check_present(images: Iterable[ImageRecord], folder: Path) -> None:
     missing = [
-        image.file_name for image in images if not image_path(folder, image.file_name).is_file()
+        image.file_name
+        for image in images
+        if not file_of(image_path(folder, image.file_name)).is_file()
     ]
     if missing:
         named = ", ".join(missing[:_NUM_FILES_NAMED])

@@ -16,6 +16,7 @@ from sapnet.data.coco_json import frame_records, label_of_category
 from sapnet.data.coverage.ignored import region_records
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
+from sapnet.data.tiles.labels import whole_labels
 from sapnet.labelling.choosing import choose_labels
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.records import label_records, top1_record, with_boxes, with_decision
@@ -24,6 +25,7 @@ from sapnet.network.model import Network, evaluating
 from sapnet.network.origin import origin_of_network
 from sapnet.store.origin import origin_of_proposals
 from sapnet.store.reader import ProposalStore, open_store
+from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.coverage import coverage_of
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import read_json, write_json_atomic
@@ -216,13 +218,17 @@ def write_labels(
     Args:
         out: the json file.
         store: what was labelled.
-        annotations: the labels.
+        annotations: the labels; those of windows are brought to their whole images.
         done: ids of the images that were labelled; None for all. The others are not listed: an
             image without a label is taken for one without an object.
         model: the network that chose them; None for the proposer.
         unfinished: True if more labels were to come; a later `label` may replace the file.
     """
-    images = [image for image in store.images if done is None or image.image_id in done]
+    if store.parts:
+        images, annotations = whole_labels(tuple(store.images), annotations, done)
+        store = open_whole_store(store)
+    else:
+        images = tuple(i for i in store.images if done is None or i.image_id in done)
     found = {image.image_id: coverage_of(store.coverage, image) for image in images}
     coverage = {image_id: one for image_id, one in found.items() if one}
     content = {

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sapnet.data.coverage.stored import load_coverage
+from sapnet.data.tiles.corrections import tile_corrections
+from sapnet.data.tiles.grid import Parts
 from sapnet.store.cache import local_store
 from sapnet.store.corrections import check_corrected_categories, check_correction
 from sapnet.store.describe import correct_objects
@@ -84,7 +86,8 @@ class ProposalStore:
 
     def __init__(self, path: Location, corrections: Corrections | None = None) -> None:
         self.path = local_store(path)
-        self.corrections = corrections
+        self.corrections: Corrections | None = None
+        self._given_corrections = corrections
         self.manifest: Manifest = load_manifest(self.path)
         self._shards = complete_shards(self.path)
         self._table = read_image_table(self.path)
@@ -109,10 +112,14 @@ class ProposalStore:
                 self.manifest.num_images,
             )
         if corrections is not None:
+            if self.parts:
+                every = ProposalStore(self.path).numbered_objects()
+                corrections = tile_corrections(corrections, self.images, every)
+            self.corrections = corrections
             self._num_kept = self._count_kept(corrections)
 
     def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path, Corrections | None]]:
-        return (ProposalStore, (self.path, self.corrections))
+        return (ProposalStore, (self.path, self._given_corrections))
 
     def __len__(self) -> int:
         """Number of objects."""
@@ -138,6 +145,11 @@ class ProposalStore:
         """Bit depth that the images were read with; None if none had more than 8 bits."""
         value = self.manifest.settings.get(BITS)
         return value if isinstance(value, int) else None
+
+    @property
+    def parts(self) -> Parts:
+        """The windows and bands of images that the proposals are of; whole images without any."""
+        return Parts.from_settings(self.manifest.settings)
 
     @property
     def images(self) -> Sequence[ImageRecord]:
