@@ -24,6 +24,7 @@ from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_areas
 from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
     from sapnet.data.coco import Instance, InstanceSet
@@ -40,6 +41,8 @@ class DatasetConfig:
         seed: of views and random subsets.
         keep_empty: keep images without objects in the data set.
         max_objects: most objects of an image in training, a random subset beyond; None for all.
+        mask_stride: input pixels per cell of target masks, 1 or an even number; bags of proposals
+            are at stride 4.
         augment: sizes, flips and colours.
     """
 
@@ -47,6 +50,7 @@ class DatasetConfig:
     seed: int = 0
     keep_empty: bool = True
     max_objects: int | None = None
+    mask_stride: int = MASK_STRIDE
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
@@ -103,7 +107,7 @@ class ClickDataset(Dataset[Sample]):
         labels = [self._labels[entry.click.category_id] for entry in objects]
         pixels = view_content(image, view)
         if self.cfg.supervision == "top1":
-            targets = make_targets(top_proposals(objects), labels, view)
+            targets = make_targets(top_proposals(objects), labels, view, self.cfg.mask_stride)
             return Sample(pixels, view, record.image_id, targets=targets)
         return Sample(pixels, view, record.image_id, bags=make_bags(objects, labels, view))
 
@@ -152,7 +156,7 @@ class MaskDataset(Dataset[Sample]):
         if self.train:
             kept = [kept[i] for i in _subset(len(kept), self.cfg.max_objects, rng)]
         labels = [self._labels[objects[i].category_id] for i in kept]
-        targets = make_targets([rles[i] for i in kept], labels, view)
+        targets = make_targets([rles[i] for i in kept], labels, view, self.cfg.mask_stride)
         return Sample(view_content(image, view), view, record.image_id, targets=targets)
 
 
