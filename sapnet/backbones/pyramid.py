@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,18 @@ if TYPE_CHECKING:
     from sapnet.backbones.config import BackboneConfig
 
 
+NUM_LEVELS = 5
+"""Levels P2..P6."""
+
+LEAST_GROUP = 8
+"""Least channels of a group that is normalised together, as in 32 groups of 256."""
+
+
 class Pyramid(nn.Module):
-    """Backbone and feature pyramid.
+    """Backbone and feature pyramid, each level normalised.
+
+    Heads without norms of their own need it: some backbones give features of a size of 30, with
+    which the first loss was 47.
 
     Args:
         cfg: the backbone.
@@ -29,6 +40,8 @@ class Pyramid(nn.Module):
         self.fpn = FeaturePyramidNetwork(
             self.backbone.channels, channels, extra_blocks=LastLevelMaxPool()
         )
+        groups = math.gcd(channels, max(1, channels // LEAST_GROUP))
+        self.norms = nn.ModuleList(nn.GroupNorm(groups, channels) for _ in range(NUM_LEVELS))
         self.out_channels = channels
 
     def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
@@ -41,4 +54,6 @@ class Pyramid(nn.Module):
             P2..P6, strides 4 to 64, each (B, channels, h, w), named "0" to "4".
         """
         named = OrderedDict((str(i), f) for i, f in enumerate(self.backbone(images)))
-        return OrderedDict((str(i), f) for i, f in enumerate(self.fpn(named).values()))
+        levels = self.fpn(named).values()
+        normed = (norm(level) for norm, level in zip(self.norms, levels, strict=True))
+        return OrderedDict((str(i), level) for i, level in enumerate(normed))

@@ -43,7 +43,7 @@ SEGMENTER = (
 CONVOLUTION_AXES = 4
 """Axes of the weights that are kept in half precision; biases and norms are small."""
 
-NEW_PARTS = ("selection.", "segmentation.head.class_output.")
+NEW_PARTS = ("selection.", "segmentation.head.class_output.", "norms.")
 """Beginnings of the names of the parameters that a file of a start does not hold."""
 
 
