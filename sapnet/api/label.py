@@ -24,6 +24,7 @@ class LabelOptions(TypedDict, total=False):
 
     device: str
     top1: bool
+    voter: Path | str | None
     corrections: Path | str | None
     candidates: bool
     batch_size: int
@@ -89,6 +90,8 @@ def label(
     cfg = fill("label", LabelConfig, options)
     if (run is None) != cfg.top1:
         raise ValueError("label: expected either run=RUN or top1=True")
+    if cfg.top1 and cfg.voter is not None:
+        raise ValueError("label: voter votes on the choice of a run, and top1 has none")
     check_exports(cfg.format, Path(out).with_suffix(""), overwrite=cfg.overwrite)
     corrections = None if cfg.corrections is None else load_corrections(cfg.corrections)
     store = ProposalStore(proposals, corrections)
