@@ -66,7 +66,7 @@ class ModelConfig:
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     segmenter: bool = True
     segmentation: SOLOv2Config = field(default_factory=SOLOv2Config)
-    other: OtherSegmenterConfig | None = None
+    other: OtherSegmenterConfig | None = field(default=None, metadata={"hidden": True})
 
     def __post_init__(self) -> None:
         if self.fpn_channels < 1:

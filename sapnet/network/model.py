@@ -191,8 +191,8 @@ class Network(
         """
         if self.other is not None:
             raise ValueError(
-                f"this network is {self._title}: expected SOLOv2, the only segmenter of which "
-                "`sapnet export` and the end-to-end training know the parts"
+                f"this network is {self._title}: `sapnet export` knows SOLOv2 alone. Export a run "
+                "of --segmenter solov2 on the same masks, or predict with this run itself"
             )
         if self.segmentation is None:
             raise ValueError(

@@ -159,7 +159,7 @@ def test_what_such_a_network_cannot_do(mask_rcnn: ModelConfig, tiny_batch: Batch
     network = Network(mask_rcnn, (CAT,))
     with pytest.raises(ValueError, match=r"mask-rcnn, trained on masks: .* --voter"):
         network.select(tiny_batch)
-    with pytest.raises(ValueError, match="mask-rcnn: expected SOLOv2"):
+    with pytest.raises(ValueError, match="mask-rcnn: `sapnet export` knows SOLOv2 alone"):
         _ = network.segmenter
     with pytest.raises(ValueError, match="mask-rcnn learns from masks"):
         network(tiny_batch)
