@@ -19,6 +19,8 @@ class LabelConfig:
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         top1: take the proposal with the proposer's best own score, instead of a run's choice: the
             baseline of training.
+        voter: another run, or a file of `sapnet export`, whose instances vote on the choice in
+            place of those of the run: a segmenter that learned from masks, such as mask-rcnn.
         corrections: file of `sapnet review`; its masks are the labels, deleted objects get none.
         candidates: also write every candidate with its scores.
         batch_size: images at a time.
@@ -43,6 +45,7 @@ class LabelConfig:
 
     device: str = "auto"
     top1: bool = False
+    voter: Path | str | None = None
     corrections: Path | None = None
     candidates: bool = False
     batch_size: int = 4

@@ -21,6 +21,8 @@ from sapnet.labelling.choosing import choose_labels
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.records import label_records, top1_record, with_boxes, with_decision
 from sapnet.labelling.uncertainty import uncertainty
+from sapnet.labelling.voter import Voter
+from sapnet.network.loading import load_predictor
 from sapnet.network.model import Network, evaluating
 from sapnet.network.origin import origin_of_network
 from sapnet.store.origin import origin_of_proposals
@@ -80,12 +82,14 @@ def label(
         images: folder of the clicked images.
         store: their proposals, or the folder or URL of the store.
         out: the json file to write.
-        cfg: `candidates`, `batch_size`, `workers`, `skip_errors`, `bits` and `max_pixels` are
-            used; None for the defaults.
+        cfg: `candidates`, `batch_size`, `workers`, `skip_errors`, `bits`, `max_pixels`, `voter`
+            and `device`, that of the voter, are used; None for the defaults.
 
     Raises:
-        ValueError: the store has no object, or categories that the model does not know; or an image
-            cannot be read. The labels of the images before it are written first.
+        FileNotFoundError: there is no such voter.
+        ValueError: the store has no object, or categories that the model does not know; the model
+            has no selection, or the voter no such category; or an image cannot be read. The labels
+            of the images before it are written first.
     """
     from sapnet.batches.dataset import ClickDataset, DatasetConfig
     from sapnet.batches.loader import build_loader
@@ -93,8 +97,12 @@ def label(
     cfg = cfg or LabelConfig()
     store = open_store(store)
     check_any_object(store)
+    model.check_selects()
     with_model_labels = label_translation(model, store)
     bits = cfg.bits or model.settings.augment.bits or store.bits
+    voter = None
+    if cfg.voter is not None:
+        voter = Voter(load_predictor(cfg.voter, cfg.device), model.categories, images, store, bits)
     data_cfg = DatasetConfig(augment=replace(model.settings.augment, bits=bits))
     dataset = ClickDataset(images, store, data_cfg, train=False)
     loader = build_loader(dataset, cfg.batch_size, workers=cfg.workers)
@@ -112,7 +120,7 @@ def label(
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
-                labels, chosen = choose_labels(model, moved, store)
+                labels, chosen = choose_labels(model, moved, store, voter)
                 doubts = uncertainty(labels, moved.bags, chosen, consensus)
                 records = label_records(labels, chosen, doubts, cfg.candidates)
                 annotations += with_boxes(records, moved, chosen)
