@@ -8,6 +8,9 @@ from pathlib import Path
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.image_files.settings import check_reading
 
+MIN_MISSED_SCORE = 0.1
+"""Least score of an instance that may be an object nobody clicked."""
+
 
 @dataclass(frozen=True)
 class LabelConfig:
