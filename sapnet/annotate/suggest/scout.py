@@ -39,7 +39,7 @@ class Progress:
 class Look(Protocol):
     """Something that looks at an image, perhaps in another process."""
 
-    def __call__(self, path: Path) -> SeenImage:
+    def __call__(self, path: Path, /) -> SeenImage:
         """Return what is seen; ValueError: a bad image; ConnectionError: the process died."""
         ...
 

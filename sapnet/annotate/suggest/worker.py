@@ -24,7 +24,7 @@ class EndableWorker:
         self._ours: Connection | None = None
         self._is_closed = False
 
-    def __call__(self, item: object) -> Any:  # noqa: ANN401  # whatever the function gives
+    def __call__(self, item: object, /) -> Any:  # noqa: ANN401  # whatever the function gives
         """Return the function's result for an item.
 
         Raises:
