@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sapnet.structures.batch import Bags, Batch, InstanceTargets
 from sapnet.structures.gaps import Gaps
+from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
     from sapnet.batches.sample import Sample
@@ -42,6 +43,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
             f"collate: expected bags and targets in all samples or in none, found {len(bags)} with "
             f"bags and {len(targets)} with targets among {len(samples)}"
         )
+    grid = (height // MASK_STRIDE, width // MASK_STRIDE)
     # Masks of targets may have another stride.
     stride = samples[0].view.padded_size[0] // targets[0].masks.shape[1] if targets else 1
     sizes = [(sample.view.input_size, sample.view.original_size) for sample in samples]

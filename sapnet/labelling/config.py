@@ -10,6 +10,9 @@ from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.split import parse_split
 from sapnet.data.image_files.settings import check_reading
 
+MIN_MISSED_SCORE = 0.1
+"""Least score of an instance that may be an object nobody clicked."""
+
 
 @dataclass(frozen=True)
 class LabelConfig:

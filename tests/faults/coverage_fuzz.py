@@ -86,7 +86,7 @@ class Fuzzer:
         stem = f"{len(self._seen):03} {kind}".replace(" ", "_").replace("/", ".")[:120]
         (self._findings / stem).write_bytes(data)
         (self._findings / f"{stem}.txt").write_text(f"{kind}\n{text}", errors="backslashreplace")
-        print(f"FINDING {kind}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"FINDING {kind}\n")
 
 
 def _place(error: BaseException) -> str:
