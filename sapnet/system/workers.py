@@ -48,7 +48,7 @@ class _Spawned(SpawnProcess):
 
 
 class _SpawnContext(SpawnContext):
-    Process = _Spawned  # type: ignore[assignment]  # typeshed names the exact class
+    Process = _Spawned
 
 
 def _fork_context() -> BaseContext:
@@ -66,7 +66,7 @@ def _fork_context() -> BaseContext:
             super().run()
 
     class Context(ForkContext):
-        Process = Forked  # type: ignore[assignment]
+        Process = Forked
 
     return Context()
 
