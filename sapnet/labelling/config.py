@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sapnet.data.choices import ImagesAs
 from sapnet.data.formats.writers.files import ExportOptions
-from sapnet.data.formats.writers.split import parse_split
 from sapnet.data.image_files.settings import check_reading
+from sapnet.structures.split import parse_split
 
 MIN_MISSED_SCORE = 0.1
 """Least score of an instance that may be an object nobody clicked."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sapnet.data.choices import ImagesAs
 from sapnet.data.formats.writers.files import ExportOptions
-from sapnet.data.formats.writers.split import parse_split
 from sapnet.data.image_files.settings import check_reading
+from sapnet.structures.split import parse_split
 
 
 @dataclass(frozen=True)

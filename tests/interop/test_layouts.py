@@ -17,8 +17,9 @@ from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.writers.export import export_masks
 from sapnet.data.formats.writers.files import ExportOptions
-from sapnet.data.formats.writers.split import Split, split_instances
+from sapnet.data.formats.writers.split import split_instances
 from sapnet.geometry.rle import decode_masks
+from sapnet.structures.split import Split
 
 DataSet = tuple[InstanceSet, Path]
 

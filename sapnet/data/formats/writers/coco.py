@@ -1,4 +1,4 @@
-"""Writers of COCO instance json: one file of run lengths or polygons, or Roboflow's folders."""
+"""Writers of COCO instance json: a file of run lengths or polygons, Roboflow's folders."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.coco_json import frame_records
 from sapnet.data.formats.writers.files import ExportOptions, place_image
-from sapnet.data.formats.writers.split import TEST, TRAIN, VAL, Parts
+from sapnet.data.formats.writers.split import Parts
 from sapnet.geometry.polygons import mask_polygons
 from sapnet.geometry.rle import decode_masks, rle_areas, rle_boxes, rle_to_json
+from sapnet.structures.split import TEST, TRAIN, VAL
 from sapnet.system.files import write_json_atomic
 
 ROBOFLOW_FILE = "_annotations.coco.json"

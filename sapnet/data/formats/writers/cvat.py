@@ -9,9 +9,10 @@ import numpy as np
 
 from sapnet.data.coco import Instance
 from sapnet.data.formats.writers.files import ExportOptions, place_image
-from sapnet.data.formats.writers.split import TRAIN, Parts
+from sapnet.data.formats.writers.split import Parts
 from sapnet.geometry.rle import decode_masks, rle_boxes
 from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.split import TRAIN
 from sapnet.system.files import write_text_atomic
 
 ANNOTATIONS, IMAGES = "annotations.xml", "images"

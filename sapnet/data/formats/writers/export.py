@@ -10,19 +10,36 @@ import numpy as np
 
 from sapnet.data.choices import MaskFormat
 from sapnet.data.coco import Instance, InstanceSet
-from sapnet.data.formats.marks import Findings
-from sapnet.data.formats.writers.coco import write_coco, write_roboflow
-from sapnet.data.formats.writers.cvat import write_cvat
+from sapnet.data.formats.assemble import AssembleOptions, assemble
+from sapnet.data.formats.image_paths import ImageFolder
+from sapnet.data.formats.marks import Findings, SourceImage
+from sapnet.data.formats.read import ReadOptions, read_any
+from sapnet.data.formats.readers.yolo.read import YoloOptions, read_yolo
+from sapnet.data.formats.source_images import find_images
+from sapnet.data.formats.writers.coco import (
+    ROBOFLOW_FILE,
+    ROBOFLOW_FOLDERS,
+    write_coco,
+    write_roboflow,
+)
+from sapnet.data.formats.writers.cvat import ANNOTATIONS, write_cvat
 from sapnet.data.formats.writers.files import ExportOptions, part_file
-from sapnet.data.formats.writers.huggingface import write_imagefolder, write_mask2former
-from sapnet.data.formats.writers.label_studio import write_label_studio
+from sapnet.data.formats.writers.huggingface import (
+    FOLDERS,
+    read_imagefolder,
+    read_mask2former,
+    write_imagefolder,
+    write_mask2former,
+)
+from sapnet.data.formats.writers.label_studio import TASKS_FILE, write_label_studio
 from sapnet.data.formats.writers.labelme import write_labelme
-from sapnet.data.formats.writers.read_back import Masks, read_back
-from sapnet.data.formats.writers.split import TRAIN, VAL, Parts, split_instances
+from sapnet.data.formats.writers.split import Parts, split_instances
 from sapnet.data.formats.writers.voc import write_voc
 from sapnet.data.formats.writers.yolo import write_yolo
 from sapnet.data.image_files.inside import image_path
 from sapnet.geometry.rle import rle_areas, rle_iou
+from sapnet.structures.clicks import RLE, ClickSet
+from sapnet.structures.split import TRAIN, VAL
 from sapnet.system.lock import locked
 from sapnet.system.written_files import check_new_file, replacing_files
 
@@ -34,6 +51,10 @@ NEED_VAL = {"roboflow": "RF-DETR wants valid", "yolo-seg": "val repeats train"}
 
 NEED_IMAGES = ("roboflow", "yolo-seg", "imagefolder", "mask2former")
 """Formats that are read with the images beside the labels only."""
+
+
+Masks = dict[str, list[RLE | None]]
+"""Masks by file name of the image, in the order of writing; None for one that is not there."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +138,7 @@ def export_masks(
         else:
             with replacing_files(out, options.overwrite) as folder:
                 _write(kept, parts, name, folder, findings, options)
-        report = _report(kept, read_back(parts, name, out, options), out)
+        report = _report(kept, _read_back(parts, name, out, options), out)
     if options.split is None:
         return report
     counted = (
@@ -194,6 +215,74 @@ def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:
         else:
             kept.append(instance)
     return kept
+
+
+def _read_back(parts: Parts, name: MaskFormat, out: Path, options: ExportOptions) -> Masks:
+    """Read the written files, by which the loss is measured."""
+    match name:
+        case "label-studio":
+            prefix = ((options.url_prefix, ""),)
+            reading = ReadOptions("label-studio", path_map=prefix, predictions=True)
+            return _masks(read_any(out / TASKS_FILE, Findings(), reading))
+        case "voc":
+            return _masks(read_any(out, Findings(), ReadOptions(name)))
+        case "cvat":
+            return _unplaced(read_any(out / ANNOTATIONS, Findings(), ReadOptions(name)), parts)
+        case "labelme" | "labelme-mask":
+            left = None if options.places_images else options.images
+            return _unplaced(read_any(out, Findings(), ReadOptions("labelme", left)), parts)
+        case _:
+            found: Masks = {}
+            for part, inside in parts.items():
+                found |= _read_part(part, inside, name, out, options)
+            return found
+
+
+def _read_part(
+    part: str, inside: InstanceSet, name: MaskFormat, out: Path, options: ExportOptions
+) -> Masks:
+    """Read one part of a format whose parts are apart."""
+    match name:
+        case "yolo-seg":
+            return _masks(_read_yolo(part, inside, out))
+        case "imagefolder":
+            return read_imagefolder(out / FOLDERS[part], inside)
+        case "mask2former":
+            return read_mask2former(out / FOLDERS[part], inside)
+        case "roboflow":
+            path = out / ROBOFLOW_FOLDERS[part] / ROBOFLOW_FILE
+        case _:
+            path = part_file(out, part, options)
+    return _masks(read_any(path, Findings(), ReadOptions("coco"))) if inside.images else {}
+
+
+def _read_yolo(part: str, inside: InstanceSet, out: Path) -> ClickSet:
+    unheard = Findings()
+    listed = [
+        SourceImage(f"images/{part}/{i.file_name}", (i.height, i.width), i.file_name)
+        for i in inside.images
+    ]
+    source = read_yolo(out, listed, unheard, YoloOptions("outline"))
+    images = find_images(source, ImageFolder(None, [(f"images/{part}/", "")]), unheard)
+    return assemble(source, images, unheard, AssembleOptions())
+
+
+def _masks(clicks: ClickSet) -> Masks:
+    names = {image.image_id: image.file_name for image in clicks.images}
+    found: Masks = {}
+    for click in clicks.clicks:
+        found.setdefault(names[click.image_id], []).append(click.mask)
+    return found
+
+
+def _unplaced(clicks: ClickSet, parts: Parts) -> Masks:
+    """Return the masks under the names that images have without the folders of the parts."""
+    name_of = {
+        f"{part}/{image.file_name}": image.file_name
+        for part, inside in parts.items()
+        for image in inside.images
+    }
+    return {name_of.get(name, name): masks for name, masks in _masks(clicks).items()}
 
 
 def _report(instances: InstanceSet, read: Masks, out: Path) -> ExportReport:

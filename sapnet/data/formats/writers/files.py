@@ -7,16 +7,15 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sapnet.data.choices import ImagesAs
-from sapnet.data.formats.writers.split import Split, parse_split
 from sapnet.data.image_files.inside import image_path
 from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.split import Split, parse_split
 
-if TYPE_CHECKING:
-    from sapnet.data.coco import Instance
-    from sapnet.data.formats.marks import Findings
+HIDDEN = "objects without a pixel of their own, under smaller ones"
+"""Finding where a pixel belongs to one object only."""
 
 
 class ExportSettings(Protocol):
@@ -131,7 +130,7 @@ def place_image(image: ImageRecord, options: ExportOptions, folder: Path) -> Non
 
 
 def part_file(out: Path, part: str, options: ExportOptions) -> Path:
-    """Return the json file of a part: the one that was named, or beside it with the part's name."""
+    """Return the json file of a part: the one named, or one beside it with the part's name."""
     return out if options.split is None else out.with_name(f"{out.stem}-{part}{out.suffix}")
 
 
@@ -155,10 +154,3 @@ def check_label_names(images: Iterable[ImageRecord]) -> None:
                 "Rename one of them, or export to COCO or Label Studio."
             )
         seen[name] = image.file_name
-
-
-def note_hidden(hidden: Iterable[Instance], findings: Findings) -> None:
-    """Report objects that have no pixel on a map on which a pixel belongs to one object."""
-    for instance in hidden:
-        place = f"{instance.image.file_name}, object {instance.annotation_id}"
-        findings.note("objects without a pixel of their own, under smaller ones", place)

@@ -1,4 +1,4 @@
-"""Writers of folders for `datasets`: objects as records, or Mask2Former's maps of the objects."""
+"""Writers of folders for `datasets`: objects as records, or as Mask2Former's maps."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.writers.files import (
+    HIDDEN,
     ExportOptions,
     check_label_names,
     label_name,
-    note_hidden,
     place_image,
 )
-from sapnet.data.formats.writers.split import TEST, TRAIN, VAL, Parts
+from sapnet.data.formats.writers.split import Parts
 from sapnet.geometry.placing import number_masks
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json, to_rle
 from sapnet.structures.clicks import RLE, Category, ImageRecord
+from sapnet.structures.split import TEST, TRAIN, VAL
 from sapnet.system.files import write_bytes_atomic, write_text_atomic
 
 METADATA = "metadata.jsonl"
@@ -164,7 +165,8 @@ def _map(
         findings.note(what, image.file_name)
     rles = [instance.rle() for instance in objects]
     numbers, hidden = number_masks(rles, (image.height, image.width))
-    note_hidden([objects[index] for index in hidden], findings)
+    for index in hidden:
+        findings.note(HIDDEN, f"{image.file_name}, object {objects[index].annotation_id}")
     classes = np.array([0, *(label_of[o.category_id] + 1 for o in objects)])[numbers]
     pixels = np.stack([classes, numbers % _LOW, numbers // _LOW], -1).astype(np.uint8)
     buffer = io.BytesIO()

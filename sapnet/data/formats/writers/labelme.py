@@ -100,7 +100,7 @@ def _polygons(instance: Instance, number: int, simplify: float) -> Iterator[dict
 
 
 def _mask(instance: Instance) -> dict[str, Any]:
-    """Return a shape with a png of the mask inside its box; the box's last pixel belongs to it."""
+    """Return a shape with a png of the mask inside its box, which holds its last pixel."""
     rle = instance.rle()
     x1, y1, x2, y2 = rle_boxes([rle])[0].astype(int).tolist()
     crop = decode_masks([rle])[0][y1:y2, x1:x2].astype(bool)

@@ -15,10 +15,10 @@ from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.readers.voc.colors import color_map
 from sapnet.data.formats.readers.voc.labels import LABELMAP, LABELS
 from sapnet.data.formats.writers.files import (
+    HIDDEN,
     ExportOptions,
     check_label_names,
     label_name,
-    note_hidden,
     place_image,
 )
 from sapnet.data.formats.writers.split import Parts
@@ -80,7 +80,8 @@ def write_voc(
         objects = objects[:MAX_OBJECTS]
         numbers, hidden = number_masks([o.rle() for o in objects], (image.height, image.width))
         numbers = numbers.astype(np.uint8)
-        note_hidden([objects[index] for index in hidden], findings)
+        for index in hidden:
+            findings.note(HIDDEN, f"{image.file_name}, object {objects[index].annotation_id}")
         labels = np.array([0, *(label_of[o.category_id] + 1 for o in objects)], np.uint8)
         _write_png(folder / "SegmentationObject" / label_name(image, ".png"), numbers)
         _write_png(folder / "SegmentationClass" / label_name(image, ".png"), labels[numbers])

@@ -14,9 +14,10 @@ from sapnet.data.formats.writers.files import (
     label_name,
     place_image,
 )
-from sapnet.data.formats.writers.split import TEST, TRAIN, VAL, Parts
+from sapnet.data.formats.writers.split import Parts
 from sapnet.geometry.polygons import at_least_three, mask_polygon
 from sapnet.geometry.rle import decode_masks
+from sapnet.structures.split import TEST, TRAIN, VAL
 from sapnet.system.files import write_text_atomic
 
 _IN_PIXEL = 0.25

@@ -18,9 +18,9 @@ from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.data.formats.writers.export import ExportReport, MaskFormat, export_masks
 from sapnet.data.formats.writers.files import ExportOptions
-from sapnet.data.formats.writers.split import Split
 from sapnet.geometry.rle import decode_masks, rle_iou
 from sapnet.structures.clicks import Category
+from sapnet.structures.split import Split
 
 SPLIT = Split((1 / 3, 1 / 3, 1 / 3))
 
@@ -293,3 +293,70 @@ def test_what_a_trainer_misses_is_noted(
     found = [line for line in findings.lines() if "exports without" in line]
     assert len(found) == len(said)
     assert all(any(words in line for line in found) for words in said)
+
+
+def test_roboflow_by_pycocotools_and_supervision(
+    instances: InstanceSet, images: Path, tmp_path: Path
+) -> None:
+    coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
+    import supervision as sv
+
+    out = tmp_path / "out"
+    export(instances, "roboflow", out, images=images, split=SPLIT)
+    objects = {i.annotation_id: i for i in instances.instances}
+    count = 0
+    for part in ("train", "valid", "test"):
+        path = out / part / "_annotations.coco.json"
+        read = coco.COCO(str(path))
+        for number, annotation in read.anns.items():
+            truth = decode_masks([objects[number].rle()])[0]
+            assert (read.annToMask(annotation) == truth).all()
+            count += 1
+        shown = sv.DetectionDataset.from_coco(str(out / part), str(path), force_masks=True)
+        assert shown.classes == ["cat", "big dog"]
+        assert sum(map(len, shown.annotations.values())) == len(read.anns)
+    assert count == 7
+
+
+def test_columns_of_an_imagefolder_have_one_type(
+    instances: InstanceSet, images: Path, tmp_path: Path
+) -> None:
+    """As `datasets` reads them: parts with objects agree, and one without is named."""
+    import pyarrow.json
+
+    split, out = Split((2 / 3, 1 / 3, 0), 1), tmp_path / "out"
+    report, findings = export(instances, "imagefolder", out, images=images, split=split)
+    tables = {
+        part: pyarrow.json.read_json(out / part / "metadata.jsonl")
+        for part in ("train", "validation")
+    }
+    agree = tables["train"].schema == tables["validation"].schema
+    assert agree == all(part.num_masks for part in report.parts)
+    noted = [line for line in findings.lines() if "parts without an object" in line]
+    assert agree == (not noted)
+    assert tables["train"].column("file_name").to_pylist()
+    held = [row for table in tables.values() for row in table.column("objects").to_pylist()]
+    assert sorted(i for row in held for i in row["id"]) == list(range(100, 107))
+
+
+def test_maps_by_the_processor_of_mask2former(instances: InstanceSet, tmp_path: Path) -> None:
+    """As transformers' own example calls it: a mask and a class for each object that is seen."""
+    from transformers import Mask2FormerImageProcessor
+
+    apart = replace(instances, instances=instances.instances[5:])  # 1,200 and 1,400 px are seen
+    export(apart, "mask2former", tmp_path / "out")
+    with Image.open(tmp_path / "out/train/annotations/sub/b ü.png") as drawn:
+        pixels = np.array(drawn)[..., :2]
+    pairs = np.unique(pixels.reshape(-1, 2), axis=0).tolist()
+    processor = Mask2FormerImageProcessor(do_resize=False, do_reduce_labels=True, ignore_index=255)
+    batch = processor(
+        images=[np.zeros((60, 100, 3), np.uint8)],
+        segmentation_maps=[pixels[..., 1]],
+        instance_id_to_semantic_id={number: kind for kind, number in pairs},
+        return_tensors="pt",
+    )
+    assert batch["class_labels"][0].tolist() == [1, 0]
+    masks = np.asarray(batch["mask_labels"][0])[:, :60, :100].astype(bool)
+    first, second = (decode_masks([i.rle()])[0].astype(bool) for i in apart.instances)
+    assert (masks[0] == first).all()
+    assert (masks[1] == (second & ~first)).all()

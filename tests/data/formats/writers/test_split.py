@@ -7,8 +7,9 @@ import pytest
 
 from sapnet.data.coco import InstanceSet
 from sapnet.data.formats.marks import Findings
-from sapnet.data.formats.writers.split import Split, parse_split, split_instances
+from sapnet.data.formats.writers.split import split_instances
 from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.structures.split import Split, parse_split
 
 
 def of_names(names: list[str]) -> InstanceSet:
