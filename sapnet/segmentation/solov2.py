@@ -103,10 +103,10 @@ class SOLOv2(nn.Module):
         return solov2_losses(outputs, targets, grid_targets, self.cfg, mps_weight, num_positives)
 
     def see(
-        self, outputs: SOLOv2Outputs, partial: Tensor, threshold: float, limit: int
+        self, outputs: SOLOv2Outputs, partial: Tensor, thresholds: Tensor, limit: int
     ) -> SeenObjects:
         """Return what is seen of the classes that are not all clicked; see `see_objects`."""
-        return see_objects(outputs, partial, self.cfg, threshold, limit)
+        return see_objects(outputs, partial, self.cfg, thresholds, limit)
 
     def left_out_cells(
         self, outputs: SOLOv2Outputs, targets: InstanceTargets, gaps: Gaps, seen: SeenObjects | None

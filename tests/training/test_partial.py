@@ -78,7 +78,7 @@ def test_partial_images_train_otherwise_and_resume_exactly(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The running average sees objects, is kept in the checkpoint, and needs no mark to be told."""
-    monkeypatch.setattr(average, "THRESHOLD", 0.005)  # a network of two epochs is sure of nothing
+    monkeypatch.setattr(average, "LEAST_SCORE", 0.005)  # a network of two epochs is sure of nothing
     numbers = []
     look = average.RunningAverage.look
 

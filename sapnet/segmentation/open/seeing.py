@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def see_objects(
-    outputs: SOLOv2Outputs, partial: Tensor, cfg: SOLOv2Config, threshold: float, limit: int
+    outputs: SOLOv2Outputs, partial: Tensor, cfg: SOLOv2Config, thresholds: Tensor, limit: int
 ) -> SeenObjects:
-    """Return the masks of the cells whose class score passes a threshold.
+    """Return the masks of the cells whose class score passes the threshold of the class.
 
     Only classes that are not all clicked in an image are looked at. Nothing is suppressed: each
     cell that sees an object counts, as each of them learns.
@@ -29,7 +29,7 @@ def see_objects(
         outputs: raw outputs of a network in evaluation mode.
         partial: (B, C) bool.
         cfg: `predict.mask_threshold`.
-        threshold: least class score, in [0, 1].
+        thresholds: (C,) class scores in [0, 1], exclusive.
         limit: most cells of an image, the best ones.
 
     Returns:
@@ -42,7 +42,7 @@ def see_objects(
     found = []
     with torch.autocast(features.device.type, enabled=False):
         for image, image_scores in enumerate(scores):
-            cells, labels = torch.nonzero(image_scores > threshold, as_tuple=True)
+            cells, labels = torch.nonzero(image_scores > thresholds, as_tuple=True)
             best = image_scores[cells, labels].argsort(descending=True, stable=True)[:limit]
             cells, labels = cells[best], labels[best]
             logits = kernels[image, cells] @ features[image].flatten(1)
@@ -50,3 +50,28 @@ def see_objects(
             found.append((masks, labels, torch.full_like(labels, image), cells))
     masks, labels, images, cells = (torch.cat(parts) for parts in zip(*found, strict=True))
     return SeenObjects(masks.view(-1, *features.shape[2:]), labels, images, cells)
+
+
+@torch.no_grad()
+def scores_at(
+    outputs: SOLOv2Outputs, points: Tensor, labels: Tensor, image_index: Tensor
+) -> Tensor:
+    """Return the class scores at points: of the cells that hold them, the best of all levels.
+
+    Args:
+        outputs: raw outputs of a network.
+        points: (N, 2) float (x, y), input frame.
+        labels: (N,) int64 class index whose score is wanted.
+        image_index: (N,) int64 image of each point.
+
+    Returns:
+        (N,) float32 in [0, 1].
+    """
+    height, width = outputs.input_size
+    shares = points / points.new_tensor([width, height])
+    found = []
+    for logits in outputs.grid_class_logits:
+        side = logits.shape[-1]
+        columns, rows = (shares * side).long().clamp(0, side - 1).unbind(1)
+        found.append(logits[image_index, labels, rows, columns].float().sigmoid())
+    return torch.stack(found).amax(0)

@@ -9,7 +9,8 @@ import torch
 
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
-from sapnet.structures.batch import Batch
+from sapnet.segmentation.open.seeing import scores_at
+from sapnet.structures.batch import Batch, InstanceTargets
 from sapnet.structures.clicks import Category
 from sapnet.structures.gaps import Gaps
 from sapnet.training.loop import average
@@ -31,6 +32,37 @@ def make_batch(partial: list[list[bool]]) -> Batch:
     none = torch.zeros(0, dtype=torch.int64)
     gaps = Gaps(torch.tensor(partial), torch.zeros(0, 16, 16, dtype=torch.uint8), none, none)
     return Batch(images, sizes, sizes, torch.arange(number), gaps=gaps)
+
+
+def with_objects(batch: Batch, labels: list[int]) -> Batch:
+    """A batch with an object of 20 px of each label in its first image."""
+    number = len(labels)
+    masks = torch.zeros(number, 16, 16, dtype=torch.uint8)
+    masks[:, 3:8, 3:8] = 1
+    targets = InstanceTargets(
+        masks,
+        torch.tensor([[12.0, 12, 32, 32]]).expand(number, 4),
+        torch.tensor(labels, dtype=torch.int64),
+        torch.zeros(number, dtype=torch.int64),
+        torch.zeros(number, 0, 16, 16, dtype=torch.uint8),
+        torch.zeros(number, 0, dtype=torch.bool),
+    )
+    return replace(batch, targets=targets)
+
+
+def test_the_usual_score_of_a_class_is_that_of_its_objects(tiny_model: ModelConfig) -> None:
+    network = make_network(tiny_model)
+    running = RunningAverage(network)
+    batch = with_objects(make_batch([[False, False], [True, True]]), [0, 0, 1])
+    running.look(batch)
+    assert running.usual_scores.tolist() == [0, 0]  # its image is complete
+    batch = with_objects(make_batch([[True, False], [True, True]]), [1, 1])
+    running.look(batch)
+    outputs = network.eval().segmenter(network.features(batch.images))
+    middle = torch.tensor([[22.0, 22.0]])
+    one = torch.tensor([1])
+    expected = scores_at(outputs, middle, one, one - 1)[0]
+    torch.testing.assert_close(running.usual_scores, torch.stack([torch.zeros(()), expected]))
 
 
 def test_the_decay_grows_to_its_limit() -> None:
@@ -60,7 +92,7 @@ def test_weights_and_statistics_are_averaged(tiny_model: ModelConfig) -> None:
 def test_only_partial_images_and_classes_are_looked_at(
     tiny_model: ModelConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(average, "THRESHOLD", 0.0)
+    monkeypatch.setattr(average, "LEAST_SCORE", 0.0)
     running = RunningAverage(make_network(tiny_model))
     seen = running.look(make_batch([[False, False], [False, True], [True, False]]))
     assert seen is not None
@@ -74,9 +106,12 @@ def test_a_checkpoint_restores_it(tiny_model: ModelConfig) -> None:
     running = RunningAverage(make_network(tiny_model))
     torch.manual_seed(5)
     running.update(Network(tiny_model, CATEGORIES))
+    running.look(with_objects(make_batch([[True, True]]), [0]))
+    assert running.usual_scores[0] > 0
     restored = RunningAverage(make_network(tiny_model))
     restored.load(running.state())
     assert restored.num_steps == 1
+    assert torch.equal(restored.usual_scores, running.usual_scores)
     for name, value in restored.network.state_dict().items():
         assert torch.equal(value, running.network.state_dict()[name])
 
