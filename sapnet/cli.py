@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from sapnet.commands import (
+    advise,
     annotate,
     audit,
     convert,
@@ -62,6 +63,7 @@ COMMANDS = {
     "review": review.COMMAND,
     "audit": audit.COMMAND,
     "missed": missed.COMMAND,
+    "advise": advise.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "export": export.COMMAND,
