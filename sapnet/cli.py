@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from sapnet.commands import (
+    advise,
     annotate,
     audit,
     convert,
@@ -64,6 +65,7 @@ COMMANDS = {
     "review": review.COMMAND,
     "audit": audit.COMMAND,
     "missed": missed.COMMAND,
+    "advise": advise.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "export": export.COMMAND,
