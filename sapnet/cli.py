@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from sapnet.commands import (
+    advise,
     annotate,
     audit,
     convert,
@@ -64,6 +65,7 @@ COMMANDS = {
     "review": review.COMMAND,
     "audit": audit.COMMAND,
     "missed": missed.COMMAND,
+    "advise": advise.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "export": export.COMMAND,
@@ -190,7 +192,7 @@ def _describe(error: Exception) -> str:
 
     place = Path(tempfile.gettempdir()) / TRACEBACK
     try:
-        place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        place.write_bytes("".join(traceback.format_exception(error)).encode())
     except OSError:
         place = Path()
     return (

@@ -1,7 +1,7 @@
 """Reading of a clicks file: our reader beside msgspec with constraints, in time and memory.
 
-    pip install msgspec
-    python -m benchmarks.speed.validation --objects 100000
+pip install msgspec
+python -m benchmarks.speed.validation --objects 100000
 """
 
 from __future__ import annotations

@@ -122,8 +122,7 @@ def model_card(run: Path, name: str, facts: CardFacts) -> str:
             "```",
             "",
             f"* Categories: {', '.join(names)}.",
-            f"* Backbone: {settings['backbone']}; input sides {settings['augment']['short_sides']}"
-            " px.",
+            f"* {_network_line(settings)}; input sides {settings['augment']['short_sides']} px.",
             f"* Training images: {facts.data or UNKNOWN}; their licence: "
             f"{facts.data_licence or UNKNOWN}.",
             f"* Licence of these weights: {facts.licence or UNKNOWN}.",
@@ -151,7 +150,9 @@ def _read_config(path: Path) -> dict[str, Any]:
         texts = [entry["name"] for entry in content["categories"]]
         texts.append(content["settings"]["backbone"])
         sides = content["settings"]["augment"]["short_sides"]
-    except (KeyError, TypeError, IndexError):
+        other = content["settings"].get("other")
+        texts += [] if other is None else [other["name"], other["checkpoint"] or ""]
+    except (KeyError, TypeError, IndexError, AttributeError):
         texts = [None]
     if not all(isinstance(text, str) for text in texts) or not isinstance(sides, list):
         raise ValueError(
@@ -159,6 +160,16 @@ def _read_config(path: Path) -> dict[str, Any]:
         )
     found: dict[str, Any] = content
     return found
+
+
+def _network_line(settings: Mapping[str, Any]) -> str:
+    """Name the segmenter, and the backbone or the weights that it began with."""
+    other = settings.get("other")
+    if other is None:
+        return f"Backbone: {settings['backbone']}"
+    began = other["checkpoint"]
+    source = f"backbone {settings['backbone']}" if began is None else f"fine-tuned from {began}"
+    return f"Segmenter: {other['name']}, {source}"
 
 
 def _figures(run: Path) -> dict[str, float]:

@@ -53,8 +53,13 @@ def locked(output: Path | str) -> Iterator[None]:
     with ExitStack() as held:
         held.callback(_remove_empty, made)
         try:
+            # Removed while it is held, so that no other process holds a removed one; Windows only
+            # removes what nobody has open.
+            if os.name == "nt":
+                held.callback(_remove_lock, path)
             held.enter_context(FileLock(path, timeout=0))
-            held.callback(path.unlink, missing_ok=True)
+            if os.name != "nt":
+                held.callback(_remove_lock, path)
             mine.add(path)
             held.callback(mine.discard, path)
         except Timeout as error:
@@ -68,6 +73,11 @@ def locked(output: Path | str) -> Iterator[None]:
                 output,
             )
         yield
+
+
+def _remove_lock(path: Path) -> None:
+    with suppress(PermissionError):  # another process holds it by now
+        path.unlink(missing_ok=True)
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -80,7 +80,7 @@ def map_in_order(
     # Spawned, not forked: a fork of a process in which torch runs threads can hang.
     context = worker_context("spawn")
     with (
-        _single_threaded_children(),
+        single_threaded_children(),
         ProcessPoolExecutor(workers, context, start_worker, (function,)) as executor,
     ):
         try:
@@ -108,7 +108,7 @@ def run_in_worker(item: Any) -> Any:  # noqa: ANN401  # whatever the function ta
 
 
 @contextmanager
-def _single_threaded_children() -> Iterator[None]:
+def single_threaded_children() -> Iterator[None]:
     """Set the thread variables of numeric libraries to 1 for processes started in the context."""
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
