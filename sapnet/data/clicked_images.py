@@ -13,8 +13,7 @@ from sapnet.data.images import ImageHeader, read_header
 from sapnet.data.orientation import orient_box, orient_mask, orient_points
 from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import decode_masks, encode_masks
-from sapnet.structures.clicks import RLE, Click, ClickSet, ImageRecord
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import RLE, Click, ClickSet, Coverage, ImageRecord
 
 _NUM_FILES_NAMED = 5  # missing files that a message names
 

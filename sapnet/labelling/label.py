@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from sapnet.data.click_annotations import region_records
 from sapnet.data.coco_json import frame_records, label_of_category
-from sapnet.data.coverage.ignored import region_records
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
 from sapnet.data.tiles.labels import whole_labels

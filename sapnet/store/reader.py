@@ -38,8 +38,7 @@ from sapnet.store.tables import (
     read_shard,
     rows_with_given_mask,
 )
-from sapnet.structures.clicks import Category, ImageRecord
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import Category, Coverage, ImageRecord
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from sapnet.network.model import Network
     from sapnet.structures.batch import Batch
-    from sapnet.structures.gaps import SeenObjects
     from sapnet.structures.outputs import Selection
+    from sapnet.structures.seen import SeenObjects
     from sapnet.training.config import TrainConfig
     from sapnet.training.label_quality import LabelQuality
     from sapnet.training.validation import Validation

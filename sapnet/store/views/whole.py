@@ -15,7 +15,7 @@ from sapnet.data.tiles.clicks import MOST_WINDOWS, is_copy, whole_images, window
 from sapnet.data.tiles.coverage import whole_coverage
 from sapnet.geometry.rle_windows import place_rle
 from sapnet.store.reader import ProposalStore, open_store
-from sapnet.structures.clicks import Click, ImageRecord
+from sapnet.structures.clicks import Click, Coverage, ImageRecord
 from sapnet.structures.proposals import StoredObject
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from sapnet.data.image_files.address import Window
     from sapnet.structures.corrections import Corrections
-    from sapnet.structures.coverage import Coverage
     from sapnet.system.locations import Location
 
 
