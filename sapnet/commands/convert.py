@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
 from sapnet.commands.exporting import (
+    FORMAT_NAMES,
     MASK_FORMATS,
     add_export_arguments,
     export_options,
@@ -45,7 +46,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--to",
         choices=list(TARGETS),
         default="clicks",
-        help="clicks for `sapnet propose`, or a format of masks",
+        metavar="FORMAT",
+        help=f"clicks for `sapnet propose`, or a format of masks: {FORMAT_NAMES}",
     )
     parser.add_argument(
         "--images",
@@ -276,7 +278,7 @@ COMMAND = Command(
     (
         "sapnet convert project-1.json --images photos --out clicks.json",
         "sapnet convert annotations.xml --out clicks.json --points-only",
-        "sapnet convert labels.json --to yolo-seg --images photos --out yolo",
+        "sapnet convert labels.json --to yolo-seg --images photos --out yolo --split 0.8/0.2",
     ),
     main_options=(
         "source",
@@ -284,10 +286,11 @@ COMMAND = Command(
         "from",
         "to",
         "images",
+        "split",
         "points-only",
         "drop-empty",
         "path-map",
-        "min-score",
         "report",
     ),
+    writes=("out", "report"),
 )

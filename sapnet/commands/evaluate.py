@@ -94,4 +94,5 @@ COMMAND = Command(
         "--out metrics.json",
         "sapnet evaluate --labels labels.json --proposals store --truth instances.json --table 7",
     ),
+    writes=("out",),
 )

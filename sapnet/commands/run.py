@@ -142,4 +142,5 @@ COMMAND = Command(
         "config",
     ),
     complete=_complete,
+    kept="the finished steps and the last checkpoint, in the folder of --out",
 )

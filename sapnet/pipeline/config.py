@@ -9,6 +9,7 @@ from typing import Literal
 from sapnet.annotate.review.config import CORRECTIONS_NAME
 from sapnet.data.image_files.settings import check_reading
 from sapnet.proposals.config import ProposerName
+from sapnet.structures.coverage import Unmarked
 
 Effort = Literal["fast", "balanced", "best"]
 
@@ -65,6 +66,8 @@ class PipelineConfig:
         max_objects: largest number of objects of an image in one step. Unset: by the effort.
         max_predicted: most images that are predicted at the end, if no folder of held-out images is
             named; evenly spread over those without clicks.
+        unmarked: what images count as that nobody marked: "complete", all their objects are
+            clicked, or "partial", some may not be. Unset: complete.
         seed: seed of the training.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         workers: processes that propose and that load images. Unset: by the number of cores.
@@ -84,6 +87,7 @@ class PipelineConfig:
     short_sides: tuple[int, ...] | None = None
     max_objects: int | None = None
     max_predicted: int = 500
+    unmarked: Unmarked | None = None
     seed: int = 0
     device: str = "auto"
     workers: int | None = None

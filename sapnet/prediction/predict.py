@@ -34,7 +34,12 @@ from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
 from sapnet.system.parallel import map_ahead
 from sapnet.system.progress import progress
-from sapnet.system.written_files import check_output, record_written, remove_written
+from sapnet.system.written_files import (
+    check_output,
+    is_unfinished,
+    record_written,
+    remove_written,
+)
 
 if TYPE_CHECKING:
     from sapnet.batches.config import AugmentConfig
@@ -114,7 +119,9 @@ def predict(
         if line := files.left_out_line():
             logger.warning("%s", line)
         check_output(out, cfg.overwrite, (RESULTS, PICTURES))
-        check_exports(cfg.format, out / MASKS, overwrite=cfg.overwrite)
+        if is_unfinished(out):  # a stopped run may have written the other formats
+            cfg = replace(cfg, overwrite=True)
+        check_exports(cfg.format, out / MASKS, cfg)
         augment = replace(network.augment, bits=_bits(network, files, cfg))
         if cfg.compile and isinstance(network, Network):
             compile_network(network, network.device)
@@ -269,9 +276,7 @@ class _Prediction:
             self._network.categories,
             cfg.draw_threshold,
         )
-        options = ExportOptions(
-            self._files.root, cfg.simplify, cfg.url_prefix, overwrite=cfg.overwrite
-        )
+        options = ExportOptions.of(cfg, self._files.root)
         return export_several(instances, cfg.format, self._out / MASKS, options)
 
 

@@ -23,10 +23,10 @@ from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
 from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
-from sapnet.store.cache import CACHE_VARIABLE
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
 from sapnet.structures.corrections import Correction, Corrections
+from sapnet.system.locations import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
