@@ -24,8 +24,7 @@ from sapnet.labelling.uncertainty import uncertainty
 from sapnet.labelling.voter import Voter
 from sapnet.network.loading import load_predictor
 from sapnet.network.model import Network, evaluating
-from sapnet.network.origin import origin_of_network
-from sapnet.store.origin import origin_of_proposals
+from sapnet.network.origin import origin_of_network, origin_of_proposals
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.coverage import coverage_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sapnet.batches.images import ImageDataset
-from sapnet.data.formats.origins import ORIGIN_FILE
+from sapnet.data.formats.readers.origins import ORIGIN_FILE
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.several import (
     Exports,
