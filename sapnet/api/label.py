@@ -84,14 +84,14 @@ def label(
     """
     from sapnet.labelling.label import label as label_store
     from sapnet.labelling.label import label_top1
-    from sapnet.store.reader import ProposalStore
+    from sapnet.store.views.corrected import open_corrected
 
     cfg = fill("label", LabelConfig, options)
     if (run is None) != cfg.top1:
         raise ValueError("label: expected either run=RUN or top1=True")
     check_exports(cfg.format, Path(out).with_suffix(""), overwrite=cfg.overwrite)
     corrections = None if cfg.corrections is None else load_corrections(cfg.corrections)
-    store = ProposalStore(proposals, corrections)
+    store = open_corrected(proposals, corrections)
     if run is None:
         summary = label_top1(store, out, with_candidates=cfg.candidates)
     else:

@@ -59,7 +59,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.labelling.config import LabelConfig
     from sapnet.labelling.label import label, label_top1
     from sapnet.network.loading import load_model
-    from sapnet.store.reader import ProposalStore
+    from sapnet.store.views.corrected import open_corrected
 
     if (args.run is None) != args.top1:
         raise WrongUseError("expected either --run RUN or --top1")
@@ -70,7 +70,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         raise WrongUseError(error) from error
     check_exports(args.format, args.out.with_suffix(""), overwrite=args.overwrite)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
-    store = ProposalStore(args.proposals, corrections)
+    store = open_corrected(args.proposals, corrections)
     if args.top1:
         summary = label_top1(store, args.out, with_candidates=args.candidates)
     else:

@@ -16,8 +16,9 @@ from PIL import Image
 
 from sapnet.data.clicked_images import is_listed_as_stored
 from sapnet.data.image_files.depth import FULL_DEPTH, find_depth, is_deep
+from sapnet.data.image_files.header import ImageHeader, read_header
 from sapnet.data.image_files.inside import leaves_folder
-from sapnet.data.images import ImageHeader, load_image, read_header
+from sapnet.data.images import load_image
 from sapnet.data.orientation import UPRIGHT
 from sapnet.data.problems import RecordError
 from sapnet.doctor.finding import Finding
