@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sapnet.data.orientation import UPRIGHT, orient_box, orient_mask, orient_poi
 from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import decode_masks, encode_masks
 from sapnet.structures.clicks import RLE, Click, ClickSet, ImageRecord
+from sapnet.structures.coverage import Coverage
 
 _NUM_FILES_NAMED = 5  # missing files that a message names
 
@@ -55,6 +56,7 @@ def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
             turn_click(click, turned[click.image_id]) if click.image_id in turned else click
             for click in clicks.clicks
         ),
+        coverage=turn_coverage(clicks.coverage, turned),
     )
 
 
@@ -132,6 +134,25 @@ def turn_click(click: Click, header: ImageHeader) -> Click:
         box=None if click.box is None else orient_box(click.box, *frame),
         mask=None if click.mask is None else turn_mask(click.mask, header.orientation),
     )
+
+
+def turn_coverage(
+    coverage: Mapping[int, Coverage], turned: Mapping[int, ImageHeader]
+) -> dict[int, Coverage]:
+    """Convert regions of the stored frame to the upright frame of their image.
+
+    Args:
+        coverage: by image id.
+        turned: header by image id, of the images that are in the stored frame.
+    """
+    found = dict(coverage)
+    for image_id in coverage.keys() & turned.keys():
+        regions = tuple(
+            replace(region, mask=turn_mask(region.mask, turned[image_id].orientation))
+            for region in coverage[image_id].ignored
+        )
+        found[image_id] = replace(coverage[image_id], ignored=regions)
+    return found
 
 
 def _check_present(images: Iterable[ImageRecord], folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sapnet.batches.images import ImageDataset
 from sapnet.batches.parts import parts_of
+from sapnet.data.formats.origins import ORIGIN_FILE
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.several import (
     Exports,
@@ -28,8 +29,9 @@ from sapnet.data.tiles.seams import Piece
 from sapnet.geometry.rle import to_rle
 from sapnet.network.compiling import compile_network
 from sapnet.network.model import Network
+from sapnet.network.origin import origin_of_network
 from sapnet.prediction.config import PredictionConfig
-from sapnet.prediction.records import result_records
+from sapnet.prediction.finish import Finish, Segmented
 from sapnet.prediction.segment import plan_batches, segment_images
 from sapnet.prediction.sources import image_ids, opened_sources, picture_names
 from sapnet.prediction.tiles import (
@@ -37,7 +39,6 @@ from sapnet.prediction.tiles import (
     count_windows,
     draw_reduced,
     joined_records,
-    pieces_of,
     plan_items,
 )
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
@@ -45,7 +46,12 @@ from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
 from sapnet.system.parallel import map_ahead
 from sapnet.system.progress import progress
-from sapnet.system.written_files import check_output, record_written, remove_written
+from sapnet.system.written_files import (
+    check_output,
+    is_unfinished,
+    record_written,
+    remove_written,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -93,6 +99,8 @@ def predict(
 ) -> PredictSummary:
     """Segment many images and write a COCO results file and pictures.
 
+    `origin.json` beside the results says which run they are of, its weights, and when.
+
     A record has the image's `file_name`, its path below the folder of images, besides its
     `image_id`. The id is the number in the file's name if all names are different numbers (as
     COCO's are), else the place in the list. A `category_name` stands beside the `category_id`.
@@ -125,7 +133,9 @@ def predict(
         if line := files.left_out_line():
             logger.warning("%s", line)
         check_output(out, cfg.overwrite, (RESULTS, PICTURES))
-        check_exports(cfg.format, out / MASKS, overwrite=cfg.overwrite)
+        if is_unfinished(out):  # a stopped run may have written the other formats
+            cfg = replace(cfg, overwrite=True)
+        check_exports(cfg.format, out / MASKS, cfg)
         augment = replace(network.augment, bits=_bits(network, files, cfg))
         if cfg.compile and isinstance(network, Network):
             compile_network(network, network.device)
@@ -188,7 +198,7 @@ class _Prediction:
 
     def run(self) -> PredictSummary:
         """Predict all images, write everything, and return the summary."""
-        planned = [self._out / RESULTS, *self._pictures.values()]
+        planned = [self._out / RESULTS, self._out / ORIGIN_FILE, *self._pictures.values()]
         record_written(self._out, planned, finished=False)
         with self._keeping_results():
             self._segment()
@@ -206,7 +216,7 @@ class _Prediction:
 
     def _segment(self) -> None:
         cfg = self._cfg
-        finish = _Finish(self._network, self._draw if self._pictures else None, cfg)
+        finish = Finish(self._network, self._draw if self._pictures else None, cfg)
         on_error = self._leave_out if cfg.skip_errors else _stop
         plan = self._plan()
         total, unit = len(self._items), "window" if self._waiting else "image"
@@ -225,9 +235,9 @@ class _Prediction:
                     self._add_window(item, found)
                 count(1)
 
-    def _named(self, place: int, predictions: Predictions) -> _Segmented:
+    def _named(self, place: int, predictions: Predictions) -> Segmented:
         item = self._items[place]
-        return _Segmented(item, self._ids[item.index], self._names[item.index], predictions)
+        return Segmented(item, self._ids[item.index], self._names[item.index], predictions)
 
     def _add_window(self, item: Item, pieces: list[Piece]) -> None:
         """Keep what was found in a window; join all of an image after its last one."""
@@ -294,6 +304,8 @@ class _Prediction:
 
     def _write_results(self) -> int:
         results = [record for index in sorted(self._records) for record in self._records[index]]
+        origin = {"chosen_by": "segmenter", **origin_of_network(self._network)}
+        write_json_atomic(self._out / ORIGIN_FILE, origin)
         write_json_atomic(self._out / RESULTS, results)
         return len(results)
 
@@ -322,71 +334,5 @@ class _Prediction:
             self._network.categories,
             cfg.draw_threshold,
         )
-        options = ExportOptions(
-            self._files.root, cfg.simplify, cfg.url_prefix, overwrite=cfg.overwrite
-        )
+        options = ExportOptions.of(cfg, self._files.root)
         return export_several(instances, cfg.format, self._out / MASKS, options)
-
-
-@dataclass(frozen=True)
-class _Segmented:
-    """Predictions of an image or a window, with id and name of the image."""
-
-    item: Item
-    image_id: int
-    name: str
-    predictions: Predictions
-
-
-class _Finish:
-    """The work that follows the network: records of an image, and its picture.
-
-    Args:
-        network: that predicted.
-        draw: writes the picture of an image, given its index and a function of its pixels; None
-            without pictures.
-        cfg: thresholds.
-    """
-
-    def __init__(
-        self,
-        network: Predictor,
-        draw: Callable[[int, Callable[[Any], Any]], None] | None,
-        cfg: PredictionConfig,
-    ) -> None:
-        self._categories = network.categories
-        self._draw, self._cfg = draw, cfg
-
-    def __call__(self, segmented: _Segmented) -> tuple[Item, list[Any]]:
-        """Make the records of an image and write its picture; of a window, make its pieces.
-
-        Args:
-            segmented: what the network found.
-
-        Returns:
-            The item, and records or pieces.
-        """
-        item, predictions = segmented.item, segmented.predictions
-        if item.window is not None:
-            return item, pieces_of(predictions, item.window, self._cfg.score_threshold)
-        if self._draw is not None:
-            self._draw(item.index, self._picture_of(predictions))
-        return item, result_records(
-            predictions,
-            self._categories,
-            segmented.image_id,
-            file_name=segmented.name,
-            score_threshold=self._cfg.score_threshold,
-        )
-
-    def _picture_of(self, predictions: Predictions) -> Callable[[Any], Any]:
-        """Return the function that draws predictions on the pixels of their image."""
-        from PIL import Image
-
-        from sapnet.prediction.detections import to_detections
-        from sapnet.prediction.drawing import draw_predictions
-
-        least = max(self._cfg.score_threshold, self._cfg.draw_threshold)
-        detections = to_detections(predictions, self._categories, least)
-        names = [category.name for category in self._categories]
-        return lambda pixels: Image.fromarray(draw_predictions(pixels, detections, names))

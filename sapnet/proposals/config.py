@@ -9,6 +9,7 @@ from typing import Literal
 from sapnet.data.image_files.settings import check_reading
 from sapnet.data.tiles.grid import Parts
 from sapnet.store.part import SHARD_IMAGES, Part, parse_part
+from sapnet.structures.coverage import Unmarked
 from sapnet.system.locations import Location
 
 ProposerName = Literal["auto", "click", "sam", "regions", "simulated", "file"]
@@ -130,6 +131,8 @@ class ProposeConfig:
         points_per_chunk: objects that go through the decoder of `sam` together; by default 16, and
             2 on a CPU.
         box_prompts: `sam` proposes for point and box as well if a click carries a box.
+        unmarked: marks images that nobody marked as "complete", all their objects are clicked, or
+            "partial", some may not be. Unset: they stay unmarked.
         workers: number of processes; by default the number of cores for `click` (one per 50 objects
             at most), `regions` and `simulated`, and 1 for `sam` and `file`. With Ray, number of
             actors; by default as many as the cluster has room for.
@@ -165,6 +168,7 @@ class ProposeConfig:
     precision: Precision = SamConfig.precision
     points_per_chunk: int | None = SamConfig.points_per_chunk
     box_prompts: bool = SamConfig.box_prompts
+    unmarked: Unmarked | None = None
     workers: int | None = None
     shard_images: int = RunConfig.shard_images
     skip_errors: bool = RunConfig.skip_errors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from sapnet.data.clicked_images import check_images, check_whole_images
 from sapnet.data.image_files.depth import depth_line
 from sapnet.data.image_files.limit import allowing_pixels, given_limit
 from sapnet.data.tiles.clicks import own_clicks, parts_line, tile_clicks
+from sapnet.data.tiles.coverage import coverage_in_windows
 from sapnet.data.tiles.grid import Parts
 from sapnet.proposals.automatic import check_tiles_with, settle, settle_tiles
 from sapnet.proposals.build import build_proposer
@@ -40,7 +41,8 @@ from sapnet.store.manifest import (
 )
 from sapnet.store.part import Part
 from sapnet.store.writer import ProposalWriter, find_manifest
-from sapnet.structures.clicks import ClickSet
+from sapnet.structures.clicks import ClickSet, ImageRecord
+from sapnet.structures.coverage import NOTHING_SAID, Coverage, mark_unmarked, only_images
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, local_file
 from sapnet.system.parallel import map_in_order, num_cores
@@ -100,6 +102,11 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
     with local_file(cfg.clicks) as path:
         clicks = load_clicks(path)
     check_any_click(clicks)
+    if cfg.unmarked is not None:
+        image_ids = (image.image_id for image in clicks.images)
+        categories = (category.category_id for category in clicks.categories)
+        marked = mark_unmarked(clicks.coverage, image_ids, categories, cfg.unmarked)
+        clicks = replace(clicks, coverage=marked)
     run = settle_tiles(cfg, clicks, run)
     if run.engine == "local" and run.workers is None:
         run = replace(run, workers=default_workers(cfg.proposer, len(clicks.clicks)))
@@ -211,7 +218,8 @@ def _in_parts(
     checked, skipped = _check_images(clicks, folder, run.skip_errors, check_whole_images)
     tiled = tile_clicks(checked, run.parts)
     logger.info("%s", parts_line(checked, tiled, run.parts))
-    return tiled, skipped
+    coverage = coverage_in_windows(_upright_coverage(source, clicks), tiled.images)
+    return replace(tiled, coverage=coverage), skipped
 
 
 def _propose(
@@ -227,6 +235,7 @@ def _propose(
         todo = tuple(i for i in mine if i.image_id not in writer.done_image_ids)
         part, skipped = replace(clicks, images=todo), list[SkippedImage]()
         # For remote images, or on a cluster, checking all files here would take too long.
+        writer.write_coverage(_upright_coverage(source, clicks))
         folder = source.local_folder if run.engine == "local" else None
         if folder is not None:
             part, skipped = _check_images(part, folder, run.skip_errors)
@@ -271,6 +280,32 @@ def _bits(source: ImageSource, clicks: ClickSet, run: RunConfig) -> int | None:
     if line := depth_line(bits, run.bits is not None):
         logger.info("%s", line)
     return bits
+
+
+def _upright_coverage(source: ImageSource, clicks: ClickSet) -> Mapping[int, Coverage]:
+    """Return what was annotated, with regions in the frame of the upright images.
+
+    Files of images with regions are looked at for it. Remote ones are not: where a turn swaps
+    their sides, their regions fit no more and are left out.
+    """
+    from sapnet.data.clicked_images import check_images
+
+    folder = source.local_folder
+    with_regions = tuple(i for i in clicks.images if _has_regions(clicks, i))
+    if folder is None or not with_regions:
+        return clicks.coverage
+    found = dict(clicks.coverage)
+    for image in with_regions:
+        alone = only_images(clicks.coverage, [image.image_id])
+        try:
+            found |= check_images(ClickSet((image,), (), (), alone), folder).coverage
+        except (OSError, ValueError):  # reported for all images at once, or skipped
+            continue
+    return found
+
+
+def _has_regions(clicks: ClickSet, image: ImageRecord) -> bool:
+    return bool(clicks.coverage.get(image.image_id, NOTHING_SAID).ignored)
 
 
 @dataclass

@@ -179,7 +179,10 @@ def _with_labels(report: RunReport, inputs: RunInputs) -> RunReport:
         return replace(
             report,
             headline=label_figures.headline(labels, report.metrics),
-            label_tables=label_figures.tables_without_truth(labels),
+            label_tables=(
+                *label_figures.tables_without_truth(labels),
+                *label_figures.table_by_origin(labels),
+            ),
             label_plots=label_figures.plots_without_truth(labels),
             labels=_label_gallery(inputs, labels, None),
         )
@@ -197,7 +200,10 @@ def _with_labels(report: RunReport, inputs: RunInputs) -> RunReport:
         report,
         metrics=figures,
         headline=label_figures.headline(labels, figures),
-        label_tables=label_figures.tables_with_truth(figures, objects, truth.categories),
+        label_tables=(
+            *label_figures.tables_with_truth(figures, objects, truth.categories),
+            *label_figures.table_by_origin(labels, objects),
+        ),
         label_plots=label_figures.plots_with_truth(objects),
         labels=_label_gallery(inputs, labels, truth),
     )

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sapnet.data.coverage.stored import load_coverage
 from sapnet.data.tiles.grid import Parts
 from sapnet.store.cache import local_store
 from sapnet.store.corrections import check_corrected_categories, check_correction
 from sapnet.store.describe import correct_objects
 from sapnet.store.given import GivenCounts
 from sapnet.store.layout import (
+    COVERAGE_NAME,
     IMAGES_SUFFIX,
     OBJECTS_SUFFIX,
     StoreError,
@@ -36,6 +38,7 @@ from sapnet.store.tables import (
     rows_with_given_mask,
 )
 from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.structures.coverage import Coverage
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location
 
@@ -161,6 +164,11 @@ class ProposalStore:
     def num_objects_of_image(self) -> np.ndarray:
         """(num_images,) int64, how many objects each image holds."""
         return self._num_kept
+
+    @cached_property
+    def coverage(self) -> Mapping[int, Coverage]:
+        """What of the images was annotated, by image id; see `load_coverage`."""
+        return load_coverage(self.path / COVERAGE_NAME)
 
     def count_given(self) -> GivenCounts:
         """Count the objects that came with a mask or a box; before corrections."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sapnet.data.tiles.clicks import MOST_WINDOWS, is_copy, whole_images, window_of
+from sapnet.data.tiles.coverage import whole_coverage
 from sapnet.geometry.rle_windows import place_rle
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.structures.clicks import Click, ImageRecord
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from sapnet.data.image_files.address import Window
     from sapnet.structures.corrections import Corrections
+    from sapnet.structures.coverage import Coverage
     from sapnet.system.locations import Location
 
 
@@ -83,6 +86,11 @@ class WholeStore(ProposalStore):
         first = [self._windows[index][0] for index in range(len(self._whole))]
         found: np.ndarray = self._tiled.shard_of_image[first]
         return found
+
+    @cached_property
+    def coverage(self) -> Mapping[int, Coverage]:
+        """What of the whole images was annotated, by image id."""
+        return whole_coverage(self._tiled.coverage, self._tiled.images, self._whole)
 
     def given_ids(self) -> frozenset[int]:
         """Annotation ids of the objects that came with a mask."""
