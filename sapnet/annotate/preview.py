@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from sapnet.annotate.reduced import load_reduced
-from sapnet.data.images import load_image, upright_size
+from sapnet.data.image_files.header import upright_size
+from sapnet.data.images import load_image
 from sapnet.proposals.proposer import StagedProposer
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sapnet.data.clicked_images import check_images
+from sapnet.data.clicked_images import check_images, check_whole_images
 from sapnet.data.image_files.depth import depth_line
 from sapnet.data.image_files.limit import allowing_pixels, given_limit
-from sapnet.data.tiles.clicks import check_whole_images, own_clicks, parts_line, tile_clicks
+from sapnet.data.tiles.clicks import own_clicks, parts_line, tile_clicks
 from sapnet.data.tiles.coverage import coverage_in_windows
 from sapnet.data.tiles.grid import Parts
 from sapnet.proposals.automatic import check_tiles_with, settle, settle_tiles

@@ -33,6 +33,9 @@ FREE_TO_CHANGE = (
     "checkpoint_minutes",
     "bits",
     "max_pixels",
+    "tile",
+    "overlap",
+    "bands",
 )
 """Training settings that change the speed of a run, but not its result."""
 

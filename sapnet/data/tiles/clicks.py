@@ -9,14 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
-from sapnet.data.clicked_images import check_images, is_listed_as_stored
 from sapnet.data.image_files.address import ImageAddress, Window, parse_address
-from sapnet.data.image_files.inside import image_path
-from sapnet.data.image_files.parts import raster_size
-from sapnet.data.images import ImageHeader
-from sapnet.data.orientation import UPRIGHT
 from sapnet.data.tiles.grid import Parts, Tiling
 from sapnet.geometry.rle import rle_areas
 from sapnet.geometry.rle_windows import cut_rle
@@ -134,37 +128,6 @@ def whole_images(windows: Iterable[ImageRecord]) -> tuple[ImageRecord, ...]:
             height = max(height, found[whole_id].height)
         found[whole_id] = ImageRecord(whole_id, parse_address(image.file_name).file, width, height)
     return tuple(found.values())
-
-
-def check_whole_images(clicks: ClickSet, folder: Path) -> ClickSet:
-    """Check clicks of images of any size against their files, and turn them upright.
-
-    Args:
-        clicks: of whole images.
-        folder: that the file names are relative to.
-
-    Raises:
-        FileNotFoundError, ValueError: as in `check_images`; the limit of pixels does not hold for
-            files whose windows can be read alone.
-    """
-    found: dict[int, tuple[int, int] | None] = {}
-    for image in clicks.images:
-        path = image_path(folder, image.file_name)
-        size = found[image.image_id] = raster_size(path)
-        if size is not None:
-            is_listed_as_stored(
-                image, ImageHeader(size, UPRIGHT), image_path(folder, image.file_name)
-            )
-    others = tuple(image for image in clicks.images if found[image.image_id] is None)
-    rest = tuple(click for click in clicks.clicks if found[click.image_id] is None)
-    checked = check_images(ClickSet(others, clicks.categories, rest), folder)
-    images = {image.image_id: image for image in checked.images}
-    turned = {click.annotation_id: click for click in checked.clicks}
-    return ClickSet(
-        tuple(images.get(image.image_id, image) for image in clicks.images),
-        clicks.categories,
-        tuple(turned.get(click.annotation_id, click) for click in clicks.clicks),
-    )
 
 
 def _in_windows(

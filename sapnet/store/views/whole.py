@@ -49,13 +49,12 @@ class WholeStore(ProposalStore):
 
     Args:
         path: the folder, or its URL.
-        corrections: of a review of whole images.
+        corrections: of the windows, see `open_corrected`.
     """
 
     def __init__(self, path: Location, corrections: Corrections | None = None) -> None:
         tiled = self._tiled = ProposalStore(path, corrections)
         self.path, self.manifest, self.corrections = tiled.path, tiled.manifest, tiled.corrections
-        self._given_corrections = corrections
         self._shards = tiled._shards
         self._whole = whole_images(tiled.images)
         self._image_ids = np.array([image.image_id for image in self._whole], np.int64)
@@ -68,7 +67,7 @@ class WholeStore(ProposalStore):
         self._num_objects = self._num_kept = counts.astype(np.int64)
 
     def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path, Corrections | None]]:
-        return (WholeStore, (self.path, self._given_corrections))
+        return (WholeStore, (self.path, self.corrections))
 
     @property
     def is_complete(self) -> bool:
