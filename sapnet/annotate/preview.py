@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -25,6 +24,7 @@ from sapnet.proposals.proposer import StagedProposer
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
 from sapnet.system.parallel import run_in_worker, single_threaded_children, start_worker
+from sapnet.system.workers import worker_context
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ class PreviewWorker:
         self._is_outdated = False
         if self._executor is None:
             # Spawned, not forked: a fork of a process in which torch runs threads can hang.
-            context = multiprocessing.get_context("spawn")
+            context = worker_context("spawn")
             self._executor = ProcessPoolExecutor(1, context, start_worker, (self._stage,))
             is_small = self.name in _SMALL_PROPOSERS
             with single_threaded_children() if is_small else nullcontext():

@@ -133,4 +133,5 @@ COMMAND = Command(
         "port",
         "no-browser",
     ),
+    kept="every click",
 )

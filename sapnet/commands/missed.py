@@ -71,4 +71,5 @@ COMMAND = Command(
         "sapnet missed --run run --labels labels.json --images photos",
         "sapnet missed --run run --labels labels.json --min-score 0.3 --out missed.json",
     ),
+    writes=("out",),
 )

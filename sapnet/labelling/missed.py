@@ -12,16 +12,22 @@ import numpy as np
 
 from sapnet.data.coco_json import frame_records
 from sapnet.data.matching.categories import match_categories
-from sapnet.geometry.covering import unexplained
+from sapnet.geometry.covering import covered_shares, unexplained
 from sapnet.geometry.middles import middle_pixels
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
 from sapnet.labelling.config import MIN_MISSED_SCORE
+from sapnet.structures.coverage import coverage_of
 from sapnet.system.files import write_json_atomic
+from sapnet.system.lock import locked
 
 if TYPE_CHECKING:
     from sapnet.evaluation.label_file import Label, LabelSet
     from sapnet.prediction.sapnet import SAPNet
     from sapnet.structures.clicks import RLE, ImageRecord
+    from sapnet.structures.coverage import IgnoredRegion
+
+MAX_IGNORED = 0.5
+"""Share of an instance in an ignored region from which on nobody is asked about it."""
 
 _BATCH = 8  # images at a time
 
@@ -53,7 +59,8 @@ def find_missed(
     Args:
         network: trained on these labels' clicks, or on others of the same categories.
         images: folder of the labelled images.
-        labels: written by `sapnet label`; images without labels count as well.
+        labels: written by `sapnet label`; images without labels count as well. What lies in an
+            ignored region of its category does not.
         min_score: least score of an instance.
 
     Returns:
@@ -80,6 +87,10 @@ def find_missed(
                 categories = [ids[index] for index in detections.class_id]
                 scores = [float(value) for value in detections.confidence]
                 keep = uncovered(seen, of_image[record.image_id])
+                regions = coverage_of(labels.coverage, record).ignored
+                keep = [
+                    place for place in keep if is_counted(seen[place], categories[place], regions)
+                ]
                 found += _objects(record, categories, seen, scores, keep)
     return sorted(found, key=lambda entry: (-entry.score, entry.image_id, entry.point))
 
@@ -99,6 +110,12 @@ def uncovered(seen: Sequence[RLE], labels: Sequence[Label]) -> list[int]:
     """
     points = [label.point for label in labels if label.point is not None]
     return unexplained(seen, points, [label.rle for label in labels])
+
+
+def is_counted(seen: RLE, category_id: int, regions: Sequence[IgnoredRegion]) -> bool:
+    """Return False for an instance that lies mostly in an ignored region of its category."""
+    own = [region.mask for region in regions if region.category_id == category_id]
+    return bool(covered_shares([seen], own).max(initial=0) < MAX_IGNORED)
 
 
 def _objects(
@@ -137,5 +154,7 @@ def save_missed(path: Path, missed: Sequence[MissedObject], labels: LabelSet) ->
                 "seen_mask": rle_to_json(entry.rle),
             }
         )
-    content = {**frame_records(labels.images, labels.categories), "annotations": annotations}
-    return write_json_atomic(path, content, indent=None)
+    frame = frame_records(labels.images, labels.categories, labels.coverage)
+    content = {**frame, "annotations": annotations}
+    with locked(path):
+        return write_json_atomic(path, content, indent=None)

@@ -57,7 +57,7 @@ export function bindKeys(app, { findClass, showHelp }) {
     ["ArrowRight ArrowDown", "Next image of the list", () => app.step(1), "ArrowRight"],
     ["ArrowLeft ArrowUp", "Previous image of the list", () => app.step(-1), "ArrowLeft"],
     ["u", "Next image without objects", () => app.nextUnannotated()],
-    ["d", "Done with this image, even if it is empty, and on to the next", () => app.toggleDone()],
+    ["d", "Done: every object of this image is clicked, or there is none; on to the next", () => app.toggleDone()],
   ]);
   bindSuggestKeys(app);
   bindHandKeys(app);
