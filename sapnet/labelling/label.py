@@ -99,9 +99,10 @@ def label(
     model.check_selects()
     with_model_labels = label_translation(model, store)
     bits = cfg.bits or model.settings.augment.bits or store.bits
-    voter = None
+    segment = None
     if cfg.voter is not None:
-        voter = Voter(load_predictor(cfg.voter, cfg.device), model.categories, images, store, bits)
+        voter = load_predictor(cfg.voter, cfg.device)
+        segment = Voter(voter, model.categories, images, store, bits).instances
     data_cfg = DatasetConfig(augment=replace(model.settings.augment, bits=bits))
     dataset = ClickDataset(images, store, data_cfg, train=False)
     loader = build_loader(dataset, cfg.batch_size, workers=cfg.workers)
@@ -119,7 +120,7 @@ def label(
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
-                labels, chosen = choose_labels(model, moved, store, voter)
+                labels, chosen = choose_labels(model, moved, store, segment)
                 doubts = uncertainty(labels, moved.bags, chosen, consensus)
                 records = label_records(labels, chosen, doubts, cfg.candidates)
                 annotations += with_boxes(records, moved, chosen)

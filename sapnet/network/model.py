@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -20,7 +20,7 @@ from sapnet.backbones.weights import load_weights
 from sapnet.batches.config import AugmentConfig
 from sapnet.network.config import EMBEDDED_START, ModelConfig
 from sapnet.network.find import check_network, damaged_network
-from sapnet.network.others import build_segmenter, load_beginning
+from sapnet.network.others import build_segmenter, load_checkpoint
 from sapnet.network.start import load_start
 from sapnet.segmentation.others.mask2former import Mask2Former
 from sapnet.segmentation.others.mask_rcnn import MaskRCNN
@@ -383,9 +383,10 @@ def load_initial_weights(model: Network) -> str:
         ValueError: they are those of another network.
     """
     settings = model.settings
-    if model.other is not None:
-        return load_beginning(model.other, settings, model.categories)
-    load_weights(model.backbone, settings.backbone_config)
+    if model.other is not None and not settings.has_own_backbone:
+        return load_checkpoint(model.other, settings, model.categories)
+    stem = model if model.other is None else model.other.encoder
+    load_weights(cast("Backbone", stem.backbone), settings.backbone_config)
     if settings.start == EMBEDDED_START:
-        load_start(model, settings)
+        load_start(stem, settings)
     return ""
