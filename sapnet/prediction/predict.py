@@ -44,7 +44,7 @@ from sapnet.prediction.tiles import (
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
-from sapnet.system.parallel import map_ahead
+from sapnet.system.processes.parallel import map_ahead
 from sapnet.system.progress import progress
 from sapnet.system.written_files import (
     check_output,

@@ -45,7 +45,7 @@ from sapnet.structures.clicks import ClickSet, Coverage, ImageRecord
 from sapnet.structures.coverage import NOTHING_SAID, mark_unmarked, only_images
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, local_file
-from sapnet.system.parallel import map_in_order, num_cores
+from sapnet.system.processes.parallel import map_in_order, num_cores
 from sapnet.system.progress import progress
 
 logger = logging.getLogger(__name__)

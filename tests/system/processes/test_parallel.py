@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from sapnet.system.parallel import map_ahead, map_in_order, num_cores
+from sapnet.system.processes.parallel import map_ahead, map_in_order, num_cores
 
 
 @pytest.mark.parametrize("num_items", [0, 1, 7])
