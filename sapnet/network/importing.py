@@ -111,14 +111,14 @@ def _import(
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        content = load_pickled(file, what="tensors, a checkpoint")
+        content: object = load_pickled(file, what="tensors, a checkpoint")
     except ValueError as error:
         raise ValueError(
             f"{error}. Where you trust it, keep its tensors alone: state = torch.load(FILE, "
             "weights_only=False)['state_dict']; torch.save({'state_dict': state}, NEW)"
         ) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict):
+    if not (isinstance(content, dict) and isinstance(state, dict)):
         raise ValueError(f"{file}: expected a dictionary of tensors, found {type(state).__name__}")
     return content
 
