@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.data.tiles.clicks import MOST_WINDOWS, is_copy, whole_images, window_of
 from sapnet.data.tiles.coverage import whole_coverage
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images, window_of
 from sapnet.geometry.rle_windows import place_rle
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.structures.clicks import Click, Coverage, ImageRecord
