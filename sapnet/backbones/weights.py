@@ -158,6 +158,7 @@ def _names_tensors(content: object) -> bool:
     """Return True for a dictionary by name, or one in which timm finds such a dictionary."""
     found = [content]
     if isinstance(content, dict):
-        inner = ("state_dict_ema", "model_ema", "state_dict", "model")
-        found += [content[name] for name in inner if content.get(name) is not None]
+        averaged = [content.get(name) for name in ("state_dict_ema", "model_ema")]
+        found += [entry for entry in averaged if entry is not None]
+        found += [content[name] for name in ("state_dict", "model") if name in content]
     return all(isinstance(x, dict) and all(isinstance(n, str) for n in x) for x in found)
