@@ -25,6 +25,7 @@ class LabelOptions(TypedDict, total=False):
 
     device: str
     top1: bool
+    voter: Path | str | None
     corrections: Path | str | None
     candidates: bool
     batch_size: int
@@ -95,6 +96,8 @@ def label(
     if (run is None) != cfg.top1:
         raise ValueError("label: expected either run=RUN or top1=True")
     check_exports(cfg.format, Path(out).with_suffix(""), cfg)
+    if cfg.top1 and cfg.voter is not None:
+        raise ValueError("label: voter votes on the choice of a run, and top1 has none")
     corrections = None if cfg.corrections is None else load_corrections(cfg.corrections)
     store = ProposalStore(proposals, corrections)
     if run is None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sapnet.structures.batch import Bags, InstanceTargets
+    from sapnet.structures.gaps import Gaps
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,9 @@ class View:
         height, width = self.original_size
         return torch.tensor([self.input_size[1] / width, self.input_size[0] / height])
 
-    @property
-    def grid_size(self) -> tuple[int, int]:
-        """(h, w) of the stride-4 grid of the padded input."""
-        return self.padded_size[0] // MASK_STRIDE, self.padded_size[1] // MASK_STRIDE
+    def grid_size(self, stride: int = MASK_STRIDE) -> tuple[int, int]:
+        """Return (h, w) of the grid of this stride on the padded input."""
+        return self.padded_size[0] // stride, self.padded_size[1] // stride
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Sample:
         image_id: its id in the data set.
         bags: its objects' proposals, image index 0; None without.
         targets: its objects' masks, image index 0; None without.
+        gaps: its categories that are not all clicked, and its ignored regions; None without any.
     """
 
     image: Tensor
@@ -62,3 +63,4 @@ class Sample:
     image_id: int
     bags: Bags | None = None
     targets: InstanceTargets | None = None
+    gaps: Gaps | None = None

@@ -1,11 +1,11 @@
 """Conversion of stored objects and masks of one image to bags and targets.
 
-Masks go from their run lengths straight to the stride-4 grid, all of an image at once.
+Masks go from their run lengths straight to the grid of the training, all of an image at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,9 @@ from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import rle_boxes
 from sapnet.structures.batch import Bags, InstanceTargets
 from sapnet.structures.clicks import RLE
-from sapnet.structures.grids import CROP_SIZE
+from sapnet.structures.coverage import Coverage, Unmarked, partial_categories
+from sapnet.structures.gaps import Gaps
+from sapnet.structures.grids import CROP_SIZE, MASK_STRIDE
 from sapnet.structures.proposals import StoredObject
 
 _FULL_COVERAGE = 255  # stored mask crops are 8-bit
@@ -50,9 +52,9 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
     valid = torch.from_numpy(is_valid)
     grids = view_masks([rle for entry in objects for rle in entry.proposals.rles], view)
     if is_valid.all():
-        masks = grids.reshape(*is_valid.shape, *view.grid_size)
+        masks = grids.reshape(*is_valid.shape, *view.grid_size())
     else:
-        masks = torch.zeros(*is_valid.shape, *view.grid_size, dtype=torch.uint8)
+        masks = torch.zeros(*is_valid.shape, *view.grid_size(), dtype=torch.uint8)
         masks[valid] = grids
     points = torch.tensor([entry.click.point for entry in objects]).reshape(-1, 2)
     return Bags(
@@ -91,25 +93,57 @@ def _given_box_iou(objects: Sequence[StoredObject], boxes: Tensor, valid: Tensor
     return found.where(valid, torch.ones(()))
 
 
-def make_targets(rles: Sequence[RLE], labels: Sequence[int], view: View) -> InstanceTargets:
+def make_targets(
+    rles: Sequence[RLE], labels: Sequence[int], view: View, stride: int = MASK_STRIDE
+) -> InstanceTargets:
     """Make the targets of one image from masks, one per object; no runners-up.
 
     Args:
         rles: N masks, original frame.
         labels: N class indices.
         view: the view of the image.
+        stride: input pixels per cell of the masks.
 
     Returns:
         N targets in the input frame with image index 0; boxes are the masks' tight boxes.
     """
     num_objects = len(rles)
     return InstanceTargets(
-        masks=view_masks(rles, view),
+        masks=view_masks(rles, view, stride),
         boxes=view_boxes(_float_tensor(rle_boxes(rles)), view),
         labels=torch.tensor(labels, dtype=torch.int64),
         image_index=torch.zeros(num_objects, dtype=torch.int64),
-        ranked_masks=torch.zeros(num_objects, 0, *view.grid_size, dtype=torch.uint8),
+        ranked_masks=torch.zeros(num_objects, 0, *view.grid_size(stride), dtype=torch.uint8),
         ranked_valid=torch.zeros(num_objects, 0, dtype=torch.bool),
+    )
+
+
+def make_gaps(
+    coverage: Coverage, labels: Mapping[int, int], unmarked: Unmarked, view: View
+) -> Gaps | None:
+    """Make the gaps of one image: what was not annotated of it.
+
+    Args:
+        coverage: of the image.
+        labels: class index of each category id.
+        unmarked: what the image counts as if nobody marked it.
+        view: the view of the image.
+
+    Returns:
+        One row of gaps with image index 0; None for a complete image without ignored regions.
+    """
+    partial_ids = partial_categories(coverage, labels, unmarked)
+    partial = [labels[category_id] for category_id in partial_ids if category_id in labels]
+    regions = [region for region in coverage.ignored if region.category_id in labels]
+    if not partial and not regions:
+        return None
+    is_partial = torch.zeros(1, len(labels), dtype=torch.bool)
+    is_partial[0, partial] = True
+    return Gaps(
+        partial=is_partial,
+        masks=view_masks([region.mask for region in regions], view),
+        labels=torch.tensor([labels[region.category_id] for region in regions], dtype=torch.int64),
+        image_index=torch.zeros(len(regions), dtype=torch.int64),
     )
 
 

@@ -258,13 +258,15 @@ def _save_clicks(clicks: ClickSet, args: Namespace) -> None:
 
 
 def _export(clicks: ClickSet, args: Namespace, options: ReadOptions, findings: Findings) -> None:
+    from sapnet.data.formats.origins import read_origins
     from sapnet.data.formats.read import read_scores
     from sapnet.data.formats.writers.export import export_masks
     from sapnet.data.formats.writers.instances import masks_of_clicks
 
     exporting = export_options(args, args.images)
     scores = read_scores(args.source, options.source_format)
-    instances = masks_of_clicks(clicks, findings, scores)
+    origins = read_origins(args.source, options.source_format)
+    instances = masks_of_clicks(clicks, findings, scores, origins)
     target: MaskFormat = args.to
     print_export(export_masks(instances, target, args.out, findings, exporting))
 
@@ -290,4 +292,5 @@ COMMAND = Command(
         "path-map",
         "report",
     ),
+    writes=("out", "report"),
 )

@@ -75,7 +75,7 @@ def add_export_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace what an earlier run wrote into the same folder, and nothing else",
+        help="replace a file that exists, or what an earlier run wrote into a folder",
     )
 
 

@@ -10,6 +10,9 @@ from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.image_files.settings import check_reading
 from sapnet.structures.split import parse_split
 
+MIN_MISSED_SCORE = 0.1
+"""Least score of an instance that may be an object nobody clicked."""
+
 
 @dataclass(frozen=True)
 class LabelConfig:
@@ -19,6 +22,8 @@ class LabelConfig:
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         top1: take the proposal with the proposer's best own score, instead of a run's choice: the
             baseline of training.
+        voter: another run, or a file of `sapnet export`, whose instances vote on the choice in
+            place of those of the run: a segmenter that learned from masks, such as mask-rcnn.
         corrections: file of `sapnet review`; its masks are the labels, deleted objects get none.
         candidates: also write every candidate with its scores.
         batch_size: images at a time.
@@ -43,6 +48,7 @@ class LabelConfig:
 
     device: str = "auto"
     top1: bool = False
+    voter: Path | str | None = None
     corrections: Path | None = None
     candidates: bool = False
     batch_size: int = 4

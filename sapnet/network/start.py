@@ -43,7 +43,7 @@ SEGMENTER = (
 CONVOLUTION_AXES = 4
 """Axes of the weights that are kept in half precision; biases and norms are small."""
 
-NEW_PARTS = ("selection.", "segmentation.head.class_output.")
+NEW_PARTS = ("selection.", "segmentation.head.class_output.", "norms.")
 """Beginnings of the names of the parameters that a file of a start does not hold."""
 
 
@@ -61,6 +61,8 @@ def settle_start(cfg: ModelConfig) -> tuple[ModelConfig, str]:
         FileNotFoundError: the embedded segmenter is asked for and its file is missing.
         ValueError: it is asked for and does not fit the network.
     """
+    if not cfg.has_own_backbone:
+        return cfg, ""
     if cfg.start == EMBEDDED_START:
         check_fit(cfg)
         return cfg, _embedded_line(cfg)
@@ -102,14 +104,14 @@ def misfits(cfg: ModelConfig, network: Mapping[str, Any]) -> list[str]:
     """List the settings in which a network differs from that of a file of a start.
 
     Args:
-        cfg: the network. Without a segmenter, only backbone and pyramid are compared.
+        cfg: the network. Without SOLOv2, only backbone and pyramid are compared.
         network: settings of the file.
 
     Returns:
         One text for each, with both values; empty if the file fits.
     """
     wanted = _shape(cfg)
-    compared = network if cfg.segmenter else {name: network[name] for name in BACKBONE_AND_PYRAMID}
+    compared = network if cfg.has_solov2 else {name: network[name] for name in BACKBONE_AND_PYRAMID}
     return [
         f"{_option(name)} {value}, found {wanted[name]}"
         for name, value in compared.items()
@@ -184,7 +186,7 @@ def load_start(network: nn.Module, cfg: ModelConfig, path: Path | None = None) -
     weights = {
         name: value
         for name, value in load_file(path).items()
-        if cfg.segmenter or not name.startswith("segmentation.")
+        if cfg.has_solov2 or not name.startswith("segmentation.")
     }
     missing, unknown = network.load_state_dict(weights, strict=False)
     missing = [name for name in missing if not name.startswith(NEW_PARTS)]
@@ -209,7 +211,7 @@ def _option(name: str) -> str:
 
 
 def _embedded_line(cfg: ModelConfig) -> str:
-    parts = "segmenter" if cfg.segmenter else "segmenter's backbone and pyramid"
+    parts = "segmenter" if cfg.has_solov2 else "segmenter's backbone and pyramid"
     return (
         f"start: the embedded {parts}, trained on photographs, as the network fits "
         "(--model.start imagenet or none begin otherwise)"

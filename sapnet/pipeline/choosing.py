@@ -24,7 +24,7 @@ from sapnet.training.default_recipe import CPU_RECIPE
 
 if TYPE_CHECKING:
     from sapnet.pipeline.config import Effort, PipelineInputs
-    from sapnet.pipeline.record import RunRecord
+    from sapnet.pipeline.rounds import Round
     from sapnet.structures.clicks import ClickSet
 
 GPU_RECIPE = "defaults"
@@ -104,12 +104,13 @@ class Choice:
     seconds: dict[str, float]
 
 
-def choose(inputs: PipelineInputs, cfg: PipelineConfig) -> Choice:
+def choose(inputs: PipelineInputs, cfg: PipelineConfig, current: Round | None = None) -> Choice:
     """Choose what is left open.
 
     Args:
         inputs: files.
         cfg: settings; those given stay as they are.
+        current: a further round, whose training is shorter if it begins with the one before.
 
     Raises:
         FileNotFoundError: a file or folder is missing.
@@ -126,8 +127,13 @@ def choose(inputs: PipelineInputs, cfg: PipelineConfig) -> Choice:
     share = median_share(clicks)
     is_given = cfg.short_sides is not None
     cfg = _with_training(cfg, len(clicks.images), share, has_gpu)
+    changes = None if current is None else current.changes
+    if changes is not None and current is not None and current.record.starts_warm:
+        cfg = replace(cfg, epochs=max(round((cfg.epochs or 1) * changes.length), 1))
     held_out, held_out_line = choose_held_out(inputs, clicks, cfg.max_predicted)
     seconds = _seconds(clicks, cfg, held_out)
+    if changes is not None:
+        seconds["propose"] *= changes.num_to_propose / max(changes.num_objects, 1)
     reasons = (
         _data_line(clicks),
         proposer_line,
@@ -139,18 +145,23 @@ def choose(inputs: PipelineInputs, cfg: PipelineConfig) -> Choice:
     return Choice(cfg, held_out, reasons, seconds)
 
 
-def settle(inputs: PipelineInputs, cfg: PipelineConfig, before: RunRecord | None) -> Choice:
+def settle(inputs: PipelineInputs, cfg: PipelineConfig, current: Round) -> Choice:
     """Choose what is left open; of a run that goes on, take what was chosen at its start.
 
     Args:
         inputs: files.
         cfg: settings as given.
-        before: record of the run to continue; None for a new one.
+        current: the round to work on; nothing is chosen yet for a new run.
     """
-    if before is not None:
-        now = {name: getattr(cfg, name) for name in FREE_TO_CHANGE}
-        cfg = replace(dataclass_from_json(before.chosen, PipelineConfig), **now)
-    return choose(inputs, cfg)
+    record = current.record
+    if not record.chosen:
+        return choose(inputs, cfg)
+    now = {name: getattr(cfg, name) for name in FREE_TO_CHANGE}
+    before = replace(dataclass_from_json(record.chosen, PipelineConfig), **now)
+    if current.changes is None:
+        return choose(inputs, before)
+    # The length depends on the number of images, which may be another one now.
+    return choose(inputs, replace(before, epochs=cfg.epochs), current)
 
 
 def choose_held_out(

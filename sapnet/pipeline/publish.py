@@ -123,8 +123,7 @@ def model_card(run: Path, name: str, facts: CardFacts) -> str:
             "```",
             "",
             f"* Categories: {', '.join(names)}.",
-            f"* Backbone: {settings['backbone']}; input sides {settings['augment']['short_sides']}"
-            " px.",
+            f"* {_network_line(settings)}; input sides {settings['augment']['short_sides']} px.",
             f"* Training images: {facts.data or UNKNOWN}; their licence: "
             f"{facts.data_licence or UNKNOWN}.",
             f"* Licence of these weights: {facts.licence or UNKNOWN}.",
@@ -135,6 +134,16 @@ def model_card(run: Path, name: str, facts: CardFacts) -> str:
             "",
         ]
     )
+
+
+def _network_line(settings: Mapping[str, Any]) -> str:
+    """Name the segmenter, and the backbone or the weights that it began with."""
+    other = settings.get("other")
+    if other is None:
+        return f"Backbone: {settings['backbone']}"
+    began = other["checkpoint"]
+    source = f"backbone {settings['backbone']}" if began is None else f"fine-tuned from {began}"
+    return f"Segmenter: {other['name']}, {source}"
 
 
 def _figures(run: Path) -> dict[str, float]:

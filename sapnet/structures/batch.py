@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from sapnet.structures.gaps import Gaps
+
 
 @dataclass(frozen=True)
 class Bags(PacksTensors, TensorFields):
@@ -87,8 +89,9 @@ class InstanceTargets(PacksTensors, TensorFields):
     """Masks the segmenter learns from; it does not know where they came from.
 
     Attributes:
-        masks: (N, h, w) uint8 0/1 on the stride-4 grid of the padded input.
-        boxes: (N, 4) float32 xyxy, input frame; only their size is used (level assignment).
+        masks: (N, h, w) uint8 0/1 on a grid of the padded input: stride 4 for SOLOv2, 1 for other
+            segmenters.
+        boxes: (N, 4) float32 xyxy, input frame; SOLOv2 uses their size alone (level assignment).
         labels: (N,) int64 class index.
         image_index: (N,) int64 index of the object's image in the batch.
         ranked_masks: (N, R, h, w) uint8, runners-up for multi-mask supervision; R = 0 without.
@@ -135,6 +138,8 @@ class Batch(PacksTensors, TensorFields):
         image_ids: (B,) int64 ids of the data set.
         bags: proposals, when selection chooses the masks; else None.
         targets: masks, when they are given; else None.
+        gaps: categories that are not all clicked, and ignored regions; None where all images are
+            complete and without such regions.
     """
 
     images: Tensor
@@ -143,6 +148,7 @@ class Batch(PacksTensors, TensorFields):
     image_ids: Tensor
     bags: Bags | None = None
     targets: InstanceTargets | None = None
+    gaps: Gaps | None = None
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
         """Return the same batch on `device`."""
@@ -153,4 +159,5 @@ class Batch(PacksTensors, TensorFields):
             targets=(
                 None if self.targets is None else self.targets.to(device, non_blocking=non_blocking)
             ),
+            gaps=None if self.gaps is None else self.gaps.to(device, non_blocking=non_blocking),
         )

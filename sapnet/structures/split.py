@@ -28,6 +28,11 @@ class Split:
     seed: int = 0
     group_by: str | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parts with a share, in the order of `PARTS`."""
+        return tuple(part for part, share in zip(PARTS, self.shares, strict=True) if share)
+
 
 def parse_split(text: str | None, seed: int = 0, group_by: str | None = None) -> Split | None:
     """Parse the options of a split.

@@ -78,4 +78,6 @@ def _annotation(instance: Instance, simplify: float | None) -> dict[str, Any]:
         "area": int(rle_areas([rle])[0]),
         "iscrowd": 0,
     }
-    return record if instance.score is None else {**record, "score": instance.score}
+    if instance.score is not None:
+        record["score"] = instance.score
+    return record if instance.origin is None else {**record, "origin": dict(instance.origin)}

@@ -41,7 +41,7 @@ from sapnet.geometry.rle import rle_areas, rle_iou
 from sapnet.structures.clicks import RLE, ClickSet
 from sapnet.structures.split import TRAIN, VAL
 from sapnet.system.lock import locked
-from sapnet.system.written_files import replacing_files
+from sapnet.system.written_files import check_new_file, replacing_files
 
 FILE_FORMATS = ("coco-rle", "coco-polygons")
 """Formats of one json file per part; the others are folders."""
@@ -117,7 +117,8 @@ def export_masks(
 
     Raises:
         FileNotFoundError: an image is missing.
-        FileExistsError: the folder holds an earlier export, or other files.
+        FileExistsError: a file exists, or the folder holds an earlier export or other files.
+        InUseError: another process writes there.
         ValueError: the format cannot hold these images or categories, or a split, or there are too
             few images to split.
     """
@@ -128,14 +129,16 @@ def export_masks(
     check_split(name, options)
     parts = split_instances(kept, options.split, findings)
     _note_missing(name, parts, out, options, findings)
-    if name in FILE_FORMATS:
-        for part, inside in parts.items():
-            path = part_file(out, part, options)
-            write_coco(inside, path, options, polygons=name == "coco-polygons")
-    else:
-        with locked(out), replacing_files(out, options.overwrite) as folder:
-            _write(kept, parts, name, folder, findings, options)
-    report = _report(kept, _read_back(parts, name, out, options), out)
+    with locked(out):
+        if name in FILE_FORMATS:
+            check_new_files(out, options)
+            for part, inside in parts.items():
+                path = part_file(out, part, options)
+                write_coco(inside, path, options, polygons=name == "coco-polygons")
+        else:
+            with replacing_files(out, options.overwrite) as folder:
+                _write(kept, parts, name, folder, findings, options)
+        report = _report(kept, _read_back(parts, name, out, options), out)
     if options.split is None:
         return report
     counted = (
@@ -143,6 +146,17 @@ def export_masks(
         for part, inside in parts.items()
     )
     return replace(report, parts=tuple(counted))
+
+
+def check_new_files(path: Path, options: ExportOptions) -> None:
+    """Raise a FileExistsError if a part's file exists and may not be replaced.
+
+    Args:
+        path: file of an export that is not split.
+        options: its split, and whether files may be replaced.
+    """
+    for part in options.split.names if options.split else (TRAIN,):
+        check_new_file(part_file(path, part, options), options.overwrite)
 
 
 def check_split(name: str, options: ExportOptions) -> None:

@@ -60,7 +60,7 @@ class ExportOptions:
             corner.
         url_prefix: prefix of the images' addresses in Label Studio.
         model_version: origin of the predictions that Label Studio shows.
-        overwrite: replace what an earlier export wrote into the folder.
+        overwrite: replace the file, or what an earlier export wrote into the folder.
         images_as: put images into the folder as hard links (as copies where the disk does not allow
             links), as copies, or leave them where they are.
         split: shares of train, val and test; None writes one part.

@@ -22,6 +22,7 @@ from sapnet.data.formats.writers.split import Parts
 from sapnet.geometry.polygons import mask_polygons
 from sapnet.geometry.rle import decode_masks, rle_boxes
 from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.origin import origin_words
 from sapnet.system.files import write_json_atomic
 
 VERSION = "5.5.0"
@@ -53,7 +54,8 @@ def write_labelme(parts: Parts, folder: Path, options: ExportOptions, *, masks: 
         for image in inside.images:
             path = place / label_name(image, ".json")
             shapes = [
-                shape | {"label": names[instance.category_id], "description": _score(instance)}
+                shape
+                | {"label": names[instance.category_id], "description": _description(instance)}
                 for number, instance in enumerate(grouped[image.image_id], start=1)
                 for shape in (
                     [_mask(instance)] if masks else _polygons(instance, number, options.simplify)
@@ -80,8 +82,9 @@ def _image_path(image: ImageRecord, place: Path, options: ExportOptions) -> str:
     return Path(os.path.relpath(images / image.file_name, parent)).as_posix()
 
 
-def _score(instance: Instance) -> str:
-    return "" if instance.score is None else f"score {instance.score:.3f}"
+def _description(instance: Instance) -> str:
+    score = "" if instance.score is None else f"score {instance.score:.3f}"
+    return "; ".join(filter(None, [score, origin_words(instance.origin)]))
 
 
 def _polygons(instance: Instance, number: int, simplify: float) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.writers.export import (
     FILE_FORMATS,
     ExportReport,
+    check_new_files,
     check_split,
     export_masks,
 )
@@ -56,13 +57,15 @@ def check_exports(formats: Sequence[str], stem: Path, settings: ExportSettings) 
 
     Raises:
         ValueError: a format is unknown, cannot be split, or a setting makes no sense.
-        FileExistsError: a folder holds an earlier export, or other files.
+        FileExistsError: a file exists, or a folder holds an earlier export or other files.
     """
     check_formats(formats)
     options = ExportOptions.of(settings, None)
     for name in formats:
         check_split(name, options)
-        if name not in FILE_FORMATS:
+        if name in FILE_FORMATS:
+            check_new_files(_place(stem, name), options)
+        else:
             check_output(_place(stem, name), settings.overwrite)
 
 

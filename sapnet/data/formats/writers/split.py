@@ -44,8 +44,7 @@ def split_instances(instances: InstanceSet, split: Split | None, findings: Findi
             images=tuple(i for i in instances.images if part_of[i.image_id] == part),
             instances=tuple(o for o in instances.instances if part_of[o.image_id] == part),
         )
-        for part, share in zip(PARTS, split.shares, strict=True)
-        if share
+        for part in split.names
     }
     learned = {o.category_id for o in parts[TRAIN].instances}
     held = {o.category_id for o in instances.instances}
