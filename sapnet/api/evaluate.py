@@ -41,6 +41,7 @@ def evaluate(
     proposals: Location | None = None,
     predictions: Path | str | None = None,
     min_area: float = 0.0,
+    by_origin: bool = False,
     out: Path | str | None = None,
 ) -> EvaluateSummary:
     """Score labels, proposals or predictions against ground truth, as `sapnet evaluate`.
@@ -52,6 +53,7 @@ def evaluate(
         proposals: store of `propose`.
         predictions: COCO results json, as `predict` writes.
         min_area: least true area in pixels of an object that counts, for labels and proposals.
+        by_origin: also the labels' figures by where each mask comes from: `label_miou/KIND`.
         out: json file to write the figures to.
 
     Raises:
@@ -62,7 +64,12 @@ def evaluate(
     from sapnet.system.files import write_json_atomic
 
     figures = compute_figures(
-        truth, labels=labels, proposals=proposals, predictions=predictions, min_area=min_area
+        truth,
+        labels=labels,
+        proposals=proposals,
+        predictions=predictions,
+        min_area=min_area,
+        by_origin=by_origin,
     )
     written = None if out is None else write_json_atomic(out, figures)
     return EvaluateSummary(figures, written)

@@ -16,6 +16,7 @@ from sapnet.structures.left_out import LeftOutImage
 from sapnet.system.locations import Location
 
 if TYPE_CHECKING:
+    from sapnet.data.choices import ImagesAs
     from sapnet.network.model import Network
 
 
@@ -31,6 +32,10 @@ class LabelOptions(TypedDict, total=False):
     format: Sequence[str]
     simplify: float
     url_prefix: str
+    images_as: ImagesAs
+    split: str | None
+    split_seed: int
+    group_by: str | None
     workers: int
     skip_errors: bool
     overwrite: bool
@@ -90,9 +95,9 @@ def label(
     cfg = fill("label", LabelConfig, options)
     if (run is None) != cfg.top1:
         raise ValueError("label: expected either run=RUN or top1=True")
+    check_exports(cfg.format, Path(out).with_suffix(""), cfg)
     if cfg.top1 and cfg.voter is not None:
         raise ValueError("label: voter votes on the choice of a run, and top1 has none")
-    check_exports(cfg.format, Path(out).with_suffix(""), overwrite=cfg.overwrite)
     corrections = None if cfg.corrections is None else load_corrections(cfg.corrections)
     store = ProposalStore(proposals, corrections)
     if run is None:
@@ -112,5 +117,5 @@ def _export(labels: Path, images: Path, cfg: LabelConfig) -> Exports:
     from sapnet.data.formats.writers.files import ExportOptions
     from sapnet.data.formats.writers.several import export_several
 
-    options = ExportOptions(images, cfg.simplify, cfg.url_prefix, overwrite=cfg.overwrite)
+    options = ExportOptions.of(cfg, images)
     return export_several(load_instances(labels), cfg.format, labels.with_suffix(""), options)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sapnet.structures.batch import Bags, Batch, InstanceTargets
+from sapnet.structures.gaps import Gaps
 from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
             f"collate: expected bags and targets in all samples or in none, found {len(bags)} with "
             f"bags and {len(targets)} with targets among {len(samples)}"
         )
+    grid = (height // MASK_STRIDE, width // MASK_STRIDE)
     # Masks of targets may have another stride.
     stride = samples[0].view.padded_size[0] // targets[0].masks.shape[1] if targets else 1
     sizes = [(sample.view.input_size, sample.view.original_size) for sample in samples]
@@ -50,8 +52,9 @@ def collate(samples: Sequence[Sample]) -> Batch:
         image_sizes=torch.tensor([input_size for input_size, _ in sizes]),
         original_sizes=torch.tensor([original_size for _, original_size in sizes]),
         image_ids=torch.tensor([sample.image_id for sample in samples]),
-        bags=_join_bags(bags, (height // MASK_STRIDE, width // MASK_STRIDE)) if bags else None,
+        bags=_join_bags(bags, grid) if bags else None,
         targets=(_join_targets(targets, (height // stride, width // stride)) if targets else None),
+        gaps=_join_gaps([sample.gaps for sample in samples], grid),
     )
 
 
@@ -86,6 +89,23 @@ def _join_targets(targets: Sequence[InstanceTargets], grid: tuple[int, int]) -> 
         image_index=_image_index([target.num_objects for target in targets]),
         ranked_masks=_join([target.ranked_masks for target in targets], (num_ranked, *grid)),
         ranked_valid=_join([target.ranked_valid for target in targets], (num_ranked,)),
+    )
+
+
+def _join_gaps(gaps: Sequence[Gaps | None], grid: tuple[int, int]) -> Gaps | None:
+    """Join what the images leave open; None if no image leaves anything open."""
+    found = [(image, entry) for image, entry in enumerate(gaps) if entry is not None]
+    if not found:
+        return None
+    num_classes = found[0][1].partial.shape[1]
+    partial = torch.zeros(len(gaps), num_classes, dtype=torch.bool)
+    for image, entry in found:
+        partial[image] = entry.partial[0]
+    return Gaps(
+        partial=partial,
+        masks=_join([entry.masks for _, entry in found], grid),
+        labels=torch.cat([entry.labels for _, entry in found]),
+        image_index=torch.cat([torch.full_like(e.image_index, image) for image, e in found]),
     )
 
 

@@ -7,7 +7,7 @@ the same images as one that was not stopped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,17 +18,19 @@ from sapnet.batches.augment import evaluation_view, sample_view, view_content
 from sapnet.batches.config import AugmentConfig
 from sapnet.batches.epoch import SharedEpoch
 from sapnet.batches.sample import Sample, View
-from sapnet.batches.supervision import make_bags, make_targets, top_proposals
+from sapnet.batches.supervision import make_bags, make_gaps, make_targets, top_proposals
 from sapnet.data.coco_json import label_of_category
 from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_areas
 from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.coverage import Coverage, IgnoredRegion, Unmarked, coverage_of
 from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
     from sapnet.data.coco import Instance, InstanceSet
     from sapnet.store.reader import ProposalStore
+    from sapnet.structures.gaps import Gaps
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class DatasetConfig:
         mask_stride: input pixels per cell of target masks, 1 or an even number; bags of proposals
             are at stride 4.
         augment: sizes, flips and colours.
+        unmarked: what images count as that nobody marked as complete or partial; in training.
     """
 
     supervision: Literal["clicks", "top1"] = "clicks"
@@ -52,6 +55,7 @@ class DatasetConfig:
     max_objects: int | None = None
     mask_stride: int = MASK_STRIDE
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    unmarked: Unmarked = "complete"
 
     def __post_init__(self) -> None:
         if self.supervision not in ("clicks", "top1"):
@@ -106,10 +110,18 @@ class ClickDataset(Dataset[Sample]):
             objects = [objects[i] for i in _subset(len(objects), self.cfg.max_objects, rng)]
         labels = [self._labels[entry.click.category_id] for entry in objects]
         pixels = view_content(image, view)
+        sample = Sample(pixels, view, record.image_id, gaps=self._gaps(record, view))
         if self.cfg.supervision == "top1":
             targets = make_targets(top_proposals(objects), labels, view, self.cfg.mask_stride)
-            return Sample(pixels, view, record.image_id, targets=targets)
-        return Sample(pixels, view, record.image_id, bags=make_bags(objects, labels, view))
+            return replace(sample, targets=targets)
+        return replace(sample, bags=make_bags(objects, labels, view))
+
+    def _gaps(self, record: ImageRecord, view: View) -> Gaps | None:
+        """Return what was not annotated of a training image."""
+        if not self.train:
+            return None
+        coverage = coverage_of(self.store.coverage, record)
+        return make_gaps(coverage, self._labels, self.cfg.unmarked, view)
 
 
 class MaskDataset(Dataset[Sample]):
@@ -117,7 +129,7 @@ class MaskDataset(Dataset[Sample]):
 
     Args:
         images_dir: the folder that the file names are relative to.
-        instances: the masks. Crowds and masks without a pixel are left out.
+        instances: the masks. Crowds are ignored regions; masks without a pixel are left out.
         cfg: settings of the samples; `supervision` is not used.
         train: vary images and subsample objects.
     """
@@ -130,10 +142,16 @@ class MaskDataset(Dataset[Sample]):
         self.train = train
         self._epoch = SharedEpoch()
         self._labels = label_of_category(instances.categories)
+        groups = instances.instances_by_image()
         self._objects: dict[int, list[Instance]] = {
             image_id: [instance for instance in group if not instance.is_crowd]
-            for image_id, group in instances.instances_by_image().items()
+            for image_id, group in groups.items()
         }
+        self._crowds: dict[int, list[Instance]] = {
+            image_id: [instance for instance in group if instance.is_crowd]
+            for image_id, group in groups.items()
+        }
+        self._partial = instances.partial
         self._records = [
             image for image in instances.images if cfg.keep_empty or self._objects[image.image_id]
         ]
@@ -157,7 +175,17 @@ class MaskDataset(Dataset[Sample]):
             kept = [kept[i] for i in _subset(len(kept), self.cfg.max_objects, rng)]
         labels = [self._labels[objects[i].category_id] for i in kept]
         targets = make_targets([rles[i] for i in kept], labels, view, self.cfg.mask_stride)
-        return Sample(view_content(image, view), view, record.image_id, targets=targets)
+        gaps = self._gaps(record, view)
+        return Sample(view_content(image, view), view, record.image_id, targets=targets, gaps=gaps)
+
+    def _gaps(self, record: ImageRecord, view: View) -> Gaps | None:
+        """Return what was not annotated of a training image; regions are made on demand."""
+        if not self.train:
+            return None
+        crowds = self._crowds.get(record.image_id, [])
+        regions = tuple(IgnoredRegion(crowd.category_id, crowd.rle()) for crowd in crowds)
+        coverage = Coverage(self._partial.get(record.image_id), regions)
+        return make_gaps(coverage, self._labels, self.cfg.unmarked, view)
 
 
 def _generator(cfg: DatasetConfig, epoch: SharedEpoch, index: int) -> np.random.Generator:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sapnet.structures.batch import Bags, InstanceTargets
+    from sapnet.structures.gaps import Gaps
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Sample:
         image_id: its id in the data set.
         bags: its objects' proposals, image index 0; None without.
         targets: its objects' masks, image index 0; None without.
+        gaps: its categories that are not all clicked, and its ignored regions; None without any.
     """
 
     image: Tensor
@@ -61,3 +63,4 @@ class Sample:
     image_id: int
     bags: Bags | None = None
     targets: InstanceTargets | None = None
+    gaps: Gaps | None = None

@@ -5,7 +5,7 @@ Masks go from their run lengths straight to the grid of the training, all of an 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import rle_boxes
 from sapnet.structures.batch import Bags, InstanceTargets
 from sapnet.structures.clicks import RLE
+from sapnet.structures.coverage import Coverage, Unmarked, partial_categories
+from sapnet.structures.gaps import Gaps
 from sapnet.structures.grids import CROP_SIZE, MASK_STRIDE
 from sapnet.structures.proposals import StoredObject
 
@@ -113,6 +115,35 @@ def make_targets(
         image_index=torch.zeros(num_objects, dtype=torch.int64),
         ranked_masks=torch.zeros(num_objects, 0, *view.grid_size(stride), dtype=torch.uint8),
         ranked_valid=torch.zeros(num_objects, 0, dtype=torch.bool),
+    )
+
+
+def make_gaps(
+    coverage: Coverage, labels: Mapping[int, int], unmarked: Unmarked, view: View
+) -> Gaps | None:
+    """Make the gaps of one image: what was not annotated of it.
+
+    Args:
+        coverage: of the image.
+        labels: class index of each category id.
+        unmarked: what the image counts as if nobody marked it.
+        view: the view of the image.
+
+    Returns:
+        One row of gaps with image index 0; None for a complete image without ignored regions.
+    """
+    partial_ids = partial_categories(coverage, labels, unmarked)
+    partial = [labels[category_id] for category_id in partial_ids if category_id in labels]
+    regions = [region for region in coverage.ignored if region.category_id in labels]
+    if not partial and not regions:
+        return None
+    is_partial = torch.zeros(1, len(labels), dtype=torch.bool)
+    is_partial[0, partial] = True
+    return Gaps(
+        partial=is_partial,
+        masks=view_masks([region.mask for region in regions], view),
+        labels=torch.tensor([labels[region.category_id] for region in regions], dtype=torch.int64),
+        image_index=torch.zeros(len(regions), dtype=torch.int64),
     )
 
 

@@ -64,7 +64,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.data.corrections import load_corrections
     from sapnet.data.formats.writers.several import check_exports
     from sapnet.labelling.config import LabelConfig
-    from sapnet.labelling.label import label, label_top1
+    from sapnet.labelling.label import check_labels_file, label, label_top1
     from sapnet.network.loading import load_model
     from sapnet.store.reader import ProposalStore
 
@@ -77,7 +77,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         cfg = LabelConfig(**{k: v for k, v in vars(args).items() if k in names})
     except ValueError as error:
         raise WrongUseError(error) from error
-    check_exports(args.format, args.out.with_suffix(""), overwrite=args.overwrite)
+    check_labels_file(args.out, args.overwrite)
+    check_exports(args.format, args.out.with_suffix(""), cfg)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
     store = ProposalStore(args.proposals, corrections)
     if args.top1:
@@ -126,4 +127,5 @@ COMMAND = Command(
         "top1",
         "skip-errors",
     ),
+    kept="the labels of the finished images, which are then made anew",
 )

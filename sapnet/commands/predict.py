@@ -100,4 +100,5 @@ COMMAND = Command(
         "compile",
         "skip-errors",
     ),
+    kept="the results of the finished images, which are then made anew",
 )

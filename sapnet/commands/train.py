@@ -193,4 +193,5 @@ COMMAND = Command(
     ),
     complete=_complete,
     recipes=_recipes,
+    kept="the last checkpoint, in the folder of --out",
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers
+from sapnet.data.coverage.ignored import IGNORING, box_outline, is_ignored
 from sapnet.data.problems import Report, attempt
 from sapnet.geometry.rle import rle_areas, rle_to_json, to_rle
 from sapnet.structures.clicks import RLE, Click, ImageRecord
@@ -42,6 +43,36 @@ def read_click(coco: CocoFile, annotation: Record, report: Report) -> Click | No
     )
 
 
+def read_region(coco: CocoFile, annotation: Record) -> tuple[int, int, RLE] | None:
+    """Return an ignored region: image id, category id and mask; None for another annotation.
+
+    A region has no point. One without a `segmentation` is its `bbox`.
+
+    Raises:
+        RecordError: the region has no pixel in its image, or neither mask nor box.
+    """
+    if not is_region(annotation) or not is_ignored(coco, annotation):
+        return None
+    image = coco.image_of_id[annotation["image_id"]]
+    segmentation = annotation.get("segmentation")
+    if not segmentation and annotation.get("bbox") is not None:
+        segmentation = box_outline(numbers(coco, annotation, "bbox", 4))
+    if not segmentation:
+        raise coco.problem(
+            annotation,
+            "expected 'segmentation' or 'bbox' of a region to ignore, found neither. Add one, or "
+            "drop it.",
+            "region without a place",
+        )
+    mask = _mask_of(coco, annotation, segmentation, image)
+    return image.image_id, annotation["category_id"], mask
+
+
+def is_region(annotation: Record) -> bool:
+    """Return True if an annotation of a clicks file wants to be a region to ignore."""
+    return "point" not in annotation and any(annotation.get(key) for key in IGNORING)
+
+
 def _required_point(coco: CocoFile, annotation: Record, image: ImageRecord) -> Point:
     if "point" not in annotation:
         raise coco.problem(
@@ -65,6 +96,11 @@ def _mask(coco: CocoFile, annotation: Record, image: ImageRecord) -> RLE | None:
             "masks), write 0; else drop its 'segmentation'.",
             "mask of a crowd",
         )
+    return _mask_of(coco, annotation, segmentation, image)
+
+
+def _mask_of(coco: CocoFile, annotation: Record, segmentation: object, image: ImageRecord) -> RLE:
+    """Convert a segmentation to a mask with some pixels in its image."""
     try:
         rle = to_rle(segmentation, image.height, image.width)
         is_empty = not rle_areas([rle])[0]

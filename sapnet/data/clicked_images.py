@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from sapnet.data.click_annotations import Point
+from sapnet.data.image_files.address import file_of
 from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import ImageHeader, read_header
 from sapnet.data.orientation import orient_box, orient_mask, orient_points
 from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import decode_masks, encode_masks
 from sapnet.structures.clicks import RLE, Click, ClickSet, ImageRecord
+from sapnet.structures.coverage import Coverage
 
 _NUM_FILES_NAMED = 5  # missing files that a message names
 
@@ -53,6 +55,7 @@ def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
             turn_click(click, turned[click.image_id]) if click.image_id in turned else click
             for click in clicks.clicks
         ),
+        coverage=turn_coverage(clicks.coverage, turned),
     )
 
 
@@ -101,9 +104,30 @@ def turn_click(click: Click, header: ImageHeader) -> Click:
     )
 
 
+def turn_coverage(
+    coverage: Mapping[int, Coverage], turned: Mapping[int, ImageHeader]
+) -> dict[int, Coverage]:
+    """Convert regions of the stored frame to the upright frame of their image.
+
+    Args:
+        coverage: by image id.
+        turned: header by image id, of the images that are in the stored frame.
+    """
+    found = dict(coverage)
+    for image_id in coverage.keys() & turned.keys():
+        regions = tuple(
+            replace(region, mask=turn_mask(region.mask, turned[image_id].orientation))
+            for region in coverage[image_id].ignored
+        )
+        found[image_id] = replace(coverage[image_id], ignored=regions)
+    return found
+
+
 def _check_present(images: Iterable[ImageRecord], folder: Path) -> None:
     missing = [
-        image.file_name for image in images if not image_path(folder, image.file_name).is_file()
+        image.file_name
+        for image in images
+        if not file_of(image_path(folder, image.file_name)).is_file()
     ]
     if missing:
         named = ", ".join(missing[:_NUM_FILES_NAMED])

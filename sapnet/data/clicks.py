@@ -9,11 +9,14 @@ from typing import Any
 from sapnet.data.click_annotations import (
     TRUTH_KEY,
     click_annotations,
+    is_region,
     merge_clicks,
     object_key,
     read_click,
+    read_region,
 )
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
+from sapnet.data.coverage.ignored import region_records, with_regions
 from sapnet.data.image_files.inside import leaves_folder, outside_words
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
@@ -31,6 +34,10 @@ def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
     `segmentation` (polygons or run lengths: the object's known mask) and `object_id`. Annotations
     of one image with the same `object_id` form one object: its points are in file order, and its id
     is that of the first.
+
+    An annotation with `iscrowd: 1` and without `point` is a region to ignore, given by its
+    `segmentation` or `bbox`. Images may have `done` (true: every object is clicked, false: some may
+    not be), and LVIS's `not_exhaustive_category_ids` and `neg_category_ids`.
 
     Objects with `true_bbox`, as in P2BNet's and SAPNet's files, keep their point alone: the box and
     the mask beside it are made up or ground truth. A logged line counts them.
@@ -65,7 +72,13 @@ def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
         if leaves_folder(image.file_name):
             report(_outside(coco, image))
     clicks: dict[object, Click] = {}
+    regions = []
     for annotation in coco.annotations:
+        region = attempt(report, read_region, coco, annotation)
+        if region is not None:
+            regions.append(region)
+        if region is not None or is_region(annotation):
+            continue
         click = read_click(coco, annotation, report)
         key = attempt(report, object_key, coco, annotation)
         if click is None or key is None:
@@ -75,7 +88,8 @@ def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
                 attempt(report, merge_clicks, coco, annotation, clicks[key], click) or clicks[key]
             )
         clicks[key] = click
-    return ClickSet(coco.images, coco.categories, tuple(clicks.values()))
+    coverage = with_regions(coco.partial, regions)
+    return ClickSet(coco.images, coco.categories, tuple(clicks.values()), coverage)
 
 
 def _outside(coco: CocoFile, image: ImageRecord) -> RecordError:
@@ -121,6 +135,6 @@ def clicks_to_json(clicks: ClickSet, info: dict[str, Any] | None = None) -> dict
         annotations.extend(click_annotations(click, extra_ids))
     return {
         "info": info or {},
-        **frame_records(clicks.images, clicks.categories),
-        "annotations": annotations,
+        **frame_records(clicks.images, clicks.categories, clicks.coverage),
+        "annotations": [*annotations, *region_records(clicks.coverage, next_id)],
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.coverage.ignored import box_outline, is_ignored, with_regions
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.geometry.rle import rle_areas, rle_boxes, to_rle
 from sapnet.structures.clicks import RLE, Category, ImageRecord
+from sapnet.structures.coverage import Coverage
+from sapnet.structures.origin import Origin, merged_origin
 from sapnet.system.outside import shown
 
 MIN_POLYGON_NUMBERS = 6  # three points of x, y
@@ -24,12 +27,14 @@ class Instance:
         annotation_id: id that is unique in the file.
         image: the image of the object.
         category_id: id of its category in the file.
-        is_crowd: True if it marks a region of many objects.
+        is_crowd: True if it marks a region to ignore: of many objects, or of one that nobody can
+            judge (`iscrowd`, `ignore` or `difficult` is 1 in the file).
         segmentation: polygons or run lengths, as in the file.
         source: the file, for messages.
         given_area: the file's `area` in square pixels, None if it has none.
         given_box: the file's `bbox` as xyxy, None if it has none.
         score: the `score` of exported labels, None if there is none.
+        origin: where the mask comes from, None where the file does not say.
     """
 
     annotation_id: int
@@ -41,6 +46,7 @@ class Instance:
     given_area: float | None = None
     given_box: tuple[float, float, float, float] | None = None
     score: float | None = None
+    origin: Origin | None = None
 
     @property
     def image_id(self) -> int:
@@ -89,11 +95,24 @@ class InstanceSet:
         images: the images, in file order.
         categories: the categories by ascending id; a category's position is its label.
         instances: the objects in file order, crowds included.
+        partial: ids of the categories that are not all annotated, by image id; empty for a complete
+            image. Images that nobody marked have no entry.
     """
 
     images: tuple[ImageRecord, ...]
     categories: tuple[Category, ...]
     instances: tuple[Instance, ...]
+    partial: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def coverage(self) -> dict[int, Coverage]:
+        """Return what of each image was annotated, by image id; the masks of crowds are made.
+
+        Crowds without a pixel are left out.
+        """
+        crowds = [(i.image_id, i.category_id, i.rle()) for i in self.instances if i.is_crowd]
+        areas = rle_areas([rle for _, _, rle in crowds])
+        kept = [crowd for crowd, area in zip(crowds, areas, strict=True) if area]
+        return with_regions(self.partial, kept)
 
     def instances_by_image(self) -> dict[int, list[Instance]]:
         """Return the instances of every image id, in file order; an empty list if there is none."""
@@ -130,11 +149,16 @@ def instances_of(coco: CocoFile, report: Report = raise_first) -> InstanceSet:
         images=coco.images,
         categories=coco.categories,
         instances=tuple(instance for instance in found if instance is not None),
+        partial=coco.partial,
     )
 
 
 def _instance(coco: CocoFile, annotation: Record) -> Instance:
     image = coco.image_of_id[annotation["image_id"]]
+    is_crowd = is_ignored(coco, annotation)
+    if is_crowd and not annotation.get("segmentation") and annotation.get("bbox") is not None:
+        outline = box_outline(numbers(coco, annotation, "bbox", 4))
+        annotation = {**annotation, "segmentation": outline}
     _check_segmentation(coco, annotation)
     box = None
     # In P2BNet's and SAPNet's files, "bbox" is made up around the click.
@@ -146,12 +170,13 @@ def _instance(coco: CocoFile, annotation: Record) -> Instance:
         annotation_id=annotation["id"],
         image=image,
         category_id=annotation["category_id"],
-        is_crowd=_crowd_flag(coco, annotation),
+        is_crowd=is_crowd,
         segmentation=annotation["segmentation"],
         source=coco.path,
         given_area=_optional_number(coco, annotation, "area"),
         given_box=box,
         score=_optional_number(coco, annotation, "score"),
+        origin=merged_origin(coco.further.get("info"), annotation.get("origin")),
     )
 
 
@@ -164,15 +189,6 @@ def _optional_number(coco: CocoFile, annotation: Record, key: str) -> float | No
             annotation, f"expected '{key}' as a finite number, found {shown(value)}. Correct it."
         )
     return float(value)
-
-
-def _crowd_flag(coco: CocoFile, annotation: Record) -> bool:
-    value = annotation.get("iscrowd", 0)
-    if value not in (0, 1):
-        raise coco.problem(
-            annotation, f"expected 'iscrowd' as 0 or 1, found {shown(value)}. Correct it."
-        )
-    return bool(value)
 
 
 def _check_segmentation(coco: CocoFile, annotation: Record) -> None:

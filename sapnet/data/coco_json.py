@@ -7,13 +7,15 @@ image, what was expected, what was found and what to do.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sapnet.data.coverage.completeness import completeness_record, read_partial
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.structures.coverage import NOTHING_SAID, Coverage
 from sapnet.system.files import read_json
 from sapnet.system.outside import LARGEST_ID, MAX_PIXELS, MAX_SIDE, is_text, shown
 
@@ -36,6 +38,8 @@ class CocoFile:
         annotations: the annotations as in the file; `id`, `image_id` and `category_id` are checked.
         image_of_id: the images by their id.
         further: the file's other keys, not checked.
+        partial: ids of the categories that are not all annotated, by image id; empty for a complete
+            image. Images that nobody marked have no entry.
     """
 
     path: Path
@@ -44,6 +48,7 @@ class CocoFile:
     annotations: tuple[Record, ...]
     image_of_id: dict[int, ImageRecord] = field(repr=False)
     further: Record = field(default_factory=dict, repr=False)
+    partial: Mapping[int, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
     def problem(
         self, annotation: Record, message: str, kind: str = "malformed object"
@@ -143,7 +148,10 @@ def read_coco(path: Path | str, report: Report = raise_first) -> CocoFile:
         further={key: value for key, value in content.items() if key not in SECTIONS},
     )
     kept = tuple(a for a in coco.annotations if _has_references(coco, a, categories, report))
-    return replace(coco, annotations=kept)
+    records = [(entry.record.get("id"), entry.record) for entry in entries["images"]]
+    known = [(key, record) for key, record in records if isinstance(key, int) and key in images]
+    partial = read_partial(path, known, categories, kept, report)
+    return replace(coco, annotations=kept, partial=partial)
 
 
 def label_of_category(categories: Iterable[Category]) -> dict[int, int]:
@@ -160,9 +168,18 @@ def label_of_category(categories: Iterable[Category]) -> dict[int, int]:
 
 
 def frame_records(
-    images: Iterable[ImageRecord], categories: Iterable[Category]
+    images: Iterable[ImageRecord],
+    categories: Sequence[Category],
+    coverage: Mapping[int, Coverage] | None = None,
 ) -> dict[str, list[Record]]:
-    """Return the sections `images` and `categories` of a COCO-style file."""
+    """Return the sections `images` and `categories` of a COCO-style file.
+
+    Args:
+        images: the images.
+        categories: the categories.
+        coverage: what was annotated, by image id; what is complete or partial is written.
+    """
+    ids = [category.category_id for category in categories]
     return {
         "images": [
             {
@@ -170,6 +187,7 @@ def frame_records(
                 "file_name": image.file_name,
                 "width": image.width,
                 "height": image.height,
+                **completeness_record((coverage or {}).get(image.image_id, NOTHING_SAID), ids),
             }
             for image in images
         ],

@@ -7,14 +7,24 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from sapnet.data.image_files.depth import deep_values, has_deep_channels, is_deep, to_bytes
+from sapnet.data.image_files.address import ImageAddress, file_of, is_part, parse_address
+from sapnet.data.image_files.depth import (
+    DEPTHS,
+    deep_values,
+    has_deep_channels,
+    is_deep,
+    raster_depth,
+    to_bytes,
+)
 from sapnet.data.image_files.limit import apply_limit, max_pixels
 from sapnet.data.image_files.listing import find_images, readable_suffixes
+from sapnet.data.image_files.parts import check_inside, load_part, load_smaller, raster_size
 from sapnet.data.orientation import UPRIGHT, orient_mask, oriented_size
 
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
@@ -42,13 +52,13 @@ class ImageHeader:
 
 
 def load_image(path: Path | str, bits: int | None = None) -> np.ndarray:
-    """Load an image as upright RGB.
+    """Load an image, or a part of one, as upright RGB.
 
     The EXIF orientation is applied. Gray, palette, CMYK and 16-bit images become 8-bit RGB, an
     alpha channel is dropped, and the first frame of an animation is read.
 
     Args:
-        path: the file.
+        path: the file, or the address of a part of it (see `ImageAddress`).
         bits: bit depth of the values in files of more than 8 bits, the same for all images of a
             data set (see `find_depth`); None for the 16 bits of the file.
 
@@ -60,6 +70,47 @@ def load_image(path: Path | str, bits: int | None = None) -> np.ndarray:
         ValueError: it cannot be read as an image, is cut off or too large, or has values of more
             bits.
     """
+    if is_part(path):
+        return _load_part(parse_address(path), bits)
+    try:
+        return _load_whole(path, bits)
+    except ValueError:
+        size = raster_size(Path(path))
+        if size is None or size[0] * size[1] > max_pixels():
+            raise
+    return _load_part(ImageAddress(str(path)), bits)  # bands or layouts that Pillow does not know
+
+
+def load_reduced(path: Path | str, size: tuple[int, int], bits: int | None = None) -> Image.Image:
+    """Load all of an image at a smaller size, without ever holding all of a large one.
+
+    Args:
+        path: the file, or its address with a choice of bands and without a window.
+        size: wanted (height, width) of the upright image, not larger than the image.
+        bits: as in `load_image`.
+
+    Returns:
+        The upright image, RGB, of that size.
+
+    Raises:
+        FileNotFoundError, ValueError: as in `load_image`.
+    """
+    try:
+        return load_smaller(parse_address(path), size, bits, partial(_load_whole, bits=bits))
+    except OSError as error:
+        raise _unreadable(file_of(path), error) from error
+
+
+def _load_part(address: ImageAddress, bits: int | None) -> np.ndarray:
+    try:
+        return load_part(address, bits, partial(_load_whole, bits=bits))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _unreadable(address.file, error) from error
+
+
+def _load_whole(path: Path | str, bits: int | None) -> np.ndarray:
     with _opened(path) as image:
         if (pixels := _decode_plain_jpeg(image, path)) is not None:
             return pixels
@@ -93,7 +144,7 @@ def read_header(path: Path | str) -> ImageHeader:
     """Read size and orientation of an image without decoding its pixels.
 
     Args:
-        path: the file.
+        path: the file, or the address of a part of it, whose size is then that of the part.
 
     Returns:
         Its header.
@@ -102,8 +153,40 @@ def read_header(path: Path | str) -> ImageHeader:
         FileNotFoundError: there is no such file.
         ValueError: it cannot be read as an image.
     """
-    with _opened(path) as image:
-        return ImageHeader((image.height, image.width), _orientation(image))
+    address = parse_address(path)
+    if is_part(path):
+        size = whole_size(address.file)
+        if address.window is not None:
+            check_inside(address.window, size, Path(address.file))
+            size = address.window.height, address.window.width
+        return ImageHeader(size, UPRIGHT)
+    try:
+        with _opened(path) as image:
+            return ImageHeader((image.height, image.width), _orientation(image))
+    except ValueError:
+        found = raster_size(Path(path))
+        if found is None or found[0] * found[1] > max_pixels():
+            raise
+        return ImageHeader(found, UPRIGHT)
+
+
+def whole_size(path: Path | str) -> tuple[int, int]:
+    """Read the size of the upright image in a file, which may be larger than the limit.
+
+    The limit of pixels is for what is decoded at a time. It holds for files that have to be decoded
+    as a whole, and not for those whose windows can be read alone.
+
+    Args:
+        path: the file, or an address of a part of it.
+
+    Returns:
+        (height, width).
+
+    Raises:
+        FileNotFoundError, ValueError: as in `read_header`.
+    """
+    file = file_of(path)
+    return raster_size(file) or read_header(file).upright_size
 
 
 def is_deep_file(path: Path | str) -> bool:
@@ -116,7 +199,11 @@ def is_deep_file(path: Path | str) -> bool:
         FileNotFoundError: there is no such file.
         ValueError: it cannot be read as an image.
     """
-    with _opened(path) as image:
+    file = file_of(path)
+    depth = raster_depth(file, exact=False)
+    if depth is not None:
+        return depth > DEPTHS[0]
+    with _opened(file) as image:
         return is_deep(image)
 
 
@@ -173,10 +260,14 @@ def _opened(path: Path | str) -> Iterator[Image.Image]:
         raise _too_large(path, error) from error
     # These are the errors that Pillow's decoders raise for damaged files.
     except (OSError, SyntaxError, EOFError, struct.error, OverflowError) as error:
-        raise ValueError(
-            f"{path}: cannot be read as an image ({_reason(error, path)}). The file is damaged, "
-            "cut off or of another kind: replace it, or drop the image from the list."
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path | str, error: Exception) -> ValueError:
+    return ValueError(
+        f"{path}: cannot be read as an image ({_reason(error, path)}). The file is damaged, "
+        "cut off or of another kind: replace it, or drop the image from the list."
+    )
 
 
 def _reason(error: Exception, path: Path | str) -> str:
@@ -197,7 +288,8 @@ def _too_large(path: Path | str, found: object) -> ValueError:
     return ValueError(
         f"{path}: too large: {int(size[0]) / 1e6 if size else 0:.0f} million pixels, and the limit "
         f"is {max_pixels() / 1e6:.0f} million. The file may be sound: raise the limit with "
-        f"--max-pixels {size[0] if size else ''}, or cut the image into tiles, or reduce it."
+        f"--max-pixels {size[0] if size else ''}, read it in windows with --tile where the command "
+        "has it (TIFF needs no higher limit then), or reduce it."
     )
 
 

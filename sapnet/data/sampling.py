@@ -60,7 +60,7 @@ def sample_clicks(
     offset: float = 0.0,
     show_progress: bool = False,
 ) -> ClickSet:
-    """Sample one click per object of a ground truth, except for crowds.
+    """Sample one click per object of a ground truth; crowds become regions to ignore.
 
     Args:
         instances: the ground truth.
@@ -92,7 +92,7 @@ def sample_clicks(
         )
         for instance in tqdm(objects, "clicks", unit="object", disable=not show_progress)
     )
-    return ClickSet(instances.images, instances.categories, clicks)
+    return ClickSet(instances.images, instances.categories, clicks, instances.coverage())
 
 
 def _click_for(

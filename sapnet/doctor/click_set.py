@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sapnet.data.clicked_images import turn_click
+from sapnet.data.clicked_images import turn_click, turn_coverage
 from sapnet.data.clicks import clicks_of
 from sapnet.data.coco_json import CocoFile, read_coco
 from sapnet.data.problems import RecordError
@@ -153,4 +153,10 @@ def _turned(clicks: ClickSet, files: Sequence[ImageFile]) -> ClickSet:
         header = headers.get(click.image_id)
         return click if header is None else turn_click(click, header)
 
-    return ClickSet(clicks.images, clicks.categories, tuple(map(turn, clicks.clicks)))
+    known = {image_id: header for image_id, header in headers.items() if header is not None}
+    return ClickSet(
+        clicks.images,
+        clicks.categories,
+        tuple(map(turn, clicks.clicks)),
+        turn_coverage(clicks.coverage, known),
+    )

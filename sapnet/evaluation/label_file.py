@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sapnet.data.click_annotations import read_region
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.coverage.ignored import with_regions
 from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import to_rle
+from sapnet.structures.origin import Origin, merged_origin
 from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE, Category, ImageRecord
+    from sapnet.structures.coverage import Coverage
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Label:
         rle: the chosen mask.
         score: its selection score.
         uncertainty: in [0, 1], higher where it is more likely wrong; None where the file has none.
+        origin: where the mask comes from; None where the file does not say.
         point: (x, y) of the click, where the file says so.
         candidates: the proposals it was chosen from, if the file has them.
         refined_box: xyxy, pixel edges: the box that selection ended with, where the file says so.
@@ -63,6 +68,7 @@ class Label:
     candidates: Candidates | None
     refined_box: tuple[float, float, float, float] | None = None
     uncertainty: float | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -74,12 +80,14 @@ class LabelSet:
         labels: label by the id of its object.
         images: the same images, in file order.
         categories: by category id, ascending.
+        coverage: what of the images was annotated, by image id; regions to ignore are no labels.
     """
 
     image_ids: frozenset[int]
     labels: Mapping[int, Label]
     images: tuple[ImageRecord, ...] = ()
     categories: tuple[Category, ...] = ()
+    coverage: Mapping[int, Coverage] = field(default_factory=dict)
 
 
 def load_labels(path: Path | str) -> LabelSet:
@@ -96,11 +104,16 @@ def load_labels(path: Path | str) -> LabelSet:
         ValueError: if it is not such a json; the message names file, object and key.
     """
     coco = read_coco(path)
+    regions = [read_region(coco, record) for record in coco.annotations]
+    records = zip(coco.annotations, regions, strict=True)
     return LabelSet(
         image_ids=frozenset(coco.image_of_id),
-        labels={record["id"]: _read_label(coco, record) for record in coco.annotations},
+        labels={
+            record["id"]: _read_label(coco, record) for record, region in records if region is None
+        },
         images=coco.images,
         categories=coco.categories,
+        coverage=with_regions(coco.partial, [region for region in regions if region is not None]),
     )
 
 
@@ -117,6 +130,7 @@ def _read_label(coco: CocoFile, record: Record) -> Label:
             candidates=_read_candidates(coco, record, image),
             refined_box=_read_box(coco, record),
             uncertainty=_read_uncertainty(coco, record),
+            origin=merged_origin(coco.further.get("info"), record.get("origin")),
         )
     except RecordError:  # names the object already
         raise

@@ -22,6 +22,7 @@ from sapnet.segmentation.convert import (
     convert_mmdet_neck,
 )
 from sapnet.structures.clicks import Category
+from sapnet.system.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +85,13 @@ def import_checkpoint(
         ValueError: the file is no checkpoint, has no SOLOv2 or another backbone, or its names do
             not fit; the message lists them.
     """
+    with locked(out):
+        return _import(file, out, classes, augment)
+
+
+def _import(
+    file: Path, out: Path, classes: Sequence[str], augment: AugmentConfig | None
+) -> ImportSummary:
     if out.is_dir() and any(out.iterdir()):
         raise FileExistsError(f"{out}: expected a new folder, found files in it. Name another.")
     content = _load(file)

@@ -29,6 +29,7 @@ from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.targets import instance_targets, keep_labels
 from sapnet.structures.batch import Batch
 from sapnet.structures.clicks import Category
+from sapnet.structures.gaps import SeenObjects, avoided_regions, hold_points
 from sapnet.structures.outputs import Predictions, Selection
 from sapnet.system.files import new_file_mode
 from sapnet.system.from_json import dataclass_from_json
@@ -92,6 +93,9 @@ class Network(
         categories: C categories, or dictionaries of their fields; a label is an index into them.
     """
 
+    source: str | None = None
+    """Folder or hub name that `from_pretrained` has loaded it from."""
+
     def __init__(
         self,
         settings: ModelConfig | dict[str, Any],
@@ -150,6 +154,7 @@ class Network(
             raise
         except Exception as error:  # of files that may hold anything
             raise damaged_network(pretrained_model_name_or_path, error) from error
+        network.source = str(pretrained_model_name_or_path)
         return network
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -220,7 +225,11 @@ class Network(
         return list(self.fpn(named).values())
 
     def forward(
-        self, batch: Batch, generator: torch.Generator | None = None, kept: Tensor | None = None
+        self,
+        batch: Batch,
+        generator: torch.Generator | None = None,
+        kept: Tensor | None = None,
+        seen: SeenObjects | None = None,
     ) -> TrainingOutput:
         """Compute the losses of a batch, from clicks (`batch.bags`) or masks (`batch.targets`).
 
@@ -232,6 +241,8 @@ class Network(
             kept: (N,) int64, labels of the N bags that stay, as their places in the bags; -1 where
                 there is none. With it, the segmenter learns from these alone, without runners-up,
                 and selection learns without changing the features. None: selection chooses.
+            seen: objects that a steadier network sees in partial images; those that were not
+                clicked are neither learned as background nor drawn as negatives. None for none.
 
         Raises:
             ValueError: the batch has neither bags nor targets, or targets and no segmenter.
@@ -244,9 +255,15 @@ class Network(
             )
         features = self.features(batch.images)
         selection, losses, cfg = None, {}, self.settings.selection
+        gaps, avoid = batch.gaps, None
         if batch.bags is not None:
-            seen = features if kept is None else [level.detach() for level in features]
-            selection = self.selection(seen, batch.bags, batch.image_sizes, generator)
+            if seen is not None:
+                bags = batch.bags
+                seen = seen.select(~hold_points(seen, bags.points, bags.image_index))
+            if gaps is not None:
+                avoid = avoided_regions(gaps, seen)
+            levels = features if kept is None else [level.detach() for level in features]
+            selection = self.selection(levels, batch.bags, batch.image_sizes, generator, avoid)
             losses.update(selection.losses)
             if self.segmentation is None:
                 return TrainingOutput(losses, selection)
@@ -259,8 +276,11 @@ class Network(
         else:
             raise ValueError("expected a batch with bags or targets, found neither")
         outputs = self.segmenter(features)
-        losses.update(self.segmenter.loss(outputs, targets, cfg.multi_mask.weight))
-        return TrainingOutput(losses, selection)
+        open_cells = (
+            None if gaps is None else self.segmenter.left_out_cells(outputs, targets, gaps, seen)
+        )
+        loss = self.segmenter.loss(outputs, targets, cfg.multi_mask.weight, left_out=open_cells)
+        return TrainingOutput(losses | loss, selection)
 
     @torch.no_grad()
     def select(self, batch: Batch) -> Selection:

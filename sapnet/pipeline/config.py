@@ -6,8 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from sapnet.annotate.review.config import CORRECTIONS_NAME
 from sapnet.data.image_files.settings import check_reading
 from sapnet.proposals.config import ProposerName
+from sapnet.structures.coverage import Unmarked
 
 Effort = Literal["fast", "balanced", "best"]
 
@@ -20,7 +22,10 @@ class PipelineInputs:
         images: folder of the images.
         clicks: COCO-style json with one labelled point per object.
         out: folder for everything that is written; it is the run folder of the trained model. An
-            unfinished run in it is continued.
+            unfinished run in it is continued; new clicks or corrections make a further round.
+        corrections: file of `sapnet review`: its masks are kept, deleted objects are left out.
+            Unset: `corrections.json` in the run folder, where a review of the labels writes it, if
+            it is there.
         val_images: folder of held-out images that are predicted at the end. Unset: the images of
             `images` that the clicks file does not list.
         val_truth: COCO instance json of the held-out images, to score the predictions.
@@ -33,6 +38,13 @@ class PipelineInputs:
     val_images: Path | None = None
     val_truth: Path | None = None
     truth: Path | None = None
+    corrections: Path | None = None
+
+    @property
+    def decisions(self) -> Path | None:
+        """The file of corrections: the one given, else that of the run folder; None without."""
+        usual = self.out / CORRECTIONS_NAME
+        return self.corrections or (usual if usual.is_file() else None)
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,8 @@ class PipelineConfig:
         max_objects: largest number of objects of an image in one step. Unset: by the effort.
         max_predicted: most images that are predicted at the end, if no folder of held-out images is
             named; evenly spread over those without clicks.
+        unmarked: what images count as that nobody marked: "complete", all their objects are
+            clicked, or "partial", some may not be. Unset: complete.
         seed: seed of the training.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         workers: processes that propose and that load images. Unset: by the number of cores.
@@ -73,6 +87,7 @@ class PipelineConfig:
     short_sides: tuple[int, ...] | None = None
     max_objects: int | None = None
     max_predicted: int = 500
+    unmarked: Unmarked | None = None
     seed: int = 0
     device: str = "auto"
     workers: int | None = None

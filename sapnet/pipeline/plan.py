@@ -39,6 +39,8 @@ class Plan:
         held_out: folder of the images to predict at the end, or their files; empty without any.
         truth: true instances of the clicked images, if known.
         val_truth: true instances of the held-out images, if known.
+        start_run: run whose network the training begins with; None to train anew.
+        corrections: decisions of a review, if any.
     """
 
     proposals: ProposeConfig
@@ -48,6 +50,8 @@ class Plan:
     held_out: tuple[Path, ...] = ()
     truth: Path | None = None
     val_truth: Path | None = None
+    start_run: Path | None = None
+    corrections: Path | None = None
 
     @property
     def images(self) -> Path:
@@ -102,6 +106,7 @@ def make_plan(inputs: PipelineInputs, cfg: PipelineConfig, held_out: tuple[Path,
             checkpoint=cfg.checkpoint,
             file=cfg.file,
             device=cfg.device,
+            unmarked=cfg.unmarked,
             workers=cfg.workers,
             shard_images=SHARD_IMAGES,
             skip_errors=cfg.skip_errors,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sapnet.data.choices import ImagesAs
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.image_files.settings import check_reading
+from sapnet.structures.split import parse_split
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,13 @@ class PredictionConfig:
         simplify: greatest distance in pixels between a polygon and the outline of its mask; 0 keeps
             every corner.
         url_prefix: prefix of the images' addresses in Label Studio.
+        images_as: put images into the folders of `format` as hard links (as copies where the disk
+            does not allow links), as copies, or leave them where they are.
+        split: shares of train, val and test in `format`, such as 0.8/0.1/0.1 or 80/20; by default
+            there is one part.
+        split_seed: seed of the split.
+        group_by: what the split keeps together: "folder", or a regular expression for the file name
+            whose first group is the key.
         no_pictures: write results.json alone.
         compile: let torch compile the network: slow first images, faster ones afterwards.
         workers: threads that read images, encode masks and write pictures while the network works
@@ -38,6 +47,10 @@ class PredictionConfig:
     format: tuple[str, ...] = ()
     simplify: float = ExportOptions.simplify
     url_prefix: str = ExportOptions.url_prefix
+    images_as: ImagesAs = ExportOptions.images_as
+    split: str | None = None
+    split_seed: int = 0
+    group_by: str | None = None
     no_pictures: bool = False
     compile: bool = False
     workers: int = 4
@@ -51,4 +64,5 @@ class PredictionConfig:
         for name in ("workers", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
+        parse_split(self.split, self.split_seed, self.group_by)
         check_reading(self.bits, self.max_pixels)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sapnet.batches.images import ImageDataset
+from sapnet.data.formats.origins import ORIGIN_FILE
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.several import (
     Exports,
@@ -23,6 +24,7 @@ from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.images import load_image, upright_size
 from sapnet.network.compiling import compile_network
 from sapnet.network.model import Network
+from sapnet.network.origin import origin_of_network
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.records import result_records
 from sapnet.prediction.segment import plan_batches, segment_images
@@ -32,7 +34,12 @@ from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
 from sapnet.system.parallel import map_ahead
 from sapnet.system.progress import progress
-from sapnet.system.written_files import check_output, record_written, remove_written
+from sapnet.system.written_files import (
+    check_output,
+    is_unfinished,
+    record_written,
+    remove_written,
+)
 
 if TYPE_CHECKING:
     from sapnet.batches.config import AugmentConfig
@@ -78,6 +85,8 @@ def predict(
 ) -> PredictSummary:
     """Segment many images and write a COCO results file and pictures.
 
+    `origin.json` beside the results says which run they are of, its weights, and when.
+
     A record has the image's `file_name`, its path below the folder of images, besides its
     `image_id`. The id is the number in the file's name if all names are different numbers (as
     COCO's are), else the place in the list. A `category_name` stands beside the `category_id`.
@@ -110,7 +119,9 @@ def predict(
         if line := files.left_out_line():
             logger.warning("%s", line)
         check_output(out, cfg.overwrite, (RESULTS, PICTURES))
-        check_exports(cfg.format, out / MASKS, overwrite=cfg.overwrite)
+        if is_unfinished(out):  # a stopped run may have written the other formats
+            cfg = replace(cfg, overwrite=True)
+        check_exports(cfg.format, out / MASKS, cfg)
         augment = replace(network.augment, bits=_bits(network, files, cfg))
         if cfg.compile and isinstance(network, Network):
             compile_network(network, network.device)
@@ -167,7 +178,7 @@ class _Prediction:
 
     def run(self) -> PredictSummary:
         """Predict all images, write everything, and return the summary."""
-        planned = [self._out / RESULTS, *self._pictures.values()]
+        planned = [self._out / RESULTS, self._out / ORIGIN_FILE, *self._pictures.values()]
         record_written(self._out, planned, finished=False)
         with self._keeping_results():
             self._segment()
@@ -238,6 +249,8 @@ class _Prediction:
 
     def _write_results(self) -> int:
         results = [record for index in sorted(self._records) for record in self._records[index]]
+        origin = {"chosen_by": "segmenter", **origin_of_network(self._network)}
+        write_json_atomic(self._out / ORIGIN_FILE, origin)
         write_json_atomic(self._out / RESULTS, results)
         return len(results)
 
@@ -263,9 +276,7 @@ class _Prediction:
             self._network.categories,
             cfg.draw_threshold,
         )
-        options = ExportOptions(
-            self._files.root, cfg.simplify, cfg.url_prefix, overwrite=cfg.overwrite
-        )
+        options = ExportOptions.of(cfg, self._files.root)
         return export_several(instances, cfg.format, self._out / MASKS, options)
 
 

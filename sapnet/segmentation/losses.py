@@ -70,12 +70,12 @@ def solov2_losses(
 def grid_class_loss(
     outputs: SOLOv2Outputs, labels: Tensor, grid_targets: GridTargets, cfg: SOLOv2Config
 ) -> Tensor:
-    """Sigmoid focal loss summed over all cells and classes.
+    """Sigmoid focal loss summed over all cells and classes, but those that are left out.
 
     Args:
         outputs: raw outputs of the network.
         labels: (N,) class index of each object.
-        grid_targets: the object of each cell.
+        grid_targets: the object of each cell, and the cells that are left out.
         cfg: gamma and alpha.
 
     Returns:
@@ -85,14 +85,15 @@ def grid_class_loss(
     num_classes = class_logits.shape[-1]
     cell_labels = grid_targets.cell_labels(labels, num_classes)
     one_hot = functional.one_hot(cell_labels, num_classes + 1)[..., :num_classes]
+    is_open = grid_targets.left_out
     loss: Tensor = sigmoid_focal_loss(
         class_logits,
         one_hot.to(class_logits.dtype),
         alpha=cfg.focal_alpha,
         gamma=cfg.focal_gamma,
-        reduction="sum",
+        reduction="sum" if is_open is None else "none",
     )
-    return loss
+    return loss if is_open is None else loss.masked_fill(is_open, 0).sum()
 
 
 def dice_of_positives(

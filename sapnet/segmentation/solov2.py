@@ -12,9 +12,12 @@ from sapnet.segmentation.exporting.fixed import FixedInstances, fixed_instances
 from sapnet.segmentation.head import SOLOv2Head
 from sapnet.segmentation.losses import MPS_WEIGHT, solov2_losses
 from sapnet.segmentation.mask_features import CONVS_PER_LEVEL, MaskFeatureBranch
+from sapnet.segmentation.open.cells import cells_of_seen, ignored_cells, with_left_out
+from sapnet.segmentation.open.seeing import see_objects
 from sapnet.segmentation.outputs import SOLOv2Outputs
 from sapnet.segmentation.postprocess import predict_instances
 from sapnet.segmentation.targets import assign_targets
+from sapnet.structures.gaps import are_covered
 from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from sapnet.segmentation.config import SOLOv2Config
     from sapnet.structures.batch import InstanceTargets
+    from sapnet.structures.gaps import Gaps, SeenObjects
     from sapnet.structures.outputs import Predictions
 
 
@@ -67,10 +71,12 @@ class SOLOv2(nn.Module):
         targets: InstanceTargets,
         mps_weight: float = MPS_WEIGHT,
         num_positives: Tensor | None = None,
+        left_out: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Compute the losses; see `solov2_losses`.
 
-        An object whose stride-4 mask is empty is skipped.
+        An object whose stride-4 mask is empty is skipped. `left_out` (B, cells, C) bool are cells
+        that do not learn a class, unless they have an object of it; see `left_out_cells`.
 
         Raises:
             ValueError: the masks do not lie on the grid of the mask features.
@@ -92,7 +98,33 @@ class SOLOv2(nn.Module):
             outputs.input_size,
             self.cfg,
         )
+        if left_out is not None:
+            grid_targets = with_left_out(grid_targets, targets.labels, left_out)
         return solov2_losses(outputs, targets, grid_targets, self.cfg, mps_weight, num_positives)
+
+    def see(
+        self, outputs: SOLOv2Outputs, partial: Tensor, thresholds: Tensor, limit: int
+    ) -> SeenObjects:
+        """Return what is seen of the classes that are not all clicked; see `see_objects`."""
+        return see_objects(outputs, partial, self.cfg, thresholds, limit)
+
+    def left_out_cells(
+        self, outputs: SOLOv2Outputs, targets: InstanceTargets, gaps: Gaps, seen: SeenObjects | None
+    ) -> Tensor:
+        """Tell which cells learn nothing about a class, (B, cells, C) bool.
+
+        Args:
+            outputs: raw outputs of the network; only their sizes are used.
+            targets: the objects that are learned; what they cover is seen and known.
+            gaps: what the images leave open.
+            seen: objects in partial images that hold no click; None for none.
+        """
+        left_out = ignored_cells(gaps, self.cfg)
+        if seen is None or not len(seen):
+            return left_out
+        unknown = seen.select(~are_covered(seen, targets.masks, targets.image_index))
+        shape = (left_out.shape[0], left_out.shape[1], left_out.shape[2])
+        return left_out | cells_of_seen(unknown, shape, outputs.input_size, self.cfg)
 
     def predict(
         self,

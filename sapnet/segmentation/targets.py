@@ -30,12 +30,14 @@ class GridTargets:
         image_index: (G,) int64 image of each positive, ordered by level, then object, then cell.
         cell_index: (G,) int64 cell of each positive in the row of all cells.
         object_index: (G,) int64 object whose mask the positive predicts.
+        left_out: (B, cells, C) bool, cells whose class loss is left out; None for none.
     """
 
     owner: Tensor
     image_index: Tensor
     cell_index: Tensor
     object_index: Tensor
+    left_out: Tensor | None = None
 
     @property
     def num_positive_cells(self) -> Tensor:

@@ -18,7 +18,12 @@ from torch import nn
 from sapnet.selection.box_mining import mine_boxes
 from sapnet.selection.choosing import boxes_to_proposals, choose_boxes, rank_proposals
 from sapnet.selection.consensus import expected_iou
-from sapnet.selection.enrichment import choose_proposals, sample_negatives, sample_positives
+from sapnet.selection.enrichment import (
+    choose_proposals,
+    clear_of_regions,
+    sample_negatives,
+    sample_positives,
+)
 from sapnet.selection.guidance import guide
 from sapnet.selection.heads import BoxEncoder, MilHead
 from sapnet.selection.losses import bag_loss, global_mean_count, negative_loss, positive_loss
@@ -55,12 +60,14 @@ class Inputs:
         bags: N bags of K proposals.
         image_sizes: (B, 2) height and width of each image's content, input frame.
         membership: of the proposals.
+        avoid: (B, h, w) bool on the stride-4 grid, what no negative may show; None for nothing.
     """
 
     features: list[Tensor]
     bags: Bags
     image_sizes: Tensor
     membership: Membership
+    avoid: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,7 @@ class SelectionBranch(nn.Module):
         bags: Bags,
         image_sizes: Tensor,
         generator: torch.Generator | None = None,
+        avoid: Tensor | None = None,
     ) -> Selection:
         """Select and, in training mode, compute the losses.
 
@@ -135,6 +143,8 @@ class SelectionBranch(nn.Module):
             bags: N bags of K proposals; N = 0 is fine.
             image_sizes: (B, 2) height and width of each image's content, input frame.
             generator: draws the negatives; None for the global one.
+            avoid: (B, h, w) bool on the stride-4 grid, regions that no negative may show, such as
+                objects that nobody clicked; None for none.
 
         Returns:
             The selection. Its losses: `loss_selection`; with refinement also
@@ -142,7 +152,7 @@ class SelectionBranch(nn.Module):
             With one category and negatives, also `loss_selection_negative`.
         """
         levels = [level.float() for level in features]
-        inputs = Inputs(levels, bags, image_sizes, bag_membership(bags, self.cfg))
+        inputs = Inputs(levels, bags, image_sizes, bag_membership(bags, self.cfg), avoid)
         first = self.select(inputs)
         second = self.refine(inputs, first)
         losses = self.losses(inputs, first, second, generator) if self.training else {}
@@ -294,6 +304,9 @@ class SelectionBranch(nn.Module):
         negatives = sample_negatives(
             bags, positives, choice, inputs.image_sizes, cfg.negatives, generator
         )
+        if inputs.avoid is not None:
+            limit = cfg.negatives.background_iou
+            negatives = clear_of_regions(negatives, inputs.avoid, limit)
         hidden = self.encoder(
             inputs.features, negatives.boxes, negatives.image_index, negatives.crops
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sapnet.geometry.shares import region_shares
 from sapnet.selection.choosing import choose_boxes, gather_rows
 from sapnet.selection.features import crop_in_boxes
 from sapnet.selection.sampling import clip_boxes, jitter_boxes, sample_background, sample_parts
@@ -135,6 +136,22 @@ def sample_negatives(
         boxes=torch.cat([boxes[counts], parts[part_counts]]),
         crops=torch.cat([background_crops, part_crops[part_counts]]),
         image_index=torch.cat([background_images, part_images]),
+    )
+
+
+def clear_of_regions(negatives: Negatives, regions: Tensor, share: float) -> Negatives:
+    """Leave out the negatives that may show an object: those that regions cover too much.
+
+    Args:
+        negatives: M negatives of a batch.
+        regions: (B, h, w) bool on the stride-4 grid.
+        share: share of a box, in [0, 1]; one that is covered by as much is left out.
+    """
+    kept = region_shares(negatives.boxes, regions, negatives.image_index) < share
+    return Negatives(
+        boxes=negatives.boxes[kept],
+        crops=negatives.crops[kept],
+        image_index=negatives.image_index[kept],
     )
 
 

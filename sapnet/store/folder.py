@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from sapnet.store.layout import TEMPORARY_SUFFIX, StoreError
 from sapnet.store.part import Part
-from sapnet.system.files import FULL, full_disk_error
+from sapnet.system.files import FULL, full_disk_error, write_bytes_atomic
 from sapnet.system.locations import Location, as_location, file_system
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,10 @@ class StoreFolder(Protocol):
 
     def create(self, name: str, content: bytes) -> None:
         """Write a new file; FileExistsError if another process was first."""
+        ...
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file, new or in the place of an old one."""
         ...
 
     def remove_leftover(self, name: str) -> None:
@@ -107,6 +111,10 @@ class LocalFolder:
             temporary.unlink(missing_ok=True)
         _sync_folder(path.parent)
 
+    def replace(self, name: str, content: bytes) -> None:
+        """See `StoreFolder`."""
+        write_bytes_atomic(self._path / name, content)
+
     def remove_leftover(self, name: str) -> None:
         """See `StoreFolder`; without a lock the file may be another process's, and stays."""
         if self._is_locked:
@@ -169,6 +177,10 @@ class RemoteFolder:
         path = f"{self._path}/{name}"
         self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
         self._system.pipe_file(path, content, mode="create")
+
+    def replace(self, name: str, content: bytes) -> None:
+        """See `StoreFolder`."""
+        self._system.pipe_file(f"{self._path}/{name}", content)
 
     def remove_leftover(self, name: str) -> None:
         """See `StoreFolder`: without locks nobody knows, and a leftover only costs its room."""

@@ -1,6 +1,6 @@
 """The files of a proposal store and their names; imports no heavy library.
 
-STORE/manifest.json, and for each shard of images
+STORE/manifest.json, STORE/coverage.json where it is needed, and for each shard of images
 STORE/shards/00000.objects.arrow (a row per object) and 00000.images.arrow (a row per image).
 A shard counts once both are there; the images file is renamed into place last.
 """
@@ -11,6 +11,9 @@ import re
 from pathlib import Path
 
 MANIFEST_NAME = "manifest.json"
+COVERAGE_NAME = "coverage.json"
+"""What of the images was annotated; there only if something was said about one of them."""
+
 SHARDS = "shards"
 OBJECTS_SUFFIX = ".objects.arrow"
 IMAGES_SUFFIX = ".images.arrow"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sapnet.data.coverage.stored import load_coverage
+from sapnet.data.tiles.corrections import tile_corrections
+from sapnet.data.tiles.grid import Parts
 from sapnet.store.cache import local_store
 from sapnet.store.corrections import check_corrected_categories, check_correction
 from sapnet.store.describe import correct_objects
 from sapnet.store.given import GivenCounts
 from sapnet.store.layout import (
+    COVERAGE_NAME,
     IMAGES_SUFFIX,
     OBJECTS_SUFFIX,
     StoreError,
@@ -35,6 +39,7 @@ from sapnet.store.tables import (
     rows_with_given_mask,
 )
 from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.structures.coverage import Coverage
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location
 
@@ -81,7 +86,8 @@ class ProposalStore:
 
     def __init__(self, path: Location, corrections: Corrections | None = None) -> None:
         self.path = local_store(path)
-        self.corrections = corrections
+        self.corrections: Corrections | None = None
+        self._given_corrections = corrections
         self.manifest: Manifest = load_manifest(self.path)
         self._shards = complete_shards(self.path)
         self._table = read_image_table(self.path)
@@ -106,10 +112,14 @@ class ProposalStore:
                 self.manifest.num_images,
             )
         if corrections is not None:
+            if self.parts:
+                every = ProposalStore(self.path).numbered_objects()
+                corrections = tile_corrections(corrections, self.images, every)
+            self.corrections = corrections
             self._num_kept = self._count_kept(corrections)
 
     def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path, Corrections | None]]:
-        return (ProposalStore, (self.path, self.corrections))
+        return (ProposalStore, (self.path, self._given_corrections))
 
     def __len__(self) -> int:
         """Number of objects."""
@@ -137,6 +147,11 @@ class ProposalStore:
         return value if isinstance(value, int) else None
 
     @property
+    def parts(self) -> Parts:
+        """The windows and bands of images that the proposals are of; whole images without any."""
+        return Parts.from_settings(self.manifest.settings)
+
+    @property
     def images(self) -> Sequence[ImageRecord]:
         """The images in the order of the store; made one by one when indexed."""
         return StoredImages(self._table)
@@ -155,6 +170,11 @@ class ProposalStore:
     def num_objects_of_image(self) -> np.ndarray:
         """(num_images,) int64, how many objects each image holds."""
         return self._num_kept
+
+    @cached_property
+    def coverage(self) -> Mapping[int, Coverage]:
+        """What of the images was annotated, by image id; see `load_coverage`."""
+        return load_coverage(self.path / COVERAGE_NAME)
 
     def count_given(self) -> GivenCounts:
         """Count the objects that came with a mask or a box; before corrections."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sapnet.data.coverage.stored import coverage_text
 from sapnet.store.folder import StoreFolder, numbers_of, open_folder
 from sapnet.store.layout import (
+    COVERAGE_NAME,
     IMAGES_SUFFIX,
     MANIFEST_NAME,
     OBJECTS_SUFFIX,
@@ -23,6 +25,7 @@ from sapnet.store.rows import image_to_row, object_to_row
 from sapnet.store.schema import image_schema, object_schema
 from sapnet.store.tables import checksums, read_image_table
 from sapnet.structures.clicks import ImageRecord
+from sapnet.structures.coverage import Coverage
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, join
 
@@ -122,6 +125,18 @@ class ProposalWriter:
         self._object_rows.extend(object_to_row(stored) for stored in objects)
         if len(self._image_rows) == self._shard_images:
             self.flush()
+
+    def write_coverage(self, coverage: Mapping[int, Coverage]) -> None:
+        """Keep what of the images was annotated, by image id; it replaces what was kept before.
+
+        It changes no proposal. All parts of a run write the same.
+        """
+        content = coverage_text(coverage)
+        is_there = COVERAGE_NAME in self._folder.names()
+        if is_there and self._folder.read([COVERAGE_NAME]) == [content]:
+            return
+        if is_there or any(coverage.values()):
+            self._folder.replace(COVERAGE_NAME, content)
 
     def flush(self) -> None:
         """Write the images added so far as a shard, however few; nothing if there are none.

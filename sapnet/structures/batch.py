@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from sapnet.structures.gaps import Gaps
+
 
 @dataclass(frozen=True)
 class Bags(PacksTensors, TensorFields):
@@ -136,6 +138,8 @@ class Batch(PacksTensors, TensorFields):
         image_ids: (B,) int64 ids of the data set.
         bags: proposals, when selection chooses the masks; else None.
         targets: masks, when they are given; else None.
+        gaps: categories that are not all clicked, and ignored regions; None where all images are
+            complete and without such regions.
     """
 
     images: Tensor
@@ -144,6 +148,7 @@ class Batch(PacksTensors, TensorFields):
     image_ids: Tensor
     bags: Bags | None = None
     targets: InstanceTargets | None = None
+    gaps: Gaps | None = None
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
         """Return the same batch on `device`."""
@@ -154,4 +159,5 @@ class Batch(PacksTensors, TensorFields):
             targets=(
                 None if self.targets is None else self.targets.to(device, non_blocking=non_blocking)
             ),
+            gaps=None if self.gaps is None else self.gaps.to(device, non_blocking=non_blocking),
         )

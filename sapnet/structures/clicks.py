@@ -5,8 +5,11 @@ Coordinates are pixels of the upright image file (the *original* frame); boxes a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypedDict
+
+from sapnet.structures.coverage import Coverage
 
 
 class RLE(TypedDict):
@@ -82,8 +85,17 @@ class Click:
 
 @dataclass(frozen=True)
 class ClickSet:
-    """A data set of clicks: images, categories and one click per object."""
+    """A data set of clicks: images, categories and one click per object.
+
+    Attributes:
+        images: the images.
+        categories: the categories.
+        clicks: one per object.
+        coverage: what of an image was annotated, by image id; images of which nothing was said
+            have no entry.
+    """
 
     images: tuple[ImageRecord, ...]
     categories: tuple[Category, ...]
     clicks: tuple[Click, ...]
+    coverage: Mapping[int, Coverage] = field(default_factory=dict)

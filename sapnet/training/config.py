@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from sapnet.data.image_files.settings import check_reading
+from sapnet.structures.coverage import Unmarked
 
 Precision = Literal["auto", "32", "bf16", "fp16"]
 Supervision = Literal["clicks", "top1", "masks"]
@@ -112,6 +113,8 @@ class TrainConfig:
         compile: compile the network with torch: the first steps take minutes, the others are
             faster. Needs a C++ compiler, and on a GPU also triton.
         keep_empty: also train on images without objects.
+        unmarked: what images count as that nobody marked: "complete", all their objects are
+            clicked, or "partial", some may not be; see docs/formats.md. Unset: complete.
         relabel: epochs, counted from 0, at whose start all labels are chosen again with the
             segmenter's vote, and then stay as they are until the next. Unset: half of the epochs,
             if masks come from clicks by consensus and enough steps come before; () never.
@@ -137,6 +140,7 @@ class TrainConfig:
     precision: Precision = "auto"
     compile: bool = False
     keep_empty: bool = True
+    unmarked: Unmarked | None = None
     relabel: tuple[int, ...] | None = None
     max_objects: int | None = None
     bits: int | None = None
@@ -158,6 +162,10 @@ class TrainConfig:
             raise ValueError(
                 f"train.relabel: expected epochs from 1 to {self.epochs - 1}, one less than the "
                 f"number of epochs, found {self.relabel}"
+            )
+        if self.unmarked not in (None, *get_args(Unmarked)):
+            raise ValueError(
+                f"train.unmarked: expected complete or partial, found {self.unmarked!r}"
             )
         check_reading(self.bits, self.max_pixels)
         ranks = self.devices * self.num_nodes

@@ -68,6 +68,7 @@ class TrainingData(lightning.LightningDataModule):
             max_objects=cfg.max_objects,
             mask_stride=self._mask_stride,
             augment=self._augment,
+            unmarked=cfg.unmarked or "complete",
         )
         if isinstance(chosen.source, ProposalStore):
             return ClickDataset(chosen.images, chosen.source, data_cfg, train=True)

@@ -10,6 +10,7 @@ from torch import Tensor, distributed
 
 from sapnet.prediction.segment import segment_batch
 from sapnet.system.ranks import num_ranks
+from sapnet.training.loop.average import RunningAverage
 from sapnet.training.loop.place import place_of
 from sapnet.training.loop.steps import (
     check_finite,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from sapnet.network.model import Network
     from sapnet.structures.batch import Batch
+    from sapnet.structures.gaps import SeenObjects
     from sapnet.structures.outputs import Selection
     from sapnet.training.config import TrainConfig
     from sapnet.training.label_quality import LabelQuality
@@ -38,6 +40,9 @@ LABEL_QUALITY_SUMS = "label_quality_sums"
 
 LABELS = "labels"
 """Key in a checkpoint: the labels of the current round."""
+
+AVERAGE = "average"
+"""Key in a checkpoint: the running average that looks at partial images."""
 
 ADVICE = "Lower --optimizer.lr, or train with --precision 32 where it was bf16 or fp16"
 """Advice to the user after a loss that is not finite."""
@@ -73,8 +78,16 @@ class TrainingModule(lightning.LightningModule):
         self._labels: LabelTable | None = None
         self._quality = quality
         self._validation = validation
+        self._average: RunningAverage | None = None
         self._results: list[dict[str, Any]] = []
         self._iou_sum, self._num_ious = 0.0, 0.0
+
+    def watch_partial_images(self) -> None:
+        """Keep a running average of the network, which looks at images that are not all clicked.
+
+        It is no module: its weights are not trained, and the checkpoint keeps them apart.
+        """
+        self._average = RunningAverage(self.model)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer, with a learning rate that changes every step."""
@@ -89,12 +102,20 @@ class TrainingModule(lightning.LightningModule):
         ids = batch.image_ids.tolist()
         with keeping_diverged(self, ids, ADVICE):
             kept = self._kept_labels(batch)
-            output = self.model(batch, seed_step(self, self._cfg.seed), kept)
+            generator = seed_step(self, self._cfg.seed)
+            output = self.model(batch, generator, kept, self._seen(batch))
             total: Tensor = output.total
             check_finite(total, output.losses, self.global_step, ids, ADVICE)
         log_losses(self, output.losses, total, batch.images.shape[0])
         self._add_label_quality(batch, output.selection)
         return total
+
+    def _seen(self, batch: Batch) -> SeenObjects | None:
+        """Return what the running average sees in the partial images of a batch."""
+        if self._average is None:
+            return None
+        self._average.update(self.model)
+        return self._average.look(batch)
 
     def _kept_labels(self, batch: Batch) -> Tensor | None:
         """Return the labels of the batch's objects that stay; None before the first round.
@@ -153,11 +174,15 @@ class TrainingModule(lightning.LightningModule):
         """Add the labels and the sums of the current epoch; every rank takes part."""
         if self._labels is not None:
             checkpoint[LABELS] = self._labels.state()
+        if self._average is not None:
+            checkpoint[AVERAGE] = self._average.state()
         if place_of(self.trainer).batches_done:
             checkpoint[LABEL_QUALITY_SUMS] = self._label_quality_sums()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the labels and the sums; the first rank keeps those of all ranks."""
+        if self._average is not None and AVERAGE in checkpoint:
+            self._average.load(checkpoint[AVERAGE])
         if LABELS in checkpoint:
             self._labels = LabelTable(**checkpoint[LABELS])
         if self.global_rank == 0:

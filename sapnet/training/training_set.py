@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sapnet.network.config import ModelConfig
     from sapnet.structures.clicks import Category
+    from sapnet.structures.coverage import Unmarked
     from sapnet.training.config import TrainConfig
     from sapnet.training.inputs import TrainInputs
     from sapnet.training.run_folder import RunFolder
@@ -65,6 +66,21 @@ class TrainingSet:
     def categories(self) -> tuple[Category, ...]:
         """Categories in the order of the labels: by their id."""
         return tuple(sorted(self.source.categories, key=lambda category: category.category_id))
+
+    def has_partial(self, unmarked: Unmarked) -> bool:
+        """Return True if some images may hold objects that nobody clicked.
+
+        Args:
+            unmarked: what images count as that nobody marked.
+        """
+        source = self.source
+        if isinstance(source, ProposalStore):
+            marked = {key: c.partial for key, c in source.coverage.items() if c.partial is not None}
+        else:
+            marked = dict(source.partial)
+        if any(marked.values()):
+            return True
+        return unmarked == "partial" and len(marked) < len(source.images)
 
 
 def open_training_set(inputs: TrainInputs, cfg: TrainConfig) -> TrainingSet:

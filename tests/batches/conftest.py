@@ -51,6 +51,7 @@ def store(tmp_path: Path) -> SimpleNamespace:
         images=(ImageRecord(5, "a.png", 40, 30), ImageRecord(6, "b.png", 40, 30)),
         categories=(Category(9, "dog"), Category(4, "cat")),
         num_images=2,
+        coverage={},
         num_objects_of_image=np.array([2, 0]),
         objects_of_image=lambda index: objects if index == 0 else [],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
 from sapnet.prediction.detections import Detections
 from sapnet.structures.clicks import RLE, Category, ImageRecord
+from sapnet.structures.coverage import Coverage, IgnoredRegion
 
 SIDE = 40
 CAT, DOG = Category(3, "cat"), Category(8, "dog")
@@ -111,6 +112,24 @@ def test_missed_objects_are_a_clicks_file_the_most_likely_first(tmp_path: Path) 
     assert all(click.mask is None for click in clicks)  # a click to look at, not a known mask
     records = json.loads(path.read_text())["annotations"]
     assert [(record["score"], record["area"]) for record in records] == [(0.7, 55), (0.4, 121)]
+
+
+def test_what_lies_in_an_ignored_region_of_its_category_does_not_count(tmp_path: Path) -> None:
+    seen: list[tuple[tuple[int, int, int, int], int, float]] = [
+        ((20, 20, 30, 30), 0, 0.9),  # a cat in the region
+        ((20, 20, 30, 30), 1, 0.8),  # a dog there; taken for the same place, hence left out
+        ((4, 26, 10, 34), 1, 0.7),  # a dog in the region of cats
+        ((26, 4, 36, 14), 0, 0.6),  # a cat, one tenth in the region
+    ]
+    crowd = IgnoredRegion(3, square(3, 13, 31, 35))
+    labels = replace(make_labels(), coverage={2: Coverage(None, (crowd,))})
+    network = Seer((CAT, DOG), {"2.png": seen})
+    missed = find_missed(network, tmp_path, labels)  # type: ignore[arg-type]
+    assert [(m.category_id, m.score) for m in missed] == [(8, 0.7), (3, 0.6)]
+    path = save_missed(
+        tmp_path / "missed.json", missed, replace(labels, coverage={2: Coverage(())})
+    )
+    assert load_clicks(path).coverage == {2: Coverage(())}
 
 
 def test_nothing_missed_is_an_empty_file(tmp_path: Path) -> None:

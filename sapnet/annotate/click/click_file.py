@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from sapnet.annotate.documents import Document, VersionConflictError, WatchedFil
 from sapnet.annotate.listing import ImageListing
 from sapnet.data.clicks import clicks_to_json
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.structures.coverage import Coverage
 from sapnet.system.files import write_json_atomic
 
 DONE_KEY = "done"
@@ -61,6 +62,7 @@ class ClickFile:
         self._records = _number_images(listing, clicks.images)
         self._in_file = {image.file_name for image in clicks.images}
         self._documents = _group_by_image(clicks, kept)
+        self._regions = clicks.coverage
         self._next_id = max((click.annotation_id for click in clicks.clicks), default=0) + 1
         self._next_id = max(self._next_id, *(i + 1 for i in kept.annotations), 1)
         self._lock = threading.Lock()
@@ -238,7 +240,8 @@ class ClickFile:
         names = [name for name in self._records if name in named or name in self._in_file]
         clicks = [click for name in names for click in self.document(name).objects]
         records = tuple(self._records[name] for name in names)
-        content = clicks_to_json(ClickSet(records, self.categories, tuple(clicks)))
+        regions = self._kept_regions({record.image_id for record in records})
+        content = clicks_to_json(ClickSet(records, self.categories, tuple(clicks), regions))
         for image, name in zip(content["images"], names, strict=True):
             image.update(self._kept.images.get(image["id"], {}))
             if self.document(name).is_done:
@@ -248,6 +251,18 @@ class ClickFile:
         for annotation in content["annotations"]:
             annotation.update(self._kept.annotations.get(annotation["id"], {}))
         return {**content, **self._kept.top}
+
+    def _kept_regions(self, image_ids: Collection[int]) -> dict[int, Coverage]:
+        """Return the regions to ignore of these images, of the categories that are left.
+
+        What is complete or partial is among the images' other keys.
+        """
+        known = {category.category_id for category in self.categories}
+        return {
+            image_id: Coverage(None, tuple(r for r in found.ignored if r.category_id in known))
+            for image_id, found in self._regions.items()
+            if image_id in image_ids
+        }
 
 
 def _number_images(listing: ImageListing, known: Iterable[ImageRecord]) -> dict[str, ImageRecord]:
@@ -272,12 +287,13 @@ def _moved(document: Document, moved: Mapping[int, int | None]) -> Document:
 
 
 def _group_by_image(clicks: ClickSet, kept: KeptKeys) -> dict[str, Document]:
-    documents = {
-        image.file_name: Document(
-            is_done=bool(kept.images.get(image.image_id, {}).pop(DONE_KEY, 0))
-        )
-        for image in clicks.images
-    }
+    documents = {}
+    for image in clicks.images:
+        keys = kept.images.get(image.image_id, {})
+        is_done = bool(keys.get(DONE_KEY))
+        if is_done:  # false, for an image that is marked as partial, stays until it is done
+            del keys[DONE_KEY]
+        documents[image.file_name] = Document(is_done=is_done)
     names = {image.image_id: image.file_name for image in clicks.images}
     for click in clicks.clicks:
         before = documents[names[click.image_id]]

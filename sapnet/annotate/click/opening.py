@@ -66,11 +66,17 @@ def _upright(clicks: ClickSet, listing: ImageListing, folder: Path) -> ClickSet:
         tuple(image for image in clicks.images if image.file_name in readable),
         clicks.categories,
         tuple(click for click in clicks.clicks if names[click.image_id] in readable),
+        clicks.coverage,
     )
     checked = check_images(present, folder)
     images = {image.image_id: image for image in (*clicks.images, *checked.images)}
     turned = {click.annotation_id: click for click in (*clicks.clicks, *checked.clicks)}
-    return ClickSet(tuple(images.values()), clicks.categories, tuple(turned.values()))
+    return replace(
+        clicks,
+        images=tuple(images.values()),
+        clicks=tuple(turned.values()),
+        coverage=checked.coverage,
+    )
 
 
 def _read_kept(path: Path) -> KeptKeys:

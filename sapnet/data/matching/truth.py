@@ -187,4 +187,8 @@ def _renumbered(
             )
             for instance in truth.instances
         ),
+        partial={
+            images[image_id]: tuple(sorted(categories[c] for c in partial))
+            for image_id, partial in truth.partial.items()
+        },
     )

@@ -26,6 +26,7 @@ class ExportedNetwork:
 
     def __init__(self, path: Path) -> None:
         self._session = open_session(path)
+        self.source = str(path)
 
     @property
     def device(self) -> torch.device:

@@ -68,3 +68,32 @@ def test_clicks_before_the_turn_are_turned_along(
 def test_without_classes_the_page_asks(folder: Path) -> None:
     file = open_file(folder, classes=())
     assert file.categories == ()
+
+
+def test_partial_images_and_regions_to_ignore_stay(folder: Path) -> None:
+    path = folder.parent / "clicks.json"
+    content = {
+        "images": [
+            {"id": 7, "file_name": "a.png", "width": 64, "height": 48, "done": False},
+            {"id": 8, "file_name": "gone.png", "width": 64, "height": 48, "done": True,
+             "not_exhaustive_category_ids": [2]},
+        ],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
+        "annotations": [
+            {"id": 3, "image_id": 7, "category_id": 1, "point": [3, 4]},
+            {"id": 4, "image_id": 7, "category_id": 2, "bbox": [30, 10, 8, 6], "iscrowd": 1},
+        ],
+    }  # fmt: skip
+    path.write_text(json.dumps(content), encoding="utf-8")
+    before = load_clicks(path).coverage
+    file = open_file(folder, classes=())
+    document = file.document("a.png")
+    assert not document.is_done
+    version = file.replace("a.png", Document((*document.objects, click(1, 1))), None)
+    found = load_clicks(path)
+    assert found.coverage == before
+    assert [c.annotation_id for c in found.clicks] == [3, 5]
+    done = replace(file.document("a.png"), is_done=True)
+    del version
+    file.replace("a.png", done, None)
+    assert load_clicks(path).coverage[7] == replace(before[7], partial=())

@@ -1,0 +1,133 @@
+"""Images of COCO-style files that are complete or partial, and categories that are.
+
+The keys of an image are `done` (ours) and LVIS's `not_exhaustive_category_ids` and
+`neg_category_ids`. LVIS lists categories that were searched for: one that is neither annotated in
+an image nor verified to be absent was not looked at there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sapnet.data.problems import RecordError, Report, attempt
+from sapnet.structures.coverage import Coverage
+from sapnet.system.outside import shown
+
+DONE = "done"
+"""Key of an image: true if all its objects are clicked, false if some may not be."""
+
+NOT_EXHAUSTIVE = "not_exhaustive_category_ids"
+"""Key of an image, as in LVIS: categories of which some objects may not be annotated."""
+
+ABSENT = "neg_category_ids"
+"""Key of an image, as in LVIS: categories that were verified to be absent."""
+
+
+def read_partial(
+    path: Path,
+    images: Iterable[tuple[int, Mapping[str, Any]]],
+    category_ids: Iterable[int],
+    annotations: Iterable[Mapping[str, Any]],
+    report: Report,
+) -> dict[int, tuple[int, ...]]:
+    """Return the categories that are not all annotated of each image that was marked.
+
+    Args:
+        path: the file, for messages.
+        images: id and record of each image.
+        category_ids: ids of all categories.
+        annotations: of the file; `image_id` and `category_id` are checked.
+        report: receives each broken rule; unless it raises, the image counts as unmarked.
+
+    Returns:
+        Ascending category ids by image id, an empty tuple for a complete image; images that nobody
+        marked have no entry.
+    """
+    every = frozenset(category_ids)
+    marked = {image_id: record for image_id, record in images if _is_marked(record)}
+    annotated: dict[int, set[int]] = {image_id: set() for image_id in marked}
+    for annotation in annotations:
+        if annotation["image_id"] in annotated:
+            annotated[annotation["image_id"]].add(annotation["category_id"])
+    found = {}
+    for image_id, record in marked.items():
+        partial = attempt(report, _partial, path, image_id, record, every, annotated[image_id])
+        if partial is not None:
+            found[image_id] = partial
+    return found
+
+
+def completeness_record(coverage: Coverage, category_ids: Iterable[int]) -> dict[str, Any]:
+    """Return the keys of an image that say what was annotated; none if nothing was said.
+
+    Args:
+        coverage: of the image.
+        category_ids: ids of all categories of the file.
+    """
+    if coverage.partial is None:
+        return {}
+    open_ids = sorted(set(coverage.partial) & set(category_ids))
+    if not open_ids:
+        return {DONE: True}
+    if len(open_ids) == len(set(category_ids)):
+        return {DONE: False}
+    return {DONE: True, NOT_EXHAUSTIVE: open_ids}
+
+
+def _is_marked(record: Mapping[str, Any]) -> bool:
+    return any(record.get(key) is not None for key in (DONE, NOT_EXHAUSTIVE, ABSENT))
+
+
+def _partial(
+    path: Path,
+    image_id: int,
+    record: Mapping[str, Any],
+    every: frozenset[int],
+    annotated: set[int],
+) -> tuple[int, ...]:
+    """Return the categories of one image of which some objects may not be annotated."""
+    absent = _ids(path, image_id, record, ABSENT)
+    not_exhaustive = _ids(path, image_id, record, NOT_EXHAUSTIVE)
+    done = record.get(DONE)
+    if done not in (None, 0, 1):
+        raise _problem(
+            path,
+            image_id,
+            f"expected '{DONE}' as true (every object is clicked) or false, found {shown(done)}. "
+            "Correct or drop it.",
+        )
+    partial: set[int] = set()
+    if done is not None:
+        partial = set() if done else set(every)
+    elif record.get(ABSENT) is not None:
+        partial = set(every) - annotated
+    return tuple(sorted(((partial | not_exhaustive) & every) - (absent - annotated)))
+
+
+def _ids(path: Path, image_id: int, record: Mapping[str, Any], key: str) -> set[int]:
+    value = record.get(key)
+    if value is None:
+        return set()
+    is_ids = isinstance(value, list) and all(
+        isinstance(entry, int) and not isinstance(entry, bool) for entry in value
+    )
+    if not is_ids:
+        raise _problem(
+            path,
+            image_id,
+            f"expected '{key}' as a list of category ids, as in LVIS, found {shown(value)}. "
+            "Correct or drop it.",
+        )
+    return set(value)
+
+
+def _problem(path: Path, image_id: int, message: str) -> RecordError:
+    return RecordError(
+        path,
+        message,
+        kind="malformed mark of an image",
+        place=f"image {image_id}",
+        image_id=image_id,
+    )
