@@ -11,7 +11,7 @@ INTEROP_STAMP := $(INTEROP)/installed
 # Of `make lowest`.
 LOWEST := .venv-lowest
 
-.PHONY: demo test lint types tests slow lowest interop docs docs-serve clean
+.PHONY: demo test lint types tests slow lowest interop release docs docs-serve clean
 
 demo: $(STAMP)
 	$(BIN)/sapnet demo
@@ -41,6 +41,10 @@ lowest:
 		--requirement $(LOWEST)/requirements.txt --requirement tests/lowest.txt
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
 	$(LOWEST)/bin/python -m pytest -m "not slow"
+
+# Wheel and sdist from a clean clone, each tried in a fresh environment; nothing is published.
+release:
+	$(PYTHON) .ci/release.py
 
 interop: $(INTEROP_STAMP)
 	$(INTEROP)/bin/python -m pytest tests/interop -s

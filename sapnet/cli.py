@@ -1,6 +1,7 @@
 """The command line: find the command, parse its options, run it, report errors.
 
-Exit status: 0 success, 1 failure, 2 wrong use, 3 something was skipped on request.
+Exit status: 0 success, 1 failure, 2 wrong use, 3 something was skipped on request, 130 and 143
+stopped by SIGINT (ctrl-C) and SIGTERM.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
 from sapnet.commands import (
+    advise,
     annotate,
     audit,
     convert,
@@ -39,14 +42,14 @@ from sapnet.commands import (
 )
 from sapnet.commands.command import (
     FAILURE,
-    INTERRUPTED,
     SUCCESS,
     WRONG_USE,
     Command,
     WrongUseError,
 )
-from sapnet.commands.outputs import check_output_is_no_input
+from sapnet.commands.outputs import check_output_is_no_input, guarded_outputs
 from sapnet.commands.parser import build_parser, parse
+from sapnet.system.processes.interrupts import follows_interrupt, interrupted_by_signals
 from sapnet.system.version import __version__
 
 COMMANDS = {
@@ -62,6 +65,7 @@ COMMANDS = {
     "review": review.COMMAND,
     "audit": audit.COMMAND,
     "missed": missed.COMMAND,
+    "advise": advise.COMMAND,
     "predict": predict.COMMAND,
     "evaluate": evaluate.COMMAND,
     "export": export.COMMAND,
@@ -112,7 +116,6 @@ def _run(name: str, command: Command, words: list[str]) -> int:
     # The heavy libraries make hundreds of thousands of objects that stay. At Python's own threshold
     # of 700, searching them for garbage again and again takes a sixth of the time of the imports.
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    parser = build_parser(name, command)
     # OpenMP threads that spin while they wait take the cores from the processes that load images:
     # on two cores of which one is busy, a training step then takes ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -121,15 +124,28 @@ def _run(name: str, command: Command, words: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # A line for every request of the hub's client would drown ours.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    with interrupted_by_signals() as stop_signal:
+        try:
+            return _guarded(name, command, words)
+        except KeyboardInterrupt:
+            print(
+                f"sapnet {name}: stopped by {stop_signal.name}. Kept: {command.kept}. To go on: "
+                f"{shlex.join(['sapnet', name, *words])}",
+                file=sys.stderr,
+            )
+            return stop_signal.exit_status
+
+
+def _guarded(name: str, command: Command, words: list[str]) -> int:
+    """Run a command; every error but an interrupt is one line."""
     try:
+        parser = build_parser(name, command)
         args = parse(parser, command, words)
-        check_output_is_no_input(args)
-        return command.run(args, parser)
+        check_output_is_no_input(command, args)
+        with guarded_outputs(command, args, parser):
+            return command.run(args, parser)
     except SystemExit as stop:  # argparse printed help or settings (0) or what was wrong (2)
         return int(stop.code or 0)
-    except KeyboardInterrupt:
-        print(f"sapnet {name}: stopped; the same command goes on where it was", file=sys.stderr)
-        return INTERRUPTED
     except WrongUseError as error:
         print(f"sapnet {name}: error: {error}", file=sys.stderr)
         return WRONG_USE
@@ -143,6 +159,8 @@ def _run(name: str, command: Command, words: list[str]) -> int:
         print(f"sapnet {name}: error: out of memory. {_LESS_MEMORY}", file=sys.stderr)
         return FAILURE
     except Exception as error:
+        if follows_interrupt(error):  # a library could not clear up after it
+            raise KeyboardInterrupt from error
         print(f"sapnet {name}: error: {_describe(error)}", file=sys.stderr)
         return FAILURE
 
@@ -163,13 +181,18 @@ def _describe(error: Exception) -> str:
         )
     if type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU
         return f"{text} {_LESS_MEMORY}"
+    if type(error).__name__ == "BrokenProcessPool" or "DataLoader worker" in text:
+        return (
+            f"a process that worked for this one was killed, perhaps because memory ran out "
+            f"({text}). {_LESS_MEMORY} Then run the same command again"
+        )
     import tempfile
     import traceback
     from pathlib import Path
 
     place = Path(tempfile.gettempdir()) / TRACEBACK
     try:
-        place.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        place.write_bytes("".join(traceback.format_exception(error)).encode())
     except OSError:
         place = Path()
     return (

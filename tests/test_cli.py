@@ -173,7 +173,9 @@ def test_interrupt_is_130(
     monkeypatch.setattr("sapnet.data.sampling.sample_clicks", stop)
     words = ["points", "--truth", str(tiny_set.truth), "--out", str(tmp_path / "clicks.json")]
     assert main(words) == 130
-    assert "stopped; the same command goes on where it was" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("sapnet points: stopped by SIGINT. Kept: what was there before, ")
+    assert f"To go on: sapnet points --truth {tiny_set.truth} --out " in error
 
 
 def test_an_interrupted_training_is_130(

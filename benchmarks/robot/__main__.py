@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ def label_objects(
         c.annotation_id: c.point for c in sample_clicks(truth, "quasi-center", args.seed).clicks
     }
     with (
-        page_server(folder, list(names.values()), args) as address,
+        page_server(folder, list(names.values()), args.proposer) as served,
         sync_playwright() as playwright,
         log.open("a", encoding="utf-8") as lines,
     ):
@@ -95,7 +95,7 @@ def label_objects(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(address)
+        page.goto(served.address)
         hand = Hand(page, np.random.default_rng(args.seed))
         hand.wait("() => window.sapnet?.store.image")
         person = Person(hand, has_tools=not args.no_tools)
@@ -149,9 +149,17 @@ def choose_class(hand: Hand, name: str) -> None:
     hand.page.keyboard.press("Enter")
 
 
+@dataclass(frozen=True)
+class Served:
+    """A running page: its address, and the process of its server."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def page_server(folder: Path, names: list[str], args: argparse.Namespace) -> Iterator[str]:
-    """Run `sapnet annotate` on the folder; yield the page's address."""
+def page_server(folder: Path, names: list[str], proposer: str) -> Iterator[Served]:
+    """Run `sapnet annotate` on a folder, with its clicks beside it."""
     command = [
         sys.executable,
         "-m",
@@ -162,13 +170,14 @@ def page_server(folder: Path, names: list[str], args: argparse.Namespace) -> Ite
         "--port",
         "0",
     ]
-    command += ["--classes", ",".join(names), "--proposer", args.proposer]
-    command += ["--out", str(args.out / "clicks.json")]
+    command += ["--classes", ",".join(names), "--proposer", proposer]
+    command += ["--out", str(folder.parent / "clicks.json")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         lines = iter(process.stdout or ())
-        yield next(line.split()[1] for line in lines if line.startswith("open "))
+        address = next(line.split()[1] for line in lines if line.startswith("open "))
+        yield Served(address, process.pid)
     finally:
         process.terminate()
         process.wait()

@@ -19,6 +19,7 @@ from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.network.config import ModelConfig
 from sapnet.pipeline.config import PipelineConfig, PipelineInputs
 from sapnet.proposals.config import ProposeConfig
+from sapnet.segmentation.others.config import SegmenterChoice
 from sapnet.teaching.options import TrainProposerConfig
 from sapnet.training.config import TrainConfig
 
@@ -27,7 +28,7 @@ GROUPS: dict[str, tuple[tuple[type[Any], str], ...]] = {
     "run": ((PipelineInputs, ""), (PipelineConfig, "")),
     "propose": ((ProposeConfig, ""),),
     "train-proposer": ((TrainProposerConfig, ""),),
-    "train": ((TrainConfig, ""), (ModelConfig, "model.")),
+    "train": ((SegmenterChoice, ""), (TrainConfig, ""), (ModelConfig, "model.")),
     "synthetic": ((SyntheticConfig, ""),),
     "demo": ((DemoConfig, ""),),
 }
@@ -81,7 +82,7 @@ def _sections(kind: type[Any], prefix: str) -> Iterator[tuple[str, list[Setting]
             " ".join(meanings[field.name].split()),
         )
         for field in fields(kind)
-        if field not in nested
+        if field not in nested and not field.metadata.get("hidden")
     ]
     yield f"{prefix.rstrip('.')}: {docstring.short_description}".removeprefix(": "), rows
     for field in nested:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from sapnet.data.image_files.settings import check_reading
+from sapnet.prediction.config import PredictionConfig
 from sapnet.proposals.config import SamConfig
 
 CLICKS_NAME = "clicks.json"
@@ -26,12 +27,15 @@ class AnnotateConfig:
         out: clicks file to write or to continue; by default `clicks.json` in the images folder.
         labels: COCO masks that exist already, such as a file of `sapnet label`; they open as
             objects of the images that have none.
+        run: trained run (folder, or USER/NAME on the hub) whose instances are suggested: on images
+            that nobody worked on all of them, elsewhere those that no object explains.
+        min_score: least score of a suggestion, 0 to 1.
         proposer: proposer whose candidate masks are shown: "click" (the embedded segmenter), "sam",
             "regions", or "none". "auto" goes on with that of the clicks file; else it takes `sam`
             if its weights are in the hub's cache, else `click`.
         checkpoint: weights of `click`, a file of `sapnet train-proposer`, by default the embedded
             ones; or of `sam`, a hub name or local folder, by default facebook/sam-vit-base.
-        device: device of `sam`: auto, cpu, cuda or mps.
+        device: device of `sam` and of `run`: auto, cpu, cuda or mps.
         teach: learn from the pinned masks in the background; better weights of `click` replace
             those in use, and the page can undo that.
         num_proposals: candidates per object of `click` and `regions`; by default 8.
@@ -49,6 +53,8 @@ class AnnotateConfig:
     classes: tuple[str, ...] = ()
     out: Path | None = None
     labels: Path | None = None
+    run: str | None = None
+    min_score: float = PredictionConfig.draw_threshold
     proposer: PreviewName = "auto"
     checkpoint: str | None = None
     device: str = SamConfig.device
@@ -64,6 +70,8 @@ class AnnotateConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port: expected 0 to 65535, found {self.port}")
+        if not 0 <= self.min_score <= 1:
+            raise ValueError(f"min_score: expected 0 to 1, found {self.min_score}")
         check_reading(self.bits, self.max_pixels)
         empty = [name for name in self.classes if not name.strip()]
         if empty or len(set(self.classes)) != len(self.classes):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,23 @@ from typing import Any
 import numpy as np
 
 from sapnet.annotate.reduced import load_reduced
-from sapnet.data.images import load_image, upright_size
+from sapnet.data.image_files.header import upright_size
+from sapnet.data.images import load_image
 from sapnet.proposals.proposer import StagedProposer
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
-from sapnet.system.parallel import run_in_worker, start_worker
+from sapnet.system.processes.parallel import run_in_worker, single_threaded_children, start_worker
+from sapnet.system.processes.workers import worker_context
 
 logger = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 2048
 """Long side, in pixels, of the frame in which candidates of larger images are drawn. It is sharper
 than a screen that shows the whole image, and proposers work in a smaller frame anyway."""
+
+_SMALL_PROPOSERS = ("click", "regions")
+"""Proposers whose work on one click is too little for several threads: on a busy machine, threads
+that wait for each other take ten times as long as one."""
 
 PREPARED_KEPT = 8
 """Number of prepared images that are kept: the current one and its neighbours on both sides."""
@@ -191,8 +197,11 @@ class PreviewWorker:
         self._is_outdated = False
         if self._executor is None:
             # Spawned, not forked: a fork of a process in which torch runs threads can hang.
-            context = multiprocessing.get_context("spawn")
+            context = worker_context("spawn")
             self._executor = ProcessPoolExecutor(1, context, start_worker, (self._stage,))
+            is_small = self.name in _SMALL_PROPOSERS
+            with single_threaded_children() if is_small else nullcontext():
+                self._executor.submit(int)  # starts the process
         return self._executor
 
 

@@ -105,6 +105,7 @@ def _session_routes(workspace: Workspace[ImageDocuments]) -> APIRouter:
             "file": str(file.path),
             "proposer": None if workspace.preview is None else workspace.preview.name,
             "teach": workspace.is_taught,
+            "run": workspace.run,
             "tile_side": TILE_SIDE,
             "categories": [{"id": c.category_id, "name": c.name} for c in file.categories],
             "images": [_image_summary(workspace, image) for image in workspace.listing],

@@ -73,6 +73,8 @@ class DocumentBody(BaseModel):
     version: str | None
     objects: Objects
     done: bool = False
+    dismissed: list[int] | None = Field(default=None, max_length=10 * MAX_POINTS)
+    # numbers of the image's suggestions that are dismissed; None: none are shown
 
 
 class PreviewBody(BaseModel):
@@ -179,11 +181,11 @@ def _to_mask(body: MaskBody, image: ImageRecord) -> RLE | None:
             f"{image.file_name}: expected a mask of at most {image.height} x {image.width} px "
             f"(height x width), found {height} x {width}"
         )
-    return _full_size(body.counts, (height, width), (image.height, image.width))
+    return full_size(body.counts, (height, width), (image.height, image.width))
 
 
 @lru_cache(MASKS_KEPT)
-def _full_size(counts: str, size: tuple[int, int], full: tuple[int, int]) -> RLE | None:
+def full_size(counts: str, size: tuple[int, int], full: tuple[int, int]) -> RLE | None:
     """Return the run lengths at full (height, width); None for a mask without pixels.
 
     Cached, because every change sends all masks of the image again.

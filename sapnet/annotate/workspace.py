@@ -57,6 +57,7 @@ class Workspace(Generic[Documents_co]):
         mode: mode in which the page opens: "annotate", or the name of another module of the page.
         pixels: decoded images.
         is_taught: True if the preview learns from pinned masks.
+        run: name of the run that makes suggestions; None without one.
     """
 
     listing: ImageListing
@@ -65,6 +66,7 @@ class Workspace(Generic[Documents_co]):
     mode: str = "annotate"
     pixels: PixelCache = field(default_factory=PixelCache)
     is_taught: bool = False
+    run: str | None = None
 
     def find_image(self, name: str) -> ListedImage:
         """Return the listed image of a name.

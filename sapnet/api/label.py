@@ -16,6 +16,7 @@ from sapnet.structures.left_out import LeftOutImage
 from sapnet.system.locations import Location
 
 if TYPE_CHECKING:
+    from sapnet.data.choices import ImagesAs
     from sapnet.network.model import Network
 
 
@@ -24,12 +25,17 @@ class LabelOptions(TypedDict, total=False):
 
     device: str
     top1: bool
+    voter: Path | str | None
     corrections: Path | str | None
     candidates: bool
     batch_size: int
     format: Sequence[str]
     simplify: float
     url_prefix: str
+    images_as: ImagesAs
+    split: str | None
+    split_seed: int
+    group_by: str | None
     workers: int
     skip_errors: bool
     overwrite: bool
@@ -84,14 +90,16 @@ def label(
     """
     from sapnet.labelling.label import label as label_store
     from sapnet.labelling.label import label_top1
-    from sapnet.store.reader import ProposalStore
+    from sapnet.store.views.corrected import open_corrected
 
     cfg = fill("label", LabelConfig, options)
     if (run is None) != cfg.top1:
         raise ValueError("label: expected either run=RUN or top1=True")
-    check_exports(cfg.format, Path(out).with_suffix(""), overwrite=cfg.overwrite)
+    check_exports(cfg.format, Path(out).with_suffix(""), cfg)
+    if cfg.top1 and cfg.voter is not None:
+        raise ValueError("label: voter votes on the choice of a run, and top1 has none")
     corrections = None if cfg.corrections is None else load_corrections(cfg.corrections)
-    store = ProposalStore(proposals, corrections)
+    store = open_corrected(proposals, corrections)
     if run is None:
         summary = label_top1(store, out, with_candidates=cfg.candidates)
     else:
@@ -109,5 +117,5 @@ def _export(labels: Path, images: Path, cfg: LabelConfig) -> Exports:
     from sapnet.data.formats.writers.files import ExportOptions
     from sapnet.data.formats.writers.several import export_several
 
-    options = ExportOptions(images, cfg.simplify, cfg.url_prefix, overwrite=cfg.overwrite)
+    options = ExportOptions.of(cfg, images)
     return export_several(load_instances(labels), cfg.format, labels.with_suffix(""), options)

@@ -12,6 +12,7 @@ from sapnet.prediction.config import PredictionConfig
 from sapnet.system.locations import Location
 
 if TYPE_CHECKING:
+    from sapnet.data.choices import ImagesAs
     from sapnet.network.model import Network
     from sapnet.prediction.predict import PredictSummary
 
@@ -25,6 +26,10 @@ class PredictOptions(TypedDict, total=False):
     format: Sequence[str]
     simplify: float
     url_prefix: str
+    images_as: ImagesAs
+    split: str | None
+    split_seed: int
+    group_by: str | None
     no_pictures: bool
     compile: bool
     workers: int
@@ -32,6 +37,9 @@ class PredictOptions(TypedDict, total=False):
     overwrite: bool
     bits: int | None
     max_pixels: int | None
+    tile: int | None
+    overlap: int | None
+    bands: tuple[int, ...] | None
     batch_size: int
 
 

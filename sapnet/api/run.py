@@ -12,7 +12,7 @@ from sapnet.proposals.config import ProposerName
 if TYPE_CHECKING:
     from sapnet.pipeline.run import RunSummary
 
-FILES = ("val_images", "val_truth", "truth")
+FILES = ("val_images", "val_truth", "truth", "corrections")
 """Options that name files."""
 
 REQUIRED = ("images", "clicks", "out")
@@ -25,6 +25,7 @@ class RunOptions(TypedDict, total=False):
     val_images: Path | str | None
     val_truth: Path | str | None
     truth: Path | str | None
+    corrections: Path | str | None
     effort: Effort
     proposer: ProposerName
     checkpoint: str | None
@@ -41,6 +42,9 @@ class RunOptions(TypedDict, total=False):
     skip_errors: bool
     bits: int | None
     max_pixels: int | None
+    tile: int | None
+    overlap: int | None
+    bands: tuple[int, ...] | None
 
 
 def run(
@@ -56,7 +60,8 @@ def run(
     Args:
         images: folder of the images.
         clicks: COCO-style json with one labelled point per object.
-        out: folder for everything that is written; an unfinished run in it is continued.
+        out: folder for everything that is written; an unfinished run in it is continued, and new
+            clicks or corrections make a further round of a finished one.
         config: YAML file of options, as `sapnet run --print-config` prints; options win over it.
         options: those of `PipelineInputs` and `PipelineConfig`, which have the defaults. Several
             workers are processes: a script then needs `if __name__ == "__main__":`.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from sapnet.api.options import check_names, fill, plain_values
 from sapnet.network.config import ModelConfig
 from sapnet.recipes.load import METHODS, load_recipe, merge_settings
+from sapnet.segmentation.others.config import SegmenterChoice
 from sapnet.system.locations import Location, as_location
 from sapnet.training.config import OptimizerConfig, TrainConfig
-from sapnet.training.default_recipe import NOTE, default_recipe
+from sapnet.training.default_recipe import default_recipe, note_on
 
 if TYPE_CHECKING:
     from sapnet.training.inputs import TrainSummary
@@ -25,7 +26,9 @@ FILES = ("proposals", "corrections", "masks", "truth", "start_run", "val_images"
 
 
 class TrainOptions(TypedDict, total=False):
-    """Options of `sapnet train` that are not required, see `TrainInputs` and `TrainConfig`.
+    """Options of `sapnet train` that are not required.
+
+    See `TrainInputs`, `TrainConfig` and `SegmenterChoice`.
 
     `optimizer` and `model` are groups of settings: a dictionary such as `{"backbone": "resnet18"}`,
     in which dictionaries may lie, or the dataclass.
@@ -39,6 +42,8 @@ class TrainOptions(TypedDict, total=False):
     val_images: Path | str | None
     val_truth: Path | str | None
     method: Literal["sapnet+", "paper"]
+    segmenter: Literal["solov2", "mask-rcnn", "mask2former"]
+    checkpoint: Path | str | None
     supervision: Literal["clicks", "top1", "masks"]
     epochs: int
     batch_size: int
@@ -54,6 +59,9 @@ class TrainOptions(TypedDict, total=False):
     max_objects: int | None
     bits: int | None
     max_pixels: int | None
+    tile: int | None
+    overlap: int | None
+    bands: tuple[int, ...] | None
     log_every: int
     checkpoint_minutes: float
     optimizer: OptimizerConfig | Mapping[str, Any]
@@ -73,9 +81,9 @@ def train(
         images: folder of the training images.
         out: run folder; an unfinished run in it is resumed.
         config: recipe, by name or as the path of a YAML file; options win over it.
-        options: those of `TrainInputs` and `TrainConfig`, which have the defaults; `model`, a
-            `ModelConfig` or a dictionary of its settings; and `method`, "sapnet+" (default) or
-            "paper", which chooses the defaults of `model.selection`.
+        options: those of `TrainInputs`, `TrainConfig` and `SegmenterChoice`, which have the
+            defaults; `model`, a `ModelConfig` or a dictionary of its settings; and `method`,
+            "sapnet+" (default) or "paper", which chooses the defaults of `model.selection`.
 
     Raises:
         FileNotFoundError: a file or the backbone's weights are missing.
@@ -88,6 +96,9 @@ def train(
     check_names("train", options, TrainOptions.__optional_keys__)
     values = _with_recipes(config, out, plain_values(options))
     model = fill("train: model", ModelConfig, values.get("model", {}))
+    given: dict[str, Any] = {n: values[n] for n in ("segmenter", "checkpoint") if n in values}
+    if given:
+        model = replace(model, other=fill("train", SegmenterChoice, given).other())
     own = {field.name for field in fields(TrainConfig)}
     cfg = fill("train", TrainConfig, {k: v for k, v in values.items() if k in own})
     files: dict[str, Any] = {
@@ -111,9 +122,11 @@ def _with_recipes(
         raise ValueError(f"train: method: expected {known}, found {method!r}")
     names = [METHODS[method]]
     if config is None:
-        names.append(default_recipe(given.get("device", TrainConfig.device), Path(out)))
-        if names[-1] is not None:
-            logger.info(NOTE)
+        segmenter = given.get("segmenter") if given.get("checkpoint") else None
+        recipe = default_recipe(given.get("device", TrainConfig.device), Path(out), segmenter)
+        names.append(recipe)
+        if recipe is not None:
+            logger.info("%s", note_on(recipe))
     below: dict[str, Any] = {}
     for name in names:
         below = below if name is None else merge_settings(below, _recipe(name))

@@ -20,6 +20,7 @@ from sapnet.batches.sample import View
 from sapnet.geometry.boxes import flip_boxes, scale_boxes
 from sapnet.geometry.masks import downsample_masks
 from sapnet.structures.clicks import RLE
+from sapnet.structures.grids import MASK_STRIDE
 
 
 def resized_size(
@@ -171,8 +172,8 @@ def view_points(points: Tensor, view: View) -> Tensor:
     return torch.stack([view.input_size[1] - x if view.flip else x, y], -1)
 
 
-def view_masks(rles: Sequence[RLE], view: View) -> Tensor:
-    """Bring masks to the stride-4 grid of the padded input.
+def view_masks(rles: Sequence[RLE], view: View, stride: int = MASK_STRIDE) -> Tensor:
+    """Bring masks to a grid of the padded input.
 
     They are mirrored before they are put on the grid: cells then cover the same pixels of the
     mirrored image as ever, also where the input's width is not a multiple of the stride.
@@ -180,11 +181,15 @@ def view_masks(rles: Sequence[RLE], view: View) -> Tensor:
     Args:
         rles: K run lengths, original frame.
         view: the view to apply.
+        stride: input pixels per cell, 1 or an even number.
 
     Returns:
         (K, h, w) uint8 0/1; padding is 0.
     """
-    return torch.from_numpy(downsample_masks(rles, view.input_size, view.grid_size, flip=view.flip))
+    grid_size = view.grid_size(stride)
+    return torch.from_numpy(
+        downsample_masks(rles, view.input_size, grid_size, flip=view.flip, stride=stride)
+    )
 
 
 def view_crops(mask_crops: Tensor, view: View) -> Tensor:

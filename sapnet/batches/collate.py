@@ -35,7 +35,6 @@ def collate(samples: Sequence[Sample]) -> Batch:
     height, width = (
         max(sides) for sides in zip(*(s.view.padded_size for s in samples), strict=True)
     )
-    grid = (height // MASK_STRIDE, width // MASK_STRIDE)
     bags = [sample.bags for sample in samples if sample.bags is not None]
     targets = [sample.targets for sample in samples if sample.targets is not None]
     if len(bags) not in (0, len(samples)) or len(targets) not in (0, len(samples)):
@@ -43,6 +42,9 @@ def collate(samples: Sequence[Sample]) -> Batch:
             f"collate: expected bags and targets in all samples or in none, found {len(bags)} with "
             f"bags and {len(targets)} with targets among {len(samples)}"
         )
+    grid = (height // MASK_STRIDE, width // MASK_STRIDE)
+    # Masks of targets may have another stride.
+    stride = samples[0].view.padded_size[0] // targets[0].masks.shape[1] if targets else 1
     sizes = [(sample.view.input_size, sample.view.original_size) for sample in samples]
     return Batch(
         images=_join([sample.image[None] for sample in samples], (3, height, width)),
@@ -50,7 +52,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         original_sizes=torch.tensor([original_size for _, original_size in sizes]),
         image_ids=torch.tensor([sample.image_id for sample in samples]),
         bags=_join_bags(bags, grid) if bags else None,
-        targets=_join_targets(targets, grid) if targets else None,
+        targets=(_join_targets(targets, (height // stride, width // stride)) if targets else None),
         gaps=_join_gaps([sample.gaps for sample in samples], grid),
     )
 

@@ -25,6 +25,7 @@ from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_areas
 from sapnet.structures.clicks import Coverage, IgnoredRegion, ImageRecord
 from sapnet.structures.coverage import Unmarked, coverage_of
+from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
     from sapnet.data.coco import Instance, InstanceSet
@@ -42,6 +43,8 @@ class DatasetConfig:
         seed: of views and random subsets.
         keep_empty: keep images without objects in the data set.
         max_objects: most objects of an image in training, a random subset beyond; None for all.
+        mask_stride: input pixels per cell of target masks, 1 or an even number; bags of proposals
+            are at stride 4.
         augment: sizes, flips and colours.
         unmarked: what images count as that nobody marked as complete or partial; in training.
     """
@@ -50,6 +53,7 @@ class DatasetConfig:
     seed: int = 0
     keep_empty: bool = True
     max_objects: int | None = None
+    mask_stride: int = MASK_STRIDE
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     unmarked: Unmarked = "complete"
 
@@ -108,7 +112,8 @@ class ClickDataset(Dataset[Sample]):
         pixels = view_content(image, view)
         sample = Sample(pixels, view, record.image_id, gaps=self._gaps(record, view))
         if self.cfg.supervision == "top1":
-            return replace(sample, targets=make_targets(top_proposals(objects), labels, view))
+            targets = make_targets(top_proposals(objects), labels, view, self.cfg.mask_stride)
+            return replace(sample, targets=targets)
         return replace(sample, bags=make_bags(objects, labels, view))
 
     def _gaps(self, record: ImageRecord, view: View) -> Gaps | None:
@@ -169,7 +174,7 @@ class MaskDataset(Dataset[Sample]):
         if self.train:
             kept = [kept[i] for i in _subset(len(kept), self.cfg.max_objects, rng)]
         labels = [self._labels[objects[i].category_id] for i in kept]
-        targets = make_targets([rles[i] for i in kept], labels, view)
+        targets = make_targets([rles[i] for i in kept], labels, view, self.cfg.mask_stride)
         gaps = self._gaps(record, view)
         return Sample(view_content(image, view), view, record.image_id, targets=targets, gaps=gaps)
 

@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from sapnet.batches.collate import collate
 from sapnet.structures.left_out import UnusableImageError
+from sapnet.system.processes.interrupts import postponed_interrupts
+from sapnet.system.processes.workers import worker_context
 
 if TYPE_CHECKING:
     from sapnet.batches.sample import Sample
@@ -106,6 +108,7 @@ class ImageLoader(DataLoader[Any]):
             batch_size=batch_size,
             sampler=sampler,
             num_workers=workers,
+            multiprocessing_context=worker_context() if workers else None,
             collate_fn=GuardedCollate(collate),
             pin_memory=torch.cuda.is_available(),
             persistent_workers=workers > 0,
@@ -119,7 +122,9 @@ class ImageLoader(DataLoader[Any]):
         Raises:
             UnusableImageError: an image cannot be used, and none is to be skipped.
         """
-        return self._usable(super().__iter__())  # loading begins now, not at the first batch
+        with postponed_interrupts():  # torch cannot clear up after half a start of its workers
+            batches = super().__iter__()
+        return self._usable(batches)  # loading has begun now, not at the first batch
 
     def _usable(self, batches: Iterator[tuple[Any, list[UnusableImage]]]) -> Iterator[Any]:
         for batch, unusable in batches:

@@ -39,10 +39,9 @@ class View:
         height, width = self.original_size
         return torch.tensor([self.input_size[1] / width, self.input_size[0] / height])
 
-    @property
-    def grid_size(self) -> tuple[int, int]:
-        """(h, w) of the stride-4 grid of the padded input."""
-        return self.padded_size[0] // MASK_STRIDE, self.padded_size[1] // MASK_STRIDE
+    def grid_size(self, stride: int = MASK_STRIDE) -> tuple[int, int]:
+        """Return (h, w) of the grid of this stride on the padded input."""
+        return self.padded_size[0] // stride, self.padded_size[1] // stride
 
 
 @dataclass(frozen=True)

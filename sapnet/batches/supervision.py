@@ -1,6 +1,6 @@
 """Conversion of stored objects and masks of one image to bags and targets.
 
-Masks go from their run lengths straight to the stride-4 grid, all of an image at once.
+Masks go from their run lengths straight to the grid of the training, all of an image at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sapnet.geometry.rle import rle_boxes
 from sapnet.structures.batch import Bags, Gaps, InstanceTargets
 from sapnet.structures.clicks import RLE, Coverage
 from sapnet.structures.coverage import Unmarked, partial_categories
-from sapnet.structures.grids import CROP_SIZE
+from sapnet.structures.grids import CROP_SIZE, MASK_STRIDE
 from sapnet.structures.proposals import StoredObject
 
 _FULL_COVERAGE = 255  # stored mask crops are 8-bit
@@ -51,9 +51,9 @@ def make_bags(objects: Sequence[StoredObject], labels: Sequence[int], view: View
     valid = torch.from_numpy(is_valid)
     grids = view_masks([rle for entry in objects for rle in entry.proposals.rles], view)
     if is_valid.all():
-        masks = grids.reshape(*is_valid.shape, *view.grid_size)
+        masks = grids.reshape(*is_valid.shape, *view.grid_size())
     else:
-        masks = torch.zeros(*is_valid.shape, *view.grid_size, dtype=torch.uint8)
+        masks = torch.zeros(*is_valid.shape, *view.grid_size(), dtype=torch.uint8)
         masks[valid] = grids
     points = torch.tensor([entry.click.point for entry in objects]).reshape(-1, 2)
     return Bags(
@@ -92,24 +92,27 @@ def _given_box_iou(objects: Sequence[StoredObject], boxes: Tensor, valid: Tensor
     return found.where(valid, torch.ones(()))
 
 
-def make_targets(rles: Sequence[RLE], labels: Sequence[int], view: View) -> InstanceTargets:
+def make_targets(
+    rles: Sequence[RLE], labels: Sequence[int], view: View, stride: int = MASK_STRIDE
+) -> InstanceTargets:
     """Make the targets of one image from masks, one per object; no runners-up.
 
     Args:
         rles: N masks, original frame.
         labels: N class indices.
         view: the view of the image.
+        stride: input pixels per cell of the masks.
 
     Returns:
         N targets in the input frame with image index 0; boxes are the masks' tight boxes.
     """
     num_objects = len(rles)
     return InstanceTargets(
-        masks=view_masks(rles, view),
+        masks=view_masks(rles, view, stride),
         boxes=view_boxes(_float_tensor(rle_boxes(rles)), view),
         labels=torch.tensor(labels, dtype=torch.int64),
         image_index=torch.zeros(num_objects, dtype=torch.int64),
-        ranked_masks=torch.zeros(num_objects, 0, *view.grid_size, dtype=torch.uint8),
+        ranked_masks=torch.zeros(num_objects, 0, *view.grid_size(stride), dtype=torch.uint8),
         ranked_valid=torch.zeros(num_objects, 0, dtype=torch.bool),
     )
 

@@ -10,6 +10,7 @@ from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
 from sapnet.commands.reading import print_left_out
 
 if TYPE_CHECKING:
+    from fastapi import APIRouter
     from jsonargparse import ArgumentParser, Namespace
 
     from sapnet.annotate.click.click_file import ClickFile
@@ -54,20 +55,26 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
 
 def _open_page(cfg: AnnotateConfig) -> int:
     """Open the page, and serve it until it is stopped."""
+    from sapnet.annotate.click.routes import click_routes
     from sapnet.annotate.click.serve import open_workspace
+    from sapnet.annotate.suggest.run_files import open_run
+    from sapnet.annotate.suggest.serve import suggesting
     from sapnet.system.files import clear_leftovers
     from sapnet.system.lock import locked
 
-    workspace = open_workspace(cfg)
+    run = None if cfg.run is None else open_run(cfg.run)
+    workspace = open_workspace(cfg, run)
     with locked(cfg.clicks_file):
         clear_leftovers(cfg.clicks_file)
-        return _serve(cfg, workspace)
+        if run is None:
+            return _serve(cfg, workspace, [click_routes(workspace)])
+        with suggesting(cfg, workspace, run) as (desk, routes):
+            return _serve(cfg, workspace, [click_routes(workspace, desk), routes])
 
 
-def _serve(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> int:
+def _serve(cfg: AnnotateConfig, workspace: Workspace[ClickFile], routers: list[APIRouter]) -> int:
     from sapnet.annotate.click.export import export_routes
     from sapnet.annotate.click.proposers import proposer_routes
-    from sapnet.annotate.click.routes import click_routes
     from sapnet.annotate.guard import new_token
     from sapnet.annotate.serve import is_local, listen, page_address, serve
     from sapnet.annotate.server import build_app
@@ -84,8 +91,7 @@ def _serve(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> int:
     if token is not None:
         print("the address holds a secret: who has it can see the images and change the clicks")
     print(f"open {address} (ctrl-C stops; every click is saved at once)", flush=True)
-    routers = [
-        click_routes(workspace),
+    routers += [
         export_routes(workspace.file, cfg.images),
         proposer_routes(workspace, cfg.device),
     ]
@@ -113,17 +119,19 @@ COMMAND = Command(
         "--checkpoint facebook/sam-vit-base",
         "sapnet annotate photos --classes person,car --teach",
         "sapnet annotate photos --labels labels.json",
+        "sapnet annotate photos --run run",
     ),
     main_options=(
         "images",
         "classes",
         "out",
         "labels",
+        "run",
         "proposer",
         "checkpoint",
-        "skip-errors",
         "teach",
         "port",
         "no-browser",
     ),
+    kept="every click",
 )

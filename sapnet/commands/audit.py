@@ -27,12 +27,14 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.annotate.audit.desk import open_audit
     from sapnet.data.image_files.limit import allowing_pixels
     from sapnet.system.files import write_json_atomic
+    from sapnet.system.lock import locked
 
     cfg: AuditConfig = instantiate(parser, args, AuditConfig)
     desk = open_audit(cfg)
     with allowing_pixels(cfg.max_pixels):
         if not cfg.figures_only:
-            _open_page(cfg, desk)
+            with locked(desk.path):
+                _open_page(cfg, desk)
     figures = desk.figures()
     _print_figures(figures)
     if cfg.metrics is not None:
@@ -112,4 +114,6 @@ COMMAND = Command(
         "metrics",
         "port",
     ),
+    kept="every judgement",
+    writes=("metrics",),
 )

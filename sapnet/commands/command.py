@@ -11,8 +11,8 @@ from sapnet.recipes.load import load_recipe
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-SUCCESS, FAILURE, WRONG_USE, SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit statuses."""
+SUCCESS, FAILURE, WRONG_USE, SKIPPED = 0, 1, 2, 3
+"""Exit statuses; an interrupted command has 128 and the number of the signal."""
 
 
 class WrongUseError(ValueError):
@@ -33,6 +33,11 @@ class Command:
             the parser and the values, returns new values.
         recipes: names the recipes whose settings come below everything that is given; takes the
             values.
+        writes: options that name a file to write. It is locked meanwhile, and an existing one is
+            replaced with `--overwrite` only, which such a command has.
+        run_ending: of the name of the training's folder beside such a file, unless `--run` names
+            it; where the folder is there, the file is its result and is made anew.
+        kept: what an interrupted command leaves; the same command goes on with it, or replaces it.
     """
 
     summary: str
@@ -42,6 +47,9 @@ class Command:
     main_options: tuple[str, ...] = ()
     complete: Callable[[ArgumentParser, Namespace], Namespace] | None = None
     recipes: Callable[[Namespace], list[str]] | None = None
+    writes: tuple[str, ...] = ()
+    run_ending: str = ""
+    kept: str = "what was there before, unchanged"
 
 
 def instantiate(parser: ArgumentParser, values: Namespace, kind: type[Any]) -> Any:  # noqa: ANN401

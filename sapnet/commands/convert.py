@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
 from sapnet.commands.exporting import (
+    FORMAT_NAMES,
     MASK_FORMATS,
     add_export_arguments,
     export_options,
@@ -45,7 +46,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--to",
         choices=list(TARGETS),
         default="clicks",
-        help="clicks for `sapnet propose`, or a format of masks",
+        metavar="FORMAT",
+        help=f"clicks for `sapnet propose`, or a format of masks: {FORMAT_NAMES}",
     )
     parser.add_argument(
         "--images",
@@ -257,12 +259,14 @@ def _save_clicks(clicks: ClickSet, args: Namespace) -> None:
 
 def _export(clicks: ClickSet, args: Namespace, options: ReadOptions, findings: Findings) -> None:
     from sapnet.data.formats.read import read_scores
+    from sapnet.data.formats.readers.origins import read_origins
     from sapnet.data.formats.writers.export import export_masks
     from sapnet.data.formats.writers.instances import masks_of_clicks
 
     exporting = export_options(args, args.images)
     scores = read_scores(args.source, options.source_format)
-    instances = masks_of_clicks(clicks, findings, scores)
+    origins = read_origins(args.source, options.source_format)
+    instances = masks_of_clicks(clicks, findings, scores, origins)
     target: MaskFormat = args.to
     print_export(export_masks(instances, target, args.out, findings, exporting))
 
@@ -274,7 +278,7 @@ COMMAND = Command(
     (
         "sapnet convert project-1.json --images photos --out clicks.json",
         "sapnet convert annotations.xml --out clicks.json --points-only",
-        "sapnet convert labels.json --to yolo-seg --images photos --out yolo",
+        "sapnet convert labels.json --to yolo-seg --images photos --out yolo --split 0.8/0.2",
     ),
     main_options=(
         "source",
@@ -282,10 +286,11 @@ COMMAND = Command(
         "from",
         "to",
         "images",
+        "split",
         "points-only",
         "drop-empty",
         "path-map",
-        "min-score",
         "report",
     ),
+    writes=("out", "report"),
 )

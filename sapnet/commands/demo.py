@@ -57,4 +57,5 @@ COMMAND = Command(
         "device",
         "workers",
     ),
+    kept="the finished steps, in the folder of --out",
 )

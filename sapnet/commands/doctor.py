@@ -114,4 +114,5 @@ COMMAND = Command(
         "skip-errors",
         "bits",
     ),
+    writes=("out",),
 )

@@ -80,4 +80,7 @@ COMMAND = Command(
         "device",
         "workers",
     ),
+    kept="the last checkpoint, in the folder of the training",
+    writes=("out",),
+    run_ending="_enhancer",
 )

@@ -32,6 +32,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="smallest true area of a counted object, px",
     )
     parser.add_argument(
+        "--by",
+        choices=["origin"],
+        help="also the labels' figures by where each mask comes from",
+    )
+    parser.add_argument(
         "--table",
         type=int | None,
         metavar="N",
@@ -64,9 +69,12 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         proposals=args.proposals,
         predictions=args.predictions,
         min_area=args.min_area,
+        by_origin=args.by == "origin",
     )
+    width = max([24, *map(len, figures)])
     for name, value in figures.items():
-        print(f"{name:<24} {value:.4f}" if isinstance(value, float) else f"{name:<24} {value}")
+        shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+        print(f"{name:<{width}} {shown}")
     if args.out is not None:
         write_json_atomic(args.out, figures)
         print(f"figures: {args.out}")
@@ -86,4 +94,5 @@ COMMAND = Command(
         "--out metrics.json",
         "sapnet evaluate --labels labels.json --proposals store --truth instances.json --table 7",
     ),
+    writes=("out",),
 )

@@ -29,7 +29,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="folder of images like those to come: convolutions then work in 8 bits, with ranges "
         "measured on these images (onnx and openvino)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
@@ -60,4 +60,5 @@ COMMAND = Command(
         "sapnet export --run run --out model.onnx",
         "sapnet export --run run --format openvino --int8 photos --out model.xml",
     ),
+    writes=("out",),
 )

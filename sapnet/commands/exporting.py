@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from sapnet.commands.command import WrongUseError
-from sapnet.data.choices import MaskFormat
+from sapnet.data.choices import ImagesAs, MaskFormat
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MASK_FORMATS = get_args(MaskFormat)
 
+FORMAT_NAMES = ", ".join(MASK_FORMATS)
+
 
 def add_format_argument(parser: ArgumentParser) -> None:
     """Add the choice of further formats, for commands that write COCO json anyway."""
@@ -28,7 +30,8 @@ def add_format_argument(parser: ArgumentParser) -> None:
         nargs="*",
         choices=list(MASK_FORMATS),
         default=[],
-        help="further formats of the masks, each written beside the json",
+        metavar="FORMAT",
+        help=f"further formats of the masks, each written beside the json: {FORMAT_NAMES}",
     )
     add_export_arguments(parser)
 
@@ -48,9 +51,31 @@ def add_export_arguments(parser: ArgumentParser) -> None:
         help="prefix of the image URLs in Label Studio",
     )
     parser.add_argument(
+        "--images-as",
+        choices=get_args(ImagesAs),
+        default="link",
+        help="put images into exported folders as hard links or copies, or leave them where they "
+        "are",
+    )
+    parser.add_argument(
+        "--split",
+        type=str | None,
+        metavar="SHARES",
+        help="shares of train, val and test in exports, such as 0.8/0.1/0.1 or 80/20; by images",
+    )
+    parser.add_argument(
+        "--split-seed", type=int, default=0, help="seed of the split; another one, another split"
+    )
+    parser.add_argument(
+        "--group-by",
+        type=str | None,
+        help="what the split keeps together: 'folder', or a regular expression for the file name "
+        "whose first group is the key, such as '(.+)_tile'",
+    )
+    parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace what an earlier run wrote into the same folder, and nothing else",
+        help="replace a file that exists, or what an earlier run wrote into a folder",
     )
 
 
@@ -63,7 +88,7 @@ def export_options(args: Namespace, images: Path | None) -> ExportOptions:
     from sapnet.data.formats.writers.files import ExportOptions
 
     try:
-        return ExportOptions(images, args.simplify, args.url_prefix, overwrite=args.overwrite)
+        return ExportOptions.of(args, images)
     except ValueError as error:
         raise WrongUseError(error) from error
 
@@ -97,6 +122,8 @@ def print_findings(findings: Findings) -> None:
 def print_export(report: ExportReport) -> None:
     """Print where an export was written and what it lost."""
     print(f"{report.num_masks} masks on {report.num_images} images: {report.path}")
+    for part in report.parts:
+        print(f"  {part.name}: {part.num_masks} masks on {part.num_images} images")
     if report.num_masks:
         print(
             f"  read back: mean IoU {report.mean_iou:.4f}, worst {report.worst_iou:.4f} "

@@ -31,6 +31,13 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="their proposal store, or its URL",
     )
     parser.add_argument(
+        "--voter",
+        type=str | None,
+        metavar="RUN",
+        help="another run whose instances vote on the choice: a segmenter that learned from masks, "
+        "such as mask-rcnn",
+    )
+    parser.add_argument(
         "--corrections",
         type=Path | None,
         help="file of sapnet review: its masks are the labels, deleted objects get none",
@@ -57,20 +64,23 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.data.corrections import load_corrections
     from sapnet.data.formats.writers.several import check_exports
     from sapnet.labelling.config import LabelConfig
-    from sapnet.labelling.label import label, label_top1
+    from sapnet.labelling.label import check_labels_file, label, label_top1
     from sapnet.network.loading import load_model
-    from sapnet.store.reader import ProposalStore
+    from sapnet.store.views.corrected import open_corrected
 
     if (args.run is None) != args.top1:
         raise WrongUseError("expected either --run RUN or --top1")
+    if args.top1 and args.voter is not None:
+        raise WrongUseError("--voter votes on the choice of a run, and --top1 has none")
     names = {field.name for field in fields(LabelConfig)}
     try:
         cfg = LabelConfig(**{k: v for k, v in vars(args).items() if k in names})
     except ValueError as error:
         raise WrongUseError(error) from error
-    check_exports(args.format, args.out.with_suffix(""), overwrite=args.overwrite)
+    check_labels_file(args.out, args.overwrite)
+    check_exports(args.format, args.out.with_suffix(""), cfg)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
-    store = ProposalStore(args.proposals, corrections)
+    store = open_corrected(args.proposals, corrections)
     if args.top1:
         summary = label_top1(store, args.out, with_candidates=args.candidates)
     else:
@@ -102,6 +112,7 @@ COMMAND = Command(
     _run,
     (
         "sapnet label --run run --images photos --proposals store --out labels.json",
+        "sapnet label --run run --voter second --images photos --proposals store --out better.json",
         "sapnet label --top1 --images photos --proposals store --out baseline.json",
     ),
     main_options=(
@@ -116,4 +127,5 @@ COMMAND = Command(
         "top1",
         "skip-errors",
     ),
+    kept="the labels of the finished images, which are then made anew",
 )

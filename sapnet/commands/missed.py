@@ -14,7 +14,7 @@ LABELS_NAME, OUT_NAME = "labels.json", "missed.json"
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    from sapnet.labelling.missed import MIN_SCORE
+    from sapnet.labelling.config import MIN_MISSED_SCORE
 
     add_model_arguments(parser)
     parser.add_argument(
@@ -33,7 +33,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="clicks file to write, the most likely object first (default: missed.json beside the "
         "labels)",
     )
-    parser.add_argument("--min-score", type=float, default=MIN_SCORE, help="least score, 0 to 1")
+    parser.add_argument(
+        "--min-score", type=float, default=MIN_MISSED_SCORE, help="least score, 0 to 1"
+    )
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
@@ -69,4 +71,5 @@ COMMAND = Command(
         "sapnet missed --run run --labels labels.json --images photos",
         "sapnet missed --run run --labels labels.json --min-score 0.3 --out missed.json",
     ),
+    writes=("out",),
 )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PRINT_CONFIG = "--print_config"
 
+OVERWRITE = "--overwrite"
+"""Option of every command that writes one file."""
+
 _NUMBERS = re.compile(r"-?[\d.]+(e-?\d+)?(\s*,\s*-?[\d.]+(e-?\d+)?)*")
 """Numbers, separated by commas."""
 
@@ -56,6 +59,8 @@ def build_parser(name: str, command: Command) -> ArgumentParser:
 
     parser = Parser(prog=f"sapnet {name}")
     command.add_arguments(parser)
+    if command.writes and OVERWRITE not in parser._option_string_actions:
+        parser.add_argument(OVERWRITE, action="store_true", help="replace a file that exists")
     for action in parser._actions:
         if type(action).__name__ == "_ActionPrintConfig":
             action.help = "print the settings as YAML, for use as a recipe, and stop"

@@ -58,4 +58,5 @@ COMMAND = Command(
         "sapnet points --truth instances.json --out clicks.json",
         "sapnet points --truth instances.json --out missed.json --mode uniform --offset 4",
     ),
+    writes=("out",),
 )

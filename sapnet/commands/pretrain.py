@@ -110,4 +110,7 @@ COMMAND = Command(
         "model.start",
     ),
     recipes=_recipes,
+    kept="the last checkpoint, in the folder of the training",
+    writes=("out",),
+    run_ending="_run",
 )

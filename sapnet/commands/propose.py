@@ -57,4 +57,5 @@ COMMAND = Command(
         "workers",
         "skip-errors",
     ),
+    kept="the finished shards, in the folder of --out",
 )

@@ -49,4 +49,5 @@ COMMAND = Command(
         "sapnet push --run run --to me/balloons --licence apache-2.0 --data 'my photographs'",
         "sapnet push --run run --to me/balloons --card card.md",
     ),
+    writes=("card",),
 )

@@ -159,4 +159,5 @@ COMMAND = Command(
         "val.truth",
         "out",
     ),
+    writes=("out",),
 )

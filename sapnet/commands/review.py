@@ -91,4 +91,5 @@ COMMAND = Command(
         "port",
         "no-browser",
     ),
+    kept="every decision",
 )

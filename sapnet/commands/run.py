@@ -35,7 +35,13 @@ def _add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="RUN",
-        help="folder for everything; an unfinished run in it is continued",
+        help="folder for everything; an unfinished run in it is continued, and new clicks or "
+        "corrections make a further round of a finished one",
+    )
+    parser.add_argument(
+        "--corrections",
+        type=Path | None,
+        help="file of sapnet review, whose masks are kept (default: corrections.json in RUN)",
     )
     parser.add_argument(
         "--val.images",
@@ -60,7 +66,13 @@ def _inputs(args: Namespace) -> PipelineInputs:
     from sapnet.pipeline.config import PipelineInputs
 
     return PipelineInputs(
-        args.images, args.clicks, args.out, args.val.images, args.val.truth, args.truth
+        args.images,
+        args.clicks,
+        args.out,
+        args.val.images,
+        args.val.truth,
+        args.truth,
+        args.corrections,
     )
 
 
@@ -68,12 +80,14 @@ def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
     """Fill in the settings that the run would choose."""
     from sapnet.pipeline.choosing import settle
     from sapnet.pipeline.config import PipelineConfig
-    from sapnet.pipeline.record import load_record
+    from sapnet.pipeline.record import RunRecord, load_record
+    from sapnet.pipeline.rounds import Round
 
     if args.images is None or args.clicks is None or args.out is None:
         return args
     cfg, inputs = instantiate(parser, args, PipelineConfig), _inputs(args)
-    chosen = settle(inputs, cfg, load_record(inputs, cfg)).cfg
+    record = load_record(inputs, cfg) or RunRecord({}, {})
+    chosen = settle(inputs, cfg, Round(record)).cfg
     shown = args.clone()
     for name, value in vars(chosen).items():
         shown[name] = value
@@ -88,6 +102,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.pipeline.run import run_pipeline
 
     summary = run_pipeline(inputs, cfg)
+    if summary.changes is not None:
+        print(f"new in this round: {summary.changes}")
     for name in ("label_miou", "mask_ap", "mask_ap50"):
         if summary.figures.get(name) is not None:
             print(f"  {name} {summary.figures[name]:.3f}")
@@ -126,4 +142,5 @@ COMMAND = Command(
         "config",
     ),
     complete=_complete,
+    kept="the finished steps and the last checkpoint, in the folder of --out",
 )

@@ -18,6 +18,7 @@ from sapnet.prediction.clicked.text import (
     parse_object,
 )
 from sapnet.proposals.config import StagedConfig, StagedName
+from sapnet.system.lock import locked
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -79,11 +80,18 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         check_reading(args.bits, args.max_pixels)
     except ValueError as error:
         raise WrongUseError(error) from error
+    from sapnet.prediction.clicked.files import check_folder
+
+    with locked(args.out):
+        check_folder(args.out, overwrite=args.overwrite)
+        return _segment_and_write(args, prompts)
+
+
+def _segment_and_write(args: Namespace, prompts: Sequence[ObjectPrompt]) -> int:
     from sapnet.data.coco import load_instances
-    from sapnet.prediction.clicked.files import check_folder, write_clicked
+    from sapnet.prediction.clicked.files import write_clicked
     from sapnet.system.locations import is_remote
 
-    check_folder(args.out, overwrite=args.overwrite)
     proposer, detections = _segment(args, prompts)
     info: dict[str, JSON] = {"proposer": proposer.name, "settings": dict(proposer.settings)}
     name = args.image.rstrip("/").rpartition("/")[2]

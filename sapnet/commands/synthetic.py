@@ -16,14 +16,20 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_class_arguments(SyntheticConfig, None)
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.data.synthetic.config import SyntheticConfig
     from sapnet.data.synthetic.writing import write_synthetic
+    from sapnet.system.lock import locked
+    from sapnet.system.written_files import check_output
 
-    paths = write_synthetic(args.out, instantiate(parser, args, SyntheticConfig), args.workers)
+    cfg = instantiate(parser, args, SyntheticConfig)
+    with locked(args.out):
+        check_output(args.out, args.overwrite, ("instances.json", "parts.json"))
+        paths = write_synthetic(args.out, cfg, args.workers)
     print(f"images: {paths.images}\nground truth: {paths.truth}")
     return SUCCESS
 
@@ -45,4 +51,5 @@ COMMAND = Command(
         "seed",
         "workers",
     ),
+    kept="the images that are drawn, which are then drawn anew",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,14 @@ from sapnet.commands.command import (
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
+    from sapnet.network.config import ModelConfig
     from sapnet.training.inputs import TrainInputs
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
     from sapnet.network.config import ModelConfig
     from sapnet.recipes.load import METHODS
+    from sapnet.segmentation.others.config import SegmenterChoice
     from sapnet.training.config import TrainConfig
 
     add_recipe_argument(parser)
@@ -72,20 +75,34 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="method of selection: ours, or the one of the paper as printed. Options of "
         "--model.selection replace its settings",
     )
+    parser.add_class_arguments(SegmenterChoice, None)
     parser.add_class_arguments(TrainConfig, None)
-    parser.add_class_arguments(ModelConfig, "model")
+    parser.add_class_arguments(ModelConfig, "model", skip={"other"})
+
+
+def _model(parser: ArgumentParser, args: Namespace) -> ModelConfig:
+    """Build the settings of the network, the segmenter included."""
+    from sapnet.segmentation.others.config import SegmenterChoice
+
+    choice = instantiate(parser, args, SegmenterChoice)
+    model: ModelConfig = instantiated(parser, args).model
+    try:
+        return replace(model, other=choice.other())
+    except ValueError as error:
+        raise WrongUseError(error) from error
 
 
 def _recipes(args: Namespace) -> list[str]:
     """Name the recipes below everything that is given: the method's, and one for a CPU."""
     from sapnet.recipes.load import METHODS
-    from sapnet.training.default_recipe import NOTE, default_recipe
+    from sapnet.training.default_recipe import default_recipe, note_on
 
     names = [METHODS[args.method]]
     if not args.config:
-        names.append(default_recipe(args.device, args.out))
+        segmenter = args.segmenter if args.checkpoint else None
+        names.append(default_recipe(args.device, args.out, segmenter))
         if names[-1] is not None:
-            print(NOTE, file=sys.stderr)
+            print(note_on(names[-1]), file=sys.stderr)
     return [name for name in names if name is not None]
 
 
@@ -95,7 +112,7 @@ def _complete(parser: ArgumentParser, args: Namespace) -> Namespace:
     from sapnet.training.preview import preview_settings
 
     cfg = instantiate(parser, args, TrainConfig)
-    chosen = preview_settings(_inputs(args), instantiated(parser, args).model, cfg)
+    chosen = preview_settings(_inputs(args), _model(parser, args), cfg)
     shown = args.clone()
     for name, value in vars(chosen.training.optimizer).items():
         shown.optimizer[name] = value
@@ -131,7 +148,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.training.config import TrainConfig
 
     cfg = instantiate(parser, args, TrainConfig)
-    model_cfg = instantiated(parser, args).model
+    model_cfg = _model(parser, args)
     inputs = _inputs(args)
     try:
         inputs.check_supervision(cfg, model_cfg)
@@ -157,6 +174,8 @@ COMMAND = Command(
     (
         "sapnet train --images photos --proposals store --out run",
         "sapnet train --images photos --supervision masks --masks labels.json --out second",
+        "sapnet train --images photos --supervision masks --masks labels.json --out third "
+        "--segmenter mask-rcnn --checkpoint maskrcnn_resnet50_fpn_v2",
         "sapnet train --config recipe.yaml --images photos --proposals store --out run "
         "--optimizer.lr 0.01",
     ),
@@ -174,4 +193,5 @@ COMMAND = Command(
     ),
     complete=_complete,
     recipes=_recipes,
+    kept="the last checkpoint, in the folder of --out",
 )

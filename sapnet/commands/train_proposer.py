@@ -40,7 +40,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
     from sapnet.teaching.options import TrainProposerConfig
 
-    values = dict(vars(args))
+    values = {name: value for name, value in vars(args).items() if name != "overwrite"}
     values["start"], values["data"] = values.pop("from"), tuple(values["data"])
     try:
         cfg = TrainProposerConfig(**values)
@@ -88,4 +88,7 @@ COMMAND = Command(
         "device",
         "run",
     ),
+    kept="the last checkpoint, in the folder of the training",
+    writes=("out",),
+    run_ending="-training",
 )

@@ -49,4 +49,5 @@ COMMAND = Command(
         "--out voc_train.json",
         "sapnet voc --devkit VOCdevkit/VOC2012 --split val --out voc_val.json",
     ),
+    writes=("out",),
 )

@@ -22,5 +22,20 @@ SourceFormat = Literal[
 ]
 """Formats that annotations are read from."""
 
-MaskFormat = Literal["coco-rle", "coco-polygons", "yolo-seg", "labelme", "label-studio", "voc"]
+MaskFormat = Literal[
+    "coco-rle",
+    "coco-polygons",
+    "roboflow",
+    "yolo-seg",
+    "imagefolder",
+    "mask2former",
+    "voc",
+    "cvat",
+    "labelme",
+    "labelme-mask",
+    "label-studio",
+]
 """Formats that masks are written in."""
+
+ImagesAs = Literal["link", "copy", "leave"]
+"""Ways to put images into an exported folder."""

@@ -13,6 +13,7 @@ from sapnet.data.coverage.ignored import box_outline, is_ignored, with_regions
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.geometry.rle import rle_areas, rle_boxes, to_rle
 from sapnet.structures.clicks import RLE, Category, Coverage, ImageRecord
+from sapnet.structures.origin import Origin, merged_origin
 from sapnet.system.outside import shown
 
 MIN_POLYGON_NUMBERS = 6  # three points of x, y
@@ -33,6 +34,7 @@ class Instance:
         given_area: the file's `area` in square pixels, None if it has none.
         given_box: the file's `bbox` as xyxy, None if it has none.
         score: the `score` of exported labels, None if there is none.
+        origin: where the mask comes from, None where the file does not say.
     """
 
     annotation_id: int
@@ -44,6 +46,7 @@ class Instance:
     given_area: float | None = None
     given_box: tuple[float, float, float, float] | None = None
     score: float | None = None
+    origin: Origin | None = None
 
     @property
     def image_id(self) -> int:
@@ -173,6 +176,7 @@ def _instance(coco: CocoFile, annotation: Record) -> Instance:
         given_area=_optional_number(coco, annotation, "area"),
         given_box=box,
         score=_optional_number(coco, annotation, "score"),
+        origin=merged_origin(coco.further.get("info"), annotation.get("origin")),
     )
 
 

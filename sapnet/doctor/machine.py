@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sapnet.doctor.finding import Examination, Fact, Finding
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 
 GIB = 2**30
 
@@ -90,7 +90,7 @@ def memory_bytes() -> tuple[int | None, int | None]:
     lines = _MEMORY_TABLE.read_text(encoding="ascii").splitlines()
     table = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
     total, free = table["MemTotal"], table.get("MemAvailable")
-    limit = _CONTROL_GROUP.read_text().strip() if _CONTROL_GROUP.is_file() else "max"
+    limit = _CONTROL_GROUP.read_text("ascii").strip() if _CONTROL_GROUP.is_file() else "max"
     if limit.isdigit() and int(limit) < total:
         total = int(limit)
         free = None if free is None else min(free, total)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sapnet.data.coco import InstanceSet
 from sapnet.evaluation.ground_truth import open_truth
-from sapnet.evaluation.labels import evaluate_labels
+from sapnet.evaluation.labels import evaluate_labels, labels_by_origin
 from sapnet.evaluation.predictions import evaluate_predictions
 from sapnet.evaluation.proposals import evaluate_proposals
 from sapnet.evaluation.selection_quality import evaluate_choices
@@ -24,6 +24,7 @@ def evaluate(
     proposals: ProposalStore | Location | None = None,
     predictions: Path | str | None = None,
     min_area: float = 0,
+    by_origin: bool = False,
 ) -> dict[str, float]:
     """Compare labels, proposals and predictions with one ground truth.
 
@@ -34,6 +35,7 @@ def evaluate(
         proposals: store written by `sapnet propose`, or its folder or URL.
         predictions: COCO results json, as `sapnet predict` writes.
         min_area: smaller objects are left out of label and proposal figures, pixels.
+        by_origin: also the labels' figures by where they come from, see `labels_by_origin`.
 
     Returns:
         Figures by name; see `evaluate_choices`, `evaluate_labels`, `evaluate_proposals` and
@@ -44,13 +46,17 @@ def evaluate(
     """
     if labels is None and proposals is None and predictions is None:
         raise ValueError("evaluate: expected labels, proposals or predictions, found none of them")
+    if by_origin and labels is None:
+        raise ValueError("evaluate: figures by origin are of labels; name their file")
     gt = open_truth(truth)
     figures: dict[str, float] = {}
     if labels is not None and proposals is not None:
         figures |= evaluate_choices(labels, proposals, gt, min_area)
     elif labels is not None:
         figures |= evaluate_labels(labels, gt, min_area)
-    elif proposals is not None:
+    if labels is not None and by_origin:
+        figures |= labels_by_origin(labels, gt, min_area)
+    if labels is None and proposals is not None:
         figures |= evaluate_proposals(proposals, gt, min_area)
     if predictions is not None:
         figures |= evaluate_predictions(predictions, gt)

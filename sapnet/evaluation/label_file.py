@@ -13,6 +13,7 @@ from sapnet.data.coverage.completeness import read_partial
 from sapnet.data.coverage.ignored import with_regions
 from sapnet.data.problems import RecordError, raise_first
 from sapnet.geometry.rle import to_rle
+from sapnet.structures.origin import Origin, merged_origin
 from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Label:
         rle: the chosen mask.
         score: its selection score.
         uncertainty: in [0, 1], higher where it is more likely wrong; None where the file has none.
+        origin: where the mask comes from; None where the file does not say.
         point: (x, y) of the click, where the file says so.
         candidates: the proposals it was chosen from, if the file has them.
         refined_box: xyxy, pixel edges: the box that selection ended with, where the file says so.
@@ -66,6 +68,7 @@ class Label:
     candidates: Candidates | None
     refined_box: tuple[float, float, float, float] | None = None
     uncertainty: float | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def _read_label(coco: CocoFile, record: Record) -> Label:
             candidates=_read_candidates(coco, record, image),
             refined_box=_read_box(coco, record),
             uncertainty=_read_uncertainty(coco, record),
+            origin=merged_origin(coco.further.get("info"), record.get("origin")),
         )
     except RecordError:  # names the object already
         raise

@@ -13,7 +13,7 @@ from sapnet.evaluation.alignment import truth_for_store
 from sapnet.evaluation.ground_truth import open_truth
 from sapnet.evaluation.judged import JudgedObject, judge_aligned
 from sapnet.evaluation.mean_iou import mean_iou_by_size
-from sapnet.store.reader import open_store
+from sapnet.store.views.whole import open_whole_store
 
 if TYPE_CHECKING:
     from sapnet.store.reader import ProposalStore
@@ -87,6 +87,6 @@ def judge_proposals(
     Raises:
         ValueError: an object of the store is not in the ground truth, see `align_truth`.
     """
-    proposal_store = open_store(store)
+    proposal_store = open_whole_store(store)
     aligned = truth_for_store(proposal_store, open_truth(truth))
     yield from judge_aligned(proposal_store, aligned, min_area)

@@ -19,7 +19,7 @@ from sapnet.evaluation.label_file import LabelSet, load_labels
 from sapnet.evaluation.mean_iou import mean_iou_by_size
 from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
-from sapnet.store.reader import open_store
+from sapnet.store.views.whole import open_whole_store
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,7 +79,7 @@ def evaluate_choices(
             clicks.
     """
     label_set = labels if isinstance(labels, LabelSet) else load_labels(labels)
-    proposals = open_store(store)
+    proposals = open_whole_store(store)
     gt = truth_for_choices(label_set, proposals, open_truth(truth))
     choices = [_judge_choice(label_set, entry) for entry in judge_aligned(proposals, gt, min_area)]
     areas = np.array([choice.area for choice in choices])

@@ -13,12 +13,6 @@ from sapnet.geometry.rle import Strips, foreground_runs, split_at_columns
 from sapnet.structures.clicks import RLE
 from sapnet.structures.grids import MASK_STRIDE
 
-_MIDDLE = (MASK_STRIDE // 2 - 1, MASK_STRIDE // 2)
-"""The two middle rows (columns) of a stride-4 cell: bilinear resizing by 1/4 reads only these."""
-
-_MIN_MIDDLE_PIXELS = 2
-"""How many of a cell's four middle pixels must be set: half coverage rounds up (mmdetection)."""
-
 
 def downsample_masks(
     rles: Sequence[RLE],
@@ -26,19 +20,22 @@ def downsample_masks(
     grid_size: tuple[int, int],
     *,
     flip: bool = False,
+    stride: int = MASK_STRIDE,
 ) -> np.ndarray:
-    """Bring masks from the original frame to the stride-4 grid of the padded input.
+    """Bring masks from the original frame to a grid of the padded input.
 
     Each cell looks up the four middle pixels of its 4 x 4 input pixels in the original mask. No
     mask is made at the resolution of the file or of the input: a run of the original mask says
     directly between which rows of the grid its columns are set. At unchanged size this equals
-    mmdetection's targets (bilinear resizing by 1/4 of an 8-bit mask).
+    mmdetection's targets (bilinear resizing by 1/4 of an 8-bit mask). At stride 1 a cell is an
+    input pixel, and looks up the one that it lies on.
 
     Args:
         rles: K run lengths of one size, original frame.
         input_size: (height, width) the image was resized to, without padding.
-        grid_size: (h, w) of the grid, a quarter of the padded input.
+        grid_size: (h, w) of the grid: the padded input divided by the stride.
         flip: mirror the masks left to right before resizing, as the image is.
+        stride: input pixels per cell, 1 or an even number.
 
     Returns:
         (K, h, w) uint8 0/1; padding is 0.
@@ -52,11 +49,11 @@ def downsample_masks(
         strips = replace(strips, column=width - 1 - strips.column)
     rows_of = [
         np.searchsorted(rows, np.arange(height + 1))
-        for rows in _source_indices(height, input_size[0], h)
+        for rows in _source_indices(height, input_size[0], h, stride)
     ]
     columns_of = [
         np.searchsorted(columns, np.arange(width + 1))
-        for columns in _source_indices(width, input_size[1], w)
+        for columns in _source_indices(width, input_size[1], w, stride)
     ]
     # How many of a cell's middle pixels are set, as the change from the row above.
     change = np.zeros((count, h, w), np.int8)
@@ -67,9 +64,11 @@ def downsample_masks(
                 row = row_of[edges]
                 cells = (seen.mask_index * h + row) * w + seen.column
                 np.add.at(change.reshape(-1), cells[row < h], np.int8(step))
+    # Half coverage rounds up, as in mmdetection.
+    least = (len(rows_of) * len(columns_of) + 1) // 2
     for block in _blocks(change, strips, rows_of, columns_of):
         np.cumsum(block, axis=0, out=block)
-        np.greater_equal(block, _MIN_MIDDLE_PIXELS, out=block.view(bool))
+        np.greater_equal(block, least, out=block.view(bool))
     return change.view(np.uint8)
 
 
@@ -112,11 +111,14 @@ def _blocks(
         yield grids[mask, from_row:to_row, from_column:to_column]
 
 
-def _source_indices(source: int, resized: int, cells: int) -> list[np.ndarray]:
-    """For both middle rows of every cell: the row of the source, or `source` for padding."""
+def _source_indices(source: int, resized: int, cells: int, stride: int) -> list[np.ndarray]:
+    """For the middle rows of every cell: the row of the source, or `source` for padding.
+
+    They are two, the only ones that bilinear resizing reads; one where a cell has one row.
+    """
     indices = []
-    for offset in _MIDDLE:
-        row = np.arange(cells) * MASK_STRIDE + offset
+    for offset in sorted({(stride - 1) // 2, stride // 2}):
+        row = np.arange(cells) * stride + offset
         nearest = np.minimum(((row + 0.5) * source / resized).astype(np.int64), source - 1)
         indices.append(np.where(row < resized, nearest, source))
     return indices

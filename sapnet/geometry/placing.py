@@ -1,12 +1,13 @@
-"""Placement of the crop of a mask in its image, by run lengths."""
+"""Placement of masks in their image: of a crop, by run lengths, and of all on one map."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.geometry.rle import to_rle
+from sapnet.geometry.rle import decode_masks, rle_areas, to_rle
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE
@@ -37,3 +38,21 @@ def place_mask(crop: np.ndarray, corner: tuple[int, int], size: tuple[int, int])
     counts = np.diff(np.concatenate([[0], bounds, [height * width]])).tolist()
     counts = counts if counts[-1] else counts[:-1]
     return to_rle({"size": [height, width], "counts": counts}, height, width)
+
+
+def number_masks(rles: Sequence[RLE], size: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
+    """Draw masks on one map, on which each pixel belongs to one of them.
+
+    Args:
+        rles: N run lengths; where they overlap, the smaller one is on top.
+        size: (height, width) of the image.
+
+    Returns:
+        The number of the mask at each pixel, (H, W) int32, counted from 1, 0 for none; and the
+        indices of the masks that are hidden wholly, ascending.
+    """
+    numbers = np.zeros(size, np.int32)
+    for index in np.argsort(-rle_areas(rles), kind="stable").tolist():
+        numbers[decode_masks([rles[index]])[0] != 0] = index + 1
+    seen = set(np.unique(numbers).tolist())
+    return numbers, [index for index in range(len(rles)) if index + 1 not in seen]

@@ -11,16 +11,20 @@ from sapnet.labelling.choice import ChosenLabel, chosen_labels, with_overlaps
 from sapnet.labelling.vote import add_segmenter_vote
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sapnet.network.model import Network
     from sapnet.store.reader import ProposalStore
     from sapnet.structures.batch import Batch
-    from sapnet.structures.outputs import Selection
+    from sapnet.structures.outputs import Predictions, Selection
     from sapnet.structures.proposals import StoredObject
+
+    Segment = Callable[[Batch], list[Predictions]]
 
 
 @torch.no_grad()
 def choose_labels(
-    model: Network, batch: Batch, store: ProposalStore
+    model: Network, batch: Batch, store: ProposalStore, segment: Segment | None = None
 ) -> tuple[list[ChosenLabel], Selection]:
     """Choose a label for each click of a batch, the segmenter's vote included.
 
@@ -28,9 +32,10 @@ def choose_labels(
         model: a trained network.
         batch: images with bags, labels as the network counts them.
         store: the store the bags were made of.
+        segment: gives the instances that vote; None for those of the network's own segmenter.
 
     Returns:
-        N labels and the selection that made them. With a segmenter, the labels have overlaps.
+        N labels and the selection that made them. With a vote, the labels have overlaps.
 
     Raises:
         ValueError: the batch has no bags.
@@ -38,10 +43,13 @@ def choose_labels(
     if batch.bags is None:
         raise ValueError("expected a batch with bags, found none")
     objects = stored_objects(batch, store)
-    if model.segmentation is None:
+    if segment is not None:
+        selection, instances = model.select(batch), segment(batch)
+    elif model.segmentation is None:
         selection = model.select(batch)
         return chosen_labels(batch.bags, selection.index, objects), selection
-    selection, instances = model.select_and_segment(batch)
+    else:
+        selection, instances = model.select_and_segment(batch)
     chosen = chosen_labels(batch.bags, selection.index, objects)
     labels = with_overlaps(chosen, instances)
     cfg = model.settings.selection.consensus

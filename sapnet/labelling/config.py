@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sapnet.data.choices import ImagesAs
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.image_files.settings import check_reading
+from sapnet.structures.split import parse_split
+
+MIN_MISSED_SCORE = 0.1
+"""Least score of an instance that may be an object nobody clicked."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,8 @@ class LabelConfig:
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         top1: take the proposal with the proposer's best own score, instead of a run's choice: the
             baseline of training.
+        voter: another run, or a file of `sapnet export`, whose instances vote on the choice in
+            place of those of the run: a segmenter that learned from masks, such as mask-rcnn.
         corrections: file of `sapnet review`; its masks are the labels, deleted objects get none.
         candidates: also write every candidate with its scores.
         batch_size: images at a time.
@@ -24,6 +31,13 @@ class LabelConfig:
         simplify: greatest distance in pixels between a polygon and the outline of its mask; 0 keeps
             every corner.
         url_prefix: prefix of the images' addresses in Label Studio.
+        images_as: put images into the folders of `format` as hard links (as copies where the disk
+            does not allow links), as copies, or leave them where they are.
+        split: shares of train, val and test in `format`, such as 0.8/0.1/0.1 or 80/20; by default
+            there is one part.
+        split_seed: seed of the split.
+        group_by: what the split keeps together: "folder", or a regular expression for the file name
+            whose first group is the key.
         workers: processes that load images.
         skip_errors: leave out images that cannot be read; the command then exits with status 3.
         overwrite: replace what an earlier run wrote into the folders of `format`.
@@ -34,12 +48,17 @@ class LabelConfig:
 
     device: str = "auto"
     top1: bool = False
+    voter: Path | str | None = None
     corrections: Path | None = None
     candidates: bool = False
     batch_size: int = 4
     format: tuple[str, ...] = ()
     simplify: float = ExportOptions.simplify
     url_prefix: str = ExportOptions.url_prefix
+    images_as: ImagesAs = ExportOptions.images_as
+    split: str | None = None
+    split_seed: int = 0
+    group_by: str | None = None
     workers: int = 2
     skip_errors: bool = False
     overwrite: bool = False
@@ -52,4 +71,5 @@ class LabelConfig:
                 "expected batch_size of at least 1 and workers of 0 or more, found "
                 f"{self.batch_size} and {self.workers}"
             )
+        parse_split(self.split, self.split_seed, self.group_by)
         check_reading(self.bits, self.max_pixels)

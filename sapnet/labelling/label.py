@@ -16,18 +16,24 @@ from sapnet.data.click_annotations import region_records
 from sapnet.data.coco_json import frame_records, label_of_category
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
+from sapnet.data.tiles.labels import whole_labels
 from sapnet.labelling.choosing import choose_labels
 from sapnet.labelling.config import LabelConfig
-from sapnet.labelling.records import label_records, top1_record, with_boxes
+from sapnet.labelling.records import label_records, top1_record, with_boxes, with_decision
 from sapnet.labelling.uncertainty import uncertainty
+from sapnet.labelling.voter import Voter
+from sapnet.network.loading import load_predictor
 from sapnet.network.model import Network, evaluating
+from sapnet.network.origin import origin_of_network, origin_of_proposals
 from sapnet.store.reader import ProposalStore, open_store
+from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.coverage import coverage_of
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
-from sapnet.system.files import write_json_atomic
+from sapnet.system.files import read_json, write_json_atomic
 from sapnet.system.lock import locked
 from sapnet.system.progress import progress
 from sapnet.system.version import __version__
+from sapnet.system.written_files import check_new_file
 
 if TYPE_CHECKING:
     from sapnet.structures.batch import Batch
@@ -35,6 +41,9 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
+
+UNFINISHED = "unfinished"
+"""Key of `info` in a file that an interrupted `label` left; the next one replaces it."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +81,14 @@ def label(
         images: folder of the clicked images.
         store: their proposals, or the folder or URL of the store.
         out: the json file to write.
-        cfg: `candidates`, `batch_size`, `workers`, `skip_errors`, `bits` and `max_pixels` are
-            used; None for the defaults.
+        cfg: `candidates`, `batch_size`, `workers`, `skip_errors`, `bits`, `max_pixels`, `voter`
+            and `device`, that of the voter, are used; None for the defaults.
 
     Raises:
-        ValueError: the store has no object, or categories that the model does not know; or an image
-            cannot be read. The labels of the images before it are written first.
+        FileNotFoundError: there is no such voter.
+        ValueError: the store has no object, or categories that the model does not know; the model
+            has no selection, or the voter no such category; or an image cannot be read. The labels
+            of the images before it are written first.
     """
     from sapnet.batches.dataset import ClickDataset, DatasetConfig
     from sapnet.batches.loader import build_loader
@@ -85,8 +96,13 @@ def label(
     cfg = cfg or LabelConfig()
     store = open_store(store)
     check_any_object(store)
+    model.check_selects()
     with_model_labels = label_translation(model, store)
     bits = cfg.bits or model.settings.augment.bits or store.bits
+    segment = None
+    if cfg.voter is not None:
+        voter = load_predictor(cfg.voter, cfg.device)
+        segment = Voter(voter, model.categories, images, store, bits).instances
     data_cfg = DatasetConfig(augment=replace(model.settings.augment, bits=bits))
     dataset = ClickDataset(images, store, data_cfg, train=False)
     loader = build_loader(dataset, cfg.batch_size, workers=cfg.workers)
@@ -97,14 +113,14 @@ def label(
     with (
         locked(out),
         allowing_pixels(cfg.max_pixels),
-        keeping_labels(out, store, annotations, done),
+        keeping_labels(out, store, annotations, done, model),
         evaluating(model),
         progress(store.num_images, "label", "image") as count,
     ):
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
-                labels, chosen = choose_labels(model, moved, store)
+                labels, chosen = choose_labels(model, moved, store, segment)
                 doubts = uncertainty(labels, moved.bags, chosen, consensus)
                 records = label_records(labels, chosen, doubts, cfg.candidates)
                 annotations += with_boxes(records, moved, chosen)
@@ -115,7 +131,7 @@ def label(
         for entry in loader.left_out
         for name in (store.images[entry.index].file_name,)
     )
-    return replace(write_labels(out, store, annotations, done), left_out=left_out)
+    return replace(write_labels(out, store, annotations, done, model), left_out=left_out)
 
 
 def label_top1(
@@ -137,7 +153,26 @@ def label_top1(
     annotations = [
         top1_record(stored, with_candidates) for stored in objects if len(stored.proposals)
     ]
-    return write_labels(out, store, annotations)
+    with locked(out):
+        return write_labels(out, store, annotations)
+
+
+def check_labels_file(path: Path, overwrite: bool) -> None:
+    """Refuse to write over a file without a request, unless an interrupted `label` left it.
+
+    Raises:
+        FileExistsError: there is such a file, and `overwrite` is False.
+    """
+    try:
+        check_new_file(path, overwrite)
+    except FileExistsError:
+        try:
+            content = read_json(path)
+        except ValueError:
+            content = None
+        info = content.get("info") if isinstance(content, dict) else None
+        if not isinstance(info, dict) or info.get(UNFINISHED) is not True:
+            raise
 
 
 def check_any_object(store: ProposalStore) -> None:
@@ -148,7 +183,11 @@ def check_any_object(store: ProposalStore) -> None:
 
 @contextmanager
 def keeping_labels(
-    out: Path | str, store: ProposalStore, annotations: list[dict[str, Any]], done: set[int]
+    out: Path | str,
+    store: ProposalStore,
+    annotations: list[dict[str, Any]],
+    done: set[int],
+    model: Network | None = None,
 ) -> Iterator[None]:
     """Write the labels of the finished images if labelling is stopped.
 
@@ -157,18 +196,19 @@ def keeping_labels(
         store: what is labelled.
         annotations: those of the finished images.
         done: ids of the finished images.
+        model: the network that chooses, for the origin of the masks.
     """
     try:
         yield
     except UnusableImageError as error:
         kept = ""
         if done:
-            write_labels(out, store, annotations, done)
+            write_labels(out, store, annotations, done, model, unfinished=True)
             kept = f" The labels of {len(done)} images are in {out}."
         raise ValueError(f"{error}{kept} --skip-errors leaves such images out.") from error
     except KeyboardInterrupt:
         if done:
-            write_labels(out, store, annotations, done)
+            write_labels(out, store, annotations, done, model, unfinished=True)
         raise
 
 
@@ -177,23 +217,35 @@ def write_labels(
     store: ProposalStore,
     annotations: list[dict[str, Any]],
     done: Collection[int] | None = None,
+    model: Network | None = None,
+    *,
+    unfinished: bool = False,
 ) -> LabelSummary:
     """Write labels.
 
     Args:
         out: the json file.
         store: what was labelled.
-        annotations: the labels.
+        annotations: the labels; those of windows are brought to their whole images.
         done: ids of the images that were labelled; None for all. The others are not listed: an
             image without a label is taken for one without an object.
+        model: the network that chose them; None for the proposer.
+        unfinished: True if more labels were to come; a later `label` may replace the file.
     """
-    images = [image for image in store.images if done is None or image.image_id in done]
+    if store.parts:
+        images, annotations = whole_labels(tuple(store.images), annotations, done)
+        store = open_whole_store(store)
+    else:
+        images = tuple(i for i in store.images if done is None or i.image_id in done)
     found = {image.image_id: coverage_of(store.coverage, image) for image in images}
     coverage = {image_id: one for image_id, one in found.items() if one}
     content = {
-        "info": _info(store),
+        "info": _info(store, model) | ({UNFINISHED: True} if unfinished else {}),
         **frame_records(images, store.categories, coverage),
-        "annotations": [*annotations, *region_records(coverage, _free_id(store))],
+        "annotations": [
+            *(with_decision(record, store.corrections) for record in annotations),
+            *region_records(coverage, _free_id(store)),
+        ],
     }
     path = write_json_atomic(Path(out), content)
     is_done = np.isin(store.image_ids, [image.image_id for image in images])
@@ -207,9 +259,10 @@ def _free_id(store: ProposalStore) -> int:
     return 1 + max((int(part.max()) for part in ids if len(part)), default=0)
 
 
-def _info(store: ProposalStore) -> dict[str, object]:
+def _info(store: ProposalStore, model: Network | None) -> dict[str, object]:
     """Say what the masks of a label file come from."""
     return {
+        "origin": {**origin_of_proposals(store.manifest), **origin_of_network(model)},
         "made_by": f"sapnet {__version__}",
         "proposer": {"name": store.manifest.proposer, **store.manifest.settings},
         "data": store.manifest.data_fingerprint[:12],

@@ -12,25 +12,21 @@ import numpy as np
 
 from sapnet.data.coco_json import frame_records
 from sapnet.data.matching.categories import match_categories
-from sapnet.geometry.covering import covered_shares
+from sapnet.geometry.covering import covered_shares, unexplained
 from sapnet.geometry.middles import middle_pixels
-from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json, rles_hold_points
+from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
+from sapnet.labelling.config import MIN_MISSED_SCORE
 from sapnet.structures.coverage import coverage_of
 from sapnet.system.files import write_json_atomic
+from sapnet.system.lock import locked
 
 if TYPE_CHECKING:
     from sapnet.evaluation.label_file import Label, LabelSet
     from sapnet.prediction.sapnet import SAPNet
     from sapnet.structures.clicks import RLE, IgnoredRegion, ImageRecord
 
-MAX_COVERED = 0.3
-"""Largest share of an instance that labels may cover; more makes it a part of what was clicked."""
-
 MAX_IGNORED = 0.5
 """Share of an instance in an ignored region from which on nobody is asked about it."""
-
-MIN_SCORE = 0.1
-"""Least score of an instance."""
 
 _BATCH = 8  # images at a time
 
@@ -55,7 +51,7 @@ class MissedObject:
 
 
 def find_missed(
-    network: SAPNet, images: Path, labels: LabelSet, min_score: float = MIN_SCORE
+    network: SAPNet, images: Path, labels: LabelSet, min_score: float = MIN_MISSED_SCORE
 ) -> list[MissedObject]:
     """Find what a trained segmenter sees on labelled images and no label covers.
 
@@ -112,18 +108,7 @@ def uncovered(seen: Sequence[RLE], labels: Sequence[Label]) -> list[int]:
         Positions in `seen`, ascending.
     """
     points = [label.point for label in labels if label.point is not None]
-    holds = rles_hold_points(seen, np.asarray(points, np.float64).reshape(-1, 2))
-    clicked: np.ndarray = np.asarray(holds.any(axis=1))
-    is_empty = rle_areas(seen) == 0
-    kept: list[int] = []
-    taken = [label.rle for label in labels]
-    for place, rle in enumerate(seen):
-        if is_empty[place] or clicked[place]:
-            continue
-        if covered_shares([rle], taken).max(initial=0) <= MAX_COVERED:
-            kept.append(place)
-            taken.append(rle)
-    return kept
+    return unexplained(seen, points, [label.rle for label in labels])
 
 
 def is_counted(seen: RLE, category_id: int, regions: Sequence[IgnoredRegion]) -> bool:
@@ -170,4 +155,5 @@ def save_missed(path: Path, missed: Sequence[MissedObject], labels: LabelSet) ->
         )
     frame = frame_records(labels.images, labels.categories, labels.coverage)
     content = {**frame, "annotations": annotations}
-    return write_json_atomic(path, content, indent=None)
+    with locked(path):
+        return write_json_atomic(path, content, indent=None)

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sapnet.geometry.rle import rle_areas, rle_to_json
+from sapnet.structures.origin import PERSON
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sapnet.labelling.choice import ChosenLabel
     from sapnet.structures.batch import Batch
+    from sapnet.structures.corrections import Corrections
     from sapnet.structures.outputs import Selection
     from sapnet.structures.proposals import StoredObject
 
@@ -68,8 +70,24 @@ def top1_record(stored: StoredObject, with_candidates: bool) -> dict[str, Any]:
 
 def _origin(stored: StoredObject, index: int, judges: str) -> dict[str, str]:
     """Say where a mask comes from: who chose it, and the prompt that gave it."""
-    chosen_by = "person" if stored.has_given_mask else judges
+    chosen_by = PERSON if stored.has_given_mask else judges
     return {"chosen_by": chosen_by, "prompt": stored.proposals.prompts[index]}
+
+
+def with_decision(record: dict[str, Any], corrections: Corrections | None) -> dict[str, Any]:
+    """Add to the origin of a mask that a person decided on how that was done.
+
+    Args:
+        record: of a label.
+        corrections: the decisions of a review; masks that are not in it came with their clicks.
+    """
+    origin = record["origin"]
+    if origin["chosen_by"] != PERSON:
+        return record
+    fixed = None if corrections is None else corrections.fixed.get(record["id"])
+    decision = "given" if fixed is None else fixed.action
+    # What was asked of the proposer is not known of a decided mask.
+    return {**record, "origin": {"chosen_by": PERSON, "decision": decision}}
 
 
 def _label_record(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from sapnet.network.model import Network
 
@@ -31,10 +32,17 @@ def compile_network(model: Network, device: torch.device, backend: str = "induct
         ValueError: the machine has no C++ compiler, or for CUDA no triton.
     """
     _check_compiler(device)
+    for part in _parts(model):
+        part.compile(backend=backend)
+
+
+def _parts(model: Network) -> tuple[nn.Module, ...]:
+    """Return the parts that every image passes."""
+    if model.other is not None:
+        return (model.other.encoder,)
     segmentation = model.segmentation
     heads = () if segmentation is None else (segmentation.head, segmentation.mask_branch)
-    for part in (model.backbone, model.fpn, *heads):
-        part.compile(backend=backend)
+    return model.backbone, model.fpn, *heads
 
 
 def _check_compiler(device: torch.device) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from sapnet.backbones.config import AVAILABLE_WEIGHTS, HUB_WEIGHTS, NO_WEIGHTS, BackboneConfig
 from sapnet.batches.config import AugmentConfig
 from sapnet.segmentation.config import SOLOv2Config
+from sapnet.segmentation.others.config import OtherSegmenterConfig
 from sapnet.selection.config import SelectionConfig
 
 EMBEDDED_START: Final = "embedded"
@@ -50,7 +51,9 @@ class ModelConfig:
         selection: choice of a proposal for each click.
         segmenter: true if SOLOv2 is trained along with the selection. Without it a run gives labels
             alone and takes a fraction of the time: the first of two stages.
-        segmentation: the segmenter SOLOv2.
+        segmentation: the segmenter SOLOv2. Its `predict` counts for other segmenters too.
+        other: segmenter in the place of SOLOv2, see `SegmenterChoice`; such a network has no
+            selection. Unset: SOLOv2.
     """
 
     backbone: str = "resnet50"
@@ -63,6 +66,7 @@ class ModelConfig:
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     segmenter: bool = True
     segmentation: SOLOv2Config = field(default_factory=SOLOv2Config)
+    other: OtherSegmenterConfig | None = field(default=None, metadata={"hidden": True})
 
     def __post_init__(self) -> None:
         if self.fpn_channels < 1:
@@ -79,6 +83,11 @@ class ModelConfig:
                 f"model.augment.pad_divisor: expected a multiple of {MAX_STRIDE}, the backbone's "
                 f"largest stride, found {self.augment.pad_divisor}"
             )
+        if self.other is not None and not self.segmenter:
+            raise ValueError(
+                f"model.segmenter false and --segmenter {self.other.name}: expected one of them, "
+                "found both. Leave one out"
+            )
 
     @property
     def initial_weights(self) -> str:
@@ -94,6 +103,16 @@ class ModelConfig:
     def num_frozen_stages(self) -> int:
         """Number of frozen stages; by default one with weights, as in the released recipe."""
         return int(self.has_weights) if self.frozen_stages is None else self.frozen_stages
+
+    @property
+    def has_solov2(self) -> bool:
+        """True if the segmenter is SOLOv2."""
+        return self.segmenter and self.other is None
+
+    @property
+    def has_own_backbone(self) -> bool:
+        """True if the network stands on the backbone and the pyramid of these settings."""
+        return self.other is None or self.other.is_on_pyramid
 
     @property
     def keeps_norms(self) -> bool:

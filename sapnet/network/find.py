@@ -55,6 +55,25 @@ def check_network(
         ) from error
 
 
+def network_files(name: Path | str) -> tuple[Path, Path]:
+    """Return the files of a trained network: settings and weights; fetch them from the hub.
+
+    Args:
+        name: run folder, or USER/NAME on the hub.
+
+    Raises:
+        FileNotFoundError: it leads to no trained network.
+    """
+    check_network(name)
+    folder = Path(name)
+    if folder.is_dir():
+        return folder / CONFIG_FILE, folder / WEIGHTS_FILE
+    from huggingface_hub import hf_hub_download
+
+    fetched = [Path(hf_hub_download(str(name), file)) for file in (CONFIG_FILE, WEIGHTS_FILE)]
+    return fetched[0], fetched[1]
+
+
 def damaged_network(name: Path | str, error: Exception) -> ValueError:
     """Return the error for a trained network whose files cannot be read.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -20,7 +20,10 @@ from sapnet.backbones.weights import load_weights
 from sapnet.batches.config import AugmentConfig
 from sapnet.network.config import EMBEDDED_START, ModelConfig
 from sapnet.network.find import check_network, damaged_network
+from sapnet.network.others import build_segmenter, load_checkpoint
 from sapnet.network.start import load_start
+from sapnet.segmentation.others.mask2former import Mask2Former
+from sapnet.segmentation.others.mask_rcnn import MaskRCNN
 from sapnet.segmentation.solov2 import SOLOv2
 from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.targets import instance_targets, keep_labels
@@ -90,6 +93,9 @@ class Network(
         categories: C categories, or dictionaries of their fields; a label is an index into them.
     """
 
+    source: str | None = None
+    """Folder or hub name that `from_pretrained` has loaded it from."""
+
     def __init__(
         self,
         settings: ModelConfig | dict[str, Any],
@@ -102,6 +108,11 @@ class Network(
         self.categories = tuple(c if isinstance(c, Category) else Category(**c) for c in categories)
         if not self.categories:
             raise ValueError("expected at least one category, found none")
+        self.other: MaskRCNN | Mask2Former | None = None
+        self.segmentation: SOLOv2 | None = None
+        if settings.other is not None:
+            self.other = build_segmenter(settings, len(self.categories))
+            return
         self.backbone = Backbone(settings.backbone_config)
         self.fpn = FeaturePyramidNetwork(
             self.backbone.channels, settings.fpn_channels, extra_blocks=LastLevelMaxPool()
@@ -109,11 +120,10 @@ class Network(
         self.selection = SelectionBranch(
             len(self.categories), settings.fpn_channels, settings.selection
         )
-        self.segmentation = (
-            SOLOv2(len(self.categories), settings.fpn_channels, settings.segmentation)
-            if settings.segmenter
-            else None
-        )
+        if settings.segmenter:
+            self.segmentation = SOLOv2(
+                len(self.categories), settings.fpn_channels, settings.segmentation
+            )
 
     @classmethod
     def from_pretrained(
@@ -144,6 +154,7 @@ class Network(
             raise
         except Exception as error:  # of files that may hold anything
             raise damaged_network(pretrained_model_name_or_path, error) from error
+        network.source = str(pretrained_model_name_or_path)
         return network
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -155,7 +166,7 @@ class Network(
     @property
     def device(self) -> torch.device:
         """Device of the parameters."""
-        return self.backbone.mean.device
+        return next(self.parameters()).device
 
     @property
     def augment(self) -> AugmentConfig:
@@ -164,7 +175,17 @@ class Network(
 
     def check_segments(self) -> None:
         """Raise a ValueError if the network was built without a segmenter."""
-        _ = self.segmenter
+        if self.other is None:
+            _ = self.segmenter
+
+    def check_selects(self) -> None:
+        """Raise a ValueError if the network has no selection that chooses masks for clicks."""
+        if self.other is not None:
+            raise ValueError(
+                f"this network is {self._title}, trained on masks: it segments (`sapnet predict`) "
+                "and cannot choose masks for clicks. Name a run that was trained on clicks; "
+                "`sapnet label --voter` lets this one vote"
+            )
 
     @property
     def segmenter(self) -> SOLOv2:
@@ -173,6 +194,11 @@ class Network(
         Raises:
             ValueError: the network was built without one.
         """
+        if self.other is not None:
+            raise ValueError(
+                f"this network is {self._title}: `sapnet export` knows SOLOv2 alone. Export a run "
+                "of --segmenter solov2 on the same masks, or predict with this run itself"
+            )
         if self.segmentation is None:
             raise ValueError(
                 "this network was trained with model.segmenter false: it chooses masks for clicks "
@@ -180,6 +206,11 @@ class Network(
                 "`sapnet train --supervision masks --masks labels.json`"
             )
         return self.segmentation
+
+    @property
+    def _title(self) -> str:
+        """Name of the segmenter in the place of SOLOv2."""
+        return "" if self.settings.other is None else self.settings.other.name
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Compute the feature pyramid of a batch.
@@ -216,6 +247,12 @@ class Network(
         Raises:
             ValueError: the batch has neither bags nor targets, or targets and no segmenter.
         """
+        if self.other is not None:
+            if batch.targets is None:
+                raise ValueError(f"{self._title} learns from masks: expected a batch with targets")
+            return TrainingOutput(
+                self.other.losses(batch.images, batch.image_sizes, batch.targets), None
+            )
         features = self.features(batch.images)
         selection, losses, cfg = None, {}, self.settings.selection
         gaps, avoid = batch.gaps, None
@@ -256,6 +293,7 @@ class Network(
         Raises:
             ValueError: the batch has no bags.
         """
+        self.check_selects()
         if batch.bags is None:
             raise ValueError("expected a batch with bags, found none")
         chosen: Selection = self.selection(
@@ -273,6 +311,7 @@ class Network(
         Raises:
             ValueError: the batch has no bags, or the network no segmenter.
         """
+        self.check_selects()
         if batch.bags is None:
             raise ValueError("expected a batch with bags, found none")
         features = self.features(batch.images)
@@ -301,6 +340,8 @@ class Network(
             ValueError: the network has no segmenter.
         """
         with evaluating(self):
+            if self.other is not None:
+                return self.other.predict(images, image_sizes, original_sizes)
             outputs = self.segmenter(self.features(images))
             return self.segmenter.predict(outputs, image_sizes, original_sizes)
 
@@ -324,7 +365,28 @@ def build_model(settings: ModelConfig, categories: Sequence[Category]) -> Networ
         ValueError: they are those of another network.
     """
     model = Network(settings, tuple(categories))
-    load_weights(model.backbone, settings.backbone_config)
-    if settings.start == EMBEDDED_START:
-        load_start(model, settings)
+    load_initial_weights(model)
     return model
+
+
+def load_initial_weights(model: Network) -> str:
+    """Load the weights that a training begins with, as the settings of its network name them.
+
+    Args:
+        model: changed in place.
+
+    Returns:
+        A line about the classes of a checkpoint; empty without one.
+
+    Raises:
+        FileNotFoundError: the weights are missing.
+        ValueError: they are those of another network.
+    """
+    settings = model.settings
+    if model.other is not None and not settings.has_own_backbone:
+        return load_checkpoint(model.other, settings, model.categories)
+    stem = model if model.other is None else model.other.encoder
+    load_weights(cast("Backbone", stem.backbone), settings.backbone_config)
+    if settings.start == EMBEDDED_START:
+        load_start(stem, settings)
+    return ""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sapnet.backbones.config import AVAILABLE_WEIGHTS, HUB_WEIGHTS, NO_WEIGHTS
 from sapnet.backbones.weights import find_imagenet_weights
 from sapnet.network.config import EMBEDDED_START
+from sapnet.system.tensors import load_safetensors, safetensors_notes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,7 +44,7 @@ SEGMENTER = (
 CONVOLUTION_AXES = 4
 """Axes of the weights that are kept in half precision; biases and norms are small."""
 
-NEW_PARTS = ("selection.", "segmentation.head.class_output.")
+NEW_PARTS = ("selection.", "segmentation.head.class_output.", "norms.")
 """Beginnings of the names of the parameters that a file of a start does not hold."""
 
 
@@ -61,6 +62,8 @@ def settle_start(cfg: ModelConfig) -> tuple[ModelConfig, str]:
         FileNotFoundError: the embedded segmenter is asked for and its file is missing.
         ValueError: it is asked for and does not fit the network.
     """
+    if not cfg.has_own_backbone:
+        return cfg, ""
     if cfg.start == EMBEDDED_START:
         check_fit(cfg)
         return cfg, _embedded_line(cfg)
@@ -102,14 +105,14 @@ def misfits(cfg: ModelConfig, network: Mapping[str, Any]) -> list[str]:
     """List the settings in which a network differs from that of a file of a start.
 
     Args:
-        cfg: the network. Without a segmenter, only backbone and pyramid are compared.
+        cfg: the network. Without SOLOv2, only backbone and pyramid are compared.
         network: settings of the file.
 
     Returns:
         One text for each, with both values; empty if the file fits.
     """
     wanted = _shape(cfg)
-    compared = network if cfg.segmenter else {name: network[name] for name in BACKBONE_AND_PYRAMID}
+    compared = network if cfg.has_solov2 else {name: network[name] for name in BACKBONE_AND_PYRAMID}
     return [
         f"{_option(name)} {value}, found {wanted[name]}"
         for name, value in compared.items()
@@ -129,16 +132,18 @@ def network_of(path: Path) -> dict[str, Any]:
             f"{path}: expected weights to start from (format {FORMAT}), found "
             f"{json.dumps(about.get('format'))}"
         )
-    network: dict[str, Any] = json.loads(about["network"])
+    try:
+        network = json.loads(about["network"])
+    except (KeyError, ValueError, RecursionError):
+        network = None
+    if not isinstance(network, dict) or {*network} != {*BACKBONE_AND_PYRAMID, *SEGMENTER}:
+        raise ValueError(f"{path}: its notes on the network are damaged. Copy the file again")
     return network
 
 
 def start_metadata(path: Path) -> dict[str, str]:
     """Read the notes in a file of a start: format, network, command, data, licence."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata() or {})
+    return safetensors_notes(path)
 
 
 def save_start(
@@ -176,15 +181,13 @@ def load_start(network: nn.Module, cfg: ModelConfig, path: Path | None = None) -
     Raises:
         ValueError: the file does not fit the network.
     """
-    from safetensors.torch import load_file
-
     path = EMBEDDED if path is None else path
     if wrong := misfits(cfg, network_of(path)):
         raise ValueError(f"{path}: expected a network with {'; '.join(wrong)}")
     weights = {
         name: value
-        for name, value in load_file(path).items()
-        if cfg.segmenter or not name.startswith("segmentation.")
+        for name, value in load_safetensors(path).items()
+        if cfg.has_solov2 or not name.startswith("segmentation.")
     }
     missing, unknown = network.load_state_dict(weights, strict=False)
     missing = [name for name in missing if not name.startswith(NEW_PARTS)]
@@ -209,7 +212,7 @@ def _option(name: str) -> str:
 
 
 def _embedded_line(cfg: ModelConfig) -> str:
-    parts = "segmenter" if cfg.segmenter else "segmenter's backbone and pyramid"
+    parts = "segmenter" if cfg.has_solov2 else "segmenter's backbone and pyramid"
     return (
         f"start: the embedded {parts}, trained on photographs, as the network fits "
         "(--model.start imagenet or none begin otherwise)"

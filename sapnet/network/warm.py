@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from sapnet.network.model import Network
+from sapnet.segmentation.others.classes import ClassMatch, match_classes, take_weights
+from sapnet.segmentation.others.config import SOLOV2
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
-
     from sapnet.network.config import ModelConfig
     from sapnet.structures.clicks import Category
 
-CLASS_LAYERS = ("classes", "instances", "class_output")
-"""Layers with one row of weights for each class."""
-
 
 @dataclass(frozen=True)
-class WarmStart:
-    """Classes of a network that begins with the weights of an older run, by name.
-
-    Attributes:
-        kept: classes that the older run knows.
-        new: classes whose weights are new.
-        left: classes of the older run that the network does not have.
-    """
-
-    kept: tuple[str, ...]
-    new: tuple[str, ...]
-    left: tuple[str, ...]
+class WarmStart(ClassMatch):
+    """Classes of a network that begins with the weights of an older run, by name."""
 
     def line(self, run: Path | str) -> str:
         """Return a line about the start, for the user."""
@@ -64,6 +49,28 @@ def build_from_run(
     return network, take_over(network, older, run)
 
 
+def as_in_run(settings: ModelConfig, run: Path | str) -> ModelConfig:
+    """Take the architecture of a segmenter other than SOLOv2 from an older run.
+
+    Args:
+        settings: of the network that begins with the run's weights.
+        run: run folder, or USER/NAME on the hub.
+
+    Raises:
+        FileNotFoundError: there is no trained network of this name.
+        ValueError: its segmenter is another one.
+    """
+    if settings.other is None:
+        return settings
+    found = Network.from_pretrained(run).settings.other
+    if found is None or found.name != settings.other.name:
+        raise ValueError(
+            f"--from {run}: expected a run with --segmenter {settings.other.name}, found "
+            f"{SOLOV2 if found is None else found.name}"
+        )
+    return replace(settings, other=replace(settings.other, architecture=found.architecture))
+
+
 def take_over(network: Network, older: Network, name: Path | str) -> WarmStart:
     """Copy the weights of an older network, class by class where a layer has classes.
 
@@ -75,39 +82,20 @@ def take_over(network: Network, older: Network, name: Path | str) -> WarmStart:
     Raises:
         ValueError: the networks differ in more than their classes, or share no class.
     """
-    before = {category.name: row for row, category in enumerate(older.categories)}
+    before = [category.name for category in older.categories]
     now = [category.name for category in network.categories]
-    rows = [(row, before[text]) for row, text in enumerate(now) if text in before]
-    if not rows:
+    match = match_classes(now, before)
+    if not match.kept:
         raise ValueError(
             f"--from {name}: expected a run with at least one of the classes {', '.join(now)}, "
             f"found {', '.join(before)}. Name a run of these classes, or leave it out"
         )
-    theirs = older.state_dict()
-    mixed = {}
-    for key, value in network.state_dict().items():
-        source = theirs.get(key)
-        has_classes = key.split(".")[-2:-1] in [[layer] for layer in CLASS_LAYERS]
-        skipped = 1 if has_classes else 0
-        if source is None or source.shape[skipped:] != value.shape[skipped:]:
-            found = "nothing" if source is None else f"{list(source.shape)}"
-            raise ValueError(
-                f"--from {name}: expected the same network apart from its classes, found {found} "
-                f"for {key} of shape {list(value.shape)}. Train with the recipe and the options "
-                "--model.* of that run, or leave it out"
-            )
-        mixed[key] = _by_class(value, source, rows) if has_classes else source
+    try:
+        mixed = take_weights(network.state_dict(), older.state_dict(), now, before)
+    except ValueError as error:
+        raise ValueError(
+            f"--from {name}: {error}. Train with the recipe and the options --model.* of that run, "
+            "or leave it out"
+        ) from error
     network.load_state_dict(mixed)
-    return WarmStart(
-        tuple(text for text in now if text in before),
-        tuple(text for text in now if text not in before),
-        tuple(text for text in before if text not in now),
-    )
-
-
-def _by_class(value: Tensor, source: Tensor, rows: Sequence[tuple[int, int]]) -> Tensor:
-    """Return the values with the rows of the known classes taken from the source."""
-    own, their = torch.tensor(rows).T
-    mixed = value.clone()
-    mixed[own] = source[their].to(value.dtype)
-    return mixed
+    return WarmStart(match.kept, match.new, match.left)

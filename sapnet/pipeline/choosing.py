@@ -11,19 +11,23 @@ import numpy as np
 
 from sapnet.data.clicks import load_clicks
 from sapnet.data.image_files.listing import find_images
+from sapnet.data.tiles.advice import advise_tiles
+from sapnet.data.tiles.clicks import parts_line, tile_clicks
+from sapnet.data.tiles.grid import Parts
 from sapnet.pipeline.config import FREE_TO_CHANGE, PipelineConfig
 from sapnet.pipeline.display import in_words
-from sapnet.proposals.automatic import choose_proposer
+from sapnet.pipeline.object_size import median_share
+from sapnet.proposals.automatic import WHOLE_ONLY, choose_proposer
 from sapnet.recipes.load import load_recipe
 from sapnet.system.device import choose_device, describe_device
 from sapnet.system.from_json import dataclass_from_json
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 from sapnet.training.config import TrainConfig
 from sapnet.training.default_recipe import CPU_RECIPE
 
 if TYPE_CHECKING:
     from sapnet.pipeline.config import Effort, PipelineInputs
-    from sapnet.pipeline.record import RunRecord
+    from sapnet.pipeline.rounds import Round
     from sapnet.structures.clicks import ClickSet
 
 GPU_RECIPE = "defaults"
@@ -63,6 +67,11 @@ GPU_LENGTHS: dict[Effort, Length] = {
 FAST_SIDES = (160, 192)
 """Short sides of the effort fast on a CPU: those of that measurement."""
 
+FAST_OBJECT_PIXELS = 20
+"""Least median side of the objects at those sizes, pixels: five cells of the mask features. Where
+objects are smaller, the effort fast takes the sizes of the recipe. On nuclei, 14 px by the clicks,
+the smaller images cost AP: 0.141 instead of the 0.250 of the demo (docs/results.md)."""
+
 FAST_OBJECTS = 24
 """Objects of an image in one step of the effort fast: a step on crowded images, such as 40 nuclei
 each, then takes no longer than on others."""
@@ -98,12 +107,13 @@ class Choice:
     seconds: dict[str, float]
 
 
-def choose(inputs: PipelineInputs, cfg: PipelineConfig) -> Choice:
+def choose(inputs: PipelineInputs, cfg: PipelineConfig, current: Round | None = None) -> Choice:
     """Choose what is left open.
 
     Args:
         inputs: files.
         cfg: settings; those given stay as they are.
+        current: a further round, whose training is shorter if it begins with the one before.
 
     Raises:
         FileNotFoundError: a file or folder is missing.
@@ -117,31 +127,46 @@ def choose(inputs: PipelineInputs, cfg: PipelineConfig) -> Choice:
         )
     has_gpu = choose_device(cfg.device).type == "cuda"
     cfg, proposer_line = _with_proposer(cfg)
-    cfg = _with_training(cfg, len(clicks.images), has_gpu)
+    share = median_share(clicks)
+    is_given = cfg.short_sides is not None
     held_out, held_out_line = choose_held_out(inputs, clicks, cfg.max_predicted)
-    seconds = _seconds(clicks, cfg, held_out)
+    cfg, tiled, tile_line = _with_windows(cfg, clicks)
+    cfg = _with_training(cfg, len(tiled.images), share, has_gpu)
+    changes = None if current is None else current.changes
+    if changes is not None and current is not None and current.record.starts_warm:
+        cfg = replace(cfg, epochs=max(round((cfg.epochs or 1) * changes.length), 1))
+    seconds = _seconds(tiled, cfg, held_out)
+    if changes is not None:
+        seconds["propose"] *= changes.num_to_propose / max(changes.num_objects, 1)
     reasons = (
         _data_line(clicks),
+        *tile_line,
         proposer_line,
-        _training_line(cfg, len(clicks.images)),
+        _training_line(cfg, len(tiled.images)),
+        *([] if is_given else [_size_line(cfg, share)]),
         held_out_line,
         f"expected time on this machine, if it is idle: {in_words(sum(seconds.values()))}",
     )
     return Choice(cfg, held_out, reasons, seconds)
 
 
-def settle(inputs: PipelineInputs, cfg: PipelineConfig, before: RunRecord | None) -> Choice:
+def settle(inputs: PipelineInputs, cfg: PipelineConfig, current: Round) -> Choice:
     """Choose what is left open; of a run that goes on, take what was chosen at its start.
 
     Args:
         inputs: files.
         cfg: settings as given.
-        before: record of the run to continue; None for a new one.
+        current: the round to work on; nothing is chosen yet for a new run.
     """
-    if before is not None:
-        now = {name: getattr(cfg, name) for name in FREE_TO_CHANGE}
-        cfg = replace(dataclass_from_json(before.chosen, PipelineConfig), **now)
-    return choose(inputs, cfg)
+    record = current.record
+    if not record.chosen:
+        return choose(inputs, cfg)
+    now = {name: getattr(cfg, name) for name in FREE_TO_CHANGE}
+    before = replace(dataclass_from_json(record.chosen, PipelineConfig), **now)
+    if current.changes is None:
+        return choose(inputs, before)
+    # The length depends on the number of images, which may be another one now.
+    return choose(inputs, replace(before, epochs=cfg.epochs), current)
 
 
 def choose_held_out(
@@ -176,8 +201,28 @@ def _with_proposer(cfg: PipelineConfig) -> tuple[PipelineConfig, str]:
     return replace(cfg, proposer=choice.proposer, checkpoint=choice.checkpoint), str(choice)
 
 
-def _with_training(cfg: PipelineConfig, num_images: int, has_gpu: bool) -> PipelineConfig:
-    """Choose recipe, sizes and length of the training."""
+def _with_windows(
+    cfg: PipelineConfig, clicks: ClickSet
+) -> tuple[PipelineConfig, ClickSet, tuple[str, ...]]:
+    """Choose windows; return the clicks of the windows, and a line if there are any."""
+    line: tuple[str, ...] = ()
+    if cfg.tile is None:
+        whole = cfg.proposer in WHOLE_ONLY
+        advice = None if whole else advise_tiles(clicks.images, clicks.clicks)
+        cfg = replace(cfg, tile=0 if advice is None else advice.size)
+        if advice is not None:
+            line = (f"windows of {advice.size} px (--tile 0 for none): {advice.reason}",)
+    parts = Parts.of(cfg.tile, cfg.overlap, cfg.bands)
+    if not parts:
+        return cfg, clicks, ()
+    tiled = tile_clicks(clicks, parts)
+    return cfg, tiled, (*line, parts_line(clicks, tiled, parts))
+
+
+def _with_training(
+    cfg: PipelineConfig, num_images: int, share: float, has_gpu: bool
+) -> PipelineConfig:
+    """Choose recipe, sizes and length of the training; `share` is the objects' `median_share`."""
     is_small = not has_gpu or cfg.effort == "fast"
     is_fast_cpu = not has_gpu and cfg.effort == "fast" and cfg.recipe is None
     recipe = cfg.recipe or (CPU_RECIPE if is_small else GPU_RECIPE)
@@ -187,9 +232,10 @@ def _with_training(cfg: PipelineConfig, num_images: int, has_gpu: bool) -> Pipel
         math.ceil(length.steps / math.ceil(num_images / batch_size)), length.passes
     )
     if is_fast_cpu:
+        is_small_object = share * float(np.mean(FAST_SIDES)) < FAST_OBJECT_PIXELS
         cfg = replace(
             cfg,
-            short_sides=cfg.short_sides or FAST_SIDES,
+            short_sides=cfg.short_sides or (None if is_small_object else FAST_SIDES),
             max_objects=cfg.max_objects or FAST_OBJECTS,
         )
     return replace(
@@ -231,6 +277,14 @@ def _training_line(cfg: PipelineConfig, num_images: int) -> str:
     return (
         f"training ({cfg.effort}) on {device} with {cores} cores: recipe {cfg.recipe}, short sides "
         f"of {size}, {cfg.epochs} passes of {steps} steps of {cfg.batch_size} images{objects}"
+    )
+
+
+def _size_line(cfg: PipelineConfig, share: float) -> str:
+    pixels = share * float(np.mean(_sides(cfg)))
+    return (
+        f"objects: by the clicks, a side of {100 * share:.0f} % of the image's short side or less, "
+        f"{pixels:.0f} px in training"
     )
 
 

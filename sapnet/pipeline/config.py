@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from sapnet.data.image_files.settings import check_reading
+from sapnet.data.tiles.grid import Parts
 from sapnet.proposals.config import ProposerName
+from sapnet.structures.corrections import CORRECTIONS_NAME
 from sapnet.structures.coverage import Unmarked
 
 Effort = Literal["fast", "balanced", "best"]
@@ -21,7 +23,10 @@ class PipelineInputs:
         images: folder of the images.
         clicks: COCO-style json with one labelled point per object.
         out: folder for everything that is written; it is the run folder of the trained model. An
-            unfinished run in it is continued.
+            unfinished run in it is continued; new clicks or corrections make a further round.
+        corrections: file of `sapnet review`: its masks are kept, deleted objects are left out.
+            Unset: `corrections.json` in the run folder, where a review of the labels writes it, if
+            it is there.
         val_images: folder of held-out images that are predicted at the end. Unset: the images of
             `images` that the clicks file does not list.
         val_truth: COCO instance json of the held-out images, to score the predictions.
@@ -34,6 +39,13 @@ class PipelineInputs:
     val_images: Path | None = None
     val_truth: Path | None = None
     truth: Path | None = None
+    corrections: Path | None = None
+
+    @property
+    def decisions(self) -> Path | None:
+        """The file of corrections: the one given, else that of the run folder; None without."""
+        usual = self.out / CORRECTIONS_NAME
+        return self.corrections or (usual if usual.is_file() else None)
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,10 @@ class PipelineConfig:
         bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
             value of all images.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
+        tile: side of the windows that large images are cut into, pixels; 0 keeps images whole. By
+            default windows are used where `sapnet doctor` advises them.
+        overlap: pixels that neighbouring windows share; by default a quarter of their side.
+        bands: numbers of the bands that are read, from 1 on; by default the files' own three.
     """
 
     effort: Effort = "balanced"
@@ -83,6 +99,9 @@ class PipelineConfig:
     skip_errors: bool = False
     bits: int | None = None
     max_pixels: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
+    bands: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "max_objects", "workers"):
@@ -97,6 +116,7 @@ class PipelineConfig:
                 f"short_sides: expected one size or more, in pixels, found {self.short_sides}"
             )
         check_reading(self.bits, self.max_pixels)
+        Parts.of(self.tile, self.overlap, self.bands)
 
 
 FREE_TO_CHANGE = ("device", "workers", "max_pixels", "max_predicted")

@@ -39,6 +39,8 @@ class Plan:
         held_out: folder of the images to predict at the end, or their files; empty without any.
         truth: true instances of the clicked images, if known.
         val_truth: true instances of the held-out images, if known.
+        start_run: run whose network the training begins with; None to train anew.
+        corrections: decisions of a review, if any.
     """
 
     proposals: ProposeConfig
@@ -48,6 +50,8 @@ class Plan:
     held_out: tuple[Path, ...] = ()
     truth: Path | None = None
     val_truth: Path | None = None
+    start_run: Path | None = None
+    corrections: Path | None = None
 
     @property
     def images(self) -> Path:
@@ -108,6 +112,9 @@ def make_plan(inputs: PipelineInputs, cfg: PipelineConfig, held_out: tuple[Path,
             skip_errors=cfg.skip_errors,
             bits=cfg.bits,
             max_pixels=cfg.max_pixels,
+            tile=cfg.tile,
+            overlap=cfg.overlap,
+            bands=cfg.bands,
         ),
         out=inputs.out,
         model=model,

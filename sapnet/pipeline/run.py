@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sapnet.data.corrections import load_corrections
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.image_files.listing import find_images
 from sapnet.evaluation.evaluate import evaluate
@@ -19,6 +20,7 @@ from sapnet.pipeline.choosing import settle
 from sapnet.pipeline.display import Display
 from sapnet.pipeline.plan import make_plan
 from sapnet.pipeline.record import RECORD, RunRecord, describe, load_record
+from sapnet.pipeline.rounds import Round, copy_inputs, next_round, put_aside, with_round
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import RESULTS, predict
 from sapnet.proposals.propose import propose
@@ -35,6 +37,7 @@ from sapnet.training.run import train
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sapnet.pipeline.changes import Changes
     from sapnet.pipeline.config import PipelineConfig, PipelineInputs
     from sapnet.pipeline.plan import Plan
     from sapnet.report.contents import RunReport
@@ -54,6 +57,7 @@ class RunSummary:
         figures: figures by name, where truth was given.
         seconds: seconds of each step; of one that was done before, those that it took then.
         num_left_out: images that could not be read; 0 unless skipping was requested.
+        changes: of the clicks and corrections since the call before; None where there were none.
     """
 
     labels: Path
@@ -63,6 +67,7 @@ class RunSummary:
     figures: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     num_left_out: int = 0
+    changes: Changes | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,9 @@ def steps_of(plan: Plan, seconds: Callable[[], Mapping[str, float]] = dict) -> l
 def run_pipeline(inputs: PipelineInputs, cfg: PipelineConfig) -> RunSummary:
     """Propose, train, label, predict what is held out, and report; or continue.
 
+    With other clicks or corrections than in the call before, only what is new is proposed for, and
+    the training begins with the network of then.
+
     Args:
         inputs: files.
         cfg: settings; what is unset is chosen from the data and the machine, and stays so when the
@@ -116,13 +124,19 @@ def run_pipeline(inputs: PipelineInputs, cfg: PipelineConfig) -> RunSummary:
     before = load_record(inputs, cfg)
     inputs.out.mkdir(parents=True, exist_ok=True)
     with locked(inputs.out / RECORD), allowing_pixels(cfg.max_pixels):
-        choice = settle(inputs, cfg, before)
-        for line in choice.reasons:
+        if before is None:
+            current = Round(RunRecord(describe(inputs, cfg), {}))
+        else:
+            current = next_round(inputs, cfg, put_aside(inputs.out, before))
+        choice = settle(inputs, cfg, current)
+        for line in (*current.lines(), *choice.reasons):
             logger.info("%s", line)
-        plan = make_plan(inputs, choice.cfg, choice.held_out)
-        record = before or RunRecord(describe(inputs, cfg), _plain(choice.cfg))
+        record = replace(current.record, chosen=_plain(choice.cfg))
         record.save(inputs.out)
-        return run_plan(plan, record, choice.seconds)
+        record = put_aside(inputs.out, record)
+        copy_inputs(inputs)
+        plan = with_round(make_plan(inputs, choice.cfg, choice.held_out), record)
+        return replace(run_plan(plan, record, choice.seconds), changes=current.changes)
 
 
 def run_plan(
@@ -197,11 +211,25 @@ def run_report(
 
 
 def _propose(plan: Plan) -> int:
-    return len(propose(plan.proposals).skipped)
+    summary = propose(plan.proposals)
+    if summary.num_images_before:
+        logger.info(
+            "proposals: %d images kept, %d proposed for",
+            summary.num_images_before,
+            summary.num_images,
+        )
+    return len(summary.skipped)
 
 
 def _train(plan: Plan) -> int:
-    inputs = TrainInputs(images=plan.images, out=plan.out, proposals=plan.store, truth=plan.truth)
+    inputs = TrainInputs(
+        images=plan.images,
+        out=plan.out,
+        proposals=plan.store,
+        corrections=plan.corrections,
+        truth=plan.truth,
+        start_run=plan.start_run,
+    )
     train(inputs, plan.model, plan.training)
     return 0
 
@@ -217,7 +245,9 @@ def _label(plan: Plan) -> int:
         max_pixels=cfg.max_pixels,
     )
     model = load_model(plan.out, training.device)
-    summary = label(model, plan.images, ProposalStore(plan.store), plan.labels, settings)
+    corrections = None if plan.corrections is None else load_corrections(plan.corrections)
+    store = ProposalStore(plan.store, corrections)
+    summary = label(model, plan.images, store, plan.labels, settings)
     return len(summary.left_out)
 
 

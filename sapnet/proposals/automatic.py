@@ -1,4 +1,4 @@
-"""The proposer `auto`: what a store was begun with, else the best that this machine has."""
+"""Choices where nothing is named: the proposer `auto`, and windows of large images."""
 
 from __future__ import annotations
 
@@ -7,18 +7,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from sapnet.data.tiles.advice import advise_tiles
+from sapnet.data.tiles.grid import Parts, Tiling
 from sapnet.proposals.checkpoint import CheckpointError, cached_checkpoints, find_cached
-from sapnet.proposals.config import ProposeConfig, ProposerName, StagedConfig, StagedName
+from sapnet.proposals.config import (
+    ProposeConfig,
+    ProposerName,
+    RunConfig,
+    StagedConfig,
+    StagedName,
+)
 from sapnet.store.layout import StoreError
 from sapnet.store.writer import find_manifest
+from sapnet.system.locations import as_location
 
 if TYPE_CHECKING:
     from sapnet.store.manifest import Manifest
+    from sapnet.structures.clicks import ClickSet
 
 logger = logging.getLogger(__name__)
 
 WEIGHTS_SUFFIX = ".safetensors"
 """Ending of the files of weights of `click`."""
+
+
+WHOLE_ONLY = ("file", "simulated")
+"""Proposers whose masks are of whole images."""
 
 
 @dataclass(frozen=True)
@@ -135,3 +149,43 @@ def _as_begun(cfg: ProposeConfig, begun: Manifest) -> ProposeConfig:
         require_on_this_machine(checkpoint)
     logger.info("%s", describe_choice(name, checkpoint, f"{cfg.out} was begun with it"))
     return replace(cfg, proposer=name, checkpoint=checkpoint, num_proposals=count)
+
+
+def check_tiles_with(proposer: str) -> None:
+    """Raise a ValueError for a proposer that has no masks of windows."""
+    if proposer in WHOLE_ONLY:
+        raise ValueError(
+            f"--tile and --bands: the proposer {proposer} has masks of whole images. Leave the "
+            "options out, or use another proposer."
+        )
+
+
+def settle_tiles(cfg: ProposeConfig, clicks: ClickSet, run: RunConfig) -> RunConfig:
+    """Choose windows where none are named: those of a begun store, else as advised.
+
+    Args:
+        cfg: settings as given; the proposer is settled.
+        clicks: the data set.
+        run: settings of the pass.
+
+    Returns:
+        The settings of the pass with the windows.
+    """
+    if cfg.tile is not None:
+        return run
+    found = find_manifest(as_location(cfg.out))
+    if found is not None:
+        tiling = Parts.from_settings(found.settings).tiling
+        if tiling is not None and cfg.overlap is not None:
+            tiling = Tiling(tiling.size, cfg.overlap)
+        return replace(run, parts=replace(run.parts, tiling=tiling))
+    advice = advise_tiles(clicks.images, clicks.clicks)
+    is_local = isinstance(as_location(cfg.images), Path) and Path(cfg.images).is_dir()
+    if advice is None or cfg.proposer in WHOLE_ONLY or not is_local:
+        return run
+    logger.info(
+        "%s: they are read in windows of %d px; --tile 0 keeps images whole",
+        advice.reason,
+        advice.size,
+    )
+    return replace(run, parts=replace(run.parts, tiling=Tiling.of(advice.size, cfg.overlap)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from sapnet.data.image_files.settings import check_reading
+from sapnet.data.tiles.grid import Parts
 from sapnet.store.part import SHARD_IMAGES, Part, parse_part
 from sapnet.structures.coverage import Unmarked
 from sapnet.system.locations import Location
@@ -77,6 +78,7 @@ class RunConfig:
         bits: bit depth of images of more than 8 bits; by default that of the largest value of all
             images.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
+        parts: windows that large images are cut into, and the bands that are read.
         engine: "local" for processes of this machine, "ray" for actors of a Ray cluster.
         part: the part of this run, if several runs fill one store side by side.
         ray_address: address of the cluster; by default that of `RAY_ADDRESS` or of this machine,
@@ -90,6 +92,7 @@ class RunConfig:
     skip_errors: bool = False
     bits: int | None = None
     max_pixels: int | None = None
+    parts: Parts = field(default_factory=Parts)
     engine: Engine = "local"
     part: Part = field(default_factory=Part)
     ray_address: str | None = None
@@ -137,7 +140,13 @@ class ProposeConfig:
         skip_errors: leave out images that cannot be read; the command then exits with status 3.
         bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
             value of all images.
-        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit. It does not
+            hold for TIFF that is read in windows.
+        tile: side of the windows that large images are cut into, pixels; 0 keeps images whole. By
+            default windows are used where `sapnet doctor` advises them.
+        overlap: pixels that neighbouring windows share; by default a quarter of their side.
+        bands: numbers of the bands that are read, from 1 on, as red, green and blue, or of one as
+            gray; by default the file's own three.
         shard: "i/n", i from 0 to n - 1: this run processes the i-th of n parts of the images. Runs
             of different parts fill one store side by side, on machines that share the file system.
         engine: "local" proposes on this machine, "ray" on a Ray cluster (pip install
@@ -165,6 +174,9 @@ class ProposeConfig:
     skip_errors: bool = RunConfig.skip_errors
     bits: int | None = RunConfig.bits
     max_pixels: int | None = RunConfig.max_pixels
+    tile: int | None = None
+    overlap: int | None = None
+    bands: tuple[int, ...] | None = None
     shard: str | None = None
     engine: Engine = RunConfig.engine
     ray_address: str | None = RunConfig.ray_address
@@ -185,6 +197,7 @@ class ProposeConfig:
             skip_errors=self.skip_errors,
             bits=self.bits,
             max_pixels=self.max_pixels,
+            parts=Parts.of(self.tile, self.overlap, self.bands),
             engine=self.engine,
             part=Part() if self.shard is None else parse_part(self.shard),
             ray_address=self.ray_address,

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sapnet.data.clicked_images import check_images, check_whole_images
 from sapnet.data.image_files.depth import depth_line
 from sapnet.data.image_files.limit import allowing_pixels, given_limit
-from sapnet.proposals.automatic import settle
+from sapnet.data.tiles.clicks import own_clicks, parts_line, tile_clicks
+from sapnet.data.tiles.coverage import coverage_in_windows
+from sapnet.data.tiles.grid import Parts
+from sapnet.proposals.automatic import check_tiles_with, settle, settle_tiles
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
 from sapnet.proposals.depth import find_source_depth
@@ -41,7 +45,7 @@ from sapnet.structures.clicks import ClickSet, Coverage, ImageRecord
 from sapnet.structures.coverage import NOTHING_SAID, mark_unmarked, only_images
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, local_file
-from sapnet.system.parallel import map_in_order, num_cores
+from sapnet.system.processes.parallel import map_in_order, num_cores
 from sapnet.system.progress import progress
 
 logger = logging.getLogger(__name__)
@@ -103,6 +107,7 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
         categories = (category.category_id for category in clicks.categories)
         marked = mark_unmarked(clicks.coverage, image_ids, categories, cfg.unmarked)
         clicks = replace(clicks, coverage=marked)
+    run = settle_tiles(cfg, clicks, run)
     if run.engine == "local" and run.workers is None:
         run = replace(run, workers=default_workers(cfg.proposer, len(clicks.clicks)))
     return propose_dataset(cfg.images, clicks, cfg.out, build_proposer(cfg, clicks), run)
@@ -117,15 +122,19 @@ def check_any_click(clicks: ClickSet) -> None:
         )
 
 
-def describe_run(proposer: Proposer, clicks: ClickSet, bits: int | None = None) -> Manifest:
+def describe_run(
+    proposer: Proposer, clicks: ClickSet, bits: int | None = None, parts: Parts | None = None
+) -> Manifest:
     """Return the manifest of a run that starts now.
 
     Args:
         proposer: the proposer of the masks.
         clicks: the data set.
         bits: bit depth of its images of more than 8 bits; None without such images.
+        parts: windows and bands that the data set is of; None for whole images.
     """
     settings = dict(proposer.settings) | ({} if bits is None else {BITS: bits})
+    settings |= {} if parts is None else parts.to_settings()
     has_estimates = any(click.box_score is not None for click in clicks.clicks)
     return Manifest(
         proposer=proposer.name,
@@ -188,7 +197,29 @@ def propose_dataset(
     run = run or RunConfig()
     check_any_click(clicks)
     with allowing_pixels(run.max_pixels):
-        return _propose(open_images(images_dir), clicks, out, proposer, run)
+        source, cut = open_images(images_dir), list[SkippedImage]()
+        if run.parts:
+            check_tiles_with(proposer.name)
+            clicks, cut = _in_parts(source, clicks, run)
+        summary = _propose(source, clicks, out, proposer, run)
+    return replace(summary, skipped=(*cut, *summary.skipped))
+
+
+def _in_parts(
+    source: ImageSource, clicks: ClickSet, run: RunConfig
+) -> tuple[ClickSet, list[SkippedImage]]:
+    """Return the clicks of the windows of the images, with the images that cannot be cut."""
+    folder = source.local_folder
+    if folder is None:
+        raise ValueError(
+            "--tile and --bands: expected images in a folder of this machine, found "
+            f"{source.folder}. Copy the images, or leave the options out."
+        )
+    checked, skipped = _check_images(clicks, folder, run.skip_errors, check_whole_images)
+    tiled = tile_clicks(checked, run.parts)
+    logger.info("%s", parts_line(checked, tiled, run.parts))
+    coverage = coverage_in_windows(_upright_coverage(source, clicks), tiled.images)
+    return replace(tiled, coverage=coverage), skipped
 
 
 def _propose(
@@ -197,7 +228,7 @@ def _propose(
     """Propose for every image that the store does not hold yet; see `propose_dataset`."""
     mine = run.part.of(clicks.images)
     bits = _bits(source, clicks, run)
-    manifest = describe_run(proposer, clicks, bits)
+    manifest = describe_run(proposer, clicks, bits, run.parts)
     updated = _update(source, clicks, out, manifest, run)
     # The store is opened first, so that an error does not wait until all images are checked.
     with ProposalWriter(out, manifest, run.shard_images, run.part) as writer:
@@ -220,7 +251,7 @@ def _propose(
         num_objects=counts.num_objects,
         num_proposals=counts.num_proposals,
         num_images_before=len(mine) - len(todo),
-        given=count_given(clicks.clicks),
+        given=count_given(own_clicks(clicks)),
         skipped=tuple(skipped),
         updated=updated,
     )
@@ -305,18 +336,19 @@ def _fill(
 
 
 def _check_images(
-    clicks: ClickSet, images_dir: Path, skip_errors: bool
+    clicks: ClickSet,
+    images_dir: Path,
+    skip_errors: bool,
+    check: Callable[[ClickSet, Path], ClickSet] = check_images,
 ) -> tuple[ClickSet, list[SkippedImage]]:
     """Check each image file and turn its clicks upright, before the long work starts."""
-    from sapnet.data.clicked_images import check_images
-
     of_image = clicks_of_images(clicks)
     parts: list[ClickSet] = []
     skipped: list[SkippedImage] = []
     for image in clicks.images:
         part = ClickSet((image,), clicks.categories, of_image[image.image_id])
         try:
-            parts.append(check_images(part, images_dir))
+            parts.append(check(part, images_dir))
         except (OSError, ValueError) as error:
             reason = str(error).removeprefix(f"{images_dir / image.file_name}: ")
             if isinstance(error, FileNotFoundError):  # whose message is on several images

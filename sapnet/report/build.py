@@ -34,7 +34,7 @@ from sapnet.report.page import write_report
 from sapnet.report.prediction_gallery import PredictionGalleryInputs, build_prediction_gallery
 from sapnet.report.reading import ReadingOptions
 from sapnet.report.run_settings import read_settings
-from sapnet.store.reader import ProposalStore
+from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.clicks import Category
 from sapnet.system.files import read_json
 from sapnet.system.lock import locked
@@ -179,11 +179,14 @@ def _with_labels(report: RunReport, inputs: RunInputs) -> RunReport:
         return replace(
             report,
             headline=label_figures.headline(labels, report.metrics),
-            label_tables=label_figures.tables_without_truth(labels),
+            label_tables=(
+                *label_figures.tables_without_truth(labels),
+                *label_figures.table_by_origin(labels),
+            ),
             label_plots=label_figures.plots_without_truth(labels),
             labels=_label_gallery(inputs, labels, None),
         )
-    store = None if inputs.proposals is None else ProposalStore(inputs.proposals)
+    store = None if inputs.proposals is None else open_whole_store(inputs.proposals)
     truth = load_instances(inputs.truth)
     if store is None:
         truth = truth_for_labels(labels, truth)
@@ -197,7 +200,10 @@ def _with_labels(report: RunReport, inputs: RunInputs) -> RunReport:
         report,
         metrics=figures,
         headline=label_figures.headline(labels, figures),
-        label_tables=label_figures.tables_with_truth(figures, objects, truth.categories),
+        label_tables=(
+            *label_figures.tables_with_truth(figures, objects, truth.categories),
+            *label_figures.table_by_origin(labels, objects),
+        ),
         label_plots=label_figures.plots_with_truth(objects),
         labels=_label_gallery(inputs, labels, truth),
     )

@@ -14,6 +14,7 @@ from sapnet.geometry.rle import rle_areas
 from sapnet.report.contents import MAX_CATEGORIES, Plot, Table, TableRow, figure, percent
 from sapnet.report.plots import NUM_BARS, AxisNames, Line, draw_bars, draw_lines
 from sapnet.structures.clicks import Category
+from sapnet.structures.origin import UNKNOWN, origin_group
 
 BAD_IOU = 0.5
 """IoU below which a label does more harm than good; the share of such labels is shown."""
@@ -78,6 +79,32 @@ def tables_without_truth(labels: LabelSet) -> tuple[Table, ...]:
     note = "Same as proposer's: the label is the candidate that the proposer scores best. "
     note += "Uncertainty: mean, if the labels have it."
     return (Table("By category", "category", columns, rows, note),)
+
+
+def table_by_origin(labels: LabelSet, objects: Sequence[ObjectQuality] = ()) -> tuple[Table, ...]:
+    """Return the table of labels by where they come from; none where no label says it.
+
+    Args:
+        labels: written by `sapnet label`.
+        objects: the evaluated objects; empty without ground truth.
+    """
+    kinds = {key: origin_group(label.origin) for key, label in labels.labels.items()}
+    counts = Counter(kinds.values())
+    if not set(counts) - {UNKNOWN}:
+        return ()
+    ious = {entry.annotation_id: entry.label_iou for entry in objects}
+    rows = []
+    for kind, count in counts.most_common():
+        members = [key for key, found in kinds.items() if found == kind]
+        unsure = [u for key in members if (u := labels.labels[key].uncertainty) is not None]
+        cells = [str(count), figure(float(np.mean(unsure)) if unsure else None)]
+        if objects:
+            known = [ious[key] for key in members if key in ious]
+            cells.append(figure(float(np.mean(known)) if known else None))
+        rows.append(TableRow(kind, tuple(cells)))
+    columns = ("labels", "uncertainty", *(("mean IoU",) if objects else ()))
+    note = "Who chose the mask; of a person, also how: accepted, picked, clicked, drawn or given."
+    return (Table("By origin", "chosen by", columns, tuple(rows), note),)
 
 
 def plots_with_truth(objects: Sequence[ObjectQuality]) -> tuple[Plot, ...]:

@@ -21,6 +21,8 @@ def read_settings(run: Path) -> Settings:
         run: folder written by `sapnet train`.
     """
     content = read_run_json(run, SETTINGS)
+    if other := content.get("model", {}).get("other"):
+        other.pop("architecture", None)  # hundreds of numbers of a checkpoint
     defaults = json.loads(json.dumps({**asdict(TrainConfig()), "model": asdict(ModelConfig())}))
     usual = flatten(defaults)
     found = flatten({**content.get("train", {}), "model": content.get("model", {})})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,15 +15,12 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from sapnet.store.layout import IMAGES_SUFFIX, MANIFEST_NAME, SHARDS, StoreError
-from sapnet.system.locations import Location, as_location, file_system
+from sapnet.system.locations import Location, as_location, cache_folder, file_system
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 logger = logging.getLogger(__name__)
-
-CACHE_VARIABLE = "SAPNET_CACHE"
-"""Environment variable that names the folder of copies; `~/.cache/sapnet` where it is not set."""
 
 NUM_DOWNLOADS = 8
 """Files fetched at a time; hides the latency of object storage."""
@@ -62,13 +58,6 @@ def local_store(store: Location) -> Path:
     with FileLock(copy.with_suffix(".lock")):
         _bring_up_to_date(copy, place)
     return copy
-
-
-def cache_folder() -> Path:
-    """Return the folder of the copies of remote files."""
-    if named := os.environ.get(CACHE_VARIABLE):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sapnet"
 
 
 def _bring_up_to_date(copy: Path, url: str) -> None:

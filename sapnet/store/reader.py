@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sapnet.data.coverage.stored import load_coverage
+from sapnet.data.tiles.grid import Parts
 from sapnet.store.cache import local_store
 from sapnet.store.corrections import check_corrected_categories, check_correction
 from sapnet.store.describe import correct_objects
@@ -137,6 +138,11 @@ class ProposalStore:
         """Bit depth that the images were read with; None if none had more than 8 bits."""
         value = self.manifest.settings.get(BITS)
         return value if isinstance(value, int) else None
+
+    @property
+    def parts(self) -> Parts:
+        """The windows and bands of images that the proposals are of; whole images without any."""
+        return Parts.from_settings(self.manifest.settings)
 
     @property
     def images(self) -> Sequence[ImageRecord]:

@@ -87,8 +87,9 @@ class InstanceTargets(PacksTensors, TensorFields):
     """Masks the segmenter learns from; it does not know where they came from.
 
     Attributes:
-        masks: (N, h, w) uint8 0/1 on the stride-4 grid of the padded input.
-        boxes: (N, 4) float32 xyxy, input frame; only their size is used (level assignment).
+        masks: (N, h, w) uint8 0/1 on a grid of the padded input: stride 4 for SOLOv2, 1 for other
+            segmenters.
+        boxes: (N, 4) float32 xyxy, input frame; SOLOv2 uses their size alone (level assignment).
         labels: (N,) int64 class index.
         image_index: (N,) int64 index of the object's image in the batch.
         ranked_masks: (N, R, h, w) uint8, runners-up for multi-mask supervision; R = 0 without.

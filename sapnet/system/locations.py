@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
 Location: TypeAlias = "str | Path"
 """A local path, or a URL as text. (A `Path` would drop one of the slashes after `s3:`.)"""
 
+CACHE_VARIABLE = "SAPNET_CACHE"
+"""Environment variable that names the folder of copies; `~/.cache/sapnet` where it is not set."""
+
 _LOCAL = ("file://", "local://")
+
+
+def cache_folder() -> Path:
+    """Return the folder of what is kept on this machine: copies, and decoded images."""
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sapnet"
 
 
 def as_location(place: Location) -> Location:

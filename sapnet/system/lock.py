@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,10 @@ _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
 """Variables of launchers; processes in which one is above 0 work for a first one, which locks."""
 
 
+_held = threading.local()
+"""Locks of each thread."""
+
+
 class InUseError(ValueError):
     """Another process is writing the same files."""
 
@@ -22,7 +27,8 @@ class InUseError(ValueError):
 def locked(output: Path | str) -> Iterator[None]:
     """Keep other processes of this machine, and of shared file systems, from the same output.
 
-    The lock is a hidden file beside the output. It ends with the process, however that ends.
+    The lock is a hidden file beside the output. It ends with the process, however that ends. What
+    this thread has locked it may lock once more.
 
     Args:
         output: file or folder that is written.
@@ -38,13 +44,24 @@ def locked(output: Path | str) -> Iterator[None]:
         return
     path = output.resolve()
     path = path.with_name(f".{path.name}.lock")
+    mine: set[Path] = _held.__dict__.setdefault("paths", set())
+    if path in mine:
+        yield
+        return
     made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         held.callback(_remove_empty, made)
         try:
+            # Removed while it is held, so that no other process holds a removed one; Windows only
+            # removes what nobody has open.
+            if os.name == "nt":
+                held.callback(_remove_lock, path)
             held.enter_context(FileLock(path, timeout=0))
-            held.callback(path.unlink, missing_ok=True)
+            if os.name != "nt":
+                held.callback(_remove_lock, path)
+            mine.add(path)
+            held.callback(mine.discard, path)
         except Timeout as error:
             raise InUseError(
                 f"{output}: another process is writing this. Wait until it is done, or name "
@@ -56,6 +73,11 @@ def locked(output: Path | str) -> Iterator[None]:
                 output,
             )
         yield
+
+
+def _remove_lock(path: Path) -> None:
+    with suppress(PermissionError):  # another process holds it by now
+        path.unlink(missing_ok=True)
 
 
 def _remove_empty(folders: list[Path]) -> None:

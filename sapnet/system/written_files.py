@@ -60,6 +60,24 @@ def check_output(folder: Path, overwrite: bool, markers: Sequence[str] | None = 
         )
 
 
+def is_unfinished(folder: Path) -> bool:
+    """Return True if an interrupted command left its files in a folder."""
+    written = _read(folder)
+    return written is not None and not written.finished
+
+
+def check_new_file(path: Path, overwrite: bool) -> None:
+    """Refuse to write over a file without a request.
+
+    Raises:
+        FileExistsError: there is such a file, and `overwrite` is False.
+    """
+    if path.is_file() and not overwrite:
+        raise FileExistsError(
+            f"{path}: exists already. Name another file, or replace it with --overwrite."
+        )
+
+
 def remove_written(folder: Path) -> None:
     """Remove the files that the record lists, and folders that are empty then."""
     written = _read(folder)

@@ -168,7 +168,7 @@ def _log(run: Path, state: TeachState, figures: list[StepFigures], cfg: TeachCon
         for name in StepFigures.__dataclass_fields__
     }
     line = {"step": state.step, "minutes": round(state.seconds / 60, 2), **means}
-    with (run / LOG).open("a", encoding="utf-8") as file:
+    with (run / LOG).open("a", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(line) + "\n")
     logger.info(
         "step %d: IoU %.3f of the best mask, %.3f of the favourite, loss %.3f; %s left",

@@ -12,6 +12,7 @@ from sapnet.batches.images import ImageDataset
 from sapnet.batches.loader import build_loader
 from sapnet.data.image_files.inside import image_path
 from sapnet.store.reader import ProposalStore
+from sapnet.structures.grids import MASK_STRIDE
 from sapnet.training.loop.place import resume_sampler
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class TrainingData(lightning.LightningDataModule):
         cfg: settings of the training.
         augment: sizes of the input, and their variation in training.
         held_out: images to score during training; None without.
+        mask_stride: input pixels per cell of target masks.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class TrainingData(lightning.LightningDataModule):
         cfg: TrainConfig,
         augment: AugmentConfig,
         held_out: HeldOut | None = None,
+        mask_stride: int = MASK_STRIDE,
     ) -> None:
         super().__init__()
         self._training_set = training_set
         self._cfg = cfg
         self._augment = augment
         self._held_out = held_out
+        self._mask_stride = mask_stride
 
     @property
     def has_held_out(self) -> bool:
@@ -62,6 +66,7 @@ class TrainingData(lightning.LightningDataModule):
             seed=cfg.seed,
             keep_empty=cfg.keep_empty,
             max_objects=cfg.max_objects,
+            mask_stride=self._mask_stride,
             augment=self._augment,
             unmarked=cfg.unmarked or "complete",
         )

@@ -28,17 +28,31 @@ NOTE = (
 )
 """Line for the user, where that recipe is taken."""
 
+FINE_TUNING = {"mask-rcnn": "fine_tuning/mask_rcnn", "mask2former": "fine_tuning/mask2former"}
+"""Recipes of trainings that begin with the weights of a whole segmenter."""
 
-def default_recipe(device: str, run: Path) -> str | None:
+
+def note_on(recipe: str) -> str:
+    """Return the line for the user about a recipe that was chosen."""
+    if recipe in FINE_TUNING.values():
+        return f"no recipe given: this takes the recipe {recipe}"
+    return NOTE
+
+
+def default_recipe(device: str, run: Path, segmenter: str | None = None) -> str | None:
     """Choose the recipe of a training for which none is named.
 
     Args:
         device: name of the device, as `choose_device` takes it.
         run: run folder. An unfinished run in it that was begun with other settings keeps them.
+        segmenter: name of the segmenter whose trained weights the training begins with; None
+            without.
 
     Returns:
         The name of a recipe; None for the defaults.
     """
+    if segmenter in FINE_TUNING:
+        return FINE_TUNING[segmenter]
     try:
         chosen = choose_device(device)
     except ValueError:  # the training will say what is wrong with it

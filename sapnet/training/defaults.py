@@ -13,6 +13,7 @@ import numpy as np
 
 from sapnet.backbones.config import AVAILABLE_WEIGHTS
 from sapnet.network.config import NAMED_WEIGHTS
+from sapnet.network.others import fit_architecture
 from sapnet.network.start import settle_start
 from sapnet.segmentation.config import PUBLISHED_GRIDS, PUBLISHED_RANGES
 from sapnet.segmentation.fitting import crowded_share, fit_grids, fit_ranges, missed_share
@@ -86,13 +87,18 @@ def choose_settings(
         cfg: the training; `lr`, `lr_batch` and `steps` may be open.
 
     Raises:
-        FileNotFoundError: the embedded segmenter is asked for and its file is missing.
-        ValueError: it is asked for and does not fit the network.
+        FileNotFoundError: the embedded segmenter is asked for and its file is missing, or the
+            checkpoint of another segmenter is.
+        ValueError: either does not fit the network.
     """
     model_cfg, start_line = settle_start(model_cfg)
     layout = survey(source, model_cfg.augment)
     reasons = [_data_line(layout), *filter(None, [start_line])]
-    if model_cfg.segmenter:
+    if model_cfg.other is not None:
+        other, line = fit_architecture(model_cfg.other, layout)
+        model_cfg = replace(model_cfg, other=other)
+        reasons += filter(None, [line])
+    elif model_cfg.segmenter:
         segmentation, chosen = _choose_segmentation(layout, model_cfg.segmentation)
         model_cfg = replace(model_cfg, segmentation=segmentation)
         reasons += chosen
@@ -126,7 +132,7 @@ def settings_as_before(
         stored: content of the settings file of the run.
     """
     model, training = stored.get("model", {}), stored.get("train", {})
-    model_cfg = _with_start(model_cfg, model)
+    model_cfg = _with_architecture(_with_start(model_cfg, model), model)
     segmentation = _filled(model_cfg.segmentation, model.get("segmentation", {}), SEGMENTATION)
     stored_consensus = model.get("selection", {}).get("consensus", {})
     consensus = _filled(model_cfg.selection.consensus, stored_consensus, CONSENSUS)
@@ -153,6 +159,14 @@ def _with_start(cfg: ModelConfig, stored: dict[str, Any]) -> ModelConfig:
     if cfg.weights == AVAILABLE_WEIGHTS:
         cfg = replace(cfg, weights=stored.get("weights", cfg.weights))
     return replace(cfg, start=stored.get("start")) if cfg.weights in NAMED_WEIGHTS else cfg
+
+
+def _with_architecture(cfg: ModelConfig, stored: dict[str, Any]) -> ModelConfig:
+    """Fill in the architecture of a segmenter other than SOLOv2."""
+    if cfg.other is None:
+        return cfg
+    architecture = (stored.get("other") or {}).get("architecture")
+    return replace(cfg, other=replace(cfg.other, architecture=architecture))
 
 
 def _filled(values: Any, stored: dict[str, Any], names: tuple[str, ...]) -> Any:  # noqa: ANN401
@@ -190,7 +204,8 @@ def _choose_prior(
 ) -> tuple[ModelConfig, tuple[str, ...]]:
     """Choose how much the proposer's own scores count."""
     consensus = model_cfg.selection.consensus
-    if consensus.prior_power is not None or not consensus.enabled:
+    is_settled = consensus.prior_power is not None or not consensus.enabled
+    if is_settled or model_cfg.other is not None:
         return model_cfg, ()
     proposer = getattr(getattr(source, "manifest", None), "proposer", "")
     power = PRIOR_POWERS.get(proposer, 0.0)

@@ -69,6 +69,7 @@ class TrainInputs:
                 "--val.images scores the segmenter, which --model.segmenter false leaves out. "
                 "Leave one of them out; --truth logs how good the chosen masks are"
             )
+        self._check_other(cfg, model_cfg)
         if cfg.supervision == "masks" and self.masks is None:
             raise ValueError("--supervision masks needs --masks instances.json (or labels.json)")
         if cfg.supervision == "masks" and self.corrections is not None:
@@ -80,6 +81,27 @@ class TrainInputs:
             raise ValueError(
                 f"--supervision {cfg.supervision} needs --proposals STORE, written by "
                 "`sapnet propose`"
+            )
+
+    def _check_other(self, cfg: TrainConfig, model_cfg: ModelConfig) -> None:
+        """Check what a segmenter in the place of SOLOv2 needs."""
+        other = model_cfg.other
+        if other is None:
+            return
+        if cfg.supervision == "clicks":
+            raise ValueError(
+                f"--segmenter {other.name} learns from masks: give --supervision masks --masks "
+                "labels.json, written by `sapnet label`, or --supervision top1 --proposals STORE"
+            )
+        if other.checkpoint is not None and self.start_run is not None:
+            raise ValueError(
+                f"--checkpoint {other.checkpoint} and --from {self.start_run}: a training begins "
+                "with one of them. Leave one out"
+            )
+        if other.name == "mask2former" and other.checkpoint is None and self.start_run is None:
+            raise ValueError(
+                "--segmenter mask2former needs --checkpoint: a name on the Hugging Face hub, such "
+                "as facebook/mask2former-swin-tiny-coco-instance, or a folder of `save_pretrained`"
             )
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, distributed
 
 from sapnet.prediction.segment import segment_batch
-from sapnet.system.ranks import num_ranks
+from sapnet.system.processes.ranks import num_ranks
 from sapnet.training.loop.average import RunningAverage
 from sapnet.training.loop.place import place_of
 from sapnet.training.loop.steps import (

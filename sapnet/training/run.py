@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import lightning
 
+from sapnet.batches.parts import parts_of
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.network.compiling import compile_network
-from sapnet.network.model import Network, build_model
-from sapnet.network.warm import build_from_run
+from sapnet.network.model import Network, load_initial_weights
+from sapnet.network.warm import as_in_run, build_from_run
+from sapnet.segmentation.others.config import MASK_STRIDE as OTHER_MASK_STRIDE
+from sapnet.structures.grids import MASK_STRIDE
 from sapnet.system.device import choose_device
 from sapnet.system.lock import locked
 from sapnet.training.data import TrainingData
@@ -65,6 +68,8 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
     training_set = open_training_set(inputs, cfg)
     folder = RunFolder(inputs.out)
     model_cfg = with_depth(training_set, model_cfg, cfg, folder)
+    if inputs.start_run is not None and folder.stored_settings() is None:
+        model_cfg = as_in_run(model_cfg, inputs.start_run)
     chosen = _complete(training_set, model_cfg, cfg, folder)
     model_cfg, cfg = chosen.model, chosen.training
     checkpoint = folder.begin(describe_run(inputs, model_cfg, cfg))
@@ -72,11 +77,12 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
         announce([f"{inputs.out} is finished ({cfg.epochs} epochs); nothing to do"])
         return TrainSummary(inputs.out, cfg.epochs, figures, was_finished=True)
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
-    held_out = open_held_out(inputs)
-    network, warm_lines = _build(inputs, model_cfg, training_set, checkpoint)
+    held_out = open_held_out(inputs, parts_of(model_cfg.augment))
+    network, start_lines = _build(inputs, model_cfg, training_set, checkpoint)
     if cfg.compile:
         compile_network(network, choose_device(cfg.device))
-    data = TrainingData(training_set, cfg, model_cfg.augment, held_out)
+    stride = MASK_STRIDE if model_cfg.other is None else OTHER_MASK_STRIDE
+    data = TrainingData(training_set, cfg, model_cfg.augment, held_out, stride)
     module = TrainingModule(
         network,
         cfg,
@@ -92,8 +98,8 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
         [
             start_line(network, facts, cfg, checkpoint),
             *store_lines(training_set.store),
-            *(line for line in chosen.reasons if not (warm_lines and line.startswith("start:"))),
-            *warm_lines,
+            *(line for line in chosen.reasons if not (start_lines and line.startswith("start:"))),
+            *start_lines,
         ]
     )
     plugins = cluster_plugins(os.environ, launch)
@@ -114,7 +120,9 @@ def _build(
     if checkpoint is not None:  # which has all weights
         return Network(model_cfg, categories), []
     if inputs.start_run is None:
-        return build_model(model_cfg, categories), []
+        network = Network(model_cfg, categories)
+        line = load_initial_weights(network)
+        return network, [line] if line else []
     network, warm = build_from_run(model_cfg, categories, inputs.start_run)
     return network, [warm.line(inputs.start_run)]
 

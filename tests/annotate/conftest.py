@@ -64,13 +64,13 @@ def _open_folder(
 
 
 @contextmanager
-def _serving(workspace: Workspace, port: int = 0) -> Iterator[str]:
+def _serving(workspace: Workspace, port: int = 0, **parts: object) -> Iterator[str]:
     """Serve a workspace from a thread; yield the page's address."""
     from sapnet.annotate.serve import build_server, listen, page_address
     from tests.annotate.pages import app_of
 
     bound = listen("127.0.0.1", port)
-    server = build_server(app_of(workspace))
+    server = build_server(app_of(workspace, **parts))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     try:

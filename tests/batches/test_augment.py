@@ -43,7 +43,7 @@ def test_resized_size(original: tuple[int, int], expected: tuple[int, int]) -> N
 def test_evaluation_view_is_the_largest_without_chance() -> None:
     view = evaluation_view((480, 640), AugmentConfig(color_jitter=0.5))
     assert view == View((480, 640), (800, 1067), (800, 1088))
-    assert view.grid_size == (200, 272)
+    assert view.grid_size() == (200, 272)
     torch.testing.assert_close(view.scale, torch.tensor([1067 / 640, 800 / 480]))
 
 

@@ -135,6 +135,7 @@ def test_choices_reach_the_readers(tmp_path: Path) -> None:
     point = {"shape_attributes": {"name": "point", "cx": 1, "cy": 2}, "region_attributes": {}}
     (tmp_path / "via.json").write_text(json.dumps({"a": {"filename": "a.jpg", "regions": [point]}}))
     words = ["convert", str(tmp_path / "via.json"), "--images", str(images), "--out", str(out)]
+    words.append("--overwrite")
     assert main(words) == 1
     assert main([*words, "--default-label", "balloon"]) == 0
     assert load_clicks(out).categories[0].name == "balloon"
@@ -169,5 +170,5 @@ def test_unused_categories_are_named_and_dropped_on_request(tmp_path: Path, caps
     assert main(["convert", str(path), "--out", str(out)]) == 0
     assert "--drop-unused leaves them out ('balls', id 0)" in capsys.readouterr().out
     assert [c.name for c in load_clicks(out).categories] == ["balls", "red"]
-    assert main(["convert", str(path), "--out", str(out), "--drop-unused"]) == 0
+    assert main(["convert", str(path), "--out", str(out), "--overwrite", "--drop-unused"]) == 0
     assert [c.name for c in load_clicks(out).categories] == ["red"]

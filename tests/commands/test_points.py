@@ -60,5 +60,5 @@ def test_crowds_are_left_out_with_a_line(
     assert "left out 2 crowds (iscrowd 1)" in capsys.readouterr().out
     truth["annotations"] = annotations[:1]
     (tmp_path / "t.json").write_text(json.dumps(truth))
-    assert main(words) == 0
+    assert main([*words, "--overwrite"]) == 0
     assert "left out" not in capsys.readouterr().out

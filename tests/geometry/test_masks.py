@@ -123,3 +123,13 @@ def test_centers_of_mass() -> None:
     assert centers[1].tolist() == [0.5, 1.0]
     assert centers[2].isnan().all()
     assert centers_of_mass(torch.zeros(0, 5, 7)).shape == (0, 2)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_at_stride_one_each_pixel_looks_up_its_own(flip: bool) -> None:
+    masks = (np.random.default_rng(1).random((3, 10, 12)) > 0.5).astype(np.uint8)
+    same = downsample_masks(encode_masks(masks), (10, 12), (16, 16), flip=flip, stride=1)
+    assert np.array_equal(same[:, :10, :12], masks[:, :, ::-1] if flip else masks)
+    assert same[:, 10:].sum() + same[:, :, 12:].sum() == 0
+    double = downsample_masks(encode_masks(masks), (20, 24), (20, 24), stride=1)
+    assert np.array_equal(double, masks.repeat(2, axis=1).repeat(2, axis=2))

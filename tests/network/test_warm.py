@@ -10,7 +10,9 @@ import torch
 
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
-from sapnet.network.warm import CLASS_LAYERS, build_from_run, take_over
+from sapnet.network.warm import as_in_run, build_from_run, take_over
+from sapnet.segmentation.others.classes import layout_of
+from sapnet.segmentation.others.config import OtherSegmenterConfig
 from sapnet.structures.clicks import Category
 
 CAT, DOG, COW = (Category(number, name) for number, name in enumerate(("cat", "dog", "cow"), 1))
@@ -30,7 +32,7 @@ def test_classes_keep_their_weights_by_name(tiny_model: ModelConfig, tmp_path: P
     )
     theirs, by_class = older.state_dict(), 0
     for key, value in network.state_dict().items():
-        if key.split(".")[-2] in CLASS_LAYERS:
+        if layout_of(key) is not None:
             by_class += 1
             assert torch.equal(value[1], theirs[key][1])  # dog
             assert torch.equal(value[0], fresh[key][0])  # cow: as without a warm start
@@ -56,3 +58,24 @@ def test_other_networks_and_other_classes_are_refused(tiny_model: ModelConfig) -
     alone = replace(tiny_model, segmenter=False)
     with pytest.raises(ValueError, match="found nothing for segmentation"):
         take_over(Network(tiny_model, (CAT,)), Network(alone, (CAT,)), "run")
+
+
+def test_another_segmenter_keeps_the_architecture_of_its_run(
+    tiny_model: ModelConfig, tmp_path: Path
+) -> None:
+    architecture = {"anchors": [8, 16, 32, 64, 128]}
+    known = replace(tiny_model, other=OtherSegmenterConfig("mask-rcnn", None, architecture))
+    older = Network(known, (CAT, DOG))
+    older.save_pretrained(tmp_path / "run")
+    settings = replace(tiny_model, other=OtherSegmenterConfig("mask-rcnn"))
+    settings = as_in_run(settings, tmp_path / "run")
+    assert settings.other == known.other
+    network, warm = build_from_run(settings, (DOG, COW), tmp_path / "run")
+    assert (warm.kept, warm.new) == (("dog",), ("cow",))
+    ours, theirs = network.state_dict(), older.state_dict()
+    scores = "other.model.roi_heads.box_predictor.cls_score.weight"
+    assert torch.equal(ours[scores][:2], theirs[scores][[0, 2]])  # background, dog
+    Network(tiny_model, (CAT,)).save_pretrained(tmp_path / "solov2")
+    with pytest.raises(ValueError, match="expected a run with --segmenter mask-rcnn, found solov2"):
+        as_in_run(settings, tmp_path / "solov2")
+    assert as_in_run(tiny_model, tmp_path / "run") == tiny_model

@@ -61,6 +61,47 @@ def test_the_effort_decides_on_the_length(inputs: PipelineInputs) -> None:
     assert plan.training.optimizer.name == "adamw"
 
 
+def crowd(inputs: PipelineInputs, step: int, side: int = 256) -> None:
+    """Click a grid of objects that touch, on images of `side` px."""
+    images = [
+        {"id": i, "file_name": f"{i}.jpg", "width": side, "height": side} for i in range(1, 62)
+    ]
+    points = [(x + 0.5, y + 0.5) for x in range(0, side, step) for y in range(0, side, step)]
+    clicks = [
+        {"id": 1000 * i["id"] + n, "image_id": i["id"], "category_id": 1, "point": point}
+        for i in images
+        for n, point in enumerate(points)
+    ]
+    content: dict[str, Any] = {"images": images, "annotations": clicks}
+    inputs.clicks.write_text(json.dumps({**content, "categories": [{"id": 1, "name": "cell"}]}))
+
+
+@pytest.mark.parametrize(
+    ("step", "side", "sides"),
+    [
+        (20, 256, None),  # 20 px of 256 would be 14 px at 176: the sizes of the recipe
+        (64, 256, (160, 192)),  # 44 px at 176
+        (64, 800, None),  # 14 px at 176, by larger images
+    ],
+)
+def test_small_objects_are_not_shrunk(
+    inputs: PipelineInputs, step: int, side: int, sides: tuple[int, ...] | None
+) -> None:
+    crowd(inputs, step, side)
+    choice = choose(inputs, PipelineConfig(device="cpu", effort="fast"))
+    assert choice.cfg.short_sides == sides
+    words = "short sides of 160 to 192 px" if sides else "short sides of 224 to 288 px"
+    assert words in "\n".join(choice.reasons)
+    given = PipelineConfig(device="cpu", effort="fast", short_sides=(128,))
+    assert choose(inputs, given).cfg.short_sides == (128,)
+
+
+def test_the_size_of_objects_is_said(inputs: PipelineInputs) -> None:
+    crowd(inputs, 20)
+    text = "\n".join(choose(inputs, PipelineConfig(device="cpu", effort="fast")).reasons)
+    assert "objects: by the clicks, a side of 8 % of the image's short side or less, 20 px" in text
+
+
 def test_a_file_without_clicks_is_refused_before_any_work(inputs: PipelineInputs) -> None:
     write_clicks(inputs.clicks, 0)
     with pytest.raises(ValueError, match=r"clicks.json: expected clicks, found none on 0 images"):

@@ -85,7 +85,7 @@ def test_without_pictures(model: Network, photos: Path, tmp_path: Path) -> None:
     summary = predict(model, photos, tmp_path / "out", WITHOUT_PICTURES)
     assert summary.pictures is None
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"results.json", ".sapnet-files"}
+    assert written == {"results.json", "origin.json", ".sapnet-files"}
 
 
 def test_ids_are_places_where_names_are_no_numbers(

@@ -13,13 +13,14 @@ import pytest
 
 from sapnet.store import cache as store_cache
 from sapnet.store import folder as store_folder
-from sapnet.store.cache import CACHE_VARIABLE, local_store
+from sapnet.store.cache import local_store
 from sapnet.store.layout import StoreError
 from sapnet.store.manifest import Manifest
 from sapnet.store.part import SHARD_RANGE, Part
 from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import Category, ImageRecord
+from sapnet.system.locations import CACHE_VARIABLE
 
 NUM_IMAGES = 10
 IMAGES = [ImageRecord(100 + i, f"{i}.jpg", 64, 48) for i in range(NUM_IMAGES)]

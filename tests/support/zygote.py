@@ -144,8 +144,9 @@ def survive(
         for _ in range(rng.randrange(3)):
             done += zygote.run(words, kill_after=rng.uniform(0, seconds)).is_killed
         last = zygote.run(words)
-        # A kill after the last rename leaves a finished folder, which is not written again.
-        is_finished = "holds files of an earlier run" in zygote.output()
+        # A kill after the last rename leaves a finished output, which is not written again.
+        said = zygote.output()
+        is_finished = "holds files of an earlier run" in said or "exists already" in said
         assert last.status == 0 or is_finished, zygote.output()[-2000:]
         check()
     return done

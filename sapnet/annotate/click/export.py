@@ -18,7 +18,9 @@ from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.writers.export import FILE_FORMATS, export_masks
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.instances import masks_of_clicks
+from sapnet.network.origin import origin_of_network
 from sapnet.structures.clicks import ClickSet
+from sapnet.structures.origin import PERSON, Origin
 
 Scope = Literal["masks", "done"]
 """Masks of all images, or of those that are marked as done."""
@@ -71,7 +73,8 @@ def export_bytes(clicks: ClickSet, to: MaskFormat, images: Path) -> tuple[str, b
         is_file = to in FILE_FORMATS
         out = Path(folder) / (f"{to}.json" if is_file else to)
         options = ExportOptions(images=None if is_file else images)
-        export_masks(masks_of_clicks(clicks, findings), to, out, findings, options)
+        instances = masks_of_clicks(clicks, findings, origins=_origins(clicks))
+        export_masks(instances, to, out, findings, options)
         if is_file:
             return out.name, out.read_bytes()
         archive = Path(folder) / f"{to}.zip"
@@ -80,3 +83,9 @@ def export_bytes(clicks: ClickSet, to: MaskFormat, images: Path) -> tuple[str, b
                 if path.is_file():
                     packed.write(path, path.relative_to(out.parent))
         return archive.name, archive.read_bytes()
+
+
+def _origins(clicks: ClickSet) -> dict[int, Origin]:
+    """Say that a person has kept each mask, and when it was exported."""
+    origin = {"chosen_by": PERSON, "decision": "given", **origin_of_network(None)}
+    return {click.annotation_id: origin for click in clicks.clicks}

@@ -10,15 +10,19 @@ from fastapi.responses import JSONResponse
 from sapnet.annotate.click.classes import class_routes
 from sapnet.annotate.click.click_file import ClickFile
 from sapnet.annotate.documents import Document, VersionConflictError
+from sapnet.annotate.suggest.desk import SuggestionDesk
 from sapnet.annotate.wire import DocumentBody, from_document
 from sapnet.annotate.workspace import Workspace
 
 
-def click_routes(workspace: Workspace[ClickFile]) -> APIRouter:
+def click_routes(
+    workspace: Workspace[ClickFile], suggestions: SuggestionDesk | None = None
+) -> APIRouter:
     """Return the routes that write clicks.
 
     Args:
         workspace: the images and their clicks file.
+        suggestions: keeps which ones are dismissed; None without any.
     """
     router = APIRouter()
     router.include_router(class_routes(workspace.file))
@@ -28,6 +32,8 @@ def click_routes(workspace: Workspace[ClickFile]) -> APIRouter:
         """Save a changed document; 409 if somebody else changed it in the meantime."""
         workspace.find_image(image)
         document = Document(workspace.to_clicks(image, body.objects), body.done)
+        if suggestions is not None and body.dismissed is not None:
+            suggestions.dismiss(image, body.dismissed)
         try:
             saved = workspace.file.replace(image, document, body.version)
         except VersionConflictError as error:

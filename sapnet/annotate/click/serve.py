@@ -12,6 +12,7 @@ from sapnet.annotate.click.opening import open_click_file
 from sapnet.annotate.config import AnnotateConfig
 from sapnet.annotate.pixels import PixelCache
 from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.suggest.run_files import SuggestingRun
 from sapnet.annotate.workspace import Workspace
 from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.proposals.automatic import describe_choice, require_on_this_machine, settle_staged
@@ -24,14 +25,18 @@ logger = logging.getLogger(__name__)
 _OF_SESSIONS: tuple[StagedName, ...] = ("click", "sam", "regions")
 
 
-def open_workspace(cfg: AnnotateConfig) -> Workspace[ClickFile]:
+def open_workspace(cfg: AnnotateConfig, run: SuggestingRun | None = None) -> Workspace[ClickFile]:
     """Open the images, the clicks file and the proposer that the settings name.
+
+    Args:
+        cfg: the settings of the session.
+        run: whose instances will be suggested; the page gets its classes.
 
     Raises:
         FileNotFoundError, ValueError: something is missing or malformed, an image cannot be read
             and `skip_errors` is not set, or no image can be read.
     """
-    classes = (*cfg.classes, *class_names(cfg.labels))
+    classes = (*cfg.classes, *class_names(cfg.labels), *(run.classes if run else ()))
     listing, file = open_click_file(cfg.images, cfg.clicks_file, classes)
     listing.check(cfg.skip_errors)
     if cfg.labels is not None:
@@ -40,7 +45,8 @@ def open_workspace(cfg: AnnotateConfig) -> Workspace[ClickFile]:
     if line := depth_line(bits, cfg.bits is not None):
         logger.info("%s", line)
     preview = build_preview(cfg, file, bits)
-    return Workspace(listing, file, preview, pixels=PixelCache(bits))
+    name = None if run is None else run.name
+    return Workspace(listing, file, preview, pixels=PixelCache(bits), run=name)
 
 
 def build_preview(

@@ -146,9 +146,14 @@ class Teacher:
         words += ["--out", str(self._lesson / NEXT), "--run", str(self._lesson / "run")]
         words += ["--threads", "1", "--device", "cpu", *self.plan.words]
         with (self._lesson / LOG).open("wb") as log:
-            # In a session of its own, ctrl-C on the terminal reaches this process alone.
+            # In a session, or on Windows a group, of its own: ctrl-C reaches this process alone.
             self._process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICENESS)
@@ -157,7 +162,7 @@ class Teacher:
     def _end(self, status: int) -> None:
         try:
             if status != 0:
-                lines = (self._lesson / LOG).read_text(errors="replace").splitlines()
+                lines = (self._lesson / LOG).read_text("utf-8", errors="replace").splitlines()
                 self._tell(f"no lesson: {lines[-1] if lines else f'exit status {status}'}")
             elif self._source != self._folder.taught.current:
                 self._tell("a lesson was dropped: other weights are in use by now")

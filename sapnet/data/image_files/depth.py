@@ -7,12 +7,15 @@ set, or the one that the user names, and all images are scaled by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sapnet.data.image_files.address import file_of
+from sapnet.data.image_files.raster import opened_raster
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,6 +27,7 @@ FULL_DEPTH = 16
 """Bits of the files, and the depth where nothing else is known."""
 
 _READERS = 8
+_ROWS_AT_ONCE = 1024  # of a large file that are in memory
 _BYTE = 255
 
 
@@ -99,7 +103,7 @@ def find_depth(paths: Iterable[Path]) -> int | None:
     that all 16 bits are used.
 
     Args:
-        paths: the files; those that cannot be read are passed over.
+        paths: the files, or addresses of their parts; those that cannot be read are passed over.
 
     Returns:
         One of `DEPTHS`; None if no file has more than 8 bits.
@@ -107,7 +111,7 @@ def find_depth(paths: Iterable[Path]) -> int | None:
     found: int | None = None
     with ThreadPoolExecutor(_READERS) as pool:
         batch: list[Path] = []
-        for path in paths:
+        for path in _files(paths):
             batch.append(path)
             if len(batch) == _READERS * 4:
                 found = _deeper(found, pool.map(_depth, batch))
@@ -115,6 +119,38 @@ def find_depth(paths: Iterable[Path]) -> int | None:
             if found == FULL_DEPTH:
                 return found
         return _deeper(found, pool.map(_depth, batch))
+
+
+def raster_depth(path: Path, *, exact: bool = True) -> int | None:
+    """Return the bit depth of a file that opens as a raster, read a few rows at a time.
+
+    Args:
+        path: the file.
+        exact: look at the values; otherwise the type of the values decides.
+
+    Returns:
+        One of `DEPTHS` by its largest value; 8 for bytes; None for a file that is no raster, or
+        whose values are no integers.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: the file is damaged.
+    """
+    with opened_raster(path) as raster:
+        if raster is None or raster.dtype.kind not in "iu":
+            return None
+        if raster.dtype.itemsize == 1:
+            return DEPTHS[0]
+        if not exact:
+            return FULL_DEPTH
+        most, bands = 0, tuple(range(raster.bands))
+        for y in range(0, raster.height, _ROWS_AT_ONCE):
+            rows = min(_ROWS_AT_ONCE, raster.height - y)
+            values = raster.read((0, y, raster.width, rows), bands)
+            most = max(most, int(values.max(initial=0)))
+            if most >= 1 << (FULL_DEPTH - 1):
+                break
+        return depth_of(most)
 
 
 def depth_line(bits: int | None, is_given: bool) -> str:
@@ -129,6 +165,17 @@ def depth_line(bits: int | None, is_given: bool) -> str:
     )
 
 
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files, and those of parts once each."""
+    seen: set[Path] = set()
+    for path in paths:
+        file = file_of(path)
+        if file == path or file not in seen:
+            yield file
+        if file != path:
+            seen.add(file)
+
+
 def _deeper(found: int | None, depths: Iterable[int | None]) -> int | None:
     known = [depth for depth in (found, *depths) if depth is not None]
     return max(known, default=None)
@@ -139,6 +186,9 @@ def _depth(path: Path) -> int | None:
     from PIL import Image
 
     try:
+        depth = raster_depth(path)
+        if depth is not None:
+            return None if depth == DEPTHS[0] else depth
         with Image.open(path) as image:
             if not is_deep(image):
                 return None

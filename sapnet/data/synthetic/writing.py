@@ -22,6 +22,8 @@ from sapnet.data.synthetic.scene import Scene, SceneObject, category_names, draw
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json
 from sapnet.structures.clicks import RLE
 from sapnet.system.files import replaced_file, write_text_atomic
+from sapnet.system.processes.parallel import run_in_worker, start_worker
+from sapnet.system.processes.workers import worker_context
 
 PNG_COMPRESSION = 1
 """zlib level: the fastest, because sensor noise hardly compresses at any level."""
@@ -94,8 +96,11 @@ def _records(folder: Path, cfg: SyntheticConfig, workers: int) -> Iterator[Itera
     if workers <= 1:
         yield map(draw, range(cfg.num_images))
         return
-    with ProcessPoolExecutor(workers) as pool:
-        yield pool.map(draw, range(cfg.num_images), chunksize=CHUNK)
+    with ProcessPoolExecutor(workers, worker_context(), start_worker, (draw,)) as pool:
+        try:
+            yield pool.map(run_in_worker, range(cfg.num_images), chunksize=CHUNK)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _draw_image(

@@ -21,6 +21,7 @@ from sapnet.report.page import MAX_PICTURE_BYTES, render_page
 from sapnet.report.pictures import encode_jpeg
 from sapnet.report.reading import ReadingOptions
 from sapnet.store.reader import ProposalStore
+from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.clicks import RLE, ImageRecord
 from sapnet.system.files import write_text_atomic
 
@@ -117,7 +118,7 @@ def compare_runs(inputs: CompareInputs, out_html: Path) -> Path:
     if inputs.truth is not None:
         truth = truth_for_labels(systems[0].labels, load_instances(inputs.truth))
     ranking = rank_by_difference(systems)
-    store = None if inputs.proposals is None else ProposalStore(inputs.proposals)
+    store = None if inputs.proposals is None else open_whole_store(inputs.proposals)
     rows: list[ComparedObject] = []
     num_bytes = num_left_out = 0
     for key, difference in ranking[: inputs.num_objects]:

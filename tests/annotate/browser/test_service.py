@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
+from tests.annotate.accessibility import serious_problems
 from tests.annotate.review_set import make_review_set
 
 if TYPE_CHECKING:
@@ -43,32 +40,6 @@ def test_what_is_drawn_can_be_exported_at_once(
         assert driver.run("() => document.documentElement.scrollWidth") <= driver.run(
             "() => innerWidth"
         )
-
-
-def axe_source() -> str:
-    """The script of axe-core, from npm's global or the working folder."""
-    npm = shutil.which("npm")
-    roots = [Path("node_modules")]
-    if npm is not None:
-        found = subprocess.run([npm, "root", "--global"], capture_output=True, text=True)
-        roots.append(Path(found.stdout.strip()))
-    for root in roots:
-        if (root / "axe-core/axe.min.js").is_file():
-            return (root / "axe-core/axe.min.js").read_text(encoding="utf-8")
-    pytest.skip("no axe-core on this machine (`npm install --global axe-core`)")
-
-
-def serious_problems(driver: PageDriver) -> list[str]:
-    """Rules that axe-core finds broken on the page, with the first place of each."""
-    driver.page.add_init_script(axe_source())
-    driver.page.reload()
-    driver.ready()
-    found = driver.run("async () => (await axe.run()).violations")
-    return [
-        f"{rule['id']}: {rule['nodes'][0]['html']}"
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-    ]
 
 
 def test_no_serious_accessibility_problem_while_clicking(

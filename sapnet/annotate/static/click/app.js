@@ -15,6 +15,7 @@ import { Panel } from "./panel.js";
 import { Pointer } from "./pointer.js";
 import { Preview } from "./preview.js";
 import { setUpExport, setUpProposer } from "./service.js";
+import { Suggesting } from "../suggest/suggest.js";
 import { Store } from "../shared/state.js";
 import { Teaching } from "./teach.js";
 import { View } from "../shared/view.js";
@@ -40,6 +41,7 @@ class App {
     this.list = new ImageList(this);
     this.panel = new Panel(this);
     this.teaching = new Teaching(this);
+    this.suggesting = new Suggesting(this);
     this.connect();
   }
 
@@ -51,7 +53,8 @@ class App {
 
   maskBox(mask) { return maskBox(mask); }
 
-  describe({ points, negative_points, mask }) {
+  describe({ points, negative_points, mask, suggested, score }) {
+    if (suggested) return `${score.toFixed(2)}?`;
     const parts = [];
     if (points.length > 1) parts.push(`${points.length} points`);
     if (negative_points.length) parts.push(`${negative_points.length} negative`);
@@ -206,7 +209,17 @@ class App {
   toggleDone() {
     if (!this.store.held) return;
     this.store.setDone(!this.store.held.done);
-    if (this.store.held.done) this.step(1);
+    if (!this.store.held.done) return;
+    const { open } = this.suggesting;
+    if (open.length) this.toast(`Done; ${open.length} suggestions left undecided are no labels`);
+    if (this.suggesting.isOn) this.suggesting.goOn();
+    else this.step(1);
+  }
+
+  nextUnannotated() {
+    const place = this.list.nextUnannotated();
+    if (place < 0) this.toast("Every image is annotated");
+    else this.open(place);
   }
 
   toggleList() {
@@ -299,7 +312,11 @@ class App {
     else if (!this.store.redo()) this.toast("Nothing to redo");
   }
 
-  pin() { this.toast(this.preview.pin()); }
+  pin() {
+    const object = this.store.selectedObject;
+    if (object && object.suggested && this.preview.chosen < 0) this.suggesting.accept();
+    else this.toast(this.preview.pin());
+  }
 
   askInBox(box) { askInBox(this, box); }
   keep() { keepMask(this); }
@@ -371,7 +388,8 @@ async function start() {
   setUpProposer(app);
   const named = app.store.places.get(decodeURIComponent(location.hash.slice(1)));
   const first = session.images.findIndex((image) => !image.objects && !image.done && !image.problem);
-  await app.open(named ?? Math.max(first, 0));
+  const taught = named === undefined ? await app.suggesting.firstPlace() : -1;
+  await app.open(named ?? (taught < 0 ? Math.max(first, 0) : taught));
   if (!app.store.categories.length) app.findClass();
 }
 

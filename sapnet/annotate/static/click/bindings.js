@@ -1,6 +1,7 @@
 // Key bindings of the annotation page.
 
 import { bindHandKeys } from "../hand/tools.js";
+import { bindSuggestKeys } from "../suggest/suggest.js";
 import { nextStyle } from "./looks.js";
 
 const CROSSHAIR_STEP = 10; // CSS pixels, growing while a key is held
@@ -55,13 +56,10 @@ export function bindKeys(app, { findClass, showHelp }) {
   keys.add("Images", [
     ["ArrowRight ArrowDown", "Next image of the list", () => app.step(1), "ArrowRight"],
     ["ArrowLeft ArrowUp", "Previous image of the list", () => app.step(-1), "ArrowLeft"],
-    ["u", "Next image without objects", () => {
-      const place = app.list.nextUnannotated();
-      if (place < 0) app.toast("Every image is annotated");
-      else app.open(place);
-    }],
+    ["u", "Next image without objects", () => app.nextUnannotated()],
     ["d", "Done: every object of this image is clicked, or there is none; on to the next", () => app.toggleDone()],
   ]);
+  bindSuggestKeys(app);
   bindHandKeys(app);
   keys.add("View", [
     ["Wheel", "Zoom at the cursor"],

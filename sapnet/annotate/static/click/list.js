@@ -142,7 +142,7 @@ export class ImageList {
   drawMasks(row, image) {
     const canvas = row.querySelector("canvas");
     const held = this.store.documents.get(image.name);
-    const objects = held && held.objects.filter(({ mask }) => mask);
+    const objects = held && held.kept.filter(({ mask }) => mask);
     if (canvas.drawn === (held && held.objects)) return;
     canvas.drawn = held && held.objects;
     const { clientWidth, clientHeight } = canvas;

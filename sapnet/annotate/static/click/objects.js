@@ -24,6 +24,10 @@ export function keepMask(app) {
     app.toast("Select an object first");
     return;
   }
+  if (object.suggested && preview.chosen < 0) {
+    app.suggesting.accept();
+    return;
+  }
   if (!preview.isPinned) {
     if (!preview.candidates[preview.chosen]) {
       app.toast(preview.message || "No candidate mask: draw it, or click on the object");

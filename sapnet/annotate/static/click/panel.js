@@ -81,7 +81,7 @@ export class Panel {
 
   renderCounts() {
     const counts = new Map();
-    for (const object of this.store.objects) {
+    for (const object of this.store.held ? this.store.held.kept : []) {
       counts.set(object.category_id, (counts.get(object.category_id) || 0) + 1);
     }
     for (const row of element("classes").children) {
@@ -94,7 +94,7 @@ export class Panel {
     const list = element("objects");
     const { selected, objects } = store;
     list.replaceChildren(...objects.map((object, place) => {
-      const row = make("li", "object-row");
+      const row = make("li", object.suggested ? "object-row suggested" : "object-row");
       const isSelected = Boolean(selected && selected.key === object.key);
       const button = make("button", "object-main");
       button.setAttribute("aria-pressed", String(isSelected));
@@ -117,7 +117,7 @@ export class Panel {
       if (isSelected) queueMicrotask(() => row.scrollIntoView({ block: "nearest" }));
       return row;
     }));
-    element("object-count").textContent = objects.length || "";
+    element("object-count").textContent = objects.filter(({ suggested }) => !suggested).length || "";
     element("first-hint").hidden = store.images.some((image) => image.objects) || Boolean(store.image && store.image.problem);
     element("objects-empty").hidden = objects.length > 0;
   }
@@ -125,7 +125,7 @@ export class Panel {
   renderCandidates() {
     const { preview, store, app } = this;
     const object = store.selectedObject;
-    const isShown = Boolean(object && (preview.candidates.length || preview.message || object.mask));
+    const isShown = Boolean(object && (preview.candidates.length || preview.message || (object.mask && !object.suggested)));
     element("candidates-section").hidden = !isShown;
     if (!isShown) return;
     const { candidates, chosen } = preview;

@@ -31,11 +31,14 @@ export class Preview extends EventTarget {
 
   // Returns everything that the candidates depend on, as text; equal requests are sent once.
   questionOf(object) {
-    const prompts = this.store.objects.map((entry) => [
+    const prompts = this.askedWith(object.key).map((entry) => [
       entry.points, entry.negative_points, entry.box, entry.category_id, entry.key === object.key,
     ]);
     return JSON.stringify([this.store.image.name, prompts, this.every === object.key]);
   }
+
+  // The objects that candidates of one of them may depend on: not the suggestions.
+  askedWith(key) { return this.store.objects.filter((entry) => !entry.suggested || entry.key === key); }
 
   update({ force = false } = {}) {
     const object = this.store.selectedObject;
@@ -57,11 +60,12 @@ export class Preview extends EventTarget {
   }
 
   async ask(question) {
-    const { held, objects, image } = this.store;
+    const { held, image } = this.store;
+    const objects = this.askedWith(this.key);
     const place = objects.findIndex((object) => object.key === this.key);
     if (place < 0) return;
     this.pending = new AbortController();
-    const wire = held.wire().map(({ mask, ...object }) => object); // masks do not matter for candidates
+    const wire = held.wire(objects).map(({ mask, ...object }) => object); // masks do not matter for candidates
     try {
       const answer = await askPreview(image.name, { objects: wire, selected: place, every: this.every === this.key }, this.pending.signal);
       if (question !== this.question || answer.stale) return;
@@ -99,7 +103,7 @@ export class Preview extends EventTarget {
 
   get isPinned() {
     const object = this.store.selectedObject;
-    return Boolean(object && object.mask && (this.chosen < 0 || object.mask === this.candidates[this.chosen].mask));
+    return Boolean(object && object.mask && !object.suggested && (this.chosen < 0 || object.mask === this.candidates[this.chosen].mask));
   }
 
   choose(place) {

@@ -127,7 +127,7 @@ export class HandTools {
     let mask = before;
     let taken = 0;
     for (const other of this.store.objects) {
-      if (other === object || this.view.overlay.hidden.has(other.key) || other.decision === "deleted") continue;
+      if (other === object || this.view.overlay.hidden.has(other.key) || other.decision === "deleted" || other.suggested) continue;
       const less = mask.minus(this.columnsOf(other));
       if (less.toMask().counts !== mask.toMask().counts) taken += 1;
       mask = less;

@@ -16,7 +16,7 @@ export function bindReviewKeys(review) {
     ["Tab c", "Next candidate", () => preview.cycle(1)],
     ["shift+Tab shift+c", "Previous candidate", () => preview.cycle(-1)],
     ["1–9", "Candidate by its place"],
-    ["Backspace Delete", "Delete: this is no object", () => review.remove(), "Backspace"],
+    ["x Backspace Delete", "Delete: this is no object", () => review.remove(), "X"],
     ["r", "Back to the label, undecided", () => review.reopen()],
     ["ctrl+z", "Undo, wherever it was", () => review.undo()],
     ["ctrl+shift+z ctrl+y", "Redo", () => review.redo(), "ctrl+shift+z"],

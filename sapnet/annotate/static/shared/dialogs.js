@@ -25,7 +25,7 @@ export function setUpConflict(app) {
   app.saver.addEventListener("conflict", ({ detail }) => {
     conflict = detail;
     const theirs = detail.error.body.document.objects.length;
-    const mine = detail.held.objects.length;
+    const mine = detail.held.kept.length;
     const count = (number) => `${number} ${number === 1 ? "object" : "objects"}`;
     element("conflict-text").textContent = `${detail.name} was changed in another tab or by somebody `
       + `else. Saved there: ${count(theirs)}. Here, not saved yet: ${count(mine)}.`;

@@ -14,13 +14,13 @@ function ring(context, x, y, radius, width, color) {
   context.stroke();
 }
 
-export function drawPoint(context, x, y, { color, isNegative, isSelected, isPoint }) {
+export function drawPoint(context, x, y, { color, isNegative, isSelected, isPoint, isOpen }) {
   const radius = isSelected ? RADIUS + 1 : RADIUS;
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
-  context.fillStyle = isNegative ? "#16181d" : color;
+  context.fillStyle = isNegative || isOpen ? "#16181d" : color;
   context.fill();
-  ring(context, x, y, radius + 0.5, 2, isNegative ? color : "#fff");
+  ring(context, x, y, radius + 0.5, 2, isNegative || isOpen ? color : "#fff");
   ring(context, x, y, radius + 2, 1, DARK);
   if (isPoint) {
     ring(context, x, y, radius + 5, 2, "#fff");

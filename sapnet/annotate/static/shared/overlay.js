@@ -50,8 +50,9 @@ export class Overlay {
       if (this.stroke && this.stroke.key === object.key) continue;
       const mask = this.isVisible(object) && this.maskOf(object);
       if (!mask) continue;
-      context.globalAlpha = object === selectedObject ? 1 : FAINT;
-      drawMask(context, image, mask, this.shadeOf(object), this.style === "outlines");
+      context.globalAlpha = object === selectedObject || object.suggested ? 1 : FAINT;
+      const isOutline = this.style === "outlines" || (object.suggested && object !== selectedObject);
+      drawMask(context, image, mask, this.shadeOf(object), isOutline);
     }
     context.globalAlpha = 1;
   }

@@ -1,7 +1,8 @@
 // The state of the page: one held document per image, with undo, and the selection.
 //
 // Objects are never changed in place: { key, category_id, points, negative_points, box, mask }.
-// A key identifies an object on this page; the server's id is stored separately.
+// A key identifies an object on this page; the server's id is stored separately. An object with
+// `suggested` waits for a decision: it is shown, but not saved (see suggest/suggest.js).
 
 let nextKey = 1;
 
@@ -27,6 +28,7 @@ export class HeldDocument {
     this.history = [];
     this.undone = [];
     this.isConflicting = false;
+    this.offered = null; // numbers of the suggestions that were shown; null before there are any
     this.saved = { objects: this.objects, done: this.done };
   }
 
@@ -34,17 +36,39 @@ export class HeldDocument {
     return this.objects !== this.saved.objects || this.done !== this.saved.done;
   }
 
-  wire(objects = this.objects) {
-    return objects.map(({ key, ...object }) => ({ id: this.ids.get(key) || 0, ...object }));
+  get kept() { return this.objects.filter(({ suggested }) => !suggested); }
+
+  // Numbers of the suggestions that are gone: neither open nor objects.
+  get dismissed() {
+    const present = new Set(this.objects.map(({ number }) => number));
+    return [...this.offered].filter((number) => !present.has(number));
+  }
+
+  wire(objects = this.kept) {
+    return objects.map(({ key, suggested, number, score, ...object }) => ({ id: this.ids.get(key) || 0, ...object }));
   }
 
   snapshot() {
-    const { objects, done } = this;
-    return { objects, done, body: { objects: this.wire(), done } };
+    const { objects, kept, done } = this;
+    const body = { objects: this.wire(kept), done };
+    if (this.offered) body.dismissed = this.dismissed;
+    return { objects, kept, done, body };
+  }
+
+  // Adds suggestions, to every state that undo leads to as well: none is dismissed by going back.
+  offer(suggestions, dismissed) {
+    const isSaved = !this.isChanged;
+    const added = suggestions.map(({ number, category_id, score, point, mask }) => ({
+      key: `o${nextKey++}`, number, category_id, score, suggested: true,
+      points: [point], negative_points: [], box: null, mask,
+    }));
+    for (const state of [this, ...this.history, ...this.undone]) state.objects = [...state.objects, ...added];
+    this.offered = new Set([...dismissed, ...added.map(({ number }) => number)]);
+    if (isSaved) this.saved.objects = this.objects;
   }
 
   markSaved(sent, answer) {
-    sent.objects.forEach((object, i) => this.ids.set(object.key, answer.ids[i]));
+    sent.kept.forEach((object, i) => this.ids.set(object.key, answer.ids[i]));
     this.version = answer.version;
     this.saved = { objects: sent.objects, done: sent.done };
   }
@@ -63,6 +87,7 @@ export class Store extends EventTarget {
     this.place = -1;
     this.category = session.categories.length ? session.categories[0].id : null;
     this.selected = null; // { key, kind: "points" | "negative_points", index }
+    this.explains = () => false; // true if a new click takes the place of a suggestion
   }
 
   emit(name, detail) {
@@ -162,8 +187,9 @@ export class Store extends EventTarget {
   refresh(name = this.image.name) {
     const held = this.documents.get(name);
     const summary = this.images[this.places.get(name)];
-    if (summary.objects === held.objects.length && summary.done === held.done) return;
-    summary.objects = held.objects.length;
+    const { length } = held.kept;
+    if (summary.objects === length && summary.done === held.done) return;
+    summary.objects = length;
     summary.done = held.done;
     this.emit("images");
   }
@@ -183,7 +209,8 @@ export class Store extends EventTarget {
     const object = {
       key, category_id: this.category, points: [point], negative_points: [], box: null, mask: null, ...further,
     };
-    this.apply([...this.objects, object], { key, kind: "points", index: 0 });
+    const others = this.objects.filter((entry) => !this.explains(point, entry));
+    this.apply([...others, object], { key, kind: "points", index: 0 });
   }
 
   addMasked(point, mask) { this.addObject(point, { mask }); }
@@ -192,7 +219,8 @@ export class Store extends EventTarget {
     const object = this.selectedObject;
     if (!object) return false;
     const points = [...object[kind], point];
-    this.replace({ ...object, [kind]: points }, { key: object.key, kind, index: points.length - 1 });
+    const mask = object.suggested ? null : object.mask; // a wrong suggestion: the proposer is asked
+    this.replace({ ...object, mask, [kind]: points }, { key: object.key, kind, index: points.length - 1 });
     return true;
   }
 
@@ -202,7 +230,8 @@ export class Store extends EventTarget {
     this.replace({ ...object, [selected.kind]: points }, selected, options);
   }
 
-  replace(object, selected = this.selected, options) {
+  // Replaces an object; a suggestion that is changed by hand is accepted.
+  replace({ suggested, ...object }, selected = this.selected, options) {
     const objects = this.objects.map((entry) => (entry.key === object.key ? object : entry));
     this.apply(objects, selected, options);
   }
@@ -231,8 +260,17 @@ export class Store extends EventTarget {
 
   relabel(category) {
     const object = this.selectedObject;
-    if (object && object.category_id !== category) this.replace({ ...object, category_id: category });
+    if (object && object.category_id !== category) {
+      const relabelled = { ...object, category_id: category };
+      this.apply(this.objects.map((entry) => (entry === object ? relabelled : entry)), this.selected);
+    }
     return Boolean(object);
+  }
+
+  // Makes suggestions objects.
+  accept(keys, selected) {
+    const accepted = ({ suggested, ...object }) => object;
+    this.apply(this.objects.map((entry) => (keys.includes(entry.key) ? accepted(entry) : entry)), selected);
   }
 
   setMask(key, mask) {

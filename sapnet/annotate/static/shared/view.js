@@ -194,7 +194,7 @@ export class View extends EventTarget {
           const isMoving = moving && moving.selected.key === object.key
             && moving.selected.kind === kind && moving.selected.index === index;
           const [x, y] = this.toScreen(isMoving ? moving.point : point);
-          drawPoint(context, x, y, { color, isNegative: kind !== "points", isSelected, isPoint });
+          drawPoint(context, x, y, { color, isNegative: kind !== "points", isSelected, isPoint, isOpen: object.suggested });
         });
       }
     }

@@ -1,4 +1,4 @@
-"""Writer of COCO instance json: run lengths, which are lossless, or polygons."""
+"""Writers of COCO instance json: a file of run lengths or polygons, Roboflow's folders."""
 
 from __future__ import annotations
 
@@ -7,10 +7,37 @@ from typing import Any
 
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.coco_json import frame_records
-from sapnet.data.formats.writers.files import ExportOptions
+from sapnet.data.formats.writers.files import ExportOptions, place_image
+from sapnet.data.formats.writers.split import Parts
 from sapnet.geometry.polygons import mask_polygons
 from sapnet.geometry.rle import decode_masks, rle_areas, rle_boxes, rle_to_json
+from sapnet.structures.split import TEST, TRAIN, VAL
 from sapnet.system.files import write_json_atomic
+
+ROBOFLOW_FILE = "_annotations.coco.json"
+
+ROBOFLOW_FOLDERS = {TRAIN: "train", VAL: "valid", TEST: "test"}
+"""Roboflow's and RF-DETR's folder of each part."""
+
+
+def write_roboflow(parts: Parts, folder: Path, options: ExportOptions) -> None:
+    """Write a folder per part with `_annotations.coco.json` and, if available, the images.
+
+    RF-DETR trains from such a folder, and Roboflow exports and uploads it.
+
+    Args:
+        parts: the masks of each part; none of them empty.
+        folder: folder of the data set.
+        options: images.
+
+    Raises:
+        FileNotFoundError: an image is missing.
+    """
+    for part, inside in parts.items():
+        place = folder / ROBOFLOW_FOLDERS[part]
+        write_coco(inside, place / ROBOFLOW_FILE, options, polygons=False)
+        for image in inside.images:
+            place_image(image, options, place)
 
 
 def write_coco(
@@ -51,4 +78,6 @@ def _annotation(instance: Instance, simplify: float | None) -> dict[str, Any]:
         "area": int(rle_areas([rle])[0]),
         "iscrowd": 0,
     }
-    return record if instance.score is None else {**record, "score": instance.score}
+    if instance.score is not None:
+        record["score"] = instance.score
+    return record if instance.origin is None else {**record, "origin": dict(instance.origin)}

@@ -16,21 +16,60 @@ from sapnet.data.formats.marks import Findings, SourceImage
 from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.data.formats.readers.yolo.read import YoloOptions, read_yolo
 from sapnet.data.formats.source_images import find_images
-from sapnet.data.formats.writers.coco import write_coco
-from sapnet.data.formats.writers.files import ExportOptions
+from sapnet.data.formats.writers.coco import (
+    ROBOFLOW_FILE,
+    ROBOFLOW_FOLDERS,
+    write_coco,
+    write_roboflow,
+)
+from sapnet.data.formats.writers.cvat import ANNOTATIONS, write_cvat
+from sapnet.data.formats.writers.files import ExportOptions, part_file
+from sapnet.data.formats.writers.huggingface import (
+    FOLDERS,
+    read_imagefolder,
+    read_mask2former,
+    write_imagefolder,
+    write_mask2former,
+)
 from sapnet.data.formats.writers.label_studio import TASKS_FILE, write_label_studio
 from sapnet.data.formats.writers.labelme import write_labelme
+from sapnet.data.formats.writers.split import Parts, split_instances
 from sapnet.data.formats.writers.voc import write_voc
-from sapnet.data.formats.writers.yolo import SPLIT, write_yolo
+from sapnet.data.formats.writers.yolo import write_yolo
 from sapnet.data.image_files.inside import image_path
 from sapnet.geometry.rle import rle_areas, rle_iou
-from sapnet.structures.clicks import Click
+from sapnet.structures.clicks import RLE, ClickSet
+from sapnet.structures.split import TRAIN, VAL
 from sapnet.system.lock import locked
-from sapnet.system.written_files import replacing_files
-
-"""Formats of masks; the first two are one json file, the others are folders."""
+from sapnet.system.written_files import check_new_file, replacing_files
 
 FILE_FORMATS = ("coco-rle", "coco-polygons")
+"""Formats of one json file per part; the others are folders."""
+
+NEED_VAL = {"roboflow": "RF-DETR wants valid", "yolo-seg": "val repeats train"}
+"""Formats whose trainers want images to validate, and what happens without."""
+
+NEED_IMAGES = ("roboflow", "yolo-seg", "imagefolder", "mask2former")
+"""Formats that are read with the images beside the labels only."""
+
+
+Masks = dict[str, list[RLE | None]]
+"""Masks by file name of the image, in the order of writing; None for one that is not there."""
+
+
+@dataclass(frozen=True)
+class ExportedPart:
+    """One part of a split.
+
+    Attributes:
+        name: train, val or test.
+        num_images: number of its images.
+        num_masks: number of its masks.
+    """
+
+    name: str
+    num_images: int
+    num_masks: int
 
 
 @dataclass(frozen=True)
@@ -44,6 +83,7 @@ class ExportReport:
         mean_iou: mean IoU of the masks with the masks read back from the files; NaN without masks.
         worst_iou: the smallest of these IoUs.
         worst_place: image and object of the smallest IoU.
+        parts: the parts of the split; none without one.
     """
 
     path: Path
@@ -52,6 +92,7 @@ class ExportReport:
     mean_iou: float
     worst_iou: float
     worst_place: str
+    parts: tuple[ExportedPart, ...] = ()
 
 
 def export_masks(
@@ -68,7 +109,7 @@ def export_masks(
         name: the format.
         out: the json file of a COCO format, else the folder.
         findings: collects what the format cannot hold.
-        options: images, simplification, names for Label Studio.
+        options: images, split, simplification, names for Label Studio.
 
     Returns:
         A summary, with the IoUs of the masks and their written forms. Polygons of COCO and LabelMe
@@ -76,35 +117,91 @@ def export_masks(
 
     Raises:
         FileNotFoundError: an image is missing.
-        FileExistsError: the folder holds an earlier export, or other files.
-        ValueError: the format cannot hold these images or categories.
+        FileExistsError: a file exists, or the folder holds an earlier export or other files.
+        InUseError: another process writes there.
+        ValueError: the format cannot hold these images or categories, or a split, or there are too
+            few images to split.
     """
     out, options = Path(out), options or ExportOptions()
     for image in instances.images:
         image_path(out, image.file_name)  # nothing is written outside
     kept = replace(instances, instances=tuple(_with_pixels(instances, findings)))
-    if name in FILE_FORMATS:
-        _write(kept, name, out, findings, options)
-    else:
-        with locked(out), replacing_files(out, options.overwrite) as folder:
-            _write(kept, name, folder, findings, options)
-    return _report(kept, _read_back(kept, name, out, options), out)
+    check_split(name, options)
+    parts = split_instances(kept, options.split, findings)
+    _note_missing(name, parts, out, options, findings)
+    with locked(out):
+        if name in FILE_FORMATS:
+            check_new_files(out, options)
+            for part, inside in parts.items():
+                path = part_file(out, part, options)
+                write_coco(inside, path, options, polygons=name == "coco-polygons")
+        else:
+            with replacing_files(out, options.overwrite) as folder:
+                _write(kept, parts, name, folder, findings, options)
+        report = _report(kept, _read_back(parts, name, out, options), out)
+    if options.split is None:
+        return report
+    counted = (
+        ExportedPart(part, len(inside.images), len(inside.instances))
+        for part, inside in parts.items()
+    )
+    return replace(report, parts=tuple(counted))
+
+
+def check_new_files(path: Path, options: ExportOptions) -> None:
+    """Raise a FileExistsError if a part's file exists and may not be replaced.
+
+    Args:
+        path: file of an export that is not split.
+        options: its split, and whether files may be replaced.
+    """
+    for part in options.split.names if options.split else (TRAIN,):
+        check_new_file(part_file(path, part, options), options.overwrite)
+
+
+def check_split(name: str, options: ExportOptions) -> None:
+    """Raise a ValueError if a split is asked for that the format cannot hold."""
+    if name == "label-studio" and options.split is not None:
+        raise ValueError(f"{name}: its tasks hold no split. Leave out --split")
 
 
 def _write(
-    kept: InstanceSet, name: MaskFormat, out: Path, findings: Findings, options: ExportOptions
+    kept: InstanceSet,
+    parts: Parts,
+    name: MaskFormat,
+    folder: Path,
+    findings: Findings,
+    options: ExportOptions,
 ) -> None:
     match name:
-        case "coco-rle" | "coco-polygons":
-            write_coco(kept, out, options, polygons=name == "coco-polygons")
+        case "roboflow":
+            write_roboflow(parts, folder, options)
         case "yolo-seg":
-            write_yolo(kept, out, options)
-        case "labelme":
-            write_labelme(kept, out, options)
-        case "label-studio":
-            write_label_studio(kept, out, options)
+            write_yolo(parts, folder, options)
+        case "imagefolder":
+            write_imagefolder(parts, folder, options, findings)
+        case "mask2former":
+            write_mask2former(parts, folder, options, findings)
         case "voc":
-            write_voc(kept, out, options, findings)
+            write_voc(kept, parts, folder, options, findings)
+        case "cvat":
+            write_cvat(parts, folder, options)
+        case "labelme" | "labelme-mask":
+            write_labelme(parts, folder, options, masks=name == "labelme-mask")
+        case "label-studio":
+            write_label_studio(kept, folder, options)
+
+
+def _note_missing(
+    name: MaskFormat, parts: Parts, out: Path, options: ExportOptions, findings: Findings
+) -> None:
+    """Note what the tools of a format want and the export does not have."""
+    if name in NEED_VAL and VAL not in parts:
+        findings.note(
+            f"exports without images to validate: {NEED_VAL[name]}; see --split", out.name
+        )
+    if name in NEED_IMAGES and not options.places_images and parts[TRAIN].images:
+        findings.note("exports without the images, which belong beside the labels", out.name)
 
 
 def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:
@@ -120,46 +217,83 @@ def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:
     return kept
 
 
-def _read_back(
-    instances: InstanceSet, name: MaskFormat, out: Path, options: ExportOptions
-) -> dict[str, list[Click]]:
-    """Read the written files; return the objects by image name, in the order of writing."""
-    unheard = Findings()
+def _read_back(parts: Parts, name: MaskFormat, out: Path, options: ExportOptions) -> Masks:
+    """Read the written files, by which the loss is measured."""
     match name:
-        case "coco-rle" | "coco-polygons":
-            clicks = read_any(out, unheard, ReadOptions("coco"))
-        case "yolo-seg":
-            listed = [
-                SourceImage(f"images/{SPLIT}/{i.file_name}", (i.height, i.width), i.file_name)
-                for i in instances.images
-            ]
-            source = read_yolo(out, listed, unheard, YoloOptions("outline"))
-            folder = ImageFolder(None, [(f"images/{SPLIT}/", "")])
-            images = find_images(source, folder, unheard)
-            clicks = assemble(source, images, unheard, AssembleOptions())
         case "label-studio":
             prefix = ((options.url_prefix, ""),)
             reading = ReadOptions("label-studio", path_map=prefix, predictions=True)
-            clicks = read_any(out / TASKS_FILE, unheard, reading)
-        case "labelme" | "voc":
-            clicks = read_any(out, unheard, ReadOptions(name))
+            return _masks(read_any(out / TASKS_FILE, Findings(), reading))
+        case "voc":
+            return _masks(read_any(out, Findings(), ReadOptions(name)))
+        case "cvat":
+            return _unplaced(read_any(out / ANNOTATIONS, Findings(), ReadOptions(name)), parts)
+        case "labelme" | "labelme-mask":
+            left = None if options.places_images else options.images
+            return _unplaced(read_any(out, Findings(), ReadOptions("labelme", left)), parts)
+        case _:
+            found: Masks = {}
+            for part, inside in parts.items():
+                found |= _read_part(part, inside, name, out, options)
+            return found
+
+
+def _read_part(
+    part: str, inside: InstanceSet, name: MaskFormat, out: Path, options: ExportOptions
+) -> Masks:
+    """Read one part of a format whose parts are apart."""
+    match name:
+        case "yolo-seg":
+            return _masks(_read_yolo(part, inside, out))
+        case "imagefolder":
+            return read_imagefolder(out / FOLDERS[part], inside)
+        case "mask2former":
+            return read_mask2former(out / FOLDERS[part], inside)
+        case "roboflow":
+            path = out / ROBOFLOW_FOLDERS[part] / ROBOFLOW_FILE
+        case _:
+            path = part_file(out, part, options)
+    return _masks(read_any(path, Findings(), ReadOptions("coco"))) if inside.images else {}
+
+
+def _read_yolo(part: str, inside: InstanceSet, out: Path) -> ClickSet:
+    unheard = Findings()
+    listed = [
+        SourceImage(f"images/{part}/{i.file_name}", (i.height, i.width), i.file_name)
+        for i in inside.images
+    ]
+    source = read_yolo(out, listed, unheard, YoloOptions("outline"))
+    images = find_images(source, ImageFolder(None, [(f"images/{part}/", "")]), unheard)
+    return assemble(source, images, unheard, AssembleOptions())
+
+
+def _masks(clicks: ClickSet) -> Masks:
     names = {image.image_id: image.file_name for image in clicks.images}
-    found: dict[str, list[Click]] = {}
+    found: Masks = {}
     for click in clicks.clicks:
-        found.setdefault(names[click.image_id], []).append(click)
+        found.setdefault(names[click.image_id], []).append(click.mask)
     return found
 
 
-def _report(instances: InstanceSet, read: dict[str, list[Click]], out: Path) -> ExportReport:
+def _unplaced(clicks: ClickSet, parts: Parts) -> Masks:
+    """Return the masks under the names that images have without the folders of the parts."""
+    name_of = {
+        f"{part}/{image.file_name}": image.file_name
+        for part, inside in parts.items()
+        for image in inside.images
+    }
+    return {name_of.get(name, name): masks for name, masks in _masks(clicks).items()}
+
+
+def _report(instances: InstanceSet, read: Masks, out: Path) -> ExportReport:
     ious: list[float] = []
     places: list[str] = []
     grouped = instances.instances_by_image()
     for image in instances.images:
         written = grouped[image.image_id]
-        for instance, click in zip_longest(written, read.get(image.file_name, [])):
+        for instance, mask in zip_longest(written, read.get(image.file_name, [])):
             if instance is None:
                 raise RuntimeError(f"{out}: more objects of {image.file_name} than were written")
-            mask = None if click is None else click.mask
             ious.append(0.0 if mask is None else float(rle_iou([instance.rle()], [mask])[0, 0]))
             places.append(f"{image.file_name}, object {instance.annotation_id}")
     worst = int(np.argmin(ious)) if ious else None

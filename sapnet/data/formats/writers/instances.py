@@ -7,14 +7,19 @@ from pathlib import Path
 
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.formats.marks import Findings
-from sapnet.data.images import upright_size
+from sapnet.data.formats.readers.origins import read_origins
+from sapnet.data.image_files.header import whole_size
 from sapnet.geometry.rle import rle_to_json
 from sapnet.structures.clicks import Category, ClickSet, ImageRecord
+from sapnet.structures.origin import Origin
 from sapnet.system.files import read_json
 
 
 def masks_of_clicks(
-    clicks: ClickSet, findings: Findings, scores: Mapping[int, float] | None = None
+    clicks: ClickSet,
+    findings: Findings,
+    scores: Mapping[int, float] | None = None,
+    origins: Mapping[int, Origin] | None = None,
 ) -> InstanceSet:
     """Convert the masks of clicks to instances, for an export.
 
@@ -22,6 +27,7 @@ def masks_of_clicks(
         clicks: the objects; those without a mask are reported.
         findings: collects objects without a mask.
         scores: scores by annotation id, if there are any.
+        origins: where the masks come from, by annotation id, if it is known.
 
     Returns:
         The same images and categories, and one instance per mask.
@@ -42,6 +48,7 @@ def masks_of_clicks(
             segmentation=rle_to_json(click.mask),
             source=Path(image.file_name),
             score=(scores or {}).get(click.annotation_id),
+            origin=(origins or {}).get(click.annotation_id),
         )
         found.append(instance)
     return InstanceSet(clicks.images, clicks.categories, tuple(found))
@@ -63,15 +70,18 @@ def instances_of_results(
         categories: categories of the network.
         min_score: least score of masks to keep.
 
+    The origin of the masks is that of `origin.json` beside the results.
+
     Returns:
         The masks.
     """
     records = []
     for image_id, image in images.items():
-        height, width = upright_size(image)
+        height, width = whole_size(image)
         name = image.relative_to(folder).as_posix()
         records.append(ImageRecord(image_id, name, width, height))
     image_of_id = {image.image_id: image for image in records}
+    origins = read_origins(path, "results")
     instances = [
         Instance(
             annotation_id=number,
@@ -81,6 +91,7 @@ def instances_of_results(
             segmentation=record["segmentation"],
             source=path,
             score=record["score"],
+            origin=origins.get(number),
         )
         for number, record in enumerate(read_json(path), start=1)
         if record["score"] >= min_score

@@ -11,6 +11,7 @@ from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.formats.brush_rle import encode_brush
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.geometry.rle import decode_masks
+from sapnet.structures.origin import origin_words
 from sapnet.system.files import write_json_atomic, write_text_atomic
 
 FROM_NAME, TO_NAME = "label", "image"
@@ -58,7 +59,7 @@ def _prediction(
 
 
 def _result(instance: Instance, names: dict[int, str]) -> dict[str, Any]:
-    result = {
+    result: dict[str, Any] = {
         "id": f"object{instance.annotation_id}",
         "from_name": FROM_NAME,
         "to_name": TO_NAME,
@@ -73,4 +74,6 @@ def _result(instance: Instance, names: dict[int, str]) -> dict[str, Any]:
             "brushlabels": [names[instance.category_id]],
         },
     }
+    if words := origin_words(instance.origin):
+        result["meta"] = {"text": [words]}
     return result if instance.score is None else {**result, "score": instance.score}

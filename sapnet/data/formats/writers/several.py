@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, get_args
 
 from sapnet.data.choices import MaskFormat
 from sapnet.data.formats.marks import Findings
-from sapnet.data.formats.writers.export import FILE_FORMATS, ExportReport, export_masks
+from sapnet.data.formats.writers.export import (
+    FILE_FORMATS,
+    ExportReport,
+    check_new_files,
+    check_split,
+    export_masks,
+)
+from sapnet.data.formats.writers.files import ExportOptions, ExportSettings
 from sapnet.system.written_files import check_output
 
 if TYPE_CHECKING:
     from sapnet.data.coco import InstanceSet
-    from sapnet.data.formats.writers.files import ExportOptions
 
 
 @dataclass(frozen=True)
@@ -41,22 +47,26 @@ def check_formats(formats: Sequence[str]) -> None:
             raise ValueError(f"format: expected one of {', '.join(known)}, found {name!r}{hint}")
 
 
-def check_exports(formats: Sequence[str], stem: Path, *, overwrite: bool) -> None:
+def check_exports(formats: Sequence[str], stem: Path, settings: ExportSettings) -> None:
     """Check that the folders of several formats may be written into, before any work.
 
     Args:
         formats: names of formats.
         stem: as in `export_several`.
-        overwrite: True to replace what an earlier export wrote.
+        settings: those of the command.
 
     Raises:
-        ValueError: a format is unknown.
-        FileExistsError: a folder holds an earlier export, or other files.
+        ValueError: a format is unknown, cannot be split, or a setting makes no sense.
+        FileExistsError: a file exists, or a folder holds an earlier export or other files.
     """
     check_formats(formats)
+    options = ExportOptions.of(settings, None)
     for name in formats:
-        if name not in FILE_FORMATS:
-            check_output(_place(stem, name), overwrite)
+        check_split(name, options)
+        if name in FILE_FORMATS:
+            check_new_files(_place(stem, name), options)
+        else:
+            check_output(_place(stem, name), settings.overwrite)
 
 
 def export_several(

@@ -15,13 +15,16 @@ from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.readers.voc.colors import color_map
 from sapnet.data.formats.readers.voc.labels import LABELMAP, LABELS
 from sapnet.data.formats.writers.files import (
+    HIDDEN,
     ExportOptions,
     check_label_names,
     label_name,
     place_image,
 )
+from sapnet.data.formats.writers.split import Parts
+from sapnet.geometry.placing import number_masks
 from sapnet.geometry.polygons import at_least_three, mask_polygons
-from sapnet.geometry.rle import decode_masks, rle_areas, rle_boxes
+from sapnet.geometry.rle import decode_masks, rle_boxes
 from sapnet.structures.clicks import Category, ImageRecord
 from sapnet.system.files import write_bytes_atomic, write_text_atomic
 
@@ -31,12 +34,12 @@ BACKGROUND = "background"
 MAX_OBJECTS = 254
 """Largest number of objects of an image: of 256 palette indices, 0 is background and 255 border."""
 
-_SPLITS = ("ImageSets/Segmentation/train.txt", "ImageSets/Main/train.txt")
+_LISTS = ("ImageSets/Segmentation", "ImageSets/Main")
 """Lists of the images; torchvision and Datumaro find masks by the first, boxes by the second."""
 
 
 def write_voc(
-    instances: InstanceSet, folder: Path, options: ExportOptions, findings: Findings
+    instances: InstanceSet, parts: Parts, folder: Path, options: ExportOptions, findings: Findings
 ) -> None:
     """Write a Pascal VOC data set.
 
@@ -47,9 +50,10 @@ def write_voc(
     contains the outlines of each object's parts as `polygon`, which supervision reads.
 
     Args:
-        instances: the masks; none of them empty.
+        instances: the masks of all parts; none of them empty.
+        parts: the images of each list.
         folder: folder of the data set.
-        options: `images` and `simplify` are used, the latter for the polygons of the xml.
+        options: `simplify` is used for the polygons of the xml.
         findings: collects objects beyond `MAX_OBJECTS` of an image, and hidden ones.
 
     Raises:
@@ -74,16 +78,20 @@ def write_voc(
             what = f"objects beyond the {MAX_OBJECTS} that a png holds"
             findings.skip(what, f"{image.file_name}, object {lost.annotation_id}")
         objects = objects[:MAX_OBJECTS]
-        numbers = _object_numbers(image, objects, findings)
+        numbers, hidden = number_masks([o.rle() for o in objects], (image.height, image.width))
+        numbers = numbers.astype(np.uint8)
+        for index in hidden:
+            findings.note(HIDDEN, f"{image.file_name}, object {objects[index].annotation_id}")
         labels = np.array([0, *(label_of[o.category_id] + 1 for o in objects)], np.uint8)
         _write_png(folder / "SegmentationObject" / label_name(image, ".png"), numbers)
         _write_png(folder / "SegmentationClass" / label_name(image, ".png"), labels[numbers])
         xml = _xml(image, objects, names, options.simplify)
         write_text_atomic(folder / "Annotations" / label_name(image, ".xml"), xml)
-        place_image(image, options.images, folder / "JPEGImages")
-    stems = "".join(f"{label_name(image, '')}\n" for image in instances.images)
-    for split in _SPLITS:
-        write_text_atomic(folder / split, stems)
+        place_image(image, options, folder / "JPEGImages")
+    for part, inside in parts.items():
+        stems = "".join(f"{label_name(image, '')}\n" for image in inside.images)
+        for lists in _LISTS:
+            write_text_atomic(folder / lists / f"{part}.txt", stems)
     ordered = sorted(instances.categories, key=lambda category: category.category_id)
     _write_labels(folder, [BACKGROUND, *(c.name for c in ordered)])
 
@@ -102,7 +110,7 @@ def _check_names(categories: tuple[Category, ...]) -> None:
 def _note_other_endings(
     images: tuple[ImageRecord, ...], options: ExportOptions, findings: Findings
 ) -> None:
-    if options.images is not None:
+    if options.places_images:
         for image in images:
             if not image.file_name.endswith(".jpg"):
                 what = "images not named .jpg, which torchvision's reader does not find"
@@ -119,20 +127,6 @@ def _write_labels(folder: Path, names: list[str]) -> None:
     ]
     header = "# label:color_rgb:parts:actions\n"
     write_text_atomic(folder / LABELMAP, header + "".join(lines))
-
-
-def _object_numbers(image: ImageRecord, objects: list[Instance], findings: Findings) -> np.ndarray:
-    """Return the number, from 1, of the object at each pixel, (H, W) uint8, 0 for none."""
-    numbers = np.zeros((image.height, image.width), np.uint8)
-    rles = [instance.rle() for instance in objects]
-    for index in np.argsort(-rle_areas(rles), kind="stable").tolist():
-        numbers[decode_masks([rles[index]])[0] != 0] = index + 1
-    for index in sorted(
-        set(range(len(objects))) - set((np.unique(numbers).astype(int) - 1).tolist())
-    ):
-        place = f"{image.file_name}, object {objects[index].annotation_id}"
-        findings.note("objects without a pixel of their own, under smaller ones", place)
-    return numbers
 
 
 def _write_png(path: Path, numbers: np.ndarray) -> None:

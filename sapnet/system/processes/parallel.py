@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from sapnet.system.processes.workers import worker_context
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -78,31 +78,26 @@ def map_in_order(
         yield from map(function, items)
         return
     # Spawned, not forked: a fork of a process in which torch runs threads can hang.
-    context = multiprocessing.get_context("spawn")
+    context = worker_context("spawn")
     with (
-        _single_threaded_children(),
+        single_threaded_children(),
         ProcessPoolExecutor(workers, context, start_worker, (function,)) as executor,
     ):
         try:
             yield from map_ahead(executor, run_in_worker, items, workers * _AHEAD_PER_WORKER)
+        except BaseException:  # an error or an interrupt: nobody waits for what is in progress
+            for process in list((executor._processes or {}).values()):
+                process.kill()
+            raise
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(cancel_futures=True)
 
 
 def start_worker(function: Callable[[Any], Any]) -> None:
-    """Make this process a worker that calls the function and ends with its parent."""
+    """Make this process a worker that calls the function."""
     global _work
-    # The parent handles Ctrl-C. A parent that was killed cannot end its workers, so they watch it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that cannot block it
     _work = function
-
-
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def run_in_worker(item: Any) -> Any:  # noqa: ANN401  # whatever the function takes and gives
@@ -117,7 +112,7 @@ def run_in_worker(item: Any) -> Any:  # noqa: ANN401  # whatever the function ta
 
 
 @contextmanager
-def _single_threaded_children() -> Iterator[None]:
+def single_threaded_children() -> Iterator[None]:
     """Set the thread variables of numeric libraries to 1 for processes started in the context."""
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))

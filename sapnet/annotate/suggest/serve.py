@@ -1,0 +1,45 @@
+"""Conversion of the settings of `sapnet annotate --run` to suggestions on its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import APIRouter
+
+from sapnet.annotate.click.click_file import ClickFile
+from sapnet.annotate.config import AnnotateConfig
+from sapnet.annotate.suggest.desk import SuggestionDesk
+from sapnet.annotate.suggest.routes import suggest_routes
+from sapnet.annotate.suggest.run_files import SuggestingRun, local_name
+from sapnet.annotate.suggest.scout import Scout
+from sapnet.annotate.suggest.seen import SEEN_ENDING, SeenFile
+from sapnet.annotate.suggest.seer import Seer
+from sapnet.annotate.suggest.worker import EndableWorker
+from sapnet.annotate.workspace import Workspace
+
+
+@contextmanager
+def suggesting(
+    cfg: AnnotateConfig, workspace: Workspace[ClickFile], run: SuggestingRun
+) -> Iterator[tuple[SuggestionDesk, APIRouter]]:
+    """Look at the images while the page is open.
+
+    Args:
+        cfg: the settings of the session.
+        workspace: its file has the classes of the run.
+        run: whose segmenter looks.
+
+    Yields:
+        The suggestions, and their routes.
+    """
+    clicks = workspace.file.path
+    seen = SeenFile(clicks.with_name(clicks.stem + SEEN_ENDING), run.weights)
+    desk = SuggestionDesk(workspace.listing, workspace.file, seen, cfg.min_score)
+    worker = EndableWorker(Seer(local_name(run.name), cfg.device, workspace.pixels.bits))
+    scout = Scout(workspace.listing, seen, worker, desk.is_touched)
+    scout.start()
+    try:
+        yield desk, suggest_routes(workspace, desk, scout)
+    finally:
+        scout.close()

@@ -1,0 +1,1 @@
+"""Tiles: large images as windows that overlap, with their clicks, truth and labels."""

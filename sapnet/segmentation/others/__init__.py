@@ -1,0 +1,1 @@
+"""Segmenters of other projects that stand in the place of SOLOv2."""
