@@ -91,7 +91,7 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
         quality=_label_quality(inputs, training_set),
         validation=None if held_out is None else Validation(held_out.truth, network.categories),
     )
-    if training_set.has_partial(cfg.unmarked or "complete") and network.settings.segmenter:
+    if training_set.has_partial(cfg.unmarked or "complete") and network.segmentation is not None:
         module.watch_partial_images()
     facts = f"{len(data.dataset())} images, {len(network.categories)} categories"
     announce(
