@@ -61,6 +61,7 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
         ("label", LabelOptions.__optional_keys__),
         ("predict", PredictOptions.__optional_keys__),
         ("evaluate", frozenset()),
+        ("export", frozenset()),
     ],
 )
 def test_names_are_those_of_the_command(command: str, options: frozenset[str]) -> None:
