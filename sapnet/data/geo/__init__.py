@@ -1,0 +1,1 @@
+"""Places on the map: images with a georeference, and files of features (GeoJSON, GeoPackage)."""
