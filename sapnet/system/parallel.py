@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sapnet.system.workers import worker_context
+from sapnet.system.processes.workers import worker_context
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

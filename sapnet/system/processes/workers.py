@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
 
-from sapnet.system.interrupts import STOPPING
+from sapnet.system.processes.interrupts import STOPPING
 
 
 def worker_context(method: str | None = None) -> BaseContext:

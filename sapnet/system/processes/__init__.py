@@ -1,0 +1,1 @@
+"""Processes of a command: interrupts, and workers that end with it."""
