@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sapnet.backbones.config import HUB_WEIGHTS, NO_WEIGHTS
 from sapnet.backbones.imagenet import DISTRIBUTION, load_lite0_weights, packaged_weights
 from sapnet.system.hub import check_hub
-from sapnet.system.weights.tensors import load_pickled, load_safetensors
+from sapnet.system.tensors import load_pickled, load_safetensors
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import lightning
 import torch
 
-from sapnet.system.weights.tensors import load_pickled
+from sapnet.system.tensors import load_pickled
 
 if TYPE_CHECKING:
     from pathlib import Path

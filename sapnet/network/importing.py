@@ -22,7 +22,7 @@ from sapnet.segmentation.convert import (
 )
 from sapnet.structures.clicks import Category
 from sapnet.system.lock import locked
-from sapnet.system.weights.tensors import load_pickled
+from sapnet.system.tensors import load_pickled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sapnet.backbones.config import AVAILABLE_WEIGHTS, HUB_WEIGHTS, NO_WEIGHTS
 from sapnet.backbones.weights import find_imagenet_weights
 from sapnet.network.config import EMBEDDED_START
-from sapnet.system.weights.tensors import load_safetensors, safetensors_notes
+from sapnet.system.tensors import load_safetensors, safetensors_notes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -14,7 +14,7 @@ from torch.optim import AdamW
 from sapnet.proposals.click.network import ClickNetwork
 from sapnet.system.device import choose_device
 from sapnet.system.files import write_bytes_atomic
-from sapnet.system.weights.tensors import load_pickled
+from sapnet.system.tensors import load_pickled
 from sapnet.teaching.config import TeachConfig
 
 _RISE = 10

@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from sapnet.system.device import choose_device
 from sapnet.system.progress import shared_display
-from sapnet.system.weights.tensors import load_pickled
+from sapnet.system.tensors import load_pickled
 from sapnet.training.loop.callbacks import ProgressLines, SaveRun, SharedProgress
 from sapnet.training.loop.precision import choose_precision
 from sapnet.training.run_folder import check_checkpoint
