@@ -34,6 +34,9 @@ class ProposeOptions(ProposerOptions, total=False):
     skip_errors: bool
     bits: int | None
     max_pixels: int | None
+    tile: int | None
+    overlap: int | None
+    bands: tuple[int, ...] | None
     shard: str | None
     engine: Engine
     ray_address: str | None

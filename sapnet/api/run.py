@@ -42,6 +42,9 @@ class RunOptions(TypedDict, total=False):
     skip_errors: bool
     bits: int | None
     max_pixels: int | None
+    tile: int | None
+    overlap: int | None
+    bands: tuple[int, ...] | None
 
 
 def run(

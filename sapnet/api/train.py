@@ -59,6 +59,9 @@ class TrainOptions(TypedDict, total=False):
     max_objects: int | None
     bits: int | None
     max_pixels: int | None
+    tile: int | None
+    overlap: int | None
+    bands: tuple[int, ...] | None
     log_every: int
     checkpoint_minutes: float
     optimizer: OptimizerConfig | Mapping[str, Any]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sapnet.segmentation.outputs import flatten_cells
-from sapnet.structures.gaps import SeenObjects
+from sapnet.structures.seen import SeenObjects
 
 if TYPE_CHECKING:
     from torch import Tensor

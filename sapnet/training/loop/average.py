@@ -14,7 +14,7 @@ import torch
 
 from sapnet.network.model import evaluating
 from sapnet.segmentation.open.seeing import scores_at
-from sapnet.structures.gaps import SeenObjects
+from sapnet.structures.seen import SeenObjects
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,7 +104,7 @@ class RunningAverage:
             index[index >= 0],
         )
         scores = scores_at(outputs, points, labels, index).cpu()
-        for label in labels.unique().tolist():
+        for label in sorted(set(labels.tolist())):
             now = scores[labels.cpu() == label].mean()
             before = self.usual_scores[label]
             keep = SCORE_DECAY if before > 0 else 0.0

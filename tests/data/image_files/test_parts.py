@@ -11,16 +11,10 @@ import tifffile
 from PIL import Image
 
 from sapnet.data.image_files.depth import find_depth
+from sapnet.data.image_files.header import read_header, upright_size, whole_size
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.image_files.raster import opened_raster
-from sapnet.data.images import (
-    is_deep_file,
-    load_image,
-    load_reduced,
-    read_header,
-    upright_size,
-    whole_size,
-)
+from sapnet.data.images import is_deep_file, load_image, load_reduced
 from sapnet.system.locations import CACHE_VARIABLE
 
 HEIGHT, WIDTH = 150, 200

@@ -1,4 +1,4 @@
-"""Worker processes that live as long as the main process: they end with it, and never before it."""
+"""Worker processes that end with the main process, and never before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
 
-from sapnet.system.interrupts import STOPPING
+from sapnet.system.processes.interrupts import STOPPING
 
 
 def worker_context(method: str | None = None) -> BaseContext:
