@@ -1,4 +1,4 @@
-"""Reading of a clicks file: our reader beside msgspec with constraints, in time and memory.
+"""Reading of a clicks file: our reader beside msgspec, in time and memory.
 
 pip install msgspec
 python -m benchmarks.speed.validation --objects 100000
@@ -77,7 +77,7 @@ def read(reader: str, path: Path) -> int:
 
 
 def peak_kib() -> int:
-    """Return the most memory of this process so far; that of `getrusage` includes its parent's."""
+    """Return this process's peak memory so far; that of `getrusage` includes its parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 

@@ -122,7 +122,10 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
 def _add_meaning_arguments(parser: ArgumentParser) -> None:
     """Add the options for what a file may mean, where it does not tell."""
     parser.add_argument(
-        "--label-key", type=str, default=None, help="VIA's region attribute with the category"
+        "--label-key",
+        type=str,
+        default=None,
+        help="VIA's region attribute, or features' attribute, with the category",
     )
     parser.add_argument(
         "--default-label",

@@ -72,7 +72,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.prediction.predict import predict
 
     values = {field.name: args[field.name] for field in fields(PredictionConfig)}
-    values |= {"format": tuple(args.format), "bands": tuple(args.bands) or None}
+    values |= {"format": tuple(args.format)}
     try:
         cfg = PredictionConfig(
             **values | {"format": tuple(args.format), "bands": tuple(args.bands)}

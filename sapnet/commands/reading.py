@@ -51,10 +51,7 @@ def add_tile_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--bands",
-        type=int,
-        nargs="*",
-        default=(),
-        metavar="N",
+        type=tuple[int, ...] | None,
         help="numbers of the bands that are read, from 1 on: red, green and blue, or one for gray",
     )
 

@@ -1,4 +1,4 @@
-"""The colors of classes, the same as on the click page (`annotate/static/shared/colors.js`)."""
+"""Colors of classes, those of the click page (`annotate/static/shared/colors.js`)."""
 
 from __future__ import annotations
 

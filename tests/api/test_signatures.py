@@ -62,6 +62,7 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
         ("label", LabelOptions.__optional_keys__),
         ("predict", PredictOptions.__optional_keys__),
         ("evaluate", EvaluateOptions.__optional_keys__),
+        ("export", frozenset()),
     ],
 )
 def test_names_are_those_of_the_command(command: str, options: frozenset[str]) -> None:

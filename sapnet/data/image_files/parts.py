@@ -116,7 +116,7 @@ def chosen_bands(count: int, wanted: tuple[int, ...], path: Path) -> tuple[int, 
     if count > max(_ALPHA_ADDED):
         raise ValueError(
             f"{path}: expected a choice among its {count} bands. Name red, green and blue, or one "
-            "band for gray, such as --bands 3,2,1."
+            "band for gray, such as --bands [3,2,1]."
         )
     return tuple(range(count - (count in _ALPHA_ADDED)))
 

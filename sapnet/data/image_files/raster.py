@@ -6,6 +6,7 @@ other compressions and JPEG 2000. Files of other formats have to be decoded as a
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,8 @@ MOST_SEGMENT_BYTES = 1 << 26
 """Largest strip or tile that is decoded for a window; beyond, the file is decoded once."""
 
 _CACHE_MEGABYTES = 64  # of GDAL; its own default is a share of the machine's memory
+_PLAIN = (1, 8, 32773, 32946)  # none, deflate, PackBits: compressions of tifffile's own
+_PLAIN_PREDICTORS = (1, 2)
 _ORIENTATION_TAG = 274
 _MOST_LEVELS = 32  # pages that are looked at for a pyramid
 
@@ -150,11 +153,9 @@ def _is_level(level: Any, page: Any, tifffile: ModuleType) -> bool:  # noqa: ANN
 
 def _is_readable(page: Any, tifffile: ModuleType) -> bool:  # noqa: ANN401  # tifffile's page
     """Return True if tifffile decodes the segments of a page to gray or colours, upright."""
-    names = tifffile.TIFF
-    try:
-        names.DECOMPRESSORS[page.compression], names.UNPREDICTORS[page.predictor]
-    except KeyError:
-        return False
+    if page.compression not in _PLAIN or page.predictor not in _PLAIN_PREDICTORS:
+        if importlib.util.find_spec("imagecodecs") is None:
+            return False
     photometric = tifffile.PHOTOMETRIC
     turned = page.tags.valueof(_ORIENTATION_TAG, default=1) not in (0, 1)
     plain = page.photometric in (photometric.MINISBLACK, photometric.RGB)

@@ -1,4 +1,4 @@
-"""What of large images was annotated, in the frame of their windows and back."""
+"""Coverage of large images, in the frame of their windows and back."""
 
 from __future__ import annotations
 

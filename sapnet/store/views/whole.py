@@ -88,7 +88,7 @@ class WholeStore(ProposalStore):
 
     @cached_property
     def coverage(self) -> Mapping[int, Coverage]:
-        """What of the whole images was annotated, by image id."""
+        """Coverage of the whole images, by image id."""
         return whole_coverage(self._tiled.coverage, self._tiled.images, self._whole)
 
     def given_ids(self) -> frozenset[int]:

@@ -91,7 +91,7 @@ def _kill_to_terminate(process: multiprocessing.process.BaseProcess) -> None:
 
 
 def end_with_parent() -> None:
-    """End this process when its parent is gone; a parent that is killed cannot end its workers."""
+    """End this process when its parent is gone; a killed parent cannot end its workers."""
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
