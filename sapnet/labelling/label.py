@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from sapnet.data.click_annotations import region_records
 from sapnet.data.coco_json import frame_records, label_of_category
-from sapnet.data.coverage.ignored import region_records
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
 from sapnet.data.tiles.labels import whole_labels
@@ -24,8 +24,7 @@ from sapnet.labelling.uncertainty import uncertainty
 from sapnet.labelling.voter import Voter
 from sapnet.network.loading import load_predictor
 from sapnet.network.model import Network, evaluating
-from sapnet.network.origin import origin_of_network
-from sapnet.store.origin import origin_of_proposals
+from sapnet.network.origin import origin_of_network, origin_of_proposals
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.coverage import coverage_of

@@ -29,8 +29,8 @@ from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.targets import instance_targets, keep_labels
 from sapnet.structures.batch import Batch
 from sapnet.structures.clicks import Category
-from sapnet.structures.gaps import SeenObjects, avoided_regions, hold_points
 from sapnet.structures.outputs import Predictions, Selection
+from sapnet.structures.seen import SeenObjects, avoided_regions, hold_points
 from sapnet.system.files import new_file_mode
 from sapnet.system.from_json import dataclass_from_json
 
@@ -261,7 +261,8 @@ class Network(
                 bags = batch.bags
                 seen = seen.select(~hold_points(seen, bags.points, bags.image_index))
             if gaps is not None:
-                avoid = avoided_regions(gaps, seen)
+                number = len(gaps.partial)
+                avoid = avoided_regions(gaps.masks, gaps.image_index, number, seen)
             levels = features if kept is None else [level.detach() for level in features]
             selection = self.selection(levels, batch.bags, batch.image_sizes, generator, avoid)
             losses.update(selection.losses)

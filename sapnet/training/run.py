@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import lightning
 
+from sapnet.batches.parts import parts_of
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.evaluation.proposals import proposal_ious
 from sapnet.network.compiling import compile_network
@@ -83,7 +84,7 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
         announce([f"{inputs.out} is finished ({cfg.epochs} epochs); nothing to do"])
         return TrainSummary(inputs.out, cfg.epochs, figures, was_finished=True)
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
-    held_out = open_held_out(inputs)
+    held_out = open_held_out(inputs, parts_of(model_cfg.augment))
     network, start_lines = _build(inputs, model_cfg, training_set, checkpoint)
     if cfg.compile:
         compile_network(network, choose_device(cfg.device))

@@ -1,4 +1,4 @@
-"""Segmenters on the same labels and on ground truth, by AP and its share of that of truth.
+"""Segmenters on the same labels and on ground truth: AP and its share of true masks' AP.
 
     OMP_NUM_THREADS=1 python -m benchmarks.quality.segmenters --sets sets/balloon --out runs/seg \
         --json benchmarks/results/segmenters.json
