@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from sapnet.data.image_files.header import upright_size
 from sapnet.data.image_files.inside import leaves_folder, link_outside, outside_words
 from sapnet.data.image_files.listing import find_images
-from sapnet.data.images import upright_size
 from sapnet.structures.clicks import ImageRecord
 from sapnet.structures.left_out import LeftOutImage
 

@@ -90,7 +90,7 @@ def label(
     """
     from sapnet.labelling.label import label as label_store
     from sapnet.labelling.label import label_top1
-    from sapnet.store.reader import ProposalStore
+    from sapnet.store.views.corrected import open_corrected
 
     cfg = fill("label", LabelConfig, options)
     if (run is None) != cfg.top1:
@@ -99,7 +99,7 @@ def label(
     if cfg.top1 and cfg.voter is not None:
         raise ValueError("label: voter votes on the choice of a run, and top1 has none")
     corrections = None if cfg.corrections is None else load_corrections(cfg.corrections)
-    store = ProposalStore(proposals, corrections)
+    store = open_corrected(proposals, corrections)
     if run is None:
         summary = label_top1(store, out, with_candidates=cfg.candidates)
     else:

@@ -37,6 +37,9 @@ class PredictOptions(TypedDict, total=False):
     overwrite: bool
     bits: int | None
     max_pixels: int | None
+    tile: int | None
+    overlap: int | None
+    bands: tuple[int, ...] | None
     batch_size: int
 
 

@@ -11,6 +11,7 @@ from sapnet.proposals.config import ProposerName
 
 if TYPE_CHECKING:
     from sapnet.pipeline.run import RunSummary
+    from sapnet.structures.coverage import Unmarked
 
 FILES = ("val_images", "val_truth", "truth", "corrections")
 """Options that name files."""
@@ -42,6 +43,10 @@ class RunOptions(TypedDict, total=False):
     skip_errors: bool
     bits: int | None
     max_pixels: int | None
+    tile: int | None
+    overlap: int | None
+    bands: tuple[int, ...] | None
+    unmarked: Unmarked | None
 
 
 def run(

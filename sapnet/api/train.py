@@ -17,6 +17,7 @@ from sapnet.training.config import OptimizerConfig, TrainConfig
 from sapnet.training.default_recipe import default_recipe, note_on
 
 if TYPE_CHECKING:
+    from sapnet.structures.coverage import Unmarked
     from sapnet.training.inputs import TrainSummary
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,10 @@ class TrainOptions(TypedDict, total=False):
     max_objects: int | None
     bits: int | None
     max_pixels: int | None
+    tile: int | None
+    overlap: int | None
+    bands: tuple[int, ...] | None
+    unmarked: Unmarked | None
     log_every: int
     checkpoint_minutes: float
     optimizer: OptimizerConfig | Mapping[str, Any]

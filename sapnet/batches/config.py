@@ -19,6 +19,10 @@ class AugmentConfig:
         pad_divisor: padded sides are multiples of it, in pixels; the largest stride of the network.
         bits: bit depth of images of more than 8 bits, one for all. Unset: that of the largest value
             of the data set.
+        tile: side of the windows that large images are read in, pixels. Unset: those of the store,
+            else whole images.
+        overlap: pixels that neighbouring windows share.
+        bands: numbers of the bands that are read, from 1 on. Unset: the files' own.
         color_jitter: largest relative change of brightness, contrast and saturation, in [0, 1];
             0 leaves colours alone.
     """
@@ -28,6 +32,9 @@ class AugmentConfig:
     flip_probability: float = 0.5
     pad_divisor: int = 32
     bits: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
+    bands: tuple[int, ...] | None = None
     color_jitter: float = 0.0
 
     def __post_init__(self) -> None:

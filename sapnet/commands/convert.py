@@ -122,7 +122,10 @@ def _add_reading_arguments(parser: ArgumentParser) -> None:
 def _add_meaning_arguments(parser: ArgumentParser) -> None:
     """Add the options for what a file may mean, where it does not tell."""
     parser.add_argument(
-        "--label-key", type=str, default=None, help="VIA's region attribute with the category"
+        "--label-key",
+        type=str,
+        default=None,
+        help="VIA's region attribute, or features' attribute, with the category",
     )
     parser.add_argument(
         "--default-label",
@@ -258,8 +261,8 @@ def _save_clicks(clicks: ClickSet, args: Namespace) -> None:
 
 
 def _export(clicks: ClickSet, args: Namespace, options: ReadOptions, findings: Findings) -> None:
-    from sapnet.data.formats.origins import read_origins
     from sapnet.data.formats.read import read_scores
+    from sapnet.data.formats.readers.origins import read_origins
     from sapnet.data.formats.writers.export import export_masks
     from sapnet.data.formats.writers.instances import masks_of_clicks
 

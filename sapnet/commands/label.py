@@ -66,7 +66,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.labelling.config import LabelConfig
     from sapnet.labelling.label import check_labels_file, label, label_top1
     from sapnet.network.loading import load_model
-    from sapnet.store.reader import ProposalStore
+    from sapnet.store.views.corrected import open_corrected
 
     if (args.run is None) != args.top1:
         raise WrongUseError("expected either --run RUN or --top1")
@@ -80,7 +80,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     check_labels_file(args.out, args.overwrite)
     check_exports(args.format, args.out.with_suffix(""), cfg)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
-    store = ProposalStore(args.proposals, corrections)
+    store = open_corrected(args.proposals, corrections)
     if args.top1:
         summary = label_top1(store, args.out, with_candidates=args.candidates)
     else:

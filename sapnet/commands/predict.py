@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError, add_model_arguments
 from sapnet.commands.exporting import add_format_argument, print_exports
-from sapnet.commands.reading import add_reading_arguments, add_skip_argument, print_left_out
+from sapnet.commands.reading import (
+    add_reading_arguments,
+    add_skip_argument,
+    add_tile_arguments,
+    print_left_out,
+)
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -36,6 +41,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     add_format_argument(parser)
     add_skip_argument(parser)
     add_reading_arguments(parser)
+    add_tile_arguments(parser)
     parser.add_argument("--no-pictures", action="store_true", help="write results.json alone")
     parser.add_argument(
         "--compile",
@@ -66,8 +72,11 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.prediction.predict import predict
 
     values = {field.name: args[field.name] for field in fields(PredictionConfig)}
+    values |= {"format": tuple(args.format)}
     try:
-        cfg = PredictionConfig(**values | {"format": tuple(args.format)})
+        cfg = PredictionConfig(
+            **values | {"format": tuple(args.format), "bands": tuple(args.bands)}
+        )
     except ValueError as error:
         raise WrongUseError(error) from error
     summary = predict(load_predictor(args.run, args.device), args.images, args.out, cfg)

@@ -36,6 +36,26 @@ def add_reading_arguments(parser: ArgumentParser, *, with_bits: bool = True) -> 
     )
 
 
+def add_tile_arguments(parser: ArgumentParser) -> None:
+    """Add the options for windows of large images, and for bands."""
+    parser.add_argument(
+        "--tile",
+        type=int | None,
+        help="side of the windows that larger images are cut into, pixels; 0 keeps them whole; by "
+        "default as in the training, else for images of more than 100 million pixels",
+    )
+    parser.add_argument(
+        "--overlap",
+        type=int | None,
+        help="pixels that neighbouring windows share; by default a quarter of their side",
+    )
+    parser.add_argument(
+        "--bands",
+        type=tuple[int, ...] | None,
+        help="numbers of the bands that are read, from 1 on: red, green and blue, or one for gray",
+    )
+
+
 def print_left_out(images: Sequence[LeftOutImage]) -> None:
     """Print which images were left out, and why."""
     if not images:

@@ -19,6 +19,7 @@ SourceFormat = Literal[
     "voc",
     "createml",
     "detectron2",
+    "geo",
 ]
 """Formats that annotations are read from."""
 
@@ -34,6 +35,8 @@ MaskFormat = Literal[
     "labelme",
     "labelme-mask",
     "label-studio",
+    "geojson",
+    "gpkg",
 ]
 """Formats that masks are written in."""
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from sapnet.data.click_annotations import Point
 from sapnet.data.image_files.address import file_of
+from sapnet.data.image_files.header import ImageHeader, read_header
 from sapnet.data.image_files.inside import image_path
-from sapnet.data.images import ImageHeader, read_header
-from sapnet.data.orientation import orient_box, orient_mask, orient_points
+from sapnet.data.image_files.raster import raster_size
+from sapnet.data.orientation import UPRIGHT, orient_box, orient_mask, orient_points
 from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import decode_masks, encode_masks
-from sapnet.structures.clicks import RLE, Click, ClickSet, ImageRecord
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import RLE, Click, ClickSet, Coverage, ImageRecord
 
 _NUM_FILES_NAMED = 5  # missing files that a message names
 
@@ -56,6 +56,37 @@ def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
             for click in clicks.clicks
         ),
         coverage=turn_coverage(clicks.coverage, turned),
+    )
+
+
+def check_whole_images(clicks: ClickSet, folder: Path) -> ClickSet:
+    """Check clicks of images of any size against their files, and turn them upright.
+
+    Args:
+        clicks: of whole images.
+        folder: that the file names are relative to.
+
+    Raises:
+        FileNotFoundError, ValueError: as in `check_images`; the limit of pixels does not hold for
+            files whose windows can be read alone.
+    """
+    found: dict[int, tuple[int, int] | None] = {}
+    for image in clicks.images:
+        path = image_path(folder, image.file_name)
+        size = found[image.image_id] = raster_size(path)
+        if size is not None:
+            is_listed_as_stored(
+                image, ImageHeader(size, UPRIGHT), image_path(folder, image.file_name)
+            )
+    others = tuple(image for image in clicks.images if found[image.image_id] is None)
+    rest = tuple(click for click in clicks.clicks if found[click.image_id] is None)
+    checked = check_images(ClickSet(others, clicks.categories, rest), folder)
+    images = {image.image_id: image for image in checked.images}
+    turned = {click.annotation_id: click for click in checked.clicks}
+    return ClickSet(
+        tuple(images.get(image.image_id, image) for image in clicks.images),
+        clicks.categories,
+        tuple(turned.get(click.annotation_id, click) for click in clicks.clicks),
     )
 
 

@@ -1,12 +1,7 @@
-"""Listing of image files, reading of their sizes, and loading as upright RGB."""
+"""Loading of images and of parts of images as upright RGB."""
 
 from __future__ import annotations
 
-import re
-import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,33 +17,16 @@ from sapnet.data.image_files.depth import (
     raster_depth,
     to_bytes,
 )
-from sapnet.data.image_files.limit import apply_limit, max_pixels
-from sapnet.data.image_files.listing import find_images, readable_suffixes
-from sapnet.data.image_files.parts import check_inside, load_part, load_smaller, raster_size
-from sapnet.data.orientation import UPRIGHT, orient_mask, oriented_size
+from sapnet.data.image_files.header import opened_image, orientation_of, unreadable
+from sapnet.data.image_files.limit import max_pixels
+from sapnet.data.image_files.parts import load_part, load_smaller
+from sapnet.data.image_files.raster import raster_size
+from sapnet.data.orientation import UPRIGHT, orient_mask
 
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 """Markers of a JPEG file."""
 
 _IN_MEMORY = "image"
-
-
-@dataclass(frozen=True)
-class ImageHeader:
-    """Size and orientation of an image file, from its header.
-
-    Attributes:
-        stored_size: (height, width) of the pixels in the file.
-        orientation: EXIF orientation, 1..8; 1 if the file has none.
-    """
-
-    stored_size: tuple[int, int]
-    orientation: int
-
-    @property
-    def upright_size(self) -> tuple[int, int]:
-        """(height, width) of the upright image."""
-        return oriented_size(self.stored_size, self.orientation)
 
 
 def load_image(path: Path | str, bits: int | None = None) -> np.ndarray:
@@ -98,7 +76,7 @@ def load_reduced(path: Path | str, size: tuple[int, int], bits: int | None = Non
     try:
         return load_smaller(parse_address(path), size, bits, partial(_load_whole, bits=bits))
     except OSError as error:
-        raise _unreadable(file_of(path), error) from error
+        raise unreadable(file_of(path), error) from error
 
 
 def _load_part(address: ImageAddress, bits: int | None) -> np.ndarray:
@@ -107,11 +85,11 @@ def _load_part(address: ImageAddress, bits: int | None) -> np.ndarray:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _unreadable(address.file, error) from error
+        raise unreadable(address.file, error) from error
 
 
 def _load_whole(path: Path | str, bits: int | None) -> np.ndarray:
-    with _opened(path) as image:
+    with opened_image(path) as image:
         if (pixels := _decode_plain_jpeg(image, path)) is not None:
             return pixels
         return image_pixels(image, path, bits)
@@ -136,57 +114,8 @@ def image_pixels(
     if is_deep(image) and not (has_deep_channels(image) and place == _IN_MEMORY):
         values = to_bytes(deep_values(image, place), bits, place)
         color = values if values.ndim == 3 else np.repeat(values[:, :, None], 3, axis=2)
-        return np.ascontiguousarray(orient_mask(color, _orientation(image)))
+        return np.ascontiguousarray(orient_mask(color, orientation_of(image)))
     return np.array(_to_rgb(ImageOps.exif_transpose(image), place))
-
-
-def read_header(path: Path | str) -> ImageHeader:
-    """Read size and orientation of an image without decoding its pixels.
-
-    Args:
-        path: the file, or the address of a part of it, whose size is then that of the part.
-
-    Returns:
-        Its header.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it cannot be read as an image.
-    """
-    address = parse_address(path)
-    if is_part(path):
-        size = whole_size(address.file)
-        if address.window is not None:
-            check_inside(address.window, size, Path(address.file))
-            size = address.window.height, address.window.width
-        return ImageHeader(size, UPRIGHT)
-    try:
-        with _opened(path) as image:
-            return ImageHeader((image.height, image.width), _orientation(image))
-    except ValueError:
-        found = raster_size(Path(path))
-        if found is None or found[0] * found[1] > max_pixels():
-            raise
-        return ImageHeader(found, UPRIGHT)
-
-
-def whole_size(path: Path | str) -> tuple[int, int]:
-    """Read the size of the upright image in a file, which may be larger than the limit.
-
-    The limit of pixels is for what is decoded at a time. It holds for files that have to be decoded
-    as a whole, and not for those whose windows can be read alone.
-
-    Args:
-        path: the file, or an address of a part of it.
-
-    Returns:
-        (height, width).
-
-    Raises:
-        FileNotFoundError, ValueError: as in `read_header`.
-    """
-    file = file_of(path)
-    return raster_size(file) or read_header(file).upright_size
 
 
 def is_deep_file(path: Path | str) -> bool:
@@ -203,94 +132,8 @@ def is_deep_file(path: Path | str) -> bool:
     depth = raster_depth(file, exact=False)
     if depth is not None:
         return depth > DEPTHS[0]
-    with _opened(file) as image:
+    with opened_image(file) as image:
         return is_deep(image)
-
-
-def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation; 1 for a senseless one."""
-    found = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-    return int(found) if found in range(1, 9) else UPRIGHT
-
-
-def upright_size(path: Path | str) -> tuple[int, int]:
-    """Read the size of the upright image without decoding its pixels.
-
-    Args:
-        path: the file.
-
-    Returns:
-        (height, width).
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it cannot be read as an image.
-    """
-    return read_header(path).upright_size
-
-
-def list_images(source: Path | str | Sequence[Path | str]) -> list[Path]:
-    """List the image files of a folder, or of a list of files and folders.
-
-    Args:
-        source: as in `find_images`, which also says what is left out.
-
-    Returns:
-        The files, sorted, each once.
-
-    Raises:
-        FileNotFoundError: a file or folder does not exist.
-        ValueError: there is no image in them.
-    """
-    return list(find_images(source).paths)
-
-
-@contextmanager
-def _opened(path: Path | str) -> Iterator[Image.Image]:
-    """Open a file with Pillow; errors of the decoder become one-line messages."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such image file. Check the folder of images.")
-    apply_limit()
-    readable_suffixes()  # which lets Pillow read HEIC, where it can
-    try:
-        with Image.open(path) as image:
-            _check_size(image.width * image.height, path)
-            yield image
-    except Image.DecompressionBombError as error:
-        raise _too_large(path, error) from error
-    # These are the errors that Pillow's decoders raise for damaged files.
-    except (OSError, SyntaxError, EOFError, struct.error, OverflowError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path | str, error: Exception) -> ValueError:
-    return ValueError(
-        f"{path}: cannot be read as an image ({_reason(error, path)}). The file is damaged, "
-        "cut off or of another kind: replace it, or drop the image from the list."
-    )
-
-
-def _reason(error: Exception, path: Path | str) -> str:
-    """Return what a decoder says, without the path that the message begins with."""
-    text = str(error).strip() or type(error).__name__
-    for spelling in (repr(str(path)), str(path)):
-        text = text.replace(f" {spelling}", "")
-    return text
-
-
-def _check_size(pixels: int, path: Path | str) -> None:
-    if pixels > max_pixels():
-        raise _too_large(path, f"{pixels} pixels")
-
-
-def _too_large(path: Path | str, found: object) -> ValueError:
-    size = re.search(r"\d+", str(found))
-    return ValueError(
-        f"{path}: too large: {int(size[0]) / 1e6 if size else 0:.0f} million pixels, and the limit "
-        f"is {max_pixels() / 1e6:.0f} million. The file may be sound: raise the limit with "
-        f"--max-pixels {size[0] if size else ''}, read it in windows with --tile where the command "
-        "has it (TIFF needs no higher limit then), or reduce it."
-    )
 
 
 def _decode_plain_jpeg(image: Image.Image, path: Path | str) -> np.ndarray | None:

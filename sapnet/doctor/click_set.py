@@ -12,7 +12,13 @@ from sapnet.data.clicks import clicks_of
 from sapnet.data.coco_json import CocoFile, read_coco
 from sapnet.data.problems import RecordError
 from sapnet.doctor.finding import Examination, Fact, Finding, findings_from
-from sapnet.doctor.image_files import ImageFile, check_same_content, examine_images, median_side
+from sapnet.doctor.image_files import (
+    ImageFile,
+    check_same_content,
+    check_tiles,
+    examine_images,
+    median_side,
+)
 from sapnet.doctor.names import check_categories, check_file_names
 from sapnet.doctor.points import check_corners, check_frame, check_near_clicks, click_table
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
@@ -69,6 +75,7 @@ def examine_clicks(
         *check_corners(table),
         *near,
         *check_categories(coco.categories, num_objects),
+        *check_tiles(clicks.images, clicks.clicks),
         *check_listing(coco, files, "click"),
     ]
     facts = set_facts(coco, len(clicks.clicks), num_objects)

@@ -16,14 +16,18 @@ from PIL import Image
 
 from sapnet.data.clicked_images import is_listed_as_stored
 from sapnet.data.image_files.depth import FULL_DEPTH, find_depth, is_deep
+from sapnet.data.image_files.header import ImageHeader, read_header
 from sapnet.data.image_files.inside import leaves_folder
-from sapnet.data.images import ImageHeader, load_image, read_header
+from sapnet.data.image_files.limit import max_pixels
+from sapnet.data.image_files.raster import raster_size
+from sapnet.data.images import load_image
 from sapnet.data.orientation import UPRIGHT
 from sapnet.data.problems import RecordError
+from sapnet.data.tiles.advice import advise_tiles
 from sapnet.doctor.finding import Finding
 from sapnet.doctor.names import Folder
-from sapnet.structures.clicks import ImageRecord
-from sapnet.system.parallel import num_cores
+from sapnet.structures.clicks import Click, ImageRecord
+from sapnet.system.processes.parallel import num_cores
 
 HUGE_PIXELS = 36_000_000
 """Pixels from which an image is reported: 8000 x 4500 px take a third of a second to read, and are
@@ -130,8 +134,10 @@ def _examine(record: ImageRecord, folder: Folder, decode: bool, bits: int | None
 
     header, is_stored = None, False
     entries: list[tuple[str, str, str]] = []
+    size = raster_size(path)
+    is_vast = size is not None and size[0] * size[1] > max_pixels()
     try:
-        header = read_header(path)
+        header = ImageHeader(size, UPRIGHT) if is_vast and size else read_header(path)
         is_stored = is_listed_as_stored(record, header, path)
     except RecordError as error:
         entries.append(("error", error.kind, _swapped_size(record, header) + error.detail))
@@ -141,7 +147,7 @@ def _examine(record: ImageRecord, folder: Folder, decode: bool, bits: int | None
             record, None, False, b"", (finding(("error", "unreadable image", message)),)
         )
     entries += [*_about_turn(header, is_stored), *_about_kind(path, bits)]
-    if decode:
+    if decode and not is_vast:
         entries += _about_pixels(path, bits)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "blake2b").digest()
@@ -172,7 +178,15 @@ def _about_turn(header: ImageHeader | None, is_stored: bool) -> Iterator[tuple[s
 
 def _about_kind(path: Path, bits: int | None) -> Iterator[tuple[str, str, str]]:
     """Yield remarks on unusual properties of the file, from its header."""
-    with Image.open(path) as image:
+    size = raster_size(path)
+    if size is not None and size[0] * size[1] >= HUGE_PIXELS:
+        yield _huge(size[0] * size[1])
+        return
+    try:
+        image_file = Image.open(path)
+    except (OSError, Image.DecompressionBombError):  # read without Pillow
+        return
+    with image_file as image:
         mode, frames = image.mode, getattr(image, "n_frames", 1)
         pixels, kind = image.width * image.height, str(image.format)
         has_alpha = "transparency" in image.info and mode != "RGBA"
@@ -194,12 +208,16 @@ def _about_kind(path: Path, bits: int | None) -> Iterator[tuple[str, str, str]]:
     if kind != "MPO" and path.suffix.lower() not in suffixes:
         yield "note", "ending and content differ", f"the content is {kind}; it is read as such."
     if pixels >= HUGE_PIXELS:
-        yield (
-            "note",
-            "huge image",
-            f"{pixels / 1e6:.0f} million pixels: slow to read, and small objects vanish when it is "
-            "shrunk for the network. Consider cutting it into tiles.",
-        )
+        yield _huge(pixels)
+
+
+def _huge(pixels: int) -> tuple[str, str, str]:
+    return (
+        "note",
+        "huge image",
+        f"{pixels / 1e6:.0f} million pixels: slow to read, and small objects vanish when it is "
+        "shrunk for the network. --tile reads it in windows.",
+    )
 
 
 def _about_pixels(path: Path, bits: int | None) -> Iterator[tuple[str, str, str]]:
@@ -224,6 +242,23 @@ def _about_pixels(path: Path, bits: int | None) -> Iterator[tuple[str, str, str]
 def _is_sixteen_bit(path: Path) -> bool:
     with Image.open(path) as image:
         return is_deep(image)
+
+
+def check_tiles(images: Sequence[ImageRecord], clicks: Sequence[Click]) -> Iterator[Finding]:
+    """Advise windows for large images with small objects.
+
+    Args:
+        images: the listed images.
+        clicks: their valid clicks.
+    """
+    advice = advise_tiles(images, clicks)
+    if advice is not None:
+        yield Finding(
+            "note",
+            "large images, small objects",
+            f"{advice.reason}. `sapnet propose` and `sapnet run` read them in windows, as with "
+            f"--tile {advice.size}, unless --tile 0 is given.",
+        )
 
 
 def median_side(images: Sequence[ImageRecord]) -> str:

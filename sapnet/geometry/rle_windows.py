@@ -1,4 +1,4 @@
-"""Run lengths of windows of an image: cut out of it, placed in it, without decoding a pixel."""
+"""Run lengths of windows of an image, cut out of it and placed in it, however large it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.geometry.rle import foreground_runs, split_at_columns, to_rle
+from sapnet.geometry.rle import (
+    decode_masks,
+    foreground_runs,
+    rle_boxes,
+    split_at_columns,
+    to_rle,
+)
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE
@@ -55,3 +61,18 @@ def _moved(rle: RLE, shift: tuple[int, int], size: tuple[int, int]) -> RLE:
     counts = np.diff(np.concatenate([[0], bounds, [height * width]])).tolist()
     counts = counts if counts[-1] else counts[:-1]
     return to_rle({"size": [height, width], "counts": counts}, height, width)
+
+
+def decode_crop(rle: RLE) -> tuple[np.ndarray, tuple[int, int]]:
+    """Decode the pixels of a mask inside of its tight box alone.
+
+    Args:
+        rle: a mask of an image of any size.
+
+    Returns:
+        (h, w) uint8 0/1 and the (x, y) of its top left pixel; (0, 0) for an empty mask.
+    """
+    x1, y1, x2, y2 = (int(side) for side in rle_boxes([rle])[0])
+    if x2 <= x1 or y2 <= y1:
+        return np.zeros((0, 0), np.uint8), (0, 0)
+    return decode_masks([cut_rle(rle, (x1, y1), (y2 - y1, x2 - x1))])[0], (x1, y1)

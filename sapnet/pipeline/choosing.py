@@ -11,14 +11,17 @@ import numpy as np
 
 from sapnet.data.clicks import load_clicks
 from sapnet.data.image_files.listing import find_images
+from sapnet.data.tiles.advice import advise_tiles
+from sapnet.data.tiles.clicks import parts_line, tile_clicks
+from sapnet.data.tiles.grid import Parts
 from sapnet.pipeline.config import FREE_TO_CHANGE, PipelineConfig
 from sapnet.pipeline.display import in_words
 from sapnet.pipeline.object_size import median_share
-from sapnet.proposals.automatic import choose_proposer
+from sapnet.proposals.automatic import WHOLE_ONLY, choose_proposer
 from sapnet.recipes.load import load_recipe
 from sapnet.system.device import choose_device, describe_device
 from sapnet.system.from_json import dataclass_from_json
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 from sapnet.training.config import TrainConfig
 from sapnet.training.default_recipe import CPU_RECIPE
 
@@ -126,18 +129,20 @@ def choose(inputs: PipelineInputs, cfg: PipelineConfig, current: Round | None = 
     cfg, proposer_line = _with_proposer(cfg)
     share = median_share(clicks)
     is_given = cfg.short_sides is not None
-    cfg = _with_training(cfg, len(clicks.images), share, has_gpu)
+    held_out, held_out_line = choose_held_out(inputs, clicks, cfg.max_predicted)
+    cfg, tiled, tile_line = _with_windows(cfg, clicks)
+    cfg = _with_training(cfg, len(tiled.images), share, has_gpu)
     changes = None if current is None else current.changes
     if changes is not None and current is not None and current.record.starts_warm:
         cfg = replace(cfg, epochs=max(round((cfg.epochs or 1) * changes.length), 1))
-    held_out, held_out_line = choose_held_out(inputs, clicks, cfg.max_predicted)
-    seconds = _seconds(clicks, cfg, held_out)
+    seconds = _seconds(tiled, cfg, held_out)
     if changes is not None:
         seconds["propose"] *= changes.num_to_propose / max(changes.num_objects, 1)
     reasons = (
         _data_line(clicks),
+        *tile_line,
         proposer_line,
-        _training_line(cfg, len(clicks.images)),
+        _training_line(cfg, len(tiled.images)),
         *([] if is_given else [_size_line(cfg, share)]),
         held_out_line,
         f"expected time on this machine, if it is idle: {in_words(sum(seconds.values()))}",
@@ -194,6 +199,24 @@ def _with_proposer(cfg: PipelineConfig) -> tuple[PipelineConfig, str]:
         return cfg, f"proposer: {cfg.proposer}, as given"
     choice = choose_proposer(cfg.checkpoint)
     return replace(cfg, proposer=choice.proposer, checkpoint=choice.checkpoint), str(choice)
+
+
+def _with_windows(
+    cfg: PipelineConfig, clicks: ClickSet
+) -> tuple[PipelineConfig, ClickSet, tuple[str, ...]]:
+    """Choose windows; return the clicks of the windows, and a line if there are any."""
+    line: tuple[str, ...] = ()
+    if cfg.tile is None:
+        whole = cfg.proposer in WHOLE_ONLY
+        advice = None if whole else advise_tiles(clicks.images, clicks.clicks)
+        cfg = replace(cfg, tile=0 if advice is None else advice.size)
+        if advice is not None:
+            line = (f"windows of {advice.size} px (--tile 0 for none): {advice.reason}",)
+    parts = Parts.of(cfg.tile, cfg.overlap, cfg.bands)
+    if not parts:
+        return cfg, clicks, ()
+    tiled = tile_clicks(clicks, parts)
+    return cfg, tiled, (*line, parts_line(clicks, tiled, parts))
 
 
 def _with_training(

@@ -6,9 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from sapnet.annotate.review.config import CORRECTIONS_NAME
 from sapnet.data.image_files.settings import check_reading
+from sapnet.data.tiles.grid import Parts
 from sapnet.proposals.config import ProposerName
+from sapnet.structures.corrections import CORRECTIONS_NAME
 from sapnet.structures.coverage import Unmarked
 
 Effort = Literal["fast", "balanced", "best"]
@@ -75,6 +76,10 @@ class PipelineConfig:
         bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
             value of all images.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
+        tile: side of the windows that large images are cut into, pixels; 0 keeps images whole. By
+            default windows are used where `sapnet doctor` advises them.
+        overlap: pixels that neighbouring windows share; by default a quarter of their side.
+        bands: numbers of the bands that are read, from 1 on; by default the files' own three.
     """
 
     effort: Effort = "balanced"
@@ -94,6 +99,9 @@ class PipelineConfig:
     skip_errors: bool = False
     bits: int | None = None
     max_pixels: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
+    bands: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "max_objects", "workers"):
@@ -108,6 +116,7 @@ class PipelineConfig:
                 f"short_sides: expected one size or more, in pixels, found {self.short_sides}"
             )
         check_reading(self.bits, self.max_pixels)
+        Parts.of(self.tile, self.overlap, self.bands)
 
 
 FREE_TO_CHANGE = ("device", "workers", "max_pixels", "max_predicted")

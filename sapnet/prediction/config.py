@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sapnet.data.choices import ImagesAs
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.image_files.settings import check_reading
+from sapnet.data.tiles.grid import Parts, Tiling
 from sapnet.structures.split import parse_split
 
 
@@ -37,6 +38,13 @@ class PredictionConfig:
         bits: bit depth of images of more than 8 bits, one for all; by default that of the run, else
             that of the largest value of all images.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
+        tile: side of the windows that larger images are cut into, pixels; 0 keeps images whole. By
+            default that of the training; without one, images of more than 100 million pixels are
+            cut.
+        overlap: pixels that neighbouring windows share; by default that of the training, else a
+            quarter of their side.
+        bands: numbers of the bands that are read, from 1 on, as red, green and blue, or of one as
+            gray; by default those of the training, else the file's own three.
         batch_size: most images that pass the network together. Only images of the same input size
             share a batch, so that none is padded more than alone. Scores of batches may differ from
             those of single images in the last digits.
@@ -58,6 +66,9 @@ class PredictionConfig:
     overwrite: bool = False
     bits: int | None = None
     max_pixels: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
+    bands: tuple[int, ...] | None = None
     batch_size: int = 1
 
     def __post_init__(self) -> None:
@@ -66,3 +77,20 @@ class PredictionConfig:
                 raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")
         parse_split(self.split, self.split_seed, self.group_by)
         check_reading(self.bits, self.max_pixels)
+        Parts.of(self.tile, self.overlap, self.bands)
+
+    def parts(self, trained: Parts) -> Parts:
+        """Return the windows and bands to read.
+
+        Args:
+            trained: those of the training.
+
+        Raises:
+            ValueError: the windows share more than half of their side.
+        """
+        tiling = trained.tiling
+        if self.tile is not None:
+            tiling = Tiling.of(self.tile, self.overlap)
+        elif tiling is not None and self.overlap is not None:
+            tiling = Tiling(tiling.size, self.overlap)
+        return Parts(tiling, self.bands or trained.bands)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sapnet.batches.images import ImageDataset
-from sapnet.data.formats.origins import ORIGIN_FILE
+from sapnet.batches.parts import parts_of
+from sapnet.data.formats.readers.origins import ORIGIN_FILE
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.several import (
     Exports,
@@ -19,20 +20,31 @@ from sapnet.data.formats.writers.several import (
     check_formats,
     export_several,
 )
+from sapnet.data.image_files.address import ImageAddress
 from sapnet.data.image_files.depth import depth_line, find_depth
+from sapnet.data.image_files.header import upright_size
 from sapnet.data.image_files.limit import allowing_pixels
-from sapnet.data.images import load_image, upright_size
+from sapnet.data.images import load_image
+from sapnet.data.tiles.seams import Piece
+from sapnet.geometry.rle import to_rle
 from sapnet.network.compiling import compile_network
 from sapnet.network.model import Network
 from sapnet.network.origin import origin_of_network
 from sapnet.prediction.config import PredictionConfig
-from sapnet.prediction.records import result_records
+from sapnet.prediction.finish import Finish, Segmented
 from sapnet.prediction.segment import plan_batches, segment_images
 from sapnet.prediction.sources import image_ids, opened_sources, picture_names
+from sapnet.prediction.tiles import (
+    Item,
+    count_windows,
+    draw_reduced,
+    joined_records,
+    plan_items,
+)
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
-from sapnet.system.parallel import map_ahead
+from sapnet.system.processes.parallel import map_ahead
 from sapnet.system.progress import progress
 from sapnet.system.written_files import (
     check_output,
@@ -42,6 +54,8 @@ from sapnet.system.written_files import (
 )
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from sapnet.batches.config import AugmentConfig
     from sapnet.data.image_files.listing import ImageFiles
     from sapnet.prediction.predictor import Predictor
@@ -167,6 +181,12 @@ class _Prediction:
     ) -> None:
         self._network, self._files, self._out = network, files, out
         self._augment, self._cfg = augment, cfg
+        parts = cfg.parts(parts_of(augment))
+        automatic = cfg.tile is None and parts.tiling is None
+        self._bands = parts.bands
+        self._items = plan_items(files.paths, parts, automatic=automatic)
+        self._waiting = count_windows(self._items)
+        self._pieces: dict[int, list[Piece]] = {}
         self._names = [files.name(path) for path in files.paths]
         self._ids = image_ids(self._names)
         self._records: dict[int, list[dict[str, Any]]] = {}
@@ -196,24 +216,56 @@ class _Prediction:
 
     def _segment(self) -> None:
         cfg = self._cfg
-        finish = _Finish(self._network, self._draw if self._pictures else None, cfg)
+        finish = Finish(self._network, self._draw if self._pictures else None, cfg)
         on_error = self._leave_out if cfg.skip_errors else _stop
         plan = self._plan()
-        total = len(self._files.paths)
-        with ThreadPoolExecutor(cfg.workers) as pool, progress(total, "predict", "image") as count:
-            dataset = ImageDataset(self._files.paths, self._augment)
+        total, unit = len(self._items), "window" if self._waiting else "image"
+        if self._waiting:
+            logger.info("%d of %d images are read in windows", len(self._waiting), len(self._names))
+        with ThreadPoolExecutor(cfg.workers) as pool, progress(total, "predict", unit) as count:
+            dataset = ImageDataset([item.path for item in self._items], self._augment)
             segmented = segment_images(
                 self._network, dataset, plan, pool, ahead=cfg.workers, on_error=on_error
             )
-            named = ((index, self._ids[index], self._names[index], p) for index, p in segmented)
-            finished = map_ahead(pool, finish, named, ahead=cfg.workers)
-            for index, found in finished:
-                self._records[index] = found
+            named = (self._named(place, found) for place, found in segmented)
+            for item, found in map_ahead(pool, finish, named, ahead=cfg.workers):
+                if item.window is None:
+                    self._records[item.index] = found
+                else:
+                    self._add_window(item, found)
                 count(1)
 
+    def _named(self, place: int, predictions: Predictions) -> Segmented:
+        item = self._items[place]
+        return Segmented(item, self._ids[item.index], self._names[item.index], predictions)
+
+    def _add_window(self, item: Item, pieces: list[Piece]) -> None:
+        """Keep what was found in a window; join all of an image after its last one."""
+        index = item.index
+        if index in self._errors:
+            return
+        self._pieces.setdefault(index, []).extend(pieces)
+        self._waiting[index] -= 1
+        if self._waiting[index]:
+            return
+        records = joined_records(
+            self._pieces.pop(index),
+            item.size,
+            self._network.categories,
+            self._ids[index],
+            self._names[index],
+        )
+        self._records[index] = records
+        if self._pictures:
+            least = max(self._cfg.score_threshold, self._cfg.draw_threshold)
+            shown = [r["segmentation"] for r in records if r["score"] >= least]
+            path = Path(str(ImageAddress(str(self._files.paths[index]), None, self._bands)))
+            rles = [to_rle(segmentation, *item.size) for segmentation in shown]
+            self._save(index, draw_reduced(path, item.size, rles, self._augment.bits))
+
     def _plan(self) -> list[tuple[int, ...]]:
-        """Return the indices of the images of each batch."""
-        paths = self._files.paths
+        """Return the places in the list of items of each batch."""
+        paths = [item.path for item in self._items]
         if self._cfg.batch_size == 1:
             return [(index,) for index in range(len(paths))]
         sizes: dict[int, tuple[int, int]] = {}
@@ -228,8 +280,11 @@ class _Prediction:
         batches = plan_batches(sizes.values(), self._augment, self._cfg.batch_size)
         return [tuple(readable[place] for place in batch) for batch in batches]
 
-    def _leave_out(self, index: int, error: Exception) -> None:
-        self._errors[index] = str(error).removeprefix(f"{self._files.paths[index]}: ")
+    def _leave_out(self, place: int, error: Exception) -> None:
+        item = self._items[place]
+        reason = str(error).removeprefix(f"{item.path}: ")
+        self._errors[item.index] = reason.removeprefix(f"{self._files.paths[item.index]}: ")
+        self._pieces.pop(item.index, None)
 
     @contextmanager
     def _keeping_results(self) -> Iterator[None]:
@@ -256,9 +311,12 @@ class _Prediction:
 
     def _draw(self, index: int, draw: Callable[[Any], Any]) -> None:
         """Write the picture of an image, read once more: none is kept while it waits."""
+        path = Path(str(ImageAddress(str(self._files.paths[index]), None, self._bands)))
+        self._save(index, draw(load_image(path, self._augment.bits)))
+
+    def _save(self, index: int, picture: Image.Image) -> None:
         target = self._pictures[index]
         target.parent.mkdir(parents=True, exist_ok=True)
-        picture = draw(load_image(self._files.paths[index], self._augment.bits))
         picture.save(target, quality=_PICTURE_QUALITY)
 
     def _export(self) -> Exports:
@@ -278,57 +336,3 @@ class _Prediction:
         )
         options = ExportOptions.of(cfg, self._files.root)
         return export_several(instances, cfg.format, self._out / MASKS, options)
-
-
-class _Finish:
-    """The work that follows the network: records of an image, and its picture.
-
-    Args:
-        network: that predicted.
-        draw: writes the picture of an image, given its index and a function of its pixels; None
-            without pictures.
-        cfg: thresholds.
-    """
-
-    def __init__(
-        self,
-        network: Predictor,
-        draw: Callable[[int, Callable[[Any], Any]], None] | None,
-        cfg: PredictionConfig,
-    ) -> None:
-        self._categories = network.categories
-        self._draw, self._cfg = draw, cfg
-
-    def __call__(
-        self, segmented: tuple[int, int, str, Predictions]
-    ) -> tuple[int, list[dict[str, Any]]]:
-        """Make the records of an image and write its picture.
-
-        Args:
-            segmented: index, id and name of the image, and its predictions.
-
-        Returns:
-            The index and the records.
-        """
-        index, image_id, name, predictions = segmented
-        if self._draw is not None:
-            self._draw(index, self._picture_of(predictions))
-        return index, result_records(
-            predictions,
-            self._categories,
-            image_id,
-            file_name=name,
-            score_threshold=self._cfg.score_threshold,
-        )
-
-    def _picture_of(self, predictions: Predictions) -> Callable[[Any], Any]:
-        """Return the function that draws predictions on the pixels of their image."""
-        from PIL import Image
-
-        from sapnet.prediction.detections import to_detections
-        from sapnet.prediction.drawing import draw_predictions
-
-        least = max(self._cfg.score_threshold, self._cfg.draw_threshold)
-        detections = to_detections(predictions, self._categories, least)
-        names = [category.name for category in self._categories]
-        return lambda pixels: Image.fromarray(draw_predictions(pixels, detections, names))

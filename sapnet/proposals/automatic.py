@@ -1,4 +1,4 @@
-"""What is chosen where nothing is named: the proposer `auto`, and windows of large images."""
+"""Choices where nothing is named: the proposer `auto`, and windows of large images."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def check_tiles_with(proposer: str) -> None:
 
 
 def settle_tiles(cfg: ProposeConfig, clicks: ClickSet, run: RunConfig) -> RunConfig:
-    """Choose windows where none are named: those of a begun store, else those that are advised.
+    """Choose windows where none are named: those of a begun store, else as advised.
 
     Args:
         cfg: settings as given; the proposer is settled.

@@ -176,7 +176,7 @@ class ProposeConfig:
     max_pixels: int | None = RunConfig.max_pixels
     tile: int | None = None
     overlap: int | None = None
-    bands: tuple[int, ...] = ()
+    bands: tuple[int, ...] | None = None
     shard: str | None = None
     engine: Engine = RunConfig.engine
     ray_address: str | None = RunConfig.ray_address

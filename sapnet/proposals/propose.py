@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sapnet.data.clicked_images import check_images
+from sapnet.data.clicked_images import check_images, check_whole_images
 from sapnet.data.image_files.depth import depth_line
 from sapnet.data.image_files.limit import allowing_pixels, given_limit
-from sapnet.data.tiles.clicks import check_whole_images, own_clicks, parts_line, tile_clicks
+from sapnet.data.tiles.clicks import own_clicks, parts_line, tile_clicks
 from sapnet.data.tiles.coverage import coverage_in_windows
 from sapnet.data.tiles.grid import Parts
 from sapnet.proposals.automatic import check_tiles_with, settle, settle_tiles
@@ -41,11 +41,11 @@ from sapnet.store.manifest import (
 )
 from sapnet.store.part import Part
 from sapnet.store.writer import ProposalWriter, find_manifest
-from sapnet.structures.clicks import ClickSet, ImageRecord
-from sapnet.structures.coverage import NOTHING_SAID, Coverage, mark_unmarked, only_images
+from sapnet.structures.clicks import ClickSet, Coverage, ImageRecord
+from sapnet.structures.coverage import NOTHING_SAID, mark_unmarked, only_images
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, local_file
-from sapnet.system.parallel import map_in_order, num_cores
+from sapnet.system.processes.parallel import map_in_order, num_cores
 from sapnet.system.progress import progress
 
 logger = logging.getLogger(__name__)

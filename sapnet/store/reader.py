@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sapnet.data.coverage.stored import load_coverage
-from sapnet.data.tiles.corrections import tile_corrections
 from sapnet.data.tiles.grid import Parts
 from sapnet.store.cache import local_store
 from sapnet.store.corrections import check_corrected_categories, check_correction
@@ -38,8 +37,7 @@ from sapnet.store.tables import (
     read_shard,
     rows_with_given_mask,
 )
-from sapnet.structures.clicks import Category, ImageRecord
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import Category, Coverage, ImageRecord
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location
 
@@ -86,8 +84,7 @@ class ProposalStore:
 
     def __init__(self, path: Location, corrections: Corrections | None = None) -> None:
         self.path = local_store(path)
-        self.corrections: Corrections | None = None
-        self._given_corrections = corrections
+        self.corrections = corrections
         self.manifest: Manifest = load_manifest(self.path)
         self._shards = complete_shards(self.path)
         self._table = read_image_table(self.path)
@@ -112,14 +109,10 @@ class ProposalStore:
                 self.manifest.num_images,
             )
         if corrections is not None:
-            if self.parts:
-                every = ProposalStore(self.path).numbered_objects()
-                corrections = tile_corrections(corrections, self.images, every)
-            self.corrections = corrections
             self._num_kept = self._count_kept(corrections)
 
     def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path, Corrections | None]]:
-        return (ProposalStore, (self.path, self._given_corrections))
+        return (ProposalStore, (self.path, self.corrections))
 
     def __len__(self) -> int:
         """Number of objects."""
@@ -173,7 +166,7 @@ class ProposalStore:
 
     @cached_property
     def coverage(self) -> Mapping[int, Coverage]:
-        """What of the images was annotated, by image id; see `load_coverage`."""
+        """Marks and ignored regions of the images, by image id; see `load_coverage`."""
         return load_coverage(self.path / COVERAGE_NAME)
 
     def count_given(self) -> GivenCounts:

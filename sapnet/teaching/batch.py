@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sapnet.data.images import load_image
 from sapnet.proposals.click.prompts import Prompts
 from sapnet.system.files import write_bytes_atomic
 from sapnet.teaching.config import ViewConfig
@@ -37,7 +38,7 @@ class Photographs:
         kept = self.cache / (hashlib.sha256(str(marked.path).encode()).hexdigest()[:24] + ".npy")
         if not kept.is_file():
             content = io.BytesIO()
-            np.save(content, marked.pixels())
+            np.save(content, load_image(marked.path, marked.bits))
             write_bytes_atomic(kept, content.getvalue())
         pixels: np.ndarray = np.load(kept, mmap_mode="r")
         return pixels

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks
 from sapnet.structures.clicks import RLE, Click
 
@@ -45,10 +44,6 @@ class MarkedImage:
     path: Path
     objects: tuple[MarkedObject, ...]
     bits: int | None = None
-
-    def pixels(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB."""
-        return load_image(self.path, self.bits)
 
 
 @dataclass(frozen=True)

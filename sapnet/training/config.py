@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from sapnet.data.image_files.settings import check_reading
+from sapnet.data.tiles.grid import Parts
 from sapnet.structures.coverage import Unmarked
 
 Precision = Literal["auto", "32", "bf16", "fp16"]
@@ -123,6 +124,10 @@ class TrainConfig:
         bits: bit depth of images of more than 8 bits, one for all. Unset: that of the store, else
             that of the largest value of the training images. The run keeps it for prediction.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
+        tile: side of the windows that large images of `--masks` and `--val.images` are cut into,
+            pixels. Unset: those of the store. The run keeps them for prediction.
+        overlap: pixels that neighbouring windows share; by default a quarter of their side.
+        bands: numbers of the bands that are read of these images, from 1 on. Unset: as the store.
         log_every: steps between two lines of the log files.
         checkpoint_minutes: most minutes between two checkpoints. Each epoch ends with a checkpoint
             anyway; 0 writes no others. A stopped run continues exactly from the last one.
@@ -145,6 +150,9 @@ class TrainConfig:
     max_objects: int | None = None
     bits: int | None = None
     max_pixels: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
+    bands: tuple[int, ...] | None = None
     log_every: int = 10
     checkpoint_minutes: float = 10.0
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -168,6 +176,7 @@ class TrainConfig:
                 f"train.unmarked: expected complete or partial, found {self.unmarked!r}"
             )
         check_reading(self.bits, self.max_pixels)
+        Parts.of(self.tile, self.overlap, self.bands)
         ranks = self.devices * self.num_nodes
         if self.batch_size % ranks:
             raise ValueError(

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from sapnet.batches.parts import parts_of, with_parts
 from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.data.corrections import load_corrections
 from sapnet.data.image_files.depth import depth_line, find_depth
+from sapnet.data.tiles.grid import Parts
+from sapnet.data.tiles.instances import tile_instances
 from sapnet.store.reader import ProposalStore
+from sapnet.store.views.corrected import open_corrected
 from sapnet.training.loop.announce import announce
 
 if TYPE_CHECKING:
@@ -93,11 +97,31 @@ def open_training_set(inputs: TrainInputs, cfg: TrainConfig) -> TrainingSet:
     if cfg.supervision == "masks":
         masks = None if inputs.masks is None else load_instances(inputs.masks)
         _check_any(0 if masks is None else len(masks.instances), str(inputs.masks))
-        return TrainingSet(inputs.images, masks=masks)
+        parts = Parts.of(cfg.tile, cfg.overlap, cfg.bands)
+        return TrainingSet(
+            inputs.images, masks=None if masks is None else tile_instances(masks, parts)
+        )
     corrections = None if inputs.corrections is None else load_corrections(inputs.corrections)
-    store = None if inputs.proposals is None else ProposalStore(inputs.proposals, corrections)
+    store = None if inputs.proposals is None else open_corrected(inputs.proposals, corrections)
     _check_any(0 if store is None else len(store), str(inputs.proposals))
+    if store is not None:
+        _check_parts(store, cfg)
     return TrainingSet(inputs.images, store=store)
+
+
+def _check_parts(store: ProposalStore, cfg: TrainConfig) -> None:
+    """Raise a ValueError if other windows or bands are named than those of the proposals."""
+    stored = store.parts.to_settings()
+    for name, value in (
+        ("tile", cfg.tile),
+        ("overlap", cfg.overlap),
+        ("bands", list(cfg.bands or ())),
+    ):
+        if value and value != stored.get(name):
+            raise ValueError(
+                f"--{name}: expected {stored.get(name, 'none')}, as the proposals of {store.path} "
+                f"have it, found {value}. Leave it out, or propose again."
+            )
 
 
 def _check_any(num_objects: int, source: str) -> None:
@@ -111,7 +135,7 @@ def _check_any(num_objects: int, source: str) -> None:
 def with_depth(
     training_set: TrainingSet, model_cfg: ModelConfig, cfg: TrainConfig, folder: RunFolder
 ) -> ModelConfig:
-    """Fill in the bit depth of the input.
+    """Fill in the bit depth of the input, and the windows and bands that it is of.
 
     Args:
         training_set: the training images.
@@ -120,8 +144,12 @@ def with_depth(
         folder: the run folder; an unfinished run in it keeps its depth.
 
     Returns:
-        The settings with the depth as given, else that of the run to resume, else that of the
-        store, else that of the largest value of the images; None where all have 8 bits.
+        The settings with the windows and bands of the store, else those given; and with the depth
+        as given, else that of the run to resume, else that of the store, else that of the largest
+        value of the images; None where all have 8 bits.
+
+    Raises:
+        ValueError: the network's settings name other windows or bands.
     """
     given = cfg.bits or model_cfg.augment.bits
     bits = given
@@ -131,7 +159,18 @@ def with_depth(
     elif bits is None:
         bits = _depth_of(training_set)
         announce(line for line in (depth_line(bits, is_given=False),) if line)
-    return replace(model_cfg, augment=replace(model_cfg.augment, bits=bits))
+    if training_set.store is not None:
+        parts = training_set.store.parts
+    else:
+        parts = Parts.of(cfg.tile, cfg.overlap, cfg.bands)
+    named = parts_of(model_cfg.augment)
+    if named and named != parts:
+        raise ValueError(
+            "--model.augment.tile, overlap and bands follow from the images. Leave them out, and "
+            "name --tile, --overlap and --bands"
+        )
+    augment = with_parts(replace(model_cfg.augment, bits=bits), parts)
+    return replace(model_cfg, augment=augment)
 
 
 def _depth_of(training_set: TrainingSet) -> int | None:
@@ -141,8 +180,9 @@ def _depth_of(training_set: TrainingSet) -> int | None:
     return find_depth(training_set.images / image.file_name for image in source.images)
 
 
-def open_held_out(inputs: TrainInputs) -> HeldOut | None:
-    """Open the held-out images; None if none are given."""
+def open_held_out(inputs: TrainInputs, parts: Parts) -> HeldOut | None:
+    """Open the held-out images in their windows; None if none are given."""
     if inputs.val_images is None or inputs.val_truth is None:
         return None
-    return HeldOut(inputs.val_images, load_instances(inputs.val_truth))
+    truth = tile_instances(load_instances(inputs.val_truth), parts)
+    return HeldOut(inputs.val_images, truth)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sapnet.data.images import list_images, load_image, read_header, upright_size
+from sapnet.data.image_files.header import read_header, upright_size
+from sapnet.data.image_files.listing import list_images
+from sapnet.data.images import load_image
 
 
 def save_turned(path: Path, pixels: np.ndarray, orientation: int) -> None:

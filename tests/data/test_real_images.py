@@ -11,7 +11,8 @@ from sapnet.batches.dataset import DatasetConfig, MaskDataset
 from sapnet.data.clicked_images import check_images
 from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import InstanceSet, load_instances
-from sapnet.data.images import list_images, load_image
+from sapnet.data.image_files.listing import list_images
+from sapnet.data.images import load_image
 from sapnet.data.sampling import sample_clicks
 from sapnet.geometry.rle import decode_masks
 from sapnet.structures.clicks import ClickSet

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sapnet.data.images import load_image, upright_size
+from sapnet.data.image_files.header import upright_size
+from sapnet.data.images import load_image
 
 Save = Callable[[Path], None]
 

@@ -23,6 +23,7 @@ from sapnet.proposals.config import ProposeConfig, RunConfig
 from sapnet.proposals.propose import ProposeSummary, propose_dataset
 from sapnet.store.layout import StoreError
 from sapnet.store.reader import ProposalStore
+from sapnet.store.views.corrected import open_corrected
 from sapnet.store.views.whole import WholeStore, open_whole_store
 from sapnet.structures.clicks import Click, ClickSet
 from sapnet.structures.corrections import Correction, Corrections
@@ -134,7 +135,7 @@ def test_corrections_of_whole_images_reach_the_windows(tmp_path: Path) -> None:
         (DISCS.record,), DISCS.clicks().categories, {2: Correction(click, "drawn")},
         frozenset({3}), tmp_path / "c.json",
     )  # fmt: skip
-    store = ProposalStore(tmp_path / "store", made)
+    store = open_corrected(tmp_path / "store", made)
     keys = [key for key, *_ in store.numbered_objects()]
     assert 3 not in keys
     assert not any(-key // 16 == 3 for key in keys if key < 0)
@@ -146,7 +147,7 @@ def test_corrections_of_whole_images_reach_the_windows(tmp_path: Path) -> None:
     save_corrections(tmp_path / "c.json", made)
     wrong = Corrections((DISCS.record,), (), {9: Correction(click, "drawn")}, source=Path("c"))
     with pytest.raises(ValueError, match="object 9 is not in"):
-        ProposalStore(tmp_path / "store", wrong)
+        open_corrected(tmp_path / "store", wrong)
 
 
 def test_a_store_of_other_windows_is_not_continued(tmp_path: Path) -> None:

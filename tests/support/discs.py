@@ -10,10 +10,15 @@ from typing import Any
 import cv2
 import numpy as np
 import tifffile
+import torch
 
+from sapnet.batches.config import AugmentConfig
+from sapnet.batches.parts import with_parts
 from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.tiles.grid import Parts
 from sapnet.geometry.rle import encode_masks, rle_boxes, rle_to_json
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.structures.outputs import Predictions
 from sapnet.structures.proposals import Proposals
 
 CATEGORIES = (Category(1, "disc"),)
@@ -80,4 +85,41 @@ class BlobProposer:
             rles = encode_masks(masks)
             scores = np.array([0.9, 0.2], np.float32)
             found.append(Proposals(rles, rle_boxes(rles), scores, ("point", "point")))
+        return found
+
+
+class BlobPredictor:
+    """Predictor that finds every bright blob of an image, the larger the surer.
+
+    Args:
+        side: side of the windows, which it sees at their own size.
+        parts: windows and bands of its training.
+    """
+
+    categories = CATEGORIES
+    device = torch.device("cpu")
+
+    def __init__(self, side: int, parts: Parts | None = None) -> None:
+        self.augment = with_parts(AugmentConfig((side,), 10 * side), parts or Parts())
+        self.seen: list[tuple[int, ...]] = []
+
+    def check_segments(self) -> None:
+        """Nothing is missing."""
+
+    def segment(
+        self, images: torch.Tensor, image_sizes: torch.Tensor, original_sizes: torch.Tensor
+    ) -> list[Predictions]:
+        found = []
+        sizes = original_sizes.int().tolist()
+        for image, content, (height, width) in zip(images, image_sizes, sizes, strict=True):
+            self.seen.append((height, width))
+            rows, columns = content.int().tolist()
+            pixels = image[0, :rows, :columns].numpy()
+            bright = (cv2.resize(pixels, (width, height)) > 100).astype(np.uint8)
+            count, blobs = cv2.connectedComponents(bright, connectivity=4)
+            masks = torch.from_numpy(np.array([blobs == n for n in range(1, count)], bool))
+            masks = masks.reshape(-1, height, width)
+            areas = masks.sum((1, 2)).float()
+            labels = torch.zeros(len(masks), dtype=torch.int64)
+            found.append(Predictions(masks, labels, areas / (areas + 100)))
         return found

@@ -15,7 +15,7 @@ from sapnet.annotate.click.click_file import ClickFile
 from sapnet.data.choices import MaskFormat
 from sapnet.data.clicks import load_clicks
 from sapnet.data.formats.marks import Findings
-from sapnet.data.formats.writers.export import FILE_FORMATS, export_masks
+from sapnet.data.formats.writers.export import FILE_FORMATS, GEO_FORMATS, export_masks
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.instances import masks_of_clicks
 from sapnet.network.origin import origin_of_network
@@ -40,7 +40,8 @@ def export_routes(file: ClickFile, images: Path) -> APIRouter:
         """Send what is saved: one json file, or a folder as a zip archive; 422 without masks."""
         clicks = chosen_clicks(file, scope)
         name, content = export_bytes(clicks, to, images)
-        media = "application/json" if name.endswith(".json") else "application/zip"
+        media = "application/zip" if name.endswith(".zip") else "application/octet-stream"
+        media = "application/json" if name.endswith("json") else media
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type=media, headers=headers)
 
@@ -71,8 +72,8 @@ def export_bytes(clicks: ClickSet, to: MaskFormat, images: Path) -> tuple[str, b
     findings = Findings()
     with tempfile.TemporaryDirectory() as folder:
         is_file = to in FILE_FORMATS
-        out = Path(folder) / (f"{to}.json" if is_file else to)
-        options = ExportOptions(images=None if is_file else images)
+        out = Path(folder) / f"{to}{FILE_FORMATS.get(to, '')}"
+        options = ExportOptions(images=images if not is_file or to in GEO_FORMATS else None)
         instances = masks_of_clicks(clicks, findings, origins=_origins(clicks))
         export_masks(instances, to, out, findings, options)
         if is_file:

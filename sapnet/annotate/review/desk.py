@@ -25,6 +25,7 @@ from sapnet.data.matching.objects import check_same_objects
 from sapnet.evaluation.alignment import objects_of_labels, objects_of_store
 from sapnet.evaluation.label_file import Label, LabelSet, load_labels
 from sapnet.store.reader import ProposalStore
+from sapnet.store.views.corrected import open_corrected
 from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.clicks import Category, ImageRecord
 from sapnet.structures.corrections import Action, Correction, Corrections
@@ -242,7 +243,7 @@ def open_desk(labels: Path, proposals: Path, path: Path) -> ReviewDesk:
     found = load_labels(labels)
     corrections = load_corrections(path) if path.is_file() else Corrections((), (), source=path)
     # Opening the store with the corrections checks that their objects and sizes are its own.
-    ProposalStore(proposals, corrections)
+    open_corrected(proposals, corrections)
     store = open_whole_store(proposals)
     _check_labels(labels, found, store)
     return ReviewDesk(path, found, store, corrections)

@@ -12,11 +12,12 @@ from sapnet.annotate.preview import PREVIEW_SIDE
 from sapnet.annotate.reduced import load_reduced
 from sapnet.annotate.suggest.seen import SeenImage, SeenInstance
 from sapnet.annotate.wire import full_size
-from sapnet.data.images import load_image, upright_size
+from sapnet.data.image_files.header import upright_size
+from sapnet.data.images import load_image
 from sapnet.geometry.middles import middle_pixels
 from sapnet.geometry.rle import encode_masks, rle_areas
 from sapnet.labelling.config import MIN_MISSED_SCORE
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 
 if TYPE_CHECKING:
     from sapnet.network.model import Network

@@ -110,6 +110,8 @@ def _of_file(path: Path) -> Detection | None:
             return Detection("yolo", "a yaml file")
         case ".data" | ".names":
             return Detection("yolo", "a file of YOLO 1.1") if yolo_root(path) else None
+        case ".geojson" | ".gpkg":
+            return Detection("geo", "its ending is that of points and polygons on the map")
         case ending if ending in _TABLES:
             return _of_table(path)
     return None
@@ -153,6 +155,8 @@ def _of_table(path: Path) -> Detection | None:
 
 def _of_json(content: Any) -> Detection | None:  # noqa: ANN401  # any json
     if isinstance(content, dict):
+        if content.get("type") == "FeatureCollection" and "features" in content:
+            return Detection("geo", "a FeatureCollection of GeoJSON")
         if {"images", "annotations", "categories"} <= content.keys():
             return _coco(content)
         if is_labelme(content):

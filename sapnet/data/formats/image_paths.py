@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sapnet.data.images import ImageHeader, list_images, read_header
+from sapnet.data.image_files.header import ImageHeader, read_header
+from sapnet.data.image_files.listing import list_images
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 """Prefix that Label Studio adds to the name of an uploaded file."""

@@ -17,6 +17,7 @@ from sapnet.data.formats.readers.createml import read_createml
 from sapnet.data.formats.readers.cvat import read_cvat
 from sapnet.data.formats.readers.detectron2 import read_detectron2
 from sapnet.data.formats.readers.folders import json_files, read_folder
+from sapnet.data.formats.readers.geo import read_geo
 from sapnet.data.formats.readers.label_studio.tasks import LabelStudioOptions, read_label_studio
 from sapnet.data.formats.readers.labelme import read_labelme
 from sapnet.data.formats.readers.results import read_results
@@ -40,7 +41,8 @@ class ReadOptions:
         source_format: the format; None detects it.
         images: folder of the images, None if they are not available.
         path_map: (from, to) prefixes of the references to images.
-        label_key: VIA's region attribute with the category; None detects it.
+        label_key: VIA's region attribute, or the attribute of features on the map, with the
+            category; None detects it.
         default_label: category of objects without one, in formats where it can be absent; None
             leaves such objects out.
         size_columns: meaning of a table's columns `width` and `height`.
@@ -144,6 +146,8 @@ def _read_with_default(
             return read_yolo(path, listed_images(path, folder), findings, yolo)
         case "createml":
             return read_createml(path, findings, default)
+        case "geo":
+            return read_geo(path, findings, folder, options.label_key, default)
         case "cvat":
             return read_cvat(path, findings, folder, key_frames=options.key_frames)
         case _:

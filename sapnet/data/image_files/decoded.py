@@ -1,4 +1,4 @@
-"""Images that have to be decoded as a whole: decoded once, and kept on disk for their windows."""
+"""Images that are decoded as a whole: once, and kept on disk for their windows."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.data.image_files.address import Window, file_of
+from sapnet.data.image_files.address import file_of
 from sapnet.data.image_files.raster import opened_raster
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def raster_depth(path: Path, *, exact: bool = True) -> int | None:
         most, bands = 0, tuple(range(raster.bands))
         for y in range(0, raster.height, _ROWS_AT_ONCE):
             rows = min(_ROWS_AT_ONCE, raster.height - y)
-            values = raster.read(Window(0, y, raster.width, rows), bands)
+            values = raster.read((0, y, raster.width, rows), bands)
             most = max(most, int(values.max(initial=0)))
             if most >= 1 << (FULL_DEPTH - 1):
                 break

@@ -99,6 +99,22 @@ def find_images(source: Path | str | Sequence[Path | str]) -> ImageFiles:
     return files
 
 
+def list_images(source: Path | str | Sequence[Path | str]) -> list[Path]:
+    """List the image files of a folder, or of a list of files and folders.
+
+    Args:
+        source: as in `find_images`, which also says what is left out.
+
+    Returns:
+        The files, sorted, each once.
+
+    Raises:
+        FileNotFoundError: a file or folder does not exist.
+        ValueError: there is no image in them.
+    """
+    return list(find_images(source).paths)
+
+
 @cache
 def readable_suffixes() -> frozenset[str]:
     """Return the endings of images that can be read here, in lower case.

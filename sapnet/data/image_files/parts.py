@@ -1,4 +1,4 @@
-"""Reading of parts of images: a window, chosen bands, or all of a large image at a smaller size."""
+"""Parts of images: a window, chosen bands, or a large image at a smaller size."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from sapnet.data.image_files.address import ImageAddress, Window
 from sapnet.data.image_files.decoded import decoded_once
 from sapnet.data.image_files.depth import FULL_DEPTH, to_bytes
+from sapnet.data.image_files.header import check_inside
 from sapnet.data.image_files.raster import Raster, opened_raster
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def load_part(address: ImageAddress, bits: int | None, decode: Decode) -> np.nda
             bands = chosen_bands(raster.bands, address.bands, path)
             window = address.window or Window(0, 0, raster.width, raster.height)
             check_inside(window, (raster.height, raster.width), path)
-            return to_rgb(raster.read(window, bands), bits, path)
+            area = (window.x, window.y, window.width, window.height)
+            return to_rgb(raster.read(area, bands), bits, path)
     pixels = decoded_once(path, bits, decode)
     bands = chosen_bands(_COLORS, address.bands, path)
     window = address.window or Window(0, 0, pixels.shape[1], pixels.shape[0])
@@ -93,16 +95,6 @@ def load_smaller(
     return Image.fromarray(small).resize((size[1], size[0]), Image.Resampling.BILINEAR)
 
 
-def raster_size(path: Path) -> tuple[int, int] | None:
-    """Return (height, width) of a file whose windows can be read alone; None for any other.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    with opened_raster(path) as raster:
-        return None if raster is None else (raster.height, raster.width)
-
-
 def chosen_bands(count: int, wanted: tuple[int, ...], path: Path) -> tuple[int, ...]:
     """Return the indices of the bands to read.
 
@@ -124,7 +116,7 @@ def chosen_bands(count: int, wanted: tuple[int, ...], path: Path) -> tuple[int, 
     if count > max(_ALPHA_ADDED):
         raise ValueError(
             f"{path}: expected a choice among its {count} bands. Name red, green and blue, or one "
-            "band for gray, such as --bands 3,2,1."
+            "band for gray, such as --bands [3,2,1]."
         )
     return tuple(range(count - (count in _ALPHA_ADDED)))
 
@@ -160,22 +152,11 @@ def to_rgb(values: np.ndarray, bits: int | None, path: Path) -> np.ndarray:
     return np.array(color, order="C")
 
 
-def check_inside(window: Window, size: tuple[int, int], path: Path) -> None:
-    """Raise a ValueError for a window that leaves an image of a size (height, width)."""
-    height, width = size
-    if window.x + window.width > width or window.y + window.height > height:
-        raise ValueError(
-            f"{path}: expected a window inside of {width} x {height} px, found x = {window.x}, y = "
-            f"{window.y}, {window.width} x {window.height} px. Is it another image than was cut "
-            "into tiles?"
-        )
-
-
 def _shrunk_rows(
     raster: Raster, size: tuple[int, int], bands: tuple[int, ...], bits: int | None, path: Path
 ) -> np.ndarray:
     def rows(y: int, end: int) -> np.ndarray:
-        values = raster.read(Window(0, y, raster.width, end - y), bands)
+        values = raster.read((0, y, raster.width, end - y), bands)
         return to_rgb(values, bits, path)
 
     return _shrunk((raster.height, raster.width), size, rows)

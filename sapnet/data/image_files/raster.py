@@ -6,16 +6,15 @@ other compressions and JPEG 2000. Files of other formats have to be decoded as a
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
-
-from sapnet.data.image_files.address import Window
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -27,8 +26,14 @@ MOST_SEGMENT_BYTES = 1 << 26
 """Largest strip or tile that is decoded for a window; beyond, the file is decoded once."""
 
 _CACHE_MEGABYTES = 64  # of GDAL; its own default is a share of the machine's memory
+_PLAIN = (1, 8, 32773, 32946)  # none, deflate, PackBits: compressions of tifffile's own
+_PLAIN_PREDICTORS = (1, 2)
 _ORIENTATION_TAG = 274
 _MOST_LEVELS = 32  # pages that are looked at for a pyramid
+
+
+Area: TypeAlias = tuple[int, int, int, int]
+"""A rectangle of pixels: x, y, width, height."""
 
 
 class Raster(Protocol):
@@ -46,11 +51,11 @@ class Raster(Protocol):
     bands: int
     dtype: np.dtype[Any]
 
-    def read(self, window: Window, bands: tuple[int, ...]) -> np.ndarray:
+    def read(self, area: Area, bands: tuple[int, ...]) -> np.ndarray:
         """Read the values of a window of the file, (height, width, bands chosen).
 
         Args:
-            window: inside of the file.
+            area: inside of the file.
             bands: indices from 0 on.
         """
 
@@ -83,6 +88,16 @@ def opened_raster(path: Path) -> Iterator[Raster | None]:
         yield raster
 
 
+def raster_size(path: Path) -> tuple[int, int] | None:
+    """Return (height, width) of a file whose windows can be read alone; None for any other.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    with opened_raster(path) as raster:
+        return None if raster is None else (raster.height, raster.width)
+
+
 class _Tiff:
     """A TIFF that tifffile reads, segment by segment.
 
@@ -97,15 +112,15 @@ class _Tiff:
         self.bands = int(page.samplesperpixel)
         self.dtype = np.dtype(page.dtype)
 
-    def read(self, window: Window, bands: tuple[int, ...]) -> np.ndarray:
-        return _read_page(self._levels[0], window, bands)
+    def read(self, area: Area, bands: tuple[int, ...]) -> np.ndarray:
+        return _read_page(self._levels[0], area, bands)
 
     def read_smaller(self, size: tuple[int, int], bands: tuple[int, ...]) -> np.ndarray | None:
         fit = [p for p in self._levels[1:] if p.imagelength >= size[0] and p.imagewidth >= size[1]]
         if not fit:
             return None
         page = min(fit, key=lambda level: level.imagelength)
-        return _read_page(page, Window(0, 0, page.imagewidth, page.imagelength), bands)
+        return _read_page(page, (0, 0, page.imagewidth, page.imagelength), bands)
 
 
 def _open_tiff(path: Path, stack: ExitStack) -> _Tiff | None:
@@ -138,11 +153,9 @@ def _is_level(level: Any, page: Any, tifffile: ModuleType) -> bool:  # noqa: ANN
 
 def _is_readable(page: Any, tifffile: ModuleType) -> bool:  # noqa: ANN401  # tifffile's page
     """Return True if tifffile decodes the segments of a page to gray or colours, upright."""
-    names = tifffile.TIFF
-    try:
-        names.DECOMPRESSORS[page.compression], names.UNPREDICTORS[page.predictor]
-    except KeyError:
-        return False
+    if page.compression not in _PLAIN or page.predictor not in _PLAIN_PREDICTORS:
+        if importlib.util.find_spec("imagecodecs") is None:
+            return False
     photometric = tifffile.PHOTOMETRIC
     turned = page.tags.valueof(_ORIENTATION_TAG, default=1) not in (0, 1)
     plain = page.photometric in (photometric.MINISBLACK, photometric.RGB)
@@ -162,57 +175,52 @@ def _segment_size(page: Any) -> tuple[int, int]:  # noqa: ANN401  # tifffile's p
     return min(int(page.rowsperstrip), int(page.imagelength)), int(page.imagewidth)
 
 
-def _read_page(page: Any, window: Window, bands: tuple[int, ...]) -> np.ndarray:  # noqa: ANN401
+def _read_page(page: Any, area: Area, bands: tuple[int, ...]) -> np.ndarray:  # noqa: ANN401
     """Read a window of a page, (height, width, bands), decoding the segments that it meets."""
     if page.is_memmappable and page.is_contiguous:
-        return _read_plain(page, window, bands)
-    found = np.zeros((window.height, window.width, len(bands)), page.dtype)
+        return _read_plain(page, area, bands)
+    left, top, across, down = area
+    found = np.zeros((down, across, len(bands)), page.dtype)
     height, width = _segment_size(page)
     columns, rows = -(-page.imagewidth // width), -(-page.imagelength // height)
     separate = page.planarconfig == 2 and page.samplesperpixel > 1
-    for row in range(window.y // height, -(-(window.y + window.height) // height)):
-        for column in range(window.x // width, -(-(window.x + window.width) // width)):
-            place = Window(column * width, row * height, width, height)
-            part = window.common(place)
-            if part is None:
-                continue
+    for row in range(top // height, -(-(top + down) // height)):
+        for column in range(left // width, -(-(left + across) // width)):
+            here, there = _common(row * height, height, top, down)
+            here_x, there_x = _common(column * width, width, left, across)
             for plane, chosen in enumerate(bands) if separate else [(slice(None), 0)]:
-                index = (chosen * rows + row) * columns + column
-                block = _segment(page, index)
+                block = _segment(page, (chosen * rows + row) * columns + column)
                 if block is not None:
                     block = block[:, :, 0] if separate else block[:, :, list(bands)]
-                    rows_of, columns_of = _inside(part, window)
-                    found[rows_of, columns_of, plane] = block[_inside(part, place)]
+                    found[there, there_x, plane] = block[here, here_x]
     return found
 
 
-def _read_plain(page: Any, window: Window, bands: tuple[int, ...]) -> np.ndarray:  # noqa: ANN401
+def _common(start: int, length: int, other: int, other_length: int) -> tuple[slice, slice]:
+    """Return what two ranges share, counted from the start of the one and of the other."""
+    first, last = max(start, other), min(start + length, other + other_length)
+    return slice(first - start, last - start), slice(first - other, last - other)
+
+
+def _read_plain(page: Any, area: Area, bands: tuple[int, ...]) -> np.ndarray:  # noqa: ANN401
     """Read a window of a page that lies uncompressed in its file, without its other rows."""
     handle = page.parent.filehandle
     separate = page.planarconfig == 2 and page.samplesperpixel > 1
-    samples = page.samplesperpixel
-    height, width = page.imagelength, page.imagewidth
-    shape = (samples, height, width) if separate else (height, width, samples)
+    samples, height, width = page.samplesperpixel, page.imagelength, page.imagewidth
     values = np.memmap(
         handle.path,
         page.dtype.newbyteorder(page.parent.byteorder),
         "r",
         page.dataoffsets[0],
-        shape,
+        (samples, height, width) if separate else (height, width, samples),
     )
-    rows = slice(window.y, window.y + window.height)
-    columns = slice(window.x, window.x + window.width)
+    left, top, across, down = area
+    rows, columns = slice(top, top + down), slice(left, left + across)
     if separate:
         cut: np.ndarray = np.stack([values[band, rows, columns] for band in bands], 2)
     else:
         cut = np.array(values[rows, columns])[:, :, list(bands)]
     return cut.astype(page.dtype)
-
-
-def _inside(part: Window, frame: Window) -> tuple[slice, slice]:
-    """Return the rows and columns of a part in the array of its frame."""
-    y, x = part.y - frame.y, part.x - frame.x
-    return slice(y, y + part.height), slice(x, x + part.width)
 
 
 def _segment(page: Any, index: int) -> np.ndarray | None:  # noqa: ANN401  # tifffile's page
@@ -241,8 +249,9 @@ class _Gdal:
         self.height, self.width, self.bands = file.height, file.width, file.count
         self.dtype = np.dtype(file.dtypes[0])
 
-    def read(self, window: Window, bands: tuple[int, ...]) -> np.ndarray:
-        return self._read(bands, window=_as_ranges(window))
+    def read(self, area: Area, bands: tuple[int, ...]) -> np.ndarray:
+        x, y, width, height = area
+        return self._read(bands, window=((y, y + height), (x, x + width)))
 
     def read_smaller(self, size: tuple[int, int], bands: tuple[int, ...]) -> np.ndarray | None:
         if not self._file.overviews(1):
@@ -257,10 +266,6 @@ class _Gdal:
         except RasterioError as error:
             raise OSError(f"its pixels are damaged: {error}") from error
         return np.ascontiguousarray(np.moveaxis(values, 0, 2))
-
-
-def _as_ranges(window: Window) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (window.y, window.y + window.height), (window.x, window.x + window.width)
 
 
 def _open_rasterio(path: Path, stack: ExitStack) -> _Gdal | None:

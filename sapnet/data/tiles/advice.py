@@ -82,7 +82,7 @@ def _size_for(spacing: float) -> int:
 
 
 def _spacings(large: dict[int, ImageRecord], clicks: Iterable[Click]) -> np.ndarray:
-    """Return (N, 2): the distance of each click to the nearest one, and the scale of its image."""
+    """Return (N, 2): distance of each click to the nearest one, scale of its image."""
     from scipy.spatial import KDTree
 
     points: dict[int, list[tuple[float, float]]] = defaultdict(list)

@@ -7,23 +7,15 @@ hold a copy of it under a negative id: there, too, its object is an object and n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-from sapnet.data.clicked_images import check_images, is_listed_as_stored
-from sapnet.data.image_files.address import ImageAddress, Window, parse_address
-from sapnet.data.image_files.inside import image_path
-from sapnet.data.image_files.parts import raster_size
-from sapnet.data.images import ImageHeader
-from sapnet.data.orientation import UPRIGHT
+from sapnet.data.image_files.address import ImageAddress, Window
 from sapnet.data.tiles.grid import Parts, Tiling
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, window_of
 from sapnet.geometry.rle import rle_areas
 from sapnet.geometry.rle_windows import cut_rle
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
-
-MOST_WINDOWS = 1_000_000
-"""Windows of one image that ids have room for."""
 
 COPIES = 16
 """Windows that may show one click, the one that it belongs to included."""
@@ -110,61 +102,6 @@ def parts_line(clicks: ClickSet, tiled: ClickSet, parts: Parts) -> str:
     if parts.bands:
         lines.append(f"bands {','.join(map(str, parts.bands))} are read")
     return "; ".join(lines)
-
-
-def window_of(image: ImageRecord) -> Window:
-    """Return the window that an image shows of its file; of a whole one all of it."""
-    found = parse_address(image.file_name).window
-    return Window(0, 0, image.width, image.height) if found is None else found
-
-
-def is_copy(annotation_id: int) -> bool:
-    """Return True for the id of a click in a window that it does not belong to."""
-    return annotation_id < 0
-
-
-def whole_images(windows: Iterable[ImageRecord]) -> tuple[ImageRecord, ...]:
-    """Return the images that windows of `tile_clicks` are of; each is covered by its windows."""
-    found: dict[int, ImageRecord] = {}
-    for image in windows:
-        window, whole_id = window_of(image), image.image_id // MOST_WINDOWS
-        width, height = window.x + window.width, window.y + window.height
-        if whole_id in found:
-            width = max(width, found[whole_id].width)
-            height = max(height, found[whole_id].height)
-        found[whole_id] = ImageRecord(whole_id, parse_address(image.file_name).file, width, height)
-    return tuple(found.values())
-
-
-def check_whole_images(clicks: ClickSet, folder: Path) -> ClickSet:
-    """Check clicks of images of any size against their files, and turn them upright.
-
-    Args:
-        clicks: of whole images.
-        folder: that the file names are relative to.
-
-    Raises:
-        FileNotFoundError, ValueError: as in `check_images`; the limit of pixels does not hold for
-            files whose windows can be read alone.
-    """
-    found: dict[int, tuple[int, int] | None] = {}
-    for image in clicks.images:
-        path = image_path(folder, image.file_name)
-        size = found[image.image_id] = raster_size(path)
-        if size is not None:
-            is_listed_as_stored(
-                image, ImageHeader(size, UPRIGHT), image_path(folder, image.file_name)
-            )
-    others = tuple(image for image in clicks.images if found[image.image_id] is None)
-    rest = tuple(click for click in clicks.clicks if found[click.image_id] is None)
-    checked = check_images(ClickSet(others, clicks.categories, rest), folder)
-    images = {image.image_id: image for image in checked.images}
-    turned = {click.annotation_id: click for click in checked.clicks}
-    return ClickSet(
-        tuple(images.get(image.image_id, image) for image in clicks.images),
-        clicks.categories,
-        tuple(turned.get(click.annotation_id, click) for click in clicks.clicks),
-    )
 
 
 def _in_windows(

@@ -116,13 +116,15 @@ class Parts:
         return self.tiling is not None or bool(self.bands)
 
     @classmethod
-    def of(cls, tile: int | None, overlap: int | None = None, bands: tuple[int, ...] = ()) -> Parts:
+    def of(
+        cls, tile: int | None, overlap: int | None = None, bands: tuple[int, ...] | None = None
+    ) -> Parts:
         """Return the parts that settings name; see `Tiling.of`.
 
         Raises:
             ValueError: a setting makes no sense.
         """
-        return cls(Tiling.of(tile, overlap), bands)
+        return cls(Tiling.of(tile, overlap), tuple(bands or ()))
 
     def to_settings(self) -> dict[str, int | list[int]]:
         """Return the settings that a store keeps; empty for whole images with their own bands."""

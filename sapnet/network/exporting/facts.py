@@ -43,6 +43,9 @@ class ExportedFacts:
         num_instances: N, places of the outputs.
         precision: "float32" or "int8".
         bits: bit depth of images of more than 8 bits; None for that of the largest value.
+        tile: side of the windows that large images are read in; None for whole images.
+        overlap: pixels that neighbouring windows share.
+        bands: numbers of the bands that are read, from 1 on; None for the files' own.
     """
 
     categories: tuple[Category, ...]
@@ -56,6 +59,9 @@ class ExportedFacts:
     mask_stride: int = MASK_STRIDE
     precision: str = "float32"
     bits: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
+    bands: tuple[int, ...] | None = None
     format: str = FORMAT
     version: str = __version__
 
@@ -63,7 +69,13 @@ class ExportedFacts:
     def augment(self) -> AugmentConfig:
         """Sizes of the input."""
         return AugmentConfig(
-            (self.short_side,), self.max_long_side, pad_divisor=self.pad_divisor, bits=self.bits
+            (self.short_side,),
+            self.max_long_side,
+            pad_divisor=self.pad_divisor,
+            bits=self.bits,
+            tile=self.tile,
+            overlap=self.overlap,
+            bands=self.bands,
         )
 
     def as_int8(self) -> ExportedFacts:

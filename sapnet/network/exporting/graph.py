@@ -62,4 +62,7 @@ def facts_of(network: Network) -> ExportedFacts:
         mask_threshold=fixed.mask_threshold,
         num_instances=fixed.num_fixed,
         bits=augment.bits,
+        tile=augment.tile,
+        overlap=augment.overlap,
+        bands=augment.bands,
     )

@@ -17,7 +17,7 @@ from sapnet.network.exporting.facts import (
     ExportedFacts,
     facts_from_json,
 )
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.data.tiles.clicks import MOST_WINDOWS, is_copy, whole_images, window_of
 from sapnet.data.tiles.coverage import whole_coverage
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images, window_of
 from sapnet.geometry.rle_windows import place_rle
 from sapnet.store.reader import ProposalStore, open_store
-from sapnet.structures.clicks import Click, ImageRecord
+from sapnet.structures.clicks import Click, Coverage, ImageRecord
 from sapnet.structures.proposals import StoredObject
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from sapnet.data.image_files.address import Window
     from sapnet.structures.corrections import Corrections
-    from sapnet.structures.coverage import Coverage
     from sapnet.system.locations import Location
 
 
@@ -50,13 +49,12 @@ class WholeStore(ProposalStore):
 
     Args:
         path: the folder, or its URL.
-        corrections: of a review of whole images.
+        corrections: of the windows, see `open_corrected`.
     """
 
     def __init__(self, path: Location, corrections: Corrections | None = None) -> None:
         tiled = self._tiled = ProposalStore(path, corrections)
         self.path, self.manifest, self.corrections = tiled.path, tiled.manifest, tiled.corrections
-        self._given_corrections = corrections
         self._shards = tiled._shards
         self._whole = whole_images(tiled.images)
         self._image_ids = np.array([image.image_id for image in self._whole], np.int64)
@@ -69,7 +67,7 @@ class WholeStore(ProposalStore):
         self._num_objects = self._num_kept = counts.astype(np.int64)
 
     def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path, Corrections | None]]:
-        return (WholeStore, (self.path, self._given_corrections))
+        return (WholeStore, (self.path, self.corrections))
 
     @property
     def is_complete(self) -> bool:
@@ -90,7 +88,7 @@ class WholeStore(ProposalStore):
 
     @cached_property
     def coverage(self) -> Mapping[int, Coverage]:
-        """What of the whole images was annotated, by image id."""
+        """Coverage of the whole images, by image id."""
         return whole_coverage(self._tiled.coverage, self._tiled.images, self._whole)
 
     def given_ids(self) -> frozenset[int]:

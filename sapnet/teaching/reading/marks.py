@@ -11,8 +11,8 @@ from sapnet.data.clicks import clicks_of
 from sapnet.data.coco import instances_of
 from sapnet.data.coco_json import CocoFile, read_coco
 from sapnet.data.corrections import corrections_of
+from sapnet.data.image_files.header import ImageHeader, read_header
 from sapnet.data.image_files.inside import image_path
-from sapnet.data.images import ImageHeader, read_header
 from sapnet.structures.clicks import RLE, Click, ImageRecord
 
 NUM_NAMED = 3  # missing images that a message names

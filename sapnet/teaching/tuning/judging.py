@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_iou
 from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.network import ClickNetwork
@@ -63,7 +64,7 @@ def judge(
     figures = []
     for index in dict.fromkeys(index for index, _ in pairs):
         image = images[index]
-        prepared = segmenter.prepare(image.pixels())
+        prepared = segmenter.prepare(load_image(image.path, image.bits))
         for place in (place for owner, place in pairs if owner == index):
             click = asked_click(image, place)
             candidates = segmenter.candidates(prepared, click)

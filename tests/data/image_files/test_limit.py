@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from sapnet.data.image_files.header import read_header
 from sapnet.data.image_files.limit import VARIABLE, allowing_pixels, max_pixels
-from sapnet.data.images import load_image, read_header
+from sapnet.data.images import load_image
 
 
 @pytest.fixture

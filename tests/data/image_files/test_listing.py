@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sapnet.data.image_files.listing import find_images, readable_suffixes
-from sapnet.data.images import list_images, load_image
+from sapnet.data.image_files.listing import find_images, list_images, readable_suffixes
+from sapnet.data.images import load_image
 
 
 def save(path: Path, **options: str) -> Path:

@@ -24,6 +24,7 @@ from sapnet.data.formats.writers.coco import (
 )
 from sapnet.data.formats.writers.cvat import ANNOTATIONS, write_cvat
 from sapnet.data.formats.writers.files import ExportOptions, part_file
+from sapnet.data.formats.writers.geo import read_geo_masks, write_geo
 from sapnet.data.formats.writers.huggingface import (
     FOLDERS,
     read_imagefolder,
@@ -43,8 +44,16 @@ from sapnet.structures.split import TRAIN, VAL
 from sapnet.system.lock import locked
 from sapnet.system.written_files import check_new_file, replacing_files
 
-FILE_FORMATS = ("coco-rle", "coco-polygons")
-"""Formats of one json file per part; the others are folders."""
+FILE_FORMATS = {
+    "coco-rle": ".json",
+    "coco-polygons": ".json",
+    "geojson": ".geojson",
+    "gpkg": ".gpkg",
+}
+"""Endings of the formats of one file per part; the others are folders."""
+
+GEO_FORMATS = ("geojson", "gpkg")
+"""Formats of polygons on the map."""
 
 NEED_VAL = {"roboflow": "RF-DETR wants valid", "yolo-seg": "val repeats train"}
 """Formats whose trainers want images to validate, and what happens without."""
@@ -134,7 +143,10 @@ def export_masks(
             check_new_files(out, options)
             for part, inside in parts.items():
                 path = part_file(out, part, options)
-                write_coco(inside, path, options, polygons=name == "coco-polygons")
+                if name in GEO_FORMATS:
+                    write_geo(inside, path, options)
+                else:
+                    write_coco(inside, path, options, polygons=name == "coco-polygons")
         else:
             with replacing_files(out, options.overwrite) as folder:
                 _write(kept, parts, name, folder, findings, options)
@@ -249,6 +261,8 @@ def _read_part(
             return read_imagefolder(out / FOLDERS[part], inside)
         case "mask2former":
             return read_mask2former(out / FOLDERS[part], inside)
+        case "geojson" | "gpkg":
+            return read_geo_masks(inside, part_file(out, part, options), options)
         case "roboflow":
             path = out / ROBOFLOW_FOLDERS[part] / ROBOFLOW_FILE
         case _:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.formats.marks import Findings
-from sapnet.data.formats.origins import read_origins
-from sapnet.data.images import upright_size
+from sapnet.data.formats.readers.origins import read_origins
+from sapnet.data.image_files.header import whole_size
 from sapnet.geometry.rle import rle_to_json
 from sapnet.structures.clicks import Category, ClickSet, ImageRecord
 from sapnet.structures.origin import Origin
@@ -77,7 +77,7 @@ def instances_of_results(
     """
     records = []
     for image_id, image in images.items():
-        height, width = upright_size(image)
+        height, width = whole_size(image)
         name = image.relative_to(folder).as_posix()
         records.append(ImageRecord(image_id, name, width, height))
     image_of_id = {image.image_id: image for image in records}

@@ -97,4 +97,4 @@ def export_several(
 
 def _place(stem: Path, name: str) -> Path:
     """Return the file or folder of a format."""
-    return stem.with_name(f"{stem.name}-{name}{'.json' if name in FILE_FORMATS else ''}")
+    return stem.with_name(f"{stem.name}-{name}{FILE_FORMATS.get(name, '')}")

@@ -25,7 +25,7 @@ from sapnet.data.formats.readers.voc.masks import (
 )
 from sapnet.data.formats.signs import voc_files
 from sapnet.data.formats.xml_values import parse_xml
-from sapnet.data.images import list_images
+from sapnet.data.image_files.listing import list_images
 
 _ANNOTATIONS, _IMAGES, _LISTS = "Annotations", "JPEGImages", "ImageSets/Segmentation"
 

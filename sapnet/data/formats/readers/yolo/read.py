@@ -17,7 +17,8 @@ from sapnet.data.formats.readers.yolo.lines import (
 )
 from sapnet.data.formats.readers.yolo.names import YoloNames, read_names, read_text
 from sapnet.data.formats.signs import CLASSES_FILE, DATA_FILE, OBJ_DATA, OBJ_NAMES, yolo_root
-from sapnet.data.images import list_images, upright_size
+from sapnet.data.image_files.header import upright_size
+from sapnet.data.image_files.listing import list_images
 from sapnet.structures.clicks import Category
 
 

@@ -1,14 +1,39 @@
-"""Corrections of whole images as corrections of their windows."""
+"""A store with the corrections of a review, which are of whole images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from sapnet.data.tiles.clicks import COPIES, MOST_WINDOWS, click_in_window, is_copy, whole_images
+from sapnet.data.tiles.clicks import COPIES, click_in_window
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images
 from sapnet.geometry.rle import rle_areas
+from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Click, ImageRecord
 from sapnet.structures.corrections import Correction, Corrections
+
+if TYPE_CHECKING:
+    from sapnet.system.locations import Location
+
+
+def open_corrected(path: Location, corrections: Corrections | None) -> ProposalStore:
+    """Open a store with corrections; of a store of windows, they are cut into windows, too.
+
+    Args:
+        path: the folder, or its URL.
+        corrections: of a review; None for none.
+
+    Raises:
+        StoreError: no store there, a damaged one, or one of a newer format.
+        ValueError: a correction is of an object or image that the store does not hold.
+    """
+    store = ProposalStore(path)
+    if corrections is None:
+        return store
+    if store.parts:
+        corrections = tile_corrections(corrections, store.images, store.numbered_objects())
+    return ProposalStore(store.path, corrections)
 
 
 def tile_corrections(

@@ -1,0 +1,163 @@
+"""Reader of points and polygons on the map: clicks and masks of the images below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sapnet.data.formats.fields import NO_CATEGORY
+from sapnet.data.formats.image_paths import ImageFolder
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
+from sapnet.data.geo.features import Feature, Features, Ring, read_features
+from sapnet.data.geo.frame import WGS84, MapFrame, read_frame
+from sapnet.data.image_files.header import whole_size
+from sapnet.data.image_files.listing import list_images
+from sapnet.geometry.placing import place_mask
+from sapnet.structures.clicks import RLE
+
+CATEGORY_KEYS = ("category", "label", "class", "name", "type", "species")
+"""Attributes that are looked for as the category, in this order."""
+
+IMAGE_KEYS = ("image", "file_name", "filename")
+"""Attributes that name the image of a feature."""
+
+
+def read_geo(
+    path: Path,
+    findings: Findings,
+    folder: ImageFolder,
+    label_key: str | None = None,
+    default_label: str | None = None,
+) -> Source:
+    """Read points as clicks and polygons as masks.
+
+    A feature lies on the image that its attribute `image` names, else on the first image whose area
+    holds its first point. Coordinates are in the system that the file names, else in WGS 84 for
+    images with a place on the map, else in pixels, x to the right and y down.
+
+    Args:
+        path: GeoJSON or GeoPackage.
+        findings: collects features that cannot be used.
+        folder: folder of the images.
+        label_key: attribute with the category; None looks for a usual one.
+        default_label: category of features without one; None leaves them out.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: the file is malformed, no folder of images is named, or a package is missing.
+    """
+    if folder.folder is None:
+        raise ValueError(
+            f"{path}: expected the folder of the images, on which its features lie. Name it with "
+            "--images."
+        )
+    content = read_features(path)
+    images = _Images(folder.folder, content)
+    for place in content.left_out:
+        findings.skip("features of another kind than points and polygons", place)
+    marks = []
+    for feature in content.features:
+        found = images.find(feature)
+        label = _label(feature, label_key) or default_label
+        if found is None:
+            findings.skip("features outside of all images", feature.place)
+        elif not label:
+            findings.skip("features without a category", feature.place)
+            findings.note(NO_CATEGORY, feature.place)
+        else:
+            marks += _marks(feature, label, found, images)
+    listed = [SourceImage(name, size, name) for name, size in images.sizes.items()]
+    return Source(tuple(listed), (), tuple(marks))
+
+
+class _Images:
+    """The images of a folder with their places on the map.
+
+    Args:
+        folder: the folder.
+        content: whose coordinates lie on them.
+    """
+
+    def __init__(self, folder: Path, content: Features) -> None:
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.frames: dict[str, MapFrame] = {}
+        for path in list_images(folder):
+            name = path.relative_to(folder).as_posix()
+            self.sizes[name], self.frames[name] = whole_size(path), read_frame(path)
+        self._crs = content.crs
+
+    def pixels(self, name: str, points: np.ndarray) -> np.ndarray:
+        """Return coordinates (N, 2) in pixels of an image."""
+        frame = self.frames[name]
+        return frame.to_pixels(points, self._crs or (WGS84 if frame.crs else ""))
+
+    def find(self, feature: Feature) -> str | None:
+        """Return the name of the image that a feature lies on; None outside of all."""
+        named = _named_image(feature.properties)
+        if named is not None:
+            fit = [name for name in self.sizes if name == named or Path(name).name == named]
+            if len(fit) == 1:
+                return fit[0]
+        points = feature.points if len(feature.points) else feature.polygons[0][0]
+        for name, (height, width) in self.sizes.items():
+            ((x, y),) = self.pixels(name, points[:1]).tolist()
+            if 0 <= x <= width and 0 <= y <= height:
+                return name
+        return None
+
+
+def _named_image(properties: Mapping[str, object]) -> str | None:
+    for key in IMAGE_KEYS:
+        value = properties.get(key)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def _label(feature: Feature, key: str | None) -> str | None:
+    for name in (key,) if key else CATEGORY_KEYS:
+        value = feature.properties.get(name or "")
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
+            return str(value)
+    return None
+
+
+def _marks(feature: Feature, label: str, name: str, images: _Images) -> list[Mark]:
+    """Return a click per point, or one object of all polygons."""
+    if not feature.polygons:
+        return [
+            Mark(feature.place, name, label, points=((x, y),))
+            for x, y in images.pixels(name, feature.points).tolist()
+        ]
+    rings = tuple(tuple(images.pixels(name, ring) for ring in part) for part in feature.polygons)
+    return [Mark(feature.place, name, label, mask=rings_to_mask(rings, images.sizes[name]))]
+
+
+def rings_to_mask(polygons: tuple[tuple[Ring, ...], ...], size: tuple[int, int]) -> RLE:
+    """Fill polygons: the pixels whose centers lie inside.
+
+    Args:
+        polygons: parts with their rings, in pixels of the image.
+        size: (height, width) of the image.
+
+    Returns:
+        The mask, which is empty if the polygons lie outside.
+    """
+    from rasterio.features import rasterize
+    from rasterio.transform import Affine
+
+    height, width = size
+    corners = np.concatenate([ring for part in polygons for ring in part])
+    x1, y1 = np.clip(np.floor(corners.min(0)), 0, (width, height)).astype(int).tolist()
+    x2, y2 = np.clip(np.ceil(corners.max(0)), 0, (width, height)).astype(int).tolist()
+    if x2 <= x1 or y2 <= y1:
+        return place_mask(np.zeros((1, 1)), (0, 0), size)
+    shapes = [
+        {"type": "Polygon", "coordinates": [ring.tolist() for ring in part]} for part in polygons
+    ]
+    crop = rasterize(
+        shapes, out_shape=(y2 - y1, x2 - x1), transform=Affine(1, 0, x1, 0, 1, y1), dtype="uint8"
+    )
+    return place_mask(crop, (x1, y1), size)

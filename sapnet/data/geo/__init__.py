@@ -1,0 +1,1 @@
+"""Places on the map: georeferences of images, and files of features."""
