@@ -9,6 +9,7 @@ from sapnet.system.version import __version__
 
 if TYPE_CHECKING:
     from sapnet.api.evaluate import evaluate
+    from sapnet.api.export import export
     from sapnet.api.label import label
     from sapnet.api.predict import predict
     from sapnet.api.propose import propose
@@ -24,6 +25,7 @@ __all__ = [
     "SAPNet",
     "__version__",
     "evaluate",
+    "export",
     "label",
     "predict",
     "propose",
@@ -37,6 +39,7 @@ _LAZY = {
     "ProposalStore": "sapnet.store.reader",
     "SAPNet": "sapnet.prediction.sapnet",
     "evaluate": "sapnet.api.evaluate",
+    "export": "sapnet.api.export",
     "label": "sapnet.api.label",
     "predict": "sapnet.api.predict",
     "propose": "sapnet.api.propose",

@@ -49,7 +49,7 @@ from sapnet.commands.command import (
 )
 from sapnet.commands.outputs import check_output_is_no_input, guarded_outputs
 from sapnet.commands.parser import build_parser, parse
-from sapnet.system.interrupts import follows_interrupt, interrupted_by_signals
+from sapnet.system.processes.interrupts import follows_interrupt, interrupted_by_signals
 from sapnet.system.version import __version__
 
 COMMANDS = {

@@ -1,4 +1,4 @@
-"""Clicks that are missing: what is lost, what marking images as partial saves, what is found again.
+"""Missing clicks: the loss, what marking images as partial saves, what is found again.
 
     OMP_NUM_THREADS=1 python -m benchmarks.quality.dropped --sets sets --out runs/dropped \
         --json benchmarks/results/dropped.json

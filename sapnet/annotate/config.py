@@ -25,8 +25,9 @@ class AnnotateConfig:
         classes: names of the classes, in the order of their keys; those of an existing clicks file
             come first.
         out: clicks file to write or to continue; by default `clicks.json` in the images folder.
-        labels: COCO masks that exist already, such as a file of `sapnet label`; they open as
-            objects of the images that have none.
+        labels: masks, boxes or clicks that exist already, such as a file of `sapnet label`, results
+            of `sapnet predict`, or a file of another tool; they open as objects of the images that
+            have none.
         run: trained run (folder, or USER/NAME on the hub) whose instances are suggested: on images
             that nobody worked on all of them, elsewhere those that no object explains.
         min_score: least score of a suggestion, 0 to 1.

@@ -24,8 +24,8 @@ from sapnet.data.images import load_image
 from sapnet.proposals.proposer import StagedProposer
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
-from sapnet.system.parallel import run_in_worker, single_threaded_children, start_worker
-from sapnet.system.workers import worker_context
+from sapnet.system.processes.parallel import run_in_worker, single_threaded_children, start_worker
+from sapnet.system.processes.workers import worker_context
 
 logger = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 import webbrowser
@@ -9,6 +10,7 @@ from threading import Timer
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sapnet.annotate.guard import TOKEN
 
@@ -17,6 +19,18 @@ _BROWSER_DELAY = 0.7
 
 _SHUTDOWN_SECONDS = 3
 """Seconds that an open connection may delay ctrl-C."""
+
+HEAD_SECONDS = 10.0
+"""Longest time that the headers of a request may take to arrive, from the first byte or from the
+opening of the connection."""
+
+IDLE_SECONDS = 5
+"""Time that a connection is kept after a response."""
+
+_TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain\r\nconnection: close\r\n"
+    b"content-length: 37\r\n\r\nthe headers took too long to arrive.\n"
+)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -52,9 +66,57 @@ def serve(app: FastAPI, bound: socket.socket, address: str, *, open_browser: boo
 def build_server(app: FastAPI) -> uvicorn.Server:
     """Return the server of the application; it logs warnings only."""
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=_SHUTDOWN_SECONDS, lifespan="on"
+        app,
+        http=TimedHeaders,
+        log_level="warning",
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        lifespan="on",
     )
     return uvicorn.Server(config)
+
+
+class TimedHeaders(H11Protocol):
+    """A connection that is closed when the headers of a request do not arrive in time.
+
+    uvicorn limits the idle time after a response only: who sends a header now and then, or nothing
+    at all, would hold a connection for ever.
+    """
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in; the time of the headers ends with the last of them."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        is_served = self.cycle is not None and not self.cycle.response_complete
+        if is_served or self.transport.is_closing():
+            self._stop_watching()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEAD_SECONDS, self._drop)
+
+    def _stop_watching(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _drop(self) -> None:
+        self._late = None
+        if self.conn.trailing_data[0]:  # a part of the headers: somebody waits for an answer
+            self.transport.write(_TOO_SLOW)
+        self.transport.close()
 
 
 def page_address(bound: socket.socket, token: str | None = None) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypedDict, Unpack
 
+from sapnet.api.options import check_names
 from sapnet.system.locations import Location
 
 
@@ -34,6 +36,18 @@ class EvaluateSummary:
         return self.figures[name]
 
 
+class EvaluateOptions(TypedDict, total=False):
+    """Further options of `sapnet evaluate`.
+
+    Attributes:
+        by: "origin" adds the labels' figures by where each mask comes from: `label_miou/KIND`.
+        out: json file to write the figures to.
+    """
+
+    by: Literal["origin"] | None
+    out: Path | str | None
+
+
 def evaluate(
     truth: Path | str,
     *,
@@ -41,8 +55,7 @@ def evaluate(
     proposals: Location | None = None,
     predictions: Path | str | None = None,
     min_area: float = 0.0,
-    by_origin: bool = False,
-    out: Path | str | None = None,
+    **options: Unpack[EvaluateOptions],
 ) -> EvaluateSummary:
     """Score labels, proposals or predictions against ground truth, as `sapnet evaluate`.
 
@@ -53,23 +66,27 @@ def evaluate(
         proposals: store of `propose`.
         predictions: COCO results json, as `predict` writes.
         min_area: least true area in pixels of an object that counts, for labels and proposals.
-        by_origin: also the labels' figures by where each mask comes from: `label_miou/KIND`.
-        out: json file to write the figures to.
+        options: those of `EvaluateOptions`.
 
     Raises:
         FileNotFoundError: a file is missing.
+        TypeError: an option is unknown.
         ValueError: nothing to score was given, or a file does not fit the ground truth.
     """
     from sapnet.evaluation.evaluate import evaluate as compute_figures
     from sapnet.system.files import write_json_atomic
 
+    check_names("evaluate", options, EvaluateOptions.__optional_keys__)
+    if options.get("by") not in (None, "origin"):
+        raise ValueError(f"evaluate: by: expected origin, found {options['by']!r}")
     figures = compute_figures(
         truth,
         labels=labels,
         proposals=proposals,
         predictions=predictions,
         min_area=min_area,
-        by_origin=by_origin,
+        by_origin=options.get("by") == "origin",
     )
+    out = options.get("out")
     written = None if out is None else write_json_atomic(out, figures)
     return EvaluateSummary(figures, written)

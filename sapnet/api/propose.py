@@ -11,6 +11,7 @@ from sapnet.system.locations import Location
 
 if TYPE_CHECKING:
     from sapnet.proposals.propose import ProposeSummary
+    from sapnet.structures.coverage import Unmarked
 
 
 class ProposerOptions(TypedDict, total=False):
@@ -37,6 +38,7 @@ class ProposeOptions(ProposerOptions, total=False):
     tile: int | None
     overlap: int | None
     bands: tuple[int, ...] | None
+    unmarked: Unmarked | None
     shard: str | None
     engine: Engine
     ray_address: str | None

@@ -11,6 +11,7 @@ from sapnet.proposals.config import ProposerName
 
 if TYPE_CHECKING:
     from sapnet.pipeline.run import RunSummary
+    from sapnet.structures.coverage import Unmarked
 
 FILES = ("val_images", "val_truth", "truth", "corrections")
 """Options that name files."""
@@ -45,6 +46,7 @@ class RunOptions(TypedDict, total=False):
     tile: int | None
     overlap: int | None
     bands: tuple[int, ...] | None
+    unmarked: Unmarked | None
 
 
 def run(

@@ -17,6 +17,7 @@ from sapnet.training.config import OptimizerConfig, TrainConfig
 from sapnet.training.default_recipe import default_recipe, note_on
 
 if TYPE_CHECKING:
+    from sapnet.structures.coverage import Unmarked
     from sapnet.training.inputs import TrainSummary
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class TrainOptions(TypedDict, total=False):
     tile: int | None
     overlap: int | None
     bands: tuple[int, ...] | None
+    unmarked: Unmarked | None
     log_every: int
     checkpoint_minutes: float
     optimizer: OptimizerConfig | Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Pyramid: a backbone and its feature pyramid as one part, for segmenters that bring no own."""
+"""Pyramid: a backbone and its feature pyramid as one part, for segmenters without own."""
 
 from __future__ import annotations
 

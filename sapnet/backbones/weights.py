@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sapnet.backbones.config import HUB_WEIGHTS, NO_WEIGHTS
 from sapnet.backbones.imagenet import DISTRIBUTION, load_lite0_weights, packaged_weights
 from sapnet.system.hub import check_hub
+from sapnet.system.tensors import load_pickled, load_safetensors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -128,6 +129,11 @@ def _check_file(body: nn.Module, cfg: BackboneConfig) -> None:
         raise FileNotFoundError(
             f"model.weights: no file at {cfg.weights}; expected {expected}, or 'imagenet' or 'none'"
         )
+    # Read here first: timm before 1.0.13 would run what a pickle of a stranger holds.
+    path = Path(cfg.weights)
+    load = load_safetensors if path.suffix == ".safetensors" else load_pickled
+    if not _names_tensors(load(path)):
+        raise ValueError(f"model.weights: expected {expected}, found no names in {path}")
     # Models with features_only may have underscores where the whole model has dots.
     found = {name.replace(".", "_") for name in load_state_dict(cfg.weights, device="cpu")}
     wanted = [name.replace(".", "_").removeprefix("model_") for name, _ in body.named_parameters()]
@@ -146,3 +152,13 @@ def _check_file(body: nn.Module, cfg: BackboneConfig) -> None:
             f"{len(wanted)} parameters, such as {missing[0]}. Name the model that the file is of "
             "with --model.backbone"
         )
+
+
+def _names_tensors(content: object) -> bool:
+    """Return True for a dictionary by name, or one in which timm finds such a dictionary."""
+    found = [content]
+    if isinstance(content, dict):
+        averaged = [content.get(name) for name in ("state_dict_ema", "model_ema")]
+        found += [entry for entry in averaged if entry is not None]
+        found += [content[name] for name in ("state_dict", "model") if name in content]
+    return all(isinstance(x, dict) and all(isinstance(n, str) for n in x) for x in found)

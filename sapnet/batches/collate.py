@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sapnet.structures.batch import Bags, Batch, InstanceTargets
-from sapnet.structures.gaps import Gaps
+from sapnet.structures.batch import Bags, Batch, Gaps, InstanceTargets
 from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:

@@ -23,14 +23,14 @@ from sapnet.data.coco_json import label_of_category
 from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_areas
-from sapnet.structures.clicks import ImageRecord
-from sapnet.structures.coverage import Coverage, IgnoredRegion, Unmarked, coverage_of
+from sapnet.structures.clicks import Coverage, IgnoredRegion, ImageRecord
+from sapnet.structures.coverage import Unmarked, coverage_of
 from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
     from sapnet.data.coco import Instance, InstanceSet
     from sapnet.store.reader import ProposalStore
-    from sapnet.structures.gaps import Gaps
+    from sapnet.structures.batch import Gaps
 
 
 @dataclass(frozen=True)

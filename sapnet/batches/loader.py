@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from sapnet.batches.collate import collate
 from sapnet.structures.left_out import UnusableImageError
-from sapnet.system.interrupts import postponed_interrupts
-from sapnet.system.workers import worker_context
+from sapnet.system.processes.interrupts import postponed_interrupts
+from sapnet.system.processes.workers import worker_context
 
 if TYPE_CHECKING:
     from sapnet.batches.sample import Sample

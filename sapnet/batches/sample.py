@@ -12,8 +12,7 @@ from sapnet.structures.grids import MASK_STRIDE
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sapnet.structures.batch import Bags, InstanceTargets
-    from sapnet.structures.gaps import Gaps
+    from sapnet.structures.batch import Bags, Gaps, InstanceTargets
 
 
 @dataclass(frozen=True)

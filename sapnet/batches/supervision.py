@@ -15,10 +15,9 @@ from sapnet.batches.augment import view_boxes, view_crops, view_masks, view_poin
 from sapnet.batches.sample import View
 from sapnet.geometry.boxes import broadcast_iou
 from sapnet.geometry.rle import rle_boxes
-from sapnet.structures.batch import Bags, InstanceTargets
-from sapnet.structures.clicks import RLE
-from sapnet.structures.coverage import Coverage, Unmarked, partial_categories
-from sapnet.structures.gaps import Gaps
+from sapnet.structures.batch import Bags, Gaps, InstanceTargets
+from sapnet.structures.clicks import RLE, Coverage
+from sapnet.structures.coverage import Unmarked, partial_categories
 from sapnet.structures.grids import CROP_SIZE, MASK_STRIDE
 from sapnet.structures.proposals import StoredObject
 

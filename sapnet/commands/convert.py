@@ -261,8 +261,8 @@ def _save_clicks(clicks: ClickSet, args: Namespace) -> None:
 
 
 def _export(clicks: ClickSet, args: Namespace, options: ReadOptions, findings: Findings) -> None:
-    from sapnet.data.formats.origins import read_origins
     from sapnet.data.formats.read import read_scores
+    from sapnet.data.formats.readers.origins import read_origins
     from sapnet.data.formats.writers.export import export_masks
     from sapnet.data.formats.writers.instances import masks_of_clicks
 

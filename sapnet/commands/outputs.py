@@ -1,4 +1,4 @@
-"""What a command writes: no file that it reads, none unasked that exists, one at a time."""
+"""Outputs of a command: no file that it reads, none unasked that exists, one at a time."""
 
 from __future__ import annotations
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers
 from sapnet.data.coverage.ignored import IGNORING, box_outline, is_ignored
 from sapnet.data.problems import Report, attempt
-from sapnet.geometry.rle import rle_areas, rle_to_json, to_rle
-from sapnet.structures.clicks import RLE, Click, ImageRecord
+from sapnet.geometry.rle import rle_areas, rle_boxes, rle_to_json, to_rle
+from sapnet.structures.clicks import RLE, Click, Coverage, ImageRecord
 from sapnet.system.outside import shown
 
 Point = tuple[float, float]
@@ -266,3 +266,30 @@ def click_annotations(click: Click, extra_ids: Iterable[int]) -> list[Record]:
     shared = {key: first[key] for key in ("image_id", "category_id", "object_id")}
     further = zip(extra_ids, click.points[1:], strict=True)
     return [first, *({"id": extra_id, **shared, "point": list(p)} for extra_id, p in further)]
+
+
+def region_records(coverage: Mapping[int, Coverage], first_id: int) -> list[Record]:
+    """Return an annotation with `iscrowd: 1` for each ignored region.
+
+    Args:
+        coverage: by image id.
+        first_id: an id from which on all are free.
+    """
+    found = [(image_id, region) for image_id, c in coverage.items() for region in c.ignored]
+    masks = [region.mask for _, region in found]
+    boxes = rle_boxes(masks).tolist()
+    areas = rle_areas(masks).tolist()
+    return [
+        {
+            "id": first_id + place,
+            "image_id": image_id,
+            "category_id": region.category_id,
+            "segmentation": rle_to_json(region.mask),
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "area": int(area),
+            "iscrowd": 1,
+        }
+        for place, ((image_id, region), (x1, y1, x2, y2), area) in enumerate(
+            zip(found, boxes, areas, strict=True)
+        )
+    ]

@@ -14,8 +14,7 @@ from sapnet.data.image_files.raster import raster_size
 from sapnet.data.orientation import UPRIGHT, orient_box, orient_mask, orient_points
 from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import decode_masks, encode_masks
-from sapnet.structures.clicks import RLE, Click, ClickSet, ImageRecord
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import RLE, Click, ClickSet, Coverage, ImageRecord
 
 _NUM_FILES_NAMED = 5  # missing files that a message names
 

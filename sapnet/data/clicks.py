@@ -14,9 +14,11 @@ from sapnet.data.click_annotations import (
     object_key,
     read_click,
     read_region,
+    region_records,
 )
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
-from sapnet.data.coverage.ignored import region_records, with_regions
+from sapnet.data.coverage.completeness import read_partial
+from sapnet.data.coverage.ignored import with_regions
 from sapnet.data.image_files.inside import leaves_folder, outside_words
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
@@ -88,7 +90,7 @@ def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
                 attempt(report, merge_clicks, coco, annotation, clicks[key], click) or clicks[key]
             )
         clicks[key] = click
-    coverage = with_regions(coco.partial, regions)
+    coverage = with_regions(read_partial(coco, report), regions)
     return ClickSet(coco.images, coco.categories, tuple(clicks.values()), coverage)
 
 

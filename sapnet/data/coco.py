@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.coverage.completeness import read_partial
 from sapnet.data.coverage.ignored import box_outline, is_ignored, with_regions
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.geometry.rle import rle_areas, rle_boxes, to_rle
-from sapnet.structures.clicks import RLE, Category, ImageRecord
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import RLE, Category, Coverage, ImageRecord
 from sapnet.structures.origin import Origin, merged_origin
 from sapnet.system.outside import shown
 
@@ -149,7 +149,7 @@ def instances_of(coco: CocoFile, report: Report = raise_first) -> InstanceSet:
         images=coco.images,
         categories=coco.categories,
         instances=tuple(instance for instance in found if instance is not None),
-        partial=coco.partial,
+        partial=read_partial(coco, report),
     )
 
 

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sapnet.data.coverage.completeness import completeness_record, read_partial
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
-from sapnet.structures.clicks import Category, ImageRecord
-from sapnet.structures.coverage import NOTHING_SAID, Coverage
+from sapnet.structures.clicks import Category, Coverage, ImageRecord
 from sapnet.system.files import read_json
 from sapnet.system.outside import LARGEST_ID, MAX_PIXELS, MAX_SIDE, is_text, shown
 
@@ -38,8 +36,7 @@ class CocoFile:
         annotations: the annotations as in the file; `id`, `image_id` and `category_id` are checked.
         image_of_id: the images by their id.
         further: the file's other keys, not checked.
-        partial: ids of the categories that are not all annotated, by image id; empty for a complete
-            image. Images that nobody marked have no entry.
+        image_records: the images as in the file, by their id.
     """
 
     path: Path
@@ -48,7 +45,7 @@ class CocoFile:
     annotations: tuple[Record, ...]
     image_of_id: dict[int, ImageRecord] = field(repr=False)
     further: Record = field(default_factory=dict, repr=False)
-    partial: Mapping[int, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    image_records: Mapping[int, Record] = field(default_factory=dict, repr=False)
 
     def problem(
         self, annotation: Record, message: str, kind: str = "malformed object"
@@ -145,13 +142,15 @@ def read_coco(path: Path | str, report: Report = raise_first) -> CocoFile:
         categories=tuple(categories[category_id] for category_id in sorted(categories)),
         annotations=tuple(annotations.values()),
         image_of_id=images,
+        image_records={
+            key: entry.record
+            for entry in entries["images"]
+            if isinstance(key := entry.record.get("id"), int) and key in images
+        },
         further={key: value for key, value in content.items() if key not in SECTIONS},
     )
     kept = tuple(a for a in coco.annotations if _has_references(coco, a, categories, report))
-    records = [(entry.record.get("id"), entry.record) for entry in entries["images"]]
-    known = [(key, record) for key, record in records if isinstance(key, int) and key in images]
-    partial = read_partial(path, known, categories, kept, report)
-    return replace(coco, annotations=kept, partial=partial)
+    return replace(coco, annotations=kept)
 
 
 def label_of_category(categories: Iterable[Category]) -> dict[int, int]:
@@ -187,7 +186,7 @@ def frame_records(
                 "file_name": image.file_name,
                 "width": image.width,
                 "height": image.height,
-                **completeness_record((coverage or {}).get(image.image_id, NOTHING_SAID), ids),
+                **(coverage or {}).get(image.image_id, Coverage()).record(ids),
             }
             for image in images
         ],

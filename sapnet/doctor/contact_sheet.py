@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -15,7 +15,8 @@ from sapnet.data.coco_json import label_of_category
 from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks
-from sapnet.prediction.drawing import PALETTE, draw_outlines, font_path
+from sapnet.prediction.class_colors import class_color
+from sapnet.prediction.drawing import draw_outlines, font_path
 
 if TYPE_CHECKING:
     from sapnet.data.coco import Instance
@@ -26,7 +27,11 @@ PAPER, INK, OUTSIDE = "#ffffff", "#1b1f24", "#ff0000"
 
 _GAP, _CAPTION, _FONT_SIZE, _RADIUS = 12, 26, 15, 7
 _KEY_TEXT, _KEY_GAP = 20, 18
-_MAX_KEYS = 20  # largest number of categories in the key of colors
+_MAX_KEYS = 60  # largest number of categories in the key of colors
+
+
+KeyEntry: TypeAlias = tuple[int | None, str]
+"""Label, which gives the color, and name; or None and a remark."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
         The sheet; None if no image can be drawn.
     """
     tiles: list[Image.Image] = []
+    drawn: set[int] = set()
     for record in _order(inputs):
         if len(tiles) == inputs.num_images:
             break
@@ -86,7 +92,8 @@ def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
         except (OSError, ValueError):  # reported by the examination of the images
             continue
         tiles.append(_tile(inputs, record, pixels))
-    return _join(tiles, inputs) if tiles else None
+        drawn.update(_labels(inputs, record))
+    return _join(tiles, _key_entries(inputs.categories, drawn)) if tiles else None
 
 
 def _order(inputs: SheetInputs) -> list[ImageRecord]:
@@ -98,6 +105,16 @@ def _order(inputs: SheetInputs) -> list[ImageRecord]:
 
 def _num_objects(inputs: SheetInputs, image: ImageRecord) -> int:
     return len(inputs.dots.get(image.image_id, ())) + len(inputs.instances.get(image.image_id, ()))
+
+
+def _labels(inputs: SheetInputs, image: ImageRecord) -> set[int]:
+    """Return the labels of the objects of an image, crowds aside."""
+    label_of_id = label_of_category(inputs.categories)
+    dots = inputs.dots.get(image.image_id, ())
+    instances = inputs.instances.get(image.image_id, ())
+    return {label_of_id[dot.category_id] for dot in dots} | {
+        label_of_id[instance.category_id] for instance in instances if not instance.is_crowd
+    }
 
 
 def _tile(inputs: SheetInputs, record: ImageRecord, pixels: np.ndarray) -> Image.Image:
@@ -113,7 +130,7 @@ def _tile(inputs: SheetInputs, record: ImageRecord, pixels: np.ndarray) -> Image
     for dot in inputs.dots.get(record.image_id, ()):
         # The points are in the frame of the listed size.
         place = (dot.x / record.width * size[0], dot.y / record.height * size[1])
-        _draw_dot(draw, place, size, _color(label_of_id[dot.category_id]))
+        _draw_dot(draw, place, size, class_color(label_of_id[dot.category_id]))
     tile = Image.new("RGB", (inputs.side, inputs.side + _CAPTION), PAPER)
     tile.paste(picture, ((inputs.side - size[0]) // 2, (inputs.side - size[1]) // 2))
     count = _num_objects(inputs, record)
@@ -136,7 +153,7 @@ def _with_masks(
         groups[label_of_id[instance.category_id]].append(np.asarray(small) > 127)
     drawn = np.asarray(picture)
     for label, masks in groups.items():
-        drawn = draw_outlines(drawn, np.stack(masks), _color(label))
+        drawn = draw_outlines(drawn, np.stack(masks), class_color(label))
     return Image.fromarray(drawn)
 
 
@@ -154,45 +171,55 @@ def _draw_dot(
         draw.line(ends, fill=OUTSIDE, width=4)
 
 
-def _join(tiles: Sequence[Image.Image], inputs: SheetInputs) -> Image.Image:
+def _join(tiles: Sequence[Image.Image], entries: Sequence[KeyEntry]) -> Image.Image:
     columns = min(COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     width, height = tiles[0].size
     sheet_width = columns * width + (columns + 1) * _GAP
-    key = _key(inputs.categories, sheet_width - 2 * _GAP)
+    key = _key(entries, sheet_width - 2 * _GAP)
     top = rows * (height + _GAP) + _GAP
     sheet = Image.new("RGB", (sheet_width, top + len(key) * _CAPTION + _GAP), PAPER)
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
         sheet.paste(tile, (_GAP + column * (width + _GAP), _GAP + row * (height + _GAP)))
     draw = ImageDraw.Draw(sheet)
-    for line, entries in enumerate(key):
+    for line, placed in enumerate(key):
         y = top + line * _CAPTION
-        for x, label, name in entries:
+        for x, (label, text) in placed:
             left = _GAP + x
-            box = (left, y + 3, left + 2 * _RADIUS, y + 3 + 2 * _RADIUS)
-            draw.ellipse(box, fill=_color(label))
-            draw.text((left + _KEY_TEXT, y), name, INK, _font())
+            if label is not None:
+                box = (left, y + 3, left + 2 * _RADIUS, y + 3 + 2 * _RADIUS)
+                draw.ellipse(box, fill=class_color(label))
+                left += _KEY_TEXT
+            draw.text((left, y), text, INK, _font())
     return sheet
 
 
-def _key(categories: Sequence[Category], width: int) -> list[list[tuple[int, int, str]]]:
-    """Lay out the key of colors: lines of (x, label, name) of the first categories."""
-    lines: list[list[tuple[int, int, str]]] = []
+def _key_entries(categories: Sequence[Category], drawn: set[int]) -> list[KeyEntry]:
+    """Return the key of colors: the categories on the sheet, and how many are left out of it."""
+    labels = sorted(drawn)
+    entries: list[KeyEntry] = [(label, categories[label].name) for label in labels[:_MAX_KEYS]]
+    if len(labels) > _MAX_KEYS:
+        entries.append((None, f"and {len(labels) - _MAX_KEYS} further categories"))
+    if absent := len(categories) - len(labels):
+        noun = "category is" if absent == 1 else "categories are"
+        entries.append((None, f"{absent} {noun} not on these pictures"))
+    return entries
+
+
+def _key(entries: Sequence[KeyEntry], width: int) -> list[list[tuple[int, KeyEntry]]]:
+    """Lay out the key of colors: lines of entries with their x."""
+    lines: list[list[tuple[int, KeyEntry]]] = []
     x = width
-    for label, category in enumerate(categories[:_MAX_KEYS]):
-        name = _fit(category.name, width - _KEY_TEXT)
-        length = _KEY_TEXT + round(_font().getlength(name))
+    for label, text in entries:
+        shown = _fit(text, width - _KEY_TEXT)
+        length = (0 if label is None else _KEY_TEXT) + round(_font().getlength(shown))
         if x + length > width or not lines:
             lines.append([])
             x = 0
-        lines[-1].append((x, label, name))
+        lines[-1].append((x, (label, shown)))
         x += length + _KEY_GAP
     return lines
-
-
-def _color(label: int) -> str:
-    return PALETTE[label % len(PALETTE)]
 
 
 def _font() -> ImageFont.FreeTypeFont:

@@ -27,7 +27,7 @@ from sapnet.data.tiles.advice import advise_tiles
 from sapnet.doctor.finding import Finding
 from sapnet.doctor.names import Folder
 from sapnet.structures.clicks import Click, ImageRecord
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 
 HUGE_PIXELS = 36_000_000
 """Pixels from which an image is reported: 8000 x 4500 px take a third of a second to read, and are

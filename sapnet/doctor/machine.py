@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sapnet.doctor.finding import Examination, Fact, Finding
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 
 GIB = 2**30
 

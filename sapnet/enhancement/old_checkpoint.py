@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import lightning
 import torch
 
+from sapnet.system.tensors import load_pickled
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,8 +31,8 @@ def convert_old_checkpoint(folder: RunFolder, old_file: Path) -> None:
     settings = folder.path / folder.settings_name
     if folder.checkpoint.is_file() or not (old_file.is_file() and settings.is_file()):
         return
-    saved = torch.load(old_file, map_location="cpu", weights_only=True)
-    if "place" not in saved:
+    saved = load_pickled(old_file)
+    if not isinstance(saved, dict) or "place" not in saved:
         return
     folder.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.checkpoint.with_suffix(".partial")

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from sapnet.data.click_annotations import read_region
 from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.coverage.completeness import read_partial
 from sapnet.data.coverage.ignored import with_regions
-from sapnet.data.problems import RecordError
+from sapnet.data.problems import RecordError, raise_first
 from sapnet.geometry.rle import to_rle
 from sapnet.structures.origin import Origin, merged_origin
 from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
-    from sapnet.structures.clicks import RLE, Category, ImageRecord
-    from sapnet.structures.coverage import Coverage
+    from sapnet.structures.clicks import RLE, Category, Coverage, ImageRecord
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,9 @@ def load_labels(path: Path | str) -> LabelSet:
         },
         images=coco.images,
         categories=coco.categories,
-        coverage=with_regions(coco.partial, [region for region in regions if region is not None]),
+        coverage=with_regions(
+            read_partial(coco, raise_first), [region for region in regions if region is not None]
+        ),
     )
 
 

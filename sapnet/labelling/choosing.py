@@ -11,17 +11,20 @@ from sapnet.labelling.choice import ChosenLabel, chosen_labels, with_overlaps
 from sapnet.labelling.vote import add_segmenter_vote
 
 if TYPE_CHECKING:
-    from sapnet.labelling.voter import Voter
+    from collections.abc import Callable
+
     from sapnet.network.model import Network
     from sapnet.store.reader import ProposalStore
     from sapnet.structures.batch import Batch
-    from sapnet.structures.outputs import Selection
+    from sapnet.structures.outputs import Predictions, Selection
     from sapnet.structures.proposals import StoredObject
+
+    Segment = Callable[[Batch], list[Predictions]]
 
 
 @torch.no_grad()
 def choose_labels(
-    model: Network, batch: Batch, store: ProposalStore, voter: Voter | None = None
+    model: Network, batch: Batch, store: ProposalStore, segment: Segment | None = None
 ) -> tuple[list[ChosenLabel], Selection]:
     """Choose a label for each click of a batch, the segmenter's vote included.
 
@@ -29,7 +32,7 @@ def choose_labels(
         model: a trained network.
         batch: images with bags, labels as the network counts them.
         store: the store the bags were made of.
-        voter: votes in place of the network's own segmenter; None for that one.
+        segment: gives the instances that vote; None for those of the network's own segmenter.
 
     Returns:
         N labels and the selection that made them. With a vote, the labels have overlaps.
@@ -40,8 +43,8 @@ def choose_labels(
     if batch.bags is None:
         raise ValueError("expected a batch with bags, found none")
     objects = stored_objects(batch, store)
-    if voter is not None:
-        selection, instances = model.select(batch), voter.instances(batch)
+    if segment is not None:
+        selection, instances = model.select(batch), segment(batch)
     elif model.segmentation is None:
         selection = model.select(batch)
         return chosen_labels(batch.bags, selection.index, objects), selection

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from sapnet.data.click_annotations import region_records
 from sapnet.data.coco_json import frame_records, label_of_category
-from sapnet.data.coverage.ignored import region_records
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.matching.categories import match_categories
 from sapnet.data.tiles.labels import whole_labels
@@ -24,8 +24,7 @@ from sapnet.labelling.uncertainty import uncertainty
 from sapnet.labelling.voter import Voter
 from sapnet.network.loading import load_predictor
 from sapnet.network.model import Network, evaluating
-from sapnet.network.origin import origin_of_network
-from sapnet.store.origin import origin_of_proposals
+from sapnet.network.origin import origin_of_network, origin_of_proposals
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.coverage import coverage_of
@@ -100,9 +99,10 @@ def label(
     model.check_selects()
     with_model_labels = label_translation(model, store)
     bits = cfg.bits or model.settings.augment.bits or store.bits
-    voter = None
+    segment = None
     if cfg.voter is not None:
-        voter = Voter(load_predictor(cfg.voter, cfg.device), model.categories, images, store, bits)
+        voter = load_predictor(cfg.voter, cfg.device)
+        segment = Voter(voter, model.categories, images, store, bits).instances
     data_cfg = DatasetConfig(augment=replace(model.settings.augment, bits=bits))
     dataset = ClickDataset(images, store, data_cfg, train=False)
     loader = build_loader(dataset, cfg.batch_size, workers=cfg.workers)
@@ -120,7 +120,7 @@ def label(
         for batch in loader:
             moved = with_model_labels(batch.to(model.device))
             if moved.bags is not None:
-                labels, chosen = choose_labels(model, moved, store, voter)
+                labels, chosen = choose_labels(model, moved, store, segment)
                 doubts = uncertainty(labels, moved.bags, chosen, consensus)
                 records = label_records(labels, chosen, doubts, cfg.candidates)
                 annotations += with_boxes(records, moved, chosen)

@@ -23,8 +23,7 @@ from sapnet.system.lock import locked
 if TYPE_CHECKING:
     from sapnet.evaluation.label_file import Label, LabelSet
     from sapnet.prediction.sapnet import SAPNet
-    from sapnet.structures.clicks import RLE, ImageRecord
-    from sapnet.structures.coverage import IgnoredRegion
+    from sapnet.structures.clicks import RLE, IgnoredRegion, ImageRecord
 
 MAX_IGNORED = 0.5
 """Share of an instance in an ignored region from which on nobody is asked about it."""

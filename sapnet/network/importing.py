@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from sapnet.batches.config import AugmentConfig
@@ -23,6 +22,7 @@ from sapnet.segmentation.convert import (
 )
 from sapnet.structures.clicks import Category
 from sapnet.system.lock import locked
+from sapnet.system.tensors import load_pickled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,13 +96,13 @@ def _import(
         raise FileExistsError(f"{out}: expected a new folder, found files in it. Name another.")
     content = _load(file)
     state = content.get("state_dict", content)
-    state = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    state = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
     try:
         backbone, settings = _describe(state, augment or AugmentConfig((800,), 1333))
         names = _names(content, state, classes)
         network = Network(settings, tuple(Category(i + 1, n) for i, n in enumerate(names)))
         used = _fill(network, state)
-    except ValueError as error:
+    except (ValueError, LookupError, RuntimeError) as error:  # the last two of odd shapes
         raise ValueError(f"{file}: {error}") from error
     network.save_pretrained(out)
     left_over = tuple(sorted(name for name in state if name not in used))
@@ -110,19 +110,16 @@ def _import(
 
 
 def _load(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such file. Name a checkpoint.")
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickles may hold anything
-        reason = str(error).strip().split("\n")[0]
+        content: object = load_pickled(file, what="tensors, a checkpoint")
+    except ValueError as error:
         raise ValueError(
-            f"{file}: expected a checkpoint of tensors, found what cannot be read safely "
-            f"({reason}). Where you trust it, keep its tensors alone: state = torch.load(FILE, "
+            f"{error}. Where you trust it, keep its tensors alone: state = torch.load(FILE, "
             "weights_only=False)['state_dict']; torch.save({'state_dict': state}, NEW)"
         ) from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{file}: expected a dictionary, found {type(content).__name__}")
+    state = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not (isinstance(content, dict) and isinstance(state, dict)):
+        raise ValueError(f"{file}: expected a dictionary of tensors, found {type(state).__name__}")
     return content
 
 
@@ -163,8 +160,11 @@ def _names(
     content: Mapping[str, Any], state: Mapping[str, Tensor], classes: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the names of the categories: as given, or those of the checkpoint's metadata."""
-    meta = content.get("meta") or {}
-    found = classes or meta.get("CLASSES") or meta.get("dataset_meta", {}).get("classes") or ()
+    meta = content.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    later = meta.get("dataset_meta")
+    found = classes or meta.get("CLASSES") or (isinstance(later, dict) and later.get("classes"))
+    found = found if isinstance(found, str | list | tuple) else ()
     names = (found,) if isinstance(found, str) else tuple(map(str, found))
     count = state["mask_head.conv_cls.weight"].shape[0]
     if len(names) != count:

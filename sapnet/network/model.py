@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -20,7 +20,7 @@ from sapnet.backbones.weights import load_weights
 from sapnet.batches.config import AugmentConfig
 from sapnet.network.config import EMBEDDED_START, ModelConfig
 from sapnet.network.find import check_network, damaged_network
-from sapnet.network.others import build_segmenter, load_beginning
+from sapnet.network.others import build_segmenter, load_checkpoint
 from sapnet.network.start import load_start
 from sapnet.segmentation.others.mask2former import Mask2Former
 from sapnet.segmentation.others.mask_rcnn import MaskRCNN
@@ -29,8 +29,8 @@ from sapnet.selection.branch import SelectionBranch
 from sapnet.selection.targets import instance_targets, keep_labels
 from sapnet.structures.batch import Batch
 from sapnet.structures.clicks import Category
-from sapnet.structures.gaps import SeenObjects, avoided_regions, hold_points
 from sapnet.structures.outputs import Predictions, Selection
+from sapnet.structures.seen import SeenObjects, avoided_regions, hold_points
 from sapnet.system.files import new_file_mode
 from sapnet.system.from_json import dataclass_from_json
 
@@ -261,7 +261,8 @@ class Network(
                 bags = batch.bags
                 seen = seen.select(~hold_points(seen, bags.points, bags.image_index))
             if gaps is not None:
-                avoid = avoided_regions(gaps, seen)
+                number = len(gaps.partial)
+                avoid = avoided_regions(gaps.masks, gaps.image_index, number, seen)
             levels = features if kept is None else [level.detach() for level in features]
             selection = self.selection(levels, batch.bags, batch.image_sizes, generator, avoid)
             losses.update(selection.losses)
@@ -382,9 +383,10 @@ def load_initial_weights(model: Network) -> str:
         ValueError: they are those of another network.
     """
     settings = model.settings
-    if model.other is not None:
-        return load_beginning(model.other, settings, model.categories)
-    load_weights(model.backbone, settings.backbone_config)
+    if model.other is not None and not settings.has_own_backbone:
+        return load_checkpoint(model.other, settings, model.categories)
+    stem = model if model.other is None else model.other.encoder
+    load_weights(cast("Backbone", stem.backbone), settings.backbone_config)
     if settings.start == EMBEDDED_START:
-        load_start(model, settings)
+        load_start(stem, settings)
     return ""

@@ -1,13 +1,20 @@
-"""Facts about a trained network, for the origin of masks."""
+"""Facts about a trained network and a proposer, for the origin of masks."""
 
 from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sapnet.network.find import WEIGHTS_FILE
 from sapnet.system.version import __version__
+
+if TYPE_CHECKING:
+    from sapnet.store.manifest import Manifest
+
+_WEIGHTS = ("weights", "checkpoint")
+"""Settings of proposers that name the weights: a hash of those of `click`, the name of `sam`'s."""
 
 DIGITS = 16
 """Digits of the SHA-256 of the weights, as stores have it of the proposer's."""
@@ -36,3 +43,11 @@ def origin_of_network(network: object | None) -> dict[str, str]:
         with weights.open("rb") as file:
             run["run_weights"] = hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
     return {**run, **now}
+
+
+def origin_of_proposals(manifest: Manifest) -> dict[str, str]:
+    """Return the proposer of a store and its weights, as far as it has some."""
+    named = (manifest.settings.get(key) for key in _WEIGHTS)
+    weights = next((value for value in named if isinstance(value, str)), None)
+    origin = {"proposer": manifest.proposer}
+    return origin if weights is None else {**origin, "proposer_weights": weights}

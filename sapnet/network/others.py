@@ -1,4 +1,4 @@
-"""Assembly of segmenters other than SOLOv2, and of what they begin with."""
+"""Assembly of segmenters other than SOLOv2, and the checkpoints that they begin with."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sapnet.backbones.pyramid import Pyramid
-from sapnet.backbones.weights import load_weights
-from sapnet.network.config import EMBEDDED_START
-from sapnet.network.start import load_start
 from sapnet.segmentation.others import mask2former_weights, torchvision_weights
 from sapnet.segmentation.others.classes import match_classes, take_weights
 from sapnet.segmentation.others.mask2former import Mask2Former
@@ -105,10 +102,10 @@ def build_segmenter(settings: ModelConfig, num_classes: int) -> MaskRCNN | Mask2
     return build_on_pyramid(pyramid, num_classes, known["anchors"], cfg)
 
 
-def load_beginning(
+def load_checkpoint(
     segmenter: MaskRCNN | Mask2Former, settings: ModelConfig, categories: Sequence[Category]
 ) -> str:
-    """Load the weights that the training of a segmenter begins with.
+    """Load the weights of the checkpoint that the settings name, if they name one.
 
     Args:
         segmenter: built of the same settings; its parameters are overwritten.
@@ -124,14 +121,13 @@ def load_beginning(
     """
     other = settings.other
     if other is None or other.checkpoint is None:
-        pyramid = segmenter.model.backbone
-        load_weights(pyramid.backbone, settings.backbone_config)
-        if settings.start == EMBEDDED_START:
-            load_start(pyramid, settings)
         return ""
     match other.name:
         case "mask-rcnn":
-            state, names = torchvision_weights.load_state(other.checkpoint)
+            cfg = settings.segmentation.predict
+            state, names = torchvision_weights.load_state(
+                other.checkpoint, lambda builder, count: build_published(builder, count, cfg).model
+            )
         case "mask2former":
             state, names = mask2former_weights.load_state(other.checkpoint)
     own = {

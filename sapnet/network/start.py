@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sapnet.backbones.config import AVAILABLE_WEIGHTS, HUB_WEIGHTS, NO_WEIGHTS
 from sapnet.backbones.weights import find_imagenet_weights
 from sapnet.network.config import EMBEDDED_START
+from sapnet.system.tensors import load_safetensors, safetensors_notes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -131,16 +132,18 @@ def network_of(path: Path) -> dict[str, Any]:
             f"{path}: expected weights to start from (format {FORMAT}), found "
             f"{json.dumps(about.get('format'))}"
         )
-    network: dict[str, Any] = json.loads(about["network"])
+    try:
+        network = json.loads(about["network"])
+    except (KeyError, ValueError, RecursionError):
+        network = None
+    if not isinstance(network, dict) or {*network} != {*BACKBONE_AND_PYRAMID, *SEGMENTER}:
+        raise ValueError(f"{path}: its notes on the network are damaged. Copy the file again")
     return network
 
 
 def start_metadata(path: Path) -> dict[str, str]:
     """Read the notes in a file of a start: format, network, command, data, licence."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata() or {})
+    return safetensors_notes(path)
 
 
 def save_start(
@@ -178,14 +181,12 @@ def load_start(network: nn.Module, cfg: ModelConfig, path: Path | None = None) -
     Raises:
         ValueError: the file does not fit the network.
     """
-    from safetensors.torch import load_file
-
     path = EMBEDDED if path is None else path
     if wrong := misfits(cfg, network_of(path)):
         raise ValueError(f"{path}: expected a network with {'; '.join(wrong)}")
     weights = {
         name: value
-        for name, value in load_file(path).items()
+        for name, value in load_safetensors(path).items()
         if cfg.has_solov2 or not name.startswith("segmentation.")
     }
     missing, unknown = network.load_state_dict(weights, strict=False)

@@ -1,4 +1,4 @@
-"""What to do with the next hour: the work that gives the most right labels a minute, by the run."""
+"""Advice for the next hour: the work that gives the most right labels a minute."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MISSED_NAME = "missed.json"
 
 @dataclass(frozen=True)
 class RunState:
-    """What is known of a run.
+    """The facts about a run that the advice rests on.
 
     Attributes:
         num_labels: labels of the run.
@@ -118,7 +118,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do with some minutes.
+    """The work for some minutes.
 
     Attributes:
         minutes: those that were asked for.

@@ -28,6 +28,8 @@ class Changes:
     Attributes:
         new_images, changed_images, gone_images: images; those with other clicks count as changed.
         new_objects, changed_objects, gone_objects: objects; changed ones were clicked otherwise.
+        new_marks: images that are now marked otherwise as complete or partial, or have other
+            regions to ignore.
         decisions: objects whose decision in a review is new or another one.
         new_classes, gone_classes: names.
         num_objects: all objects now.
@@ -40,6 +42,7 @@ class Changes:
     new_objects: int = 0
     changed_objects: int = 0
     gone_objects: int = 0
+    new_marks: int = 0
     decisions: int = 0
     new_classes: tuple[str, ...] = ()
     gone_classes: tuple[str, ...] = ()
@@ -48,8 +51,8 @@ class Changes:
 
     def __bool__(self) -> bool:
         """True if anything has changed."""
-        counts = (self.new_images, self.changed_images, self.gone_images, self.decisions)
-        return any(counts) or bool(self.new_classes or self.gone_classes)
+        images = (self.new_images, self.changed_images, self.gone_images, self.new_marks)
+        return any(images) or bool(self.decisions) or bool(self.new_classes or self.gone_classes)
 
     @property
     def length(self) -> float:
@@ -81,6 +84,8 @@ class Changes:
             yield f"new classes: {', '.join(self.new_classes)}"
         if self.gone_classes:
             yield f"classes gone: {', '.join(self.gone_classes)}"
+        if self.new_marks:
+            yield f"{_count(self.new_marks, 'image')} marked otherwise"
         if self.decisions:
             yield f"{_count(self.decisions, 'new decision')} of a review"
 
@@ -109,6 +114,8 @@ def find_changes(
         if images_now[image_id] != images_before[image_id]
         or new.get(image_id, {}) != old.get(image_id, {})
     }
+    marks_before = {} if before is None else before.coverage
+    marked = [i for i in images_now.keys() - fresh if marks_before.get(i) != now.coverage.get(i)]
     clicks_before, clicks_now = _flat(old), _flat(new)
     common = clicks_now.keys() & clicks_before.keys()
     moved = {key for key in common if clicks_now[key] != clicks_before[key]}
@@ -123,6 +130,7 @@ def find_changes(
         new_objects=len(added),
         changed_objects=len(moved),
         gone_objects=len(clicks_before.keys() - clicks_now.keys()),
+        new_marks=len(marked),
         decisions=len(decided),
         new_classes=tuple(name for name in names_now if name not in names_before),
         gone_classes=tuple(name for name in names_before if name not in names_now),

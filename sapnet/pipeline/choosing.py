@@ -21,7 +21,7 @@ from sapnet.proposals.automatic import WHOLE_ONLY, choose_proposer
 from sapnet.recipes.load import load_recipe
 from sapnet.system.device import choose_device, describe_device
 from sapnet.system.from_json import dataclass_from_json
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 from sapnet.training.config import TrainConfig
 from sapnet.training.default_recipe import CPU_RECIPE
 

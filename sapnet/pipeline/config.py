@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from sapnet.annotate.review.config import CORRECTIONS_NAME
 from sapnet.data.image_files.settings import check_reading
 from sapnet.data.tiles.grid import Parts
 from sapnet.proposals.config import ProposerName
+from sapnet.structures.corrections import CORRECTIONS_NAME
 from sapnet.structures.coverage import Unmarked
 
 Effort = Literal["fast", "balanced", "best"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +98,7 @@ def model_card(run: Path, name: str, facts: CardFacts) -> str:
         ValueError: a file of the run is damaged.
     """
     check_network(run)
-    config = read_json(run / CONFIG_FILE)
+    config = _read_config(run / CONFIG_FILE)
     names = [entry["name"] for entry in config["categories"]]
     licence = [] if facts.licence is None else [f"license: {facts.licence}"]
     header = ["---", "library_name: sapnet", "pipeline_tag: image-segmentation", *licence]
@@ -136,6 +135,33 @@ def model_card(run: Path, name: str, facts: CardFacts) -> str:
     )
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Read the settings of a network.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    content = read_json(path)
+    try:
+        texts = [entry["name"] for entry in content["categories"]]
+        texts.append(content["settings"]["backbone"])
+        sides = content["settings"]["augment"]["short_sides"]
+        other = content["settings"].get("other")
+        texts += [] if other is None else [other["name"], other["checkpoint"] or ""]
+    except (KeyError, TypeError, IndexError, AttributeError):
+        texts = [None]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(sides, list):
+        raise ValueError(
+            f"{path}: expected the settings of a network, found something else. Copy it again"
+        )
+    found: dict[str, Any] = content
+    return found
+
+
 def _network_line(settings: Mapping[str, Any]) -> str:
     """Name the segmenter, and the backbone or the weights that it began with."""
     other = settings.get("other")
@@ -152,6 +178,9 @@ def _figures(run: Path) -> dict[str, float]:
     for name in (SUMMARY, METRICS):
         path = run / name
         if path.is_file():
-            content = json.loads(path.read_text("utf-8"))
-            found |= content.get("figures", content)
-    return {key: found[key] for key in FIGURES if isinstance(found.get(key), int | float)}
+            content = read_json(path)
+            figures = content.get("figures", content) if isinstance(content, dict) else None
+            if not isinstance(figures, dict):
+                raise ValueError(f"{path}: expected figures by name. Delete the file")
+            found |= figures
+    return {key: found[key] for key in FIGURES if _is_number(found.get(key))}

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sapnet.annotate.review.config import CORRECTIONS_NAME
 from sapnet.data.clicks import load_clicks
 from sapnet.data.corrections import load_corrections, save_corrections
 from sapnet.evaluation.audit.audit_file import AUDIT_NAME
@@ -21,6 +20,7 @@ from sapnet.network.find import CONFIG_FILE, WEIGHTS_FILE
 from sapnet.pipeline.changes import Changes, find_changes, fitting_corrections
 from sapnet.pipeline.plan import LABELS, METRICS
 from sapnet.pipeline.record import describe
+from sapnet.structures.corrections import CORRECTIONS_NAME
 from sapnet.system.files import read_json, write_bytes_atomic, write_json_atomic
 from sapnet.system.from_json import dataclass_from_json
 from sapnet.training.run_folder import CHECKPOINT, SETTINGS, SUMMARY

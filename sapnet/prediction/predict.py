@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sapnet.batches.images import ImageDataset
 from sapnet.batches.parts import parts_of
-from sapnet.data.formats.origins import ORIGIN_FILE
+from sapnet.data.formats.readers.origins import ORIGIN_FILE
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.formats.writers.several import (
     Exports,
@@ -44,7 +44,7 @@ from sapnet.prediction.tiles import (
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
-from sapnet.system.parallel import map_ahead
+from sapnet.system.processes.parallel import map_ahead
 from sapnet.system.progress import progress
 from sapnet.system.written_files import (
     check_output,

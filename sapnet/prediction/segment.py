@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sapnet.batches.augment import evaluation_view
 from sapnet.batches.collate import collate
-from sapnet.system.parallel import map_ahead
+from sapnet.system.processes.parallel import map_ahead
 
 if TYPE_CHECKING:
     from sapnet.batches.config import AugmentConfig

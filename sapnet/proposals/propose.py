@@ -41,11 +41,11 @@ from sapnet.store.manifest import (
 )
 from sapnet.store.part import Part
 from sapnet.store.writer import ProposalWriter, find_manifest
-from sapnet.structures.clicks import ClickSet, ImageRecord
-from sapnet.structures.coverage import NOTHING_SAID, Coverage, mark_unmarked, only_images
+from sapnet.structures.clicks import ClickSet, Coverage, ImageRecord
+from sapnet.structures.coverage import NOTHING_SAID, mark_unmarked, only_images
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, local_file
-from sapnet.system.parallel import map_in_order, num_cores
+from sapnet.system.processes.parallel import map_in_order, num_cores
 from sapnet.system.progress import progress
 
 logger = logging.getLogger(__name__)

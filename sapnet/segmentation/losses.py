@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from torchvision.ops import sigmoid_focal_loss
 
 from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
-from sapnet.system.ranks import mean_over_ranks, num_ranks
+from sapnet.system.processes.ranks import mean_over_ranks, num_ranks
 
 if TYPE_CHECKING:
     from sapnet.segmentation.config import SOLOv2Config

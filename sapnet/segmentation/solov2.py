@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from sapnet.geometry.masks import centers_of_mass
@@ -17,16 +18,16 @@ from sapnet.segmentation.open.seeing import see_objects
 from sapnet.segmentation.outputs import SOLOv2Outputs
 from sapnet.segmentation.postprocess import predict_instances
 from sapnet.segmentation.targets import assign_targets
-from sapnet.structures.gaps import are_covered
 from sapnet.structures.grids import MASK_STRIDE
+from sapnet.structures.seen import are_covered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sapnet.segmentation.config import SOLOv2Config
-    from sapnet.structures.batch import InstanceTargets
-    from sapnet.structures.gaps import Gaps, SeenObjects
+    from sapnet.structures.batch import Gaps, InstanceTargets
     from sapnet.structures.outputs import Predictions
+    from sapnet.structures.seen import SeenObjects
 
 
 class SOLOv2(nn.Module):
@@ -88,11 +89,9 @@ class SOLOv2(nn.Module):
                 f"{tuple(targets.masks.shape)}; make them on the stride-{MASK_STRIDE} grid of the "
                 "padded input"
             )
-        # A stride-4 cell's middle lies 1.5 pixels after the centre of its first pixel.
-        centers_yx = MASK_STRIDE * centers_of_mass(targets.masks) + (MASK_STRIDE - 1) / 2
         grid_targets = assign_targets(
             targets.boxes,
-            centers_yx,
+            _centers_yx(targets.masks),
             targets.image_index,
             outputs.num_images,
             outputs.input_size,
@@ -124,7 +123,8 @@ class SOLOv2(nn.Module):
             return left_out
         unknown = seen.select(~are_covered(seen, targets.masks, targets.image_index))
         shape = (left_out.shape[0], left_out.shape[1], left_out.shape[2])
-        return left_out | cells_of_seen(unknown, shape, outputs.input_size, self.cfg)
+        centers_yx = _centers_yx(unknown.masks.to(torch.uint8))
+        return left_out | cells_of_seen(unknown, centers_yx, shape, outputs.input_size, self.cfg)
 
     def predict(
         self,
@@ -150,3 +150,9 @@ class SOLOv2(nn.Module):
     def mask_threshold(self) -> float:
         """Mask probability above which a pixel is foreground."""
         return self.cfg.predict.mask_threshold
+
+
+def _centers_yx(masks: Tensor) -> Tensor:
+    """Return centres of mass (N, 2) of stride-4 masks, as `assign_targets` takes them."""
+    # A stride-4 cell's middle lies 1.5 pixels after the centre of its first pixel.
+    return MASK_STRIDE * centers_of_mass(masks) + (MASK_STRIDE - 1) / 2

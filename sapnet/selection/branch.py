@@ -38,7 +38,7 @@ from sapnet.selection.scoring import (
     selection_scores,
 )
 from sapnet.structures.outputs import Selection
-from sapnet.system.ranks import mean_over_ranks
+from sapnet.system.processes.ranks import mean_over_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

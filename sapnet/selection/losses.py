@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from sapnet.system.ranks import mean_over_ranks
+from sapnet.system.processes.ranks import mean_over_ranks
 
 if TYPE_CHECKING:
     from torch import Tensor

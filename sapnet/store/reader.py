@@ -37,8 +37,7 @@ from sapnet.store.tables import (
     read_shard,
     rows_with_given_mask,
 )
-from sapnet.structures.clicks import Category, ImageRecord
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import Category, Coverage, ImageRecord
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location
 
@@ -167,7 +166,7 @@ class ProposalStore:
 
     @cached_property
     def coverage(self) -> Mapping[int, Coverage]:
-        """What of the images was annotated, by image id; see `load_coverage`."""
+        """Marks and ignored regions of the images, by image id; see `load_coverage`."""
         return load_coverage(self.path / COVERAGE_NAME)
 
     def count_given(self) -> GivenCounts:

@@ -24,8 +24,7 @@ from sapnet.store.part import SHARD_IMAGES, Part
 from sapnet.store.rows import image_to_row, object_to_row
 from sapnet.store.schema import image_schema, object_schema
 from sapnet.store.tables import checksums, read_image_table
-from sapnet.structures.clicks import ImageRecord
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import Coverage, ImageRecord
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.locations import Location, as_location, join
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from sapnet.structures.gaps import Gaps
-
 
 @dataclass(frozen=True)
 class Bags(PacksTensors, TensorFields):
@@ -125,6 +123,33 @@ class InstanceTargets(PacksTensors, TensorFields):
     def num_objects(self) -> int:
         """N."""
         return self.masks.shape[0]
+
+
+@dataclass(frozen=True)
+class Gaps(PacksTensors, TensorFields):
+    """Parts of the images of a batch that were not annotated, Q ignored regions among them.
+
+    Attributes:
+        partial: (B, C) bool, some objects of this class may not be clicked in this image.
+        masks: (Q, h, w) uint8 0/1, ignored regions.
+        labels: (Q,) int64 class index of each region.
+        image_index: (Q,) int64 image of each region.
+    """
+
+    partial: Tensor
+    masks: Tensor
+    labels: Tensor
+    image_index: Tensor
+
+    def __post_init__(self) -> None:
+        q = len(self.labels)
+        sizes = (tuple(self.image_index.shape), tuple(self.masks.shape[:1]), self.masks.ndim)
+        if self.partial.ndim != 2 or sizes != ((q,), (q,), 3):
+            raise ValueError(
+                f"Gaps: expected partial (B, C) and {q} masks (Q, h, w) with as many images, found "
+                f"{tuple(self.partial.shape)}, {tuple(self.masks.shape)} and "
+                f"{tuple(self.image_index.shape)}"
+            )
 
 
 @dataclass(frozen=True)

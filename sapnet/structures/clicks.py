@@ -5,11 +5,15 @@ Coordinates are pixels of the upright image file (the *original* frame); boxes a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from sapnet.structures.coverage import Coverage
+DONE = "done"
+"""Key of an image in a file: true if all its objects are clicked, false if some may not be."""
+
+NOT_EXHAUSTIVE = "not_exhaustive_category_ids"
+"""Key of an image in a file, as in LVIS: categories of which some objects may not be annotated."""
 
 
 class RLE(TypedDict):
@@ -81,6 +85,51 @@ class Click:
     def known_box(self) -> tuple[float, float, float, float] | None:
         """The box that bounds the object; None for an estimate."""
         return self.box if self.box_score is None else None
+
+
+@dataclass(frozen=True)
+class IgnoredRegion:
+    """A region in which objects of a category are neither learned nor counted.
+
+    Attributes:
+        category_id: the category, by its id in the file.
+        mask: the region, of its image's size.
+    """
+
+    category_id: int
+    mask: RLE
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Marks of one image: complete or partial, and regions to ignore.
+
+    Attributes:
+        partial: ids of the categories of which some objects may not be clicked, ascending; empty
+            for a complete image, None if nothing was said.
+        ignored: regions to ignore.
+    """
+
+    partial: tuple[int, ...] | None = None
+    ignored: tuple[IgnoredRegion, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.partial is not None or bool(self.ignored)
+
+    def record(self, category_ids: Sequence[int]) -> dict[str, Any]:
+        """Return the keys of an image in a file that say what was annotated; none if unmarked.
+
+        Args:
+            category_ids: ids of all categories of the file.
+        """
+        if self.partial is None:
+            return {}
+        open_ids = sorted(set(self.partial) & set(category_ids))
+        if not open_ids:
+            return {DONE: True}
+        if len(open_ids) == len(set(category_ids)):
+            return {DONE: False}
+        return {DONE: True, NOT_EXHAUSTIVE: open_ids}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from sapnet.structures.clicks import Category, Click, ImageRecord
 
+CORRECTIONS_NAME = "corrections.json"
+"""Name of the corrections file beside the labels, unless another one is named."""
+
 Action: TypeAlias = Literal["accepted", "picked", "clicked", "drawn"]
 """How a mask was decided: the label was right; another candidate was; a new click gave it; it was
 drawn by hand."""

@@ -1,4 +1,4 @@
-"""What of an image was annotated: categories that are not all clicked, and regions to ignore.
+"""Marks of images: complete or partial, and regions to ignore.
 
 An image is *complete* if all its objects are clicked, and *partial* if some may not be. Regions are
 those of crowds and of objects that nobody can judge: neither object nor background.
@@ -7,44 +7,16 @@ those of crowds and of objects that nobody can judge: neither object nor backgro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from sapnet.structures.clicks import Coverage
+
 if TYPE_CHECKING:
-    from sapnet.structures.clicks import RLE, ImageRecord
+    from sapnet.structures.clicks import ImageRecord
 
 Unmarked = Literal["complete", "partial"]
 """What images count as that nobody marked as either."""
-
-
-@dataclass(frozen=True)
-class IgnoredRegion:
-    """A region in which objects of a category are neither learned nor counted.
-
-    Attributes:
-        category_id: the category, by its id in the file.
-        mask: the region, of its image's size.
-    """
-
-    category_id: int
-    mask: RLE
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """What of one image was annotated.
-
-    Attributes:
-        partial: ids of the categories of which some objects may not be clicked, ascending; empty
-            for a complete image, None if nothing was said.
-        ignored: regions to ignore.
-    """
-
-    partial: tuple[int, ...] | None = None
-    ignored: tuple[IgnoredRegion, ...] = ()
-
-    def __bool__(self) -> bool:
-        return self.partial is not None or bool(self.ignored)
 
 
 NOTHING_SAID = Coverage()

@@ -1,4 +1,4 @@
-"""Where a mask comes from: who chose it, among whose candidates, with which version, and when."""
+"""The origin of a mask: who chose it, among whose candidates, with which version, when."""
 
 from __future__ import annotations
 

@@ -8,6 +8,26 @@ from typing import Any
 LINE = "{name} is {found!r} there and {wanted!r} now"
 """Text of one difference."""
 
+_LONGEST = 200
+"""Characters of a value that a line shows."""
+
+
+class _Short:
+    """A value whose text is cut where it is long."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return _cut(repr(self._value))
+
+    def __str__(self) -> str:
+        return _cut(str(self._value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
 
 def differences(
     found: Any,  # noqa: ANN401  # json
@@ -36,4 +56,8 @@ def differences(
                 found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."), line
             )
         ]
-    return [] if found == wanted else [line.format(name=name, found=found, wanted=wanted)]
+    return (
+        []
+        if found == wanted
+        else [line.format(name=name, found=_Short(found), wanted=_Short(wanted))]
+    )

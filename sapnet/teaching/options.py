@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sapnet.data.image_files.settings import check_reading
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 from sapnet.teaching.config import LookConfig, PoolConfig, SourceConfig, TeachConfig, ViewConfig
 
 IMAGENET, EMBEDDED = "imagenet", "embedded"

@@ -14,6 +14,7 @@ from torch.optim import AdamW
 from sapnet.proposals.click.network import ClickNetwork
 from sapnet.system.device import choose_device
 from sapnet.system.files import write_bytes_atomic
+from sapnet.system.tensors import load_pickled
 from sapnet.teaching.config import TeachConfig
 
 _RISE = 10
@@ -66,11 +67,17 @@ class TeachState:
 
     def load(self, path: Path) -> None:
         """Go on from what `save` wrote."""
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        self.network.load_state_dict(saved["network"])
-        self.average.load_state_dict(saved["average"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.step, self.seconds = saved["step"], saved["seconds"]
+        saved = load_pickled(path, what="a training")
+        try:
+            self.network.load_state_dict(saved["network"])
+            self.average.load_state_dict(saved["average"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
+        except Exception as error:  # of a file that may hold anything
+            raise ValueError(
+                f"{path}: expected the checkpoint of this training, found another one "
+                f"({' '.join(str(error).split())[:200]}). Name another --run, or delete that folder"
+            ) from error
 
 
 def start_state(network: ClickNetwork, cfg: TeachConfig) -> TeachState:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, distributed
 
 from sapnet.prediction.segment import segment_batch
-from sapnet.system.ranks import num_ranks
+from sapnet.system.processes.ranks import num_ranks
 from sapnet.training.loop.average import RunningAverage
 from sapnet.training.loop.place import place_of
 from sapnet.training.loop.steps import (
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from sapnet.network.model import Network
     from sapnet.structures.batch import Batch
-    from sapnet.structures.gaps import SeenObjects
     from sapnet.structures.outputs import Selection
+    from sapnet.structures.seen import SeenObjects
     from sapnet.training.config import TrainConfig
     from sapnet.training.label_quality import LabelQuality
     from sapnet.training.validation import Validation

@@ -44,6 +44,13 @@ if TYPE_CHECKING:
     from sapnet.training.rounds.table import LabelTable
 
 
+PARTIAL_LINE = (
+    "hint: some images are not all clicked, and this segmenter learns what was not clicked as "
+    "background. --segmenter solov2 leaves it open"
+)
+"""Line for the user about partial images and a segmenter that does not know them."""
+
+
 def train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> TrainSummary:
     """Train a network, or resume the unfinished run in `inputs.out`.
 
@@ -91,7 +98,8 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
         quality=_label_quality(inputs, training_set),
         validation=None if held_out is None else Validation(held_out.truth, network.categories),
     )
-    if training_set.has_partial(cfg.unmarked or "complete") and network.settings.segmenter:
+    has_partial = training_set.has_partial(cfg.unmarked or "complete")
+    if has_partial and model_cfg.has_solov2:
         module.watch_partial_images()
     facts = f"{len(data.dataset())} images, {len(network.categories)} categories"
     announce(
@@ -100,6 +108,7 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
             *store_lines(training_set.store),
             *(line for line in chosen.reasons if not (start_lines and line.startswith("start:"))),
             *start_lines,
+            *([PARTIAL_LINE] if has_partial and model_cfg.other is not None else []),
         ]
     )
     plugins = cluster_plugins(os.environ, launch)

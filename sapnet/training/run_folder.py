@@ -54,7 +54,7 @@ def read_run_json(run: Path, name: str) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected json, but it cannot be parsed ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected an object, found a {type(content).__name__}")
@@ -63,9 +63,18 @@ def read_run_json(run: Path, name: str) -> dict[str, Any]:
 
 def sources_of_run(run: Path) -> dict[str, Path]:
     """Return the folders of `SOURCES` that a run was trained on, those that still exist."""
-    sources = read_run_json(run, SETTINGS).get("files", {})
-    found = {name: Path(sources[name]) for name in SOURCES if sources.get(name)}
-    return {name: path for name, path in found.items() if path.is_dir()}
+    sources = read_run_json(run, SETTINGS).get("files")
+    if not isinstance(sources, dict):
+        return {}
+    named = {name: sources.get(name) for name in SOURCES}
+    return {n: Path(p) for n, p in named.items() if isinstance(p, str) and _is_folder(p)}
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).is_dir()
+    except (OSError, ValueError):  # a text that is no path
+        return False
 
 
 @dataclass(frozen=True)

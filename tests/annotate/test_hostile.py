@@ -248,6 +248,51 @@ def test_stalled_writers_are_dropped(
     assert answer.startswith(b"HTTP/1.1 408")
 
 
+@pytest.mark.parametrize("kind", ["never end", "arrive slowly", "never begin", "second request"])
+def test_connections_without_a_request_are_closed(
+    kind: str,
+    folder: Path,
+    open_folder: OpenFolder,
+    serving: Callable[..., AbstractContextManager[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sapnet.annotate.serve.HEAD_SECONDS", 0.5)
+    with serving(open_folder(folder)) as address:
+        host, port = address.removeprefix("http://").strip("/").split(":")
+        head = f"GET /api/session HTTP/1.1\r\nHost: {host}:{port}\r\n".encode()
+        with socket.create_connection((host, int(port)), 5) as client:
+            client.settimeout(10)
+            if kind == "second request":
+                client.sendall(head + b"\r\n")
+                assert client.recv(100).startswith(b"HTTP/1.1 200")
+            if kind in ("never end", "second request"):
+                client.sendall(head)
+            answer, start = b"", time.monotonic()
+            if kind == "arrive slowly":
+                client.settimeout(0.1)
+                while time.monotonic() - start < 5:
+                    try:
+                        client.sendall(head[:1])
+                        head = head[1:] or b"X-More: 1\r\n"
+                        answer = client.recv(1000)
+                        break
+                    except TimeoutError:
+                        continue
+                    except OSError:
+                        break
+            else:
+                while part := client.recv(10_000):
+                    answer += part
+            assert time.monotonic() - start < 5
+        if kind in ("never end", "second request"):
+            assert b"HTTP/1.1 408" in answer
+        if kind == "never begin":
+            assert answer == b""
+        with socket.create_connection((host, int(port)), 5) as client:  # others are served
+            client.sendall(f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
 def test_a_folder_is_no_clicks_file(folder: Path) -> None:
     from sapnet.annotate.click.opening import open_click_file
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,3 +165,32 @@ def test_a_process_of_the_old_proposer_is_replaced(image: Path) -> None:
     worker.close()
     assert before is same
     assert after is not before
+
+
+class ThreadProposer(PointProposer):
+    """The score of its mask is the number of threads that its process was given."""
+
+    def propose_prepared(
+        self, prepared: tuple[int, ...], clicks: Sequence[Click], indices: Sequence[int]
+    ) -> list[Proposals]:
+        threads = np.array([int(os.environ["OMP_NUM_THREADS"])], np.float32)
+        found = super().propose_prepared(prepared, clicks, indices)
+        return [replace(proposals, scores=threads) for proposals in found]
+
+
+@pytest.mark.parametrize(("name", "threads"), [("click", 1), ("sam", 3)])
+def test_small_proposers_have_one_thread(
+    image: Path, monkeypatch: pytest.MonkeyPatch, name: str, threads: int
+) -> None:
+    # Threads that wait for each other on a busy machine cost ten times the work of one click.
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    proposer = ThreadProposer()
+    proposer.name = name
+    worker = PreviewWorker(proposer)
+    try:
+        found = asyncio.run(worker.propose("tab", image, clicks((3.5, 4.5)), 0))
+    finally:
+        worker.close()
+    assert found is not None
+    assert found.scores.tolist() == [threads]
+    assert os.environ["OMP_NUM_THREADS"] == "3"

@@ -12,6 +12,7 @@ import pytest
 from jsonargparse import ArgumentParser
 
 import sapnet
+from sapnet.api.evaluate import EvaluateOptions
 from sapnet.api.label import LabelOptions
 from sapnet.api.predict import PredictOptions
 from sapnet.api.propose import ProposeOptions
@@ -60,7 +61,8 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
         ("train", TrainOptions.__optional_keys__),
         ("label", LabelOptions.__optional_keys__),
         ("predict", PredictOptions.__optional_keys__),
-        ("evaluate", frozenset()),
+        ("evaluate", EvaluateOptions.__optional_keys__),
+        ("export", frozenset()),
     ],
 )
 def test_names_are_those_of_the_command(command: str, options: frozenset[str]) -> None:

@@ -16,7 +16,7 @@ from sapnet.batches.dataset import ClickDataset, DatasetConfig, MaskDataset
 from sapnet.batches.supervision import make_gaps
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.geometry.rle import encode_masks, to_rle
-from sapnet.structures.coverage import Coverage, IgnoredRegion
+from sapnet.structures.clicks import Coverage, IgnoredRegion
 
 LABELS = {4: 0, 9: 1}
 AUGMENT = AugmentConfig(short_sides=(30,), max_long_side=60, flip_probability=0, color_jitter=0)

@@ -5,7 +5,8 @@ import numpy as np
 from PIL import Image
 
 from sapnet.data.coco import load_instances
-from sapnet.doctor.contact_sheet import Dot, SheetInputs, draw_sheet
+from sapnet.doctor.contact_sheet import Dot, SheetInputs, _key_entries, draw_sheet
+from sapnet.prediction.class_colors import class_color
 from sapnet.structures.clicks import Category, ImageRecord
 from tests.doctor.conftest import Small
 
@@ -29,7 +30,7 @@ def test_a_click_is_drawn_where_it_is(tmp_path: Path) -> None:
     inputs = _inputs(tmp_path, 1, {0: [Dot(16, 12, 2)]})
     sheet = draw_sheet(inputs)
     assert sheet is not None
-    pixels = _found(sheet.crop((0, 0, 344, 320)), (0xC2, 0x41, 0x0C))  # the second colour
+    pixels = _found(sheet.crop((0, 0, 344, 320)), (0x2E, 0xC4, 0xFF))  # the second colour
     # A quarter of 320 x 240 px, 12 px of border, and 40 px above the picture in its square.
     assert np.abs(pixels.mean(axis=0) - (12 + 80, 12 + 40 + 60)).max() < 1
 
@@ -48,19 +49,31 @@ def test_sixteen_of_many_those_with_clicks_first(tmp_path: Path) -> None:
     sheet = draw_sheet(inputs)
     assert sheet is not None
     assert sheet.size == (4 * 320 + 5 * 12, 4 * (346 + 12) + 2 * 12 + 26)
-    assert len(_found(sheet.crop((0, 0, 344, 320)), (0x1D, 0x5F, 0xD1))) > 20
+    assert len(_found(sheet.crop((0, 0, 344, 320)), (0xFF, 0x4D, 0x6D))) > 20
 
 
 def test_a_long_key_takes_several_lines(tmp_path: Path) -> None:
-    inputs = _inputs(tmp_path, 1, {})
-    long = [Category(i, f"category of the number {i}") for i in range(1, 5)]
-    short, tall = draw_sheet(inputs), draw_sheet(replace(inputs, categories=long))
+    inputs = _inputs(tmp_path, 1, {0: [Dot(8, 8, i) for i in range(1, 5)]})
+    names = ("a", "b", "c", "d")
+    short, tall = (
+        draw_sheet(replace(inputs, categories=[Category(i, n) for i, n in enumerate(found, 1)]))
+        for found in (names, [f"category of the number {name}" for name in names])
+    )
     assert short is not None
     assert tall is not None
     assert tall.height == short.height + 3 * 26  # one name a line of 320 px
-    # The fourth colour, in the last line.
-    rows = _found(tall, (0x93, 0x33, 0xEA))[:, 1]
-    assert rows.min() > tall.height - 26 - 12
+
+
+def test_the_key_says_what_it_leaves_out() -> None:
+    categories = [Category(i, f"c{i}") for i in range(100)]
+    entries = _key_entries(categories, set(range(10, 90)))
+    assert [text for _, text in entries[:2]] == ["c10", "c11"]
+    assert len({class_color(label) for label, _ in entries if label is not None}) == 60
+    assert entries[60:] == [
+        (None, "and 20 further categories"),
+        (None, "20 categories are not on these pictures"),
+    ]
+    assert _key_entries(categories[:2], {0, 1}) == [(0, "c0"), (1, "c1")]
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:

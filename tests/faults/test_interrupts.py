@@ -16,7 +16,7 @@ from zygote import Zygote
 
 from sapnet.data.clicks import load_clicks
 from sapnet.network.model import Network
-from sapnet.system.interrupts import interrupted_by_signals, postponed_interrupts
+from sapnet.system.processes.interrupts import interrupted_by_signals, postponed_interrupts
 
 if TYPE_CHECKING:
     from sapnet.network.config import ModelConfig

@@ -20,8 +20,7 @@ from sapnet.labelling.missed import find_missed, save_missed, uncovered
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
 from sapnet.prediction.detections import Detections
-from sapnet.structures.clicks import RLE, Category, ImageRecord
-from sapnet.structures.coverage import Coverage, IgnoredRegion
+from sapnet.structures.clicks import RLE, Category, Coverage, IgnoredRegion, ImageRecord
 
 SIDE = 40
 CAT, DOG = Category(3, "cat"), Category(8, "dog")

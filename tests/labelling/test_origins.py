@@ -134,7 +134,7 @@ def test_figures_by_origin(
     words = ["evaluate", "--labels", str(labels), "--truth", str(tiny_set.truth)]
     assert main([*words, "--by", "origin"]) == 0
     shown = capsys.readouterr().out
-    figures = sapnet.evaluate(tiny_set.truth, labels=labels, by_origin=True).figures
+    figures = sapnet.evaluate(tiny_set.truth, labels=labels, by="origin").figures
     counts = {key: value for key, value in figures.items() if key.startswith("num_objects/")}
     assert counts == {
         "num_objects/selection and segmenter": figures["num_objects"] - 2,
@@ -145,7 +145,7 @@ def test_figures_by_origin(
     assert total / figures["num_objects"] == pytest.approx(figures["label_miou"])
     assert "label_miou/person, picked" in shown
     with pytest.raises(ValueError, match="figures by origin are of labels"):
-        sapnet.evaluate(tiny_set.truth, proposals=tiny_set.store, by_origin=True)
+        sapnet.evaluate(tiny_set.truth, proposals=tiny_set.store, by="origin")
 
 
 def test_the_report_splits_by_origin(labels: Path, tiny_set: TinySet) -> None:

@@ -10,6 +10,7 @@ from sapnet.geometry.rle import encode_masks
 from sapnet.pipeline.changes import Changes, find_changes, fitting_corrections
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.structures.corrections import Action, Correction, Corrections
+from sapnet.structures.coverage import Coverage
 
 
 def click(number: int, image: int, x: float = 4.5, category: int = 1) -> Click:
@@ -57,6 +58,15 @@ def test_new_changed_and_gone_are_counted() -> None:
     )
     fewer = find_changes(now, BEFORE)
     assert (fewer.gone_images, fewer.gone_classes) == (1, ("bus",))
+
+
+def test_marks_of_images_count() -> None:
+    partial = replace(BEFORE, coverage={1: Coverage((1,))})
+    assert find_changes(partial, partial).new_marks == 0
+    changes = find_changes(BEFORE, partial)
+    assert (bool(changes), changes.new_marks, changes.num_to_propose) == (True, 1, 0)
+    assert str(changes) == "1 image marked otherwise"
+    assert find_changes(partial, BEFORE).new_marks == 1
 
 
 def test_without_a_network_everything_is_new() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from page_look import CHROMIUM, check_look
+from page_look import CHROMIUM, check_look, serious_problems
 
 from sapnet.report.build import RunInputs, build_run_report
 from sapnet.report.contents import ReportInputs
@@ -31,4 +31,12 @@ def page_path(discs: Path, tmp_path: Path) -> Path:
 def test_a_screen_and_a_phone_in_both_themes(
     page_path: Path, size: tuple[int, int], scheme: str
 ) -> None:
-    check_look(page_path, size, scheme, least_images=30)
+    found = check_look(page_path, size, scheme, least_images=30)
+    assert found.screens <= 6  # the rest is folded
+
+
+@pytest.mark.parametrize(("size", "scheme"), [((1280, 800), "light"), ((390, 844), "dark")])
+def test_no_serious_accessibility_problem(
+    page_path: Path, size: tuple[int, int], scheme: str
+) -> None:
+    assert serious_problems(page_path, size, scheme) == []  # with everything unfolded

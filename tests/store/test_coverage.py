@@ -15,8 +15,8 @@ from sapnet.proposals.config import ProposeConfig
 from sapnet.proposals.propose import propose
 from sapnet.store.layout import COVERAGE_NAME
 from sapnet.store.reader import ProposalStore
-from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
-from sapnet.structures.coverage import Coverage, IgnoredRegion, Unmarked
+from sapnet.structures.clicks import Category, Click, ClickSet, Coverage, IgnoredRegion, ImageRecord
+from sapnet.structures.coverage import Unmarked
 
 REGION = IgnoredRegion(2, to_rle([[1, 1, 8, 1, 8, 8, 1, 8]], 24, 32))
 IMAGES = tuple(ImageRecord(number, f"{number}.png", 32, 24) for number in (1, 2, 3))

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from axe import axe_source, broken_rules
+
 CHROMIUM = shutil.which("chromium")
 
 MEASURE = """() => {
@@ -14,6 +16,7 @@ MEASURE = """() => {
     const card = document.querySelector('.plots figure')
     return {
         width: document.documentElement.scrollWidth,
+        screens: document.documentElement.scrollHeight / innerHeight,
         images: [...document.images].map(image => image.naturalWidth),
         text: level(getComputedStyle(text).fill),
         card: level(getComputedStyle(card).backgroundColor),
@@ -23,10 +26,11 @@ MEASURE = """() => {
 
 @dataclass(frozen=True)
 class Look:
-    """What a browser shows: width of the page, of its images, brightness of a plot's text and
-    ground, and what was fetched."""
+    """What a browser shows: width and height (in screens) of the page, widths of its images,
+    brightness of a plot's text and ground, and what was fetched."""
 
     width: int
+    screens: float
     images: list[int]
     text: float
     card: float
@@ -56,7 +60,31 @@ def look(path: Path, size: tuple[int, int], scheme: str) -> Look:
         return pool.submit(_look, path.as_uri(), size, scheme).result()
 
 
-def check_look(path: Path, size: tuple[int, int], scheme: str, least_images: int) -> None:
+def serious_problems(path: Path, size: tuple[int, int], scheme: str) -> list[str]:
+    """Rules of accessibility that a page breaks; skipped where there is no axe-core."""
+    source = axe_source()
+
+    def judge() -> list[str]:
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as started:
+            browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            view = {"width": size[0], "height": size[1]}
+            page = browser.new_page(viewport=view, color_scheme=scheme)
+            page.goto(path.as_uri())
+            page.add_script_tag(content=source)
+            page.evaluate(
+                "() => document.querySelectorAll('details').forEach((d) => d.open = true)"
+            )
+            found = broken_rules(page)
+            browser.close()
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(judge).result()
+
+
+def check_look(path: Path, size: tuple[int, int], scheme: str, least_images: int) -> Look:
     """Checks that a page fits the screen, shows its pictures, can be read and fetches nothing."""
     found = look(path, size, scheme)
     assert found.requests == [path.as_uri()]
@@ -65,3 +93,4 @@ def check_look(path: Path, size: tuple[int, int], scheme: str, least_images: int
     assert min(found.images) > 0
     contrast = found.card - found.text if scheme == "light" else found.text - found.card
     assert contrast > 150
+    return found

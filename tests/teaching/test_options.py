@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 from sapnet.teaching.config import SourceConfig
 from sapnet.teaching.options import TUNE_MINUTES, TUNE_STEPS, TrainProposerConfig
 

@@ -16,7 +16,7 @@ from sapnet.geometry.rle import to_rle
 from sapnet.network.config import ModelConfig
 from sapnet.store.layout import COVERAGE_NAME
 from sapnet.store.reader import ProposalStore
-from sapnet.structures.coverage import Coverage, IgnoredRegion
+from sapnet.structures.clicks import Coverage, IgnoredRegion
 from sapnet.training import module
 from sapnet.training.config import TrainConfig
 from sapnet.training.inputs import TrainInputs
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sapnet.structures.batch import Batch
-    from sapnet.structures.gaps import SeenObjects
+    from sapnet.structures.seen import SeenObjects
     from tests.conftest import TinySet
 
 Weights = dict[str, torch.Tensor]

@@ -16,13 +16,17 @@ from sapnet import SAPNet
 from sapnet.batches.dataset import MaskDataset
 from sapnet.batches.sample import Sample
 from sapnet.cli import main
-from sapnet.commands.command import FAILURE, INTERRUPTED, SUCCESS, WRONG_USE
+from sapnet.commands.command import FAILURE, SUCCESS, WRONG_USE
 from sapnet.data.coco import load_instances
+from sapnet.training.run import PARTIAL_LINE
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
 
 Train = Callable[..., int]
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
 
 SMALL = (
     *("--model.backbone", "test_resnet", "--model.weights", "none"),
@@ -125,6 +129,14 @@ def test_an_interrupted_run_goes_on_exactly(
     whole, run = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "run"))
     assert whole.keys() == run.keys()
     assert [name for name, value in whole.items() if not torch.equal(value, run[name])] == []
+
+
+def test_partial_images_are_said_to_be_background(
+    train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "sapnet")
+    assert train(tmp_path / "run", "mask-rcnn", "--epochs", "1", "--unmarked", "partial") == SUCCESS
+    assert PARTIAL_LINE in caplog.messages
 
 
 def test_another_segmenter_is_another_run(

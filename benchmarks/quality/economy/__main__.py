@@ -76,7 +76,7 @@ def draw(rows: Sequence[dict[str, Any]], key: str, path: Path) -> None:
 
 
 def main() -> None:
-    """Measure all sets, print a table and the best strategy for each time, write json and plot."""
+    """Measure all sets; print a table and the best strategies, write json and plot."""
     args = parse_arguments(
         __doc__,
         sets={"type": Path, "nargs": "+", "required": True, "help": "sets, or folders of them"},

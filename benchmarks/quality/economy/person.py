@@ -158,7 +158,7 @@ def _drawn(target: Target) -> Label:
 
 
 def figures_of(bought: Bought, targets: Sequence[Target]) -> dict[str, float]:
-    """Count what was bought: labels, their mean IoU, and that of all objects, 0 without a label."""
+    """Count labels, their mean IoU, and that of all objects, 0 without a label."""
     ious = [label.iou for label in bought.values()]
     return {
         "labels": len(ious),

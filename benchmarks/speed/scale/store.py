@@ -30,7 +30,7 @@ from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import Category, ClickSet, ImageRecord
 from sapnet.structures.proposals import StoredObject
-from sapnet.system.parallel import map_in_order
+from sapnet.system.processes.parallel import map_in_order
 
 NUM_STORED = 4_000
 """Images of the measured store."""

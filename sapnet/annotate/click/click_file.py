@@ -11,8 +11,7 @@ from typing import Any
 from sapnet.annotate.documents import Document, VersionConflictError, WatchedFile
 from sapnet.annotate.listing import ImageListing
 from sapnet.data.clicks import clicks_to_json
-from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import Category, Click, ClickSet, Coverage, ImageRecord
 from sapnet.system.files import write_json_atomic
 
 DONE_KEY = "done"

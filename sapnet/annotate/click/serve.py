@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sapnet.annotate.click.click_file import ClickFile
-from sapnet.annotate.click.labels import begin_with_labels, class_names
+from sapnet.annotate.click.labels import begin_with_labels, read_labels
 from sapnet.annotate.click.opening import open_click_file
 from sapnet.annotate.config import AnnotateConfig
 from sapnet.annotate.pixels import PixelCache
@@ -36,11 +36,13 @@ def open_workspace(cfg: AnnotateConfig, run: SuggestingRun | None = None) -> Wor
         FileNotFoundError, ValueError: something is missing or malformed, an image cannot be read
             and `skip_errors` is not set, or no image can be read.
     """
-    classes = (*cfg.classes, *class_names(cfg.labels), *(run.classes if run else ()))
+    labels = None if cfg.labels is None else read_labels(cfg.labels, cfg.images)
+    named = () if labels is None else tuple(category.name for category in labels.categories)
+    classes = (*cfg.classes, *named, *(run.classes if run else ()))
     listing, file = open_click_file(cfg.images, cfg.clicks_file, classes)
     listing.check(cfg.skip_errors)
-    if cfg.labels is not None:
-        begin_with_labels(file, listing, cfg.labels)
+    if labels is not None:
+        begin_with_labels(file, listing, labels)
     bits = cfg.bits or find_depth(image.path for image in listing if not image.problem)
     if line := depth_line(bits, cfg.bits is not None):
         logger.info("%s", line)

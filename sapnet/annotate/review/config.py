@@ -9,9 +9,7 @@ from typing import Literal
 from sapnet.annotate.config import AnnotateConfig
 from sapnet.data.image_files.settings import check_reading
 from sapnet.proposals.config import SamConfig
-
-CORRECTIONS_NAME = "corrections.json"
-"""Name of the corrections file beside the labels, unless `out` names another file."""
+from sapnet.structures.corrections import CORRECTIONS_NAME
 
 ReviewProposerName = Literal["store", "auto", "click", "sam", "regions", "none"]
 

@@ -17,7 +17,7 @@ from sapnet.data.images import load_image
 from sapnet.geometry.middles import middle_pixels
 from sapnet.geometry.rle import encode_masks, rle_areas
 from sapnet.labelling.config import MIN_MISSED_SCORE
-from sapnet.system.parallel import num_cores
+from sapnet.system.processes.parallel import num_cores
 
 if TYPE_CHECKING:
     from sapnet.network.model import Network

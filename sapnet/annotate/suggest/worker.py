@@ -8,7 +8,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from sapnet.system.parallel import run_in_worker, start_worker
+from sapnet.system.processes.parallel import run_in_worker, start_worker
 
 
 class EndableWorker:

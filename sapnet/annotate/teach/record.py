@@ -146,9 +146,35 @@ def open_taught(clicks_file: Path, start: str = EMBEDDED) -> TaughtFolder:
     content: Any = read_json(file)
     try:
         lessons = tuple(Lesson(**entry) for entry in content["lessons"])
-        return TaughtFolder(path, Taught(content["start"], content["current"], lessons))
-    except (KeyError, TypeError) as error:
+        taught = Taught(content["start"], content["current"], lessons)
+        _check_names(taught)
+        return TaughtFolder(path, taught)
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{file}: expected the lessons of `sapnet annotate --teach`, found {error}. Move the "
             "folder away to begin anew."
         ) from error
+
+
+def _check_names(taught: Taught) -> None:
+    """Check the values of a record, which are names of files in its folder and figures.
+
+    Raises:
+        ValueError: one is of another kind; the message begins with it.
+    """
+    if not isinstance(taught.start, str):
+        raise ValueError(f"a {type(taught.start).__name__} as 'start'")
+    for name in (taught.current, *(n for x in taught.lessons for n in (x.weights, x.replaced))):
+        if name is not None and (not isinstance(name, str) or Path(name).name != name):
+            raise ValueError(f"{str(name)[:80]!r} as the name of a file in the folder")
+    for lesson in taught.lessons:
+        _check_figures(lesson)
+
+
+def _check_figures(lesson: Lesson) -> None:
+    is_right = isinstance(lesson.pinned, int)
+    for figures in (lesson.before, lesson.after):
+        is_right &= isinstance(figures, dict) and {"favourite", "best"} <= {*figures}
+        is_right = is_right and all(isinstance(x, int | float) for x in figures.values())
+    if not is_right:
+        raise ValueError("a lesson without its figures")

@@ -1,1 +1,1 @@
-"""What of an image was annotated, in COCO-style files: complete, partial, ignored regions."""
+"""Annotated parts of images in COCO-style files: complete, partial, regions to ignore."""

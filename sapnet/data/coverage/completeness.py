@@ -7,48 +7,54 @@ an image nor verified to be absent was not looked at there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sapnet.data.problems import RecordError, Report, attempt
-from sapnet.structures.coverage import Coverage
+from sapnet.structures.clicks import DONE, NOT_EXHAUSTIVE, Category
 from sapnet.system.outside import shown
-
-DONE = "done"
-"""Key of an image: true if all its objects are clicked, false if some may not be."""
-
-NOT_EXHAUSTIVE = "not_exhaustive_category_ids"
-"""Key of an image, as in LVIS: categories of which some objects may not be annotated."""
 
 ABSENT = "neg_category_ids"
 """Key of an image, as in LVIS: categories that were verified to be absent."""
 
 
-def read_partial(
-    path: Path,
-    images: Iterable[tuple[int, Mapping[str, Any]]],
-    category_ids: Iterable[int],
-    annotations: Iterable[Mapping[str, Any]],
-    report: Report,
-) -> dict[int, tuple[int, ...]]:
+class MarkedFile(Protocol):
+    """A COCO-style file whose categories and annotations are checked."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def categories(self) -> Sequence[Category]:
+        """All categories."""
+
+    @property
+    def annotations(self) -> Sequence[Mapping[str, Any]]:
+        """The annotations."""
+
+    @property
+    def image_records(self) -> Mapping[int, Mapping[str, Any]]:
+        """The images as in the file, by their id."""
+
+
+def read_partial(coco: MarkedFile, report: Report) -> dict[int, tuple[int, ...]]:
     """Return the categories that are not all annotated of each image that was marked.
 
     Args:
-        path: the file, for messages.
-        images: id and record of each image.
-        category_ids: ids of all categories.
-        annotations: of the file; `image_id` and `category_id` are checked.
+        coco: the file.
         report: receives each broken rule; unless it raises, the image counts as unmarked.
 
     Returns:
         Ascending category ids by image id, an empty tuple for a complete image; images that nobody
         marked have no entry.
     """
-    every = frozenset(category_ids)
-    marked = {image_id: record for image_id, record in images if _is_marked(record)}
+    path = coco.path
+    every = frozenset(category.category_id for category in coco.categories)
+    marked = {key: record for key, record in coco.image_records.items() if _is_marked(record)}
     annotated: dict[int, set[int]] = {image_id: set() for image_id in marked}
-    for annotation in annotations:
+    for annotation in coco.annotations:
         if annotation["image_id"] in annotated:
             annotated[annotation["image_id"]].add(annotation["category_id"])
     found = {}
@@ -57,23 +63,6 @@ def read_partial(
         if partial is not None:
             found[image_id] = partial
     return found
-
-
-def completeness_record(coverage: Coverage, category_ids: Iterable[int]) -> dict[str, Any]:
-    """Return the keys of an image that say what was annotated; none if nothing was said.
-
-    Args:
-        coverage: of the image.
-        category_ids: ids of all categories of the file.
-    """
-    if coverage.partial is None:
-        return {}
-    open_ids = sorted(set(coverage.partial) & set(category_ids))
-    if not open_ids:
-        return {DONE: True}
-    if len(open_ids) == len(set(category_ids)):
-        return {DONE: False}
-    return {DONE: True, NOT_EXHAUSTIVE: open_ids}
 
 
 def _is_marked(record: Mapping[str, Any]) -> bool:

@@ -1,28 +1,33 @@
-"""Regions of COCO-style files that are ignored: crowds, and objects that are too difficult.
+"""Ignored regions of COCO-style files: crowds, and objects that are too difficult.
 
 A region is an annotation with `iscrowd: 1`, `ignore: 1` or `difficult: 1`. COCO's tools know the
-first alone, which is what is written.
+first alone.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sapnet.geometry.rle import rle_areas, rle_boxes, rle_to_json
-from sapnet.structures.coverage import Coverage, IgnoredRegion
+from sapnet.structures.clicks import RLE, Coverage, IgnoredRegion
 from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
-    from sapnet.data.coco_json import CocoFile, Record
-    from sapnet.structures.clicks import RLE
+    from sapnet.data.problems import RecordError
 
 IGNORING = ("iscrowd", "ignore", "difficult")
 """Keys of an annotation that make it a region to ignore."""
 
 
-def is_ignored(coco: CocoFile, annotation: Record) -> bool:
+class NamesProblems(Protocol):
+    """A file that names an annotation in an error."""
+
+    def problem(self, annotation: dict[str, Any], message: str) -> RecordError:
+        """Return the error for one annotation, to be raised by the caller."""
+
+
+def is_ignored(coco: NamesProblems, annotation: dict[str, Any]) -> bool:
     """Return True if an annotation marks a region to ignore.
 
     Raises:
@@ -62,30 +67,3 @@ def with_regions(
         image_id: Coverage(partial.get(image_id), tuple(ignored.get(image_id, ())))
         for image_id in (*partial, *(i for i in ignored if i not in partial))
     }
-
-
-def region_records(coverage: Mapping[int, Coverage], first_id: int) -> list[dict[str, Any]]:
-    """Return an annotation with `iscrowd: 1` for each ignored region.
-
-    Args:
-        coverage: by image id.
-        first_id: an id from which on all are free.
-    """
-    found = [(image_id, region) for image_id, c in coverage.items() for region in c.ignored]
-    masks = [region.mask for _, region in found]
-    boxes = rle_boxes(masks).tolist()
-    areas = rle_areas(masks).tolist()
-    return [
-        {
-            "id": first_id + place,
-            "image_id": image_id,
-            "category_id": region.category_id,
-            "segmentation": rle_to_json(region.mask),
-            "bbox": [x1, y1, x2 - x1, y2 - y1],
-            "area": int(area),
-            "iscrowd": 1,
-        }
-        for place, ((image_id, region), (x1, y1, x2, y2), area) in enumerate(
-            zip(found, boxes, areas, strict=True)
-        )
-    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sapnet.geometry.rle import rle_to_json, to_rle
-from sapnet.structures.coverage import Coverage, IgnoredRegion
+from sapnet.structures.clicks import Coverage, IgnoredRegion
 
 
 def coverage_text(coverage: Mapping[int, Coverage]) -> bytes:

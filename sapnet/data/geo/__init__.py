@@ -1,1 +1,1 @@
-"""Places on the map: images with a georeference, and files of features (GeoJSON, GeoPackage)."""
+"""Places on the map: georeferences of images, and files of features."""

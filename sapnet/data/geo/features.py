@@ -157,7 +157,7 @@ def write_geopackage(path: Path, features: Sequence[Feature], crs: str) -> None:
 
 
 def _column(values: list[Any]) -> np.ndarray:
-    """Return the values of an attribute as GDAL takes them: texts, or numbers with NaN for none."""
+    """Return an attribute's values as GDAL takes them: texts, or numbers with NaN for none."""
     if any(isinstance(value, str) for value in values):
         return np.array(values, object)
     return np.array([np.nan if value is None else value for value in values])
@@ -281,7 +281,7 @@ def _from_wkb(content: bytes) -> tuple[np.ndarray, tuple[tuple[Ring, ...], ...]]
 
 
 def _kind(content: bytes, offset: int) -> tuple[int, int]:
-    """Return the kind of a shape and its number of dimensions, in ISO's and in EWKB's spelling."""
+    """Return a shape's kind and number of dimensions, in ISO's and in EWKB's spelling."""
     order = "<" if content[offset] else ">"
     (code,) = struct.unpack_from(f"{order}I", content, offset + 1)
     flags, plain = code >> 28, code & 0x0FFFFFFF

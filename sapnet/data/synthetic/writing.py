@@ -22,8 +22,8 @@ from sapnet.data.synthetic.scene import Scene, SceneObject, category_names, draw
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json
 from sapnet.structures.clicks import RLE
 from sapnet.system.files import replaced_file, write_text_atomic
-from sapnet.system.parallel import run_in_worker, start_worker
-from sapnet.system.workers import worker_context
+from sapnet.system.processes.parallel import run_in_worker, start_worker
+from sapnet.system.processes.workers import worker_context
 
 PNG_COMPRESSION = 1
 """zlib level: the fastest, because sensor noise hardly compresses at any level."""

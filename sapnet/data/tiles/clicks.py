@@ -7,17 +7,15 @@ hold a copy of it under a negative id: there, too, its object is an object and n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
-from sapnet.data.image_files.address import ImageAddress, Window, parse_address
+from sapnet.data.image_files.address import ImageAddress, Window
 from sapnet.data.tiles.grid import Parts, Tiling
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, window_of
 from sapnet.geometry.rle import rle_areas
 from sapnet.geometry.rle_windows import cut_rle
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
-
-MOST_WINDOWS = 1_000_000
-"""Windows of one image that ids have room for."""
 
 COPIES = 16
 """Windows that may show one click, the one that it belongs to included."""
@@ -104,30 +102,6 @@ def parts_line(clicks: ClickSet, tiled: ClickSet, parts: Parts) -> str:
     if parts.bands:
         lines.append(f"bands {','.join(map(str, parts.bands))} are read")
     return "; ".join(lines)
-
-
-def window_of(image: ImageRecord) -> Window:
-    """Return the window that an image shows of its file; of a whole one all of it."""
-    found = parse_address(image.file_name).window
-    return Window(0, 0, image.width, image.height) if found is None else found
-
-
-def is_copy(annotation_id: int) -> bool:
-    """Return True for the id of a click in a window that it does not belong to."""
-    return annotation_id < 0
-
-
-def whole_images(windows: Iterable[ImageRecord]) -> tuple[ImageRecord, ...]:
-    """Return the images that windows of `tile_clicks` are of; each is covered by its windows."""
-    found: dict[int, ImageRecord] = {}
-    for image in windows:
-        window, whole_id = window_of(image), image.image_id // MOST_WINDOWS
-        width, height = window.x + window.width, window.y + window.height
-        if whole_id in found:
-            width = max(width, found[whole_id].width)
-            height = max(height, found[whole_id].height)
-        found[whole_id] = ImageRecord(whole_id, parse_address(image.file_name).file, width, height)
-    return tuple(found.values())
 
 
 def _in_windows(

@@ -1,4 +1,4 @@
-"""What of large images was annotated, in the frame of their windows and back."""
+"""Coverage of large images, in the frame of their windows and back."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sapnet.data.tiles.clicks import MOST_WINDOWS, window_of
+from sapnet.data.tiles.windows import MOST_WINDOWS, window_of
 from sapnet.geometry.rle import merge_rles, rle_areas
 from sapnet.geometry.rle_windows import cut_rle, place_rle
-from sapnet.structures.coverage import Coverage, IgnoredRegion, coverage_of
+from sapnet.structures.clicks import Coverage, IgnoredRegion
+from sapnet.structures.coverage import coverage_of
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE, ImageRecord

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sapnet.data.coco import Instance, InstanceSet
-from sapnet.data.tiles.clicks import tile_image, window_of
+from sapnet.data.tiles.clicks import tile_image
 from sapnet.data.tiles.grid import Parts
+from sapnet.data.tiles.windows import window_of
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_to_json
 from sapnet.geometry.rle_windows import cut_rle
 from sapnet.structures.clicks import ImageRecord

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sapnet.data.image_files.address import Window
-from sapnet.data.tiles.clicks import COPIES, MOST_WINDOWS, is_copy, whole_images, window_of
+from sapnet.data.tiles.clicks import COPIES
 from sapnet.data.tiles.seams import Piece, agree
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images, window_of
 from sapnet.geometry.rle import merge_rles, rle_areas, rle_boxes, rle_to_json, to_rle
 from sapnet.geometry.rle_windows import place_rle
 

@@ -210,10 +210,10 @@ def load_audit(path: Path) -> Audit:
         return Audit(
             str(content["labels"]), int(content["seed"]), categories, totals, tuple(sample)
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ValueError(
-            f"{path}, {place}: expected the file of an audit, found {error!r}. Correct it, or name "
-            "another file."
+            f"{path}, {place}: expected the file of an audit, found {repr(error)[:300]}. "
+            "Correct it, or name another file."
         ) from error
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sapnet.network.exporting.sessions import open_session
-from sapnet.segmentation.postprocess import masks_to_original
+from sapnet.segmentation.original.resizing import masks_to_original
 from sapnet.structures.outputs import Predictions
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from sapnet.network.exporting.facts import (
     ExportedFacts,
     facts_from_json,
 )
+from sapnet.system.processes.parallel import num_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,11 @@ def needs_extra() -> Iterator[None]:
 def _open_onnx(path: Path) -> Session:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_cores()
+    # Its threads otherwise spin after each image, on the cores that then resize the masks.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     entries = session.get_modelmeta().custom_metadata_map
     facts = facts_from_json(entries.get(KEY), str(path))
     return Session(facts, lambda images: session.run(list(OUTPUTS), {IMAGES: images}))
@@ -96,7 +101,8 @@ def _open_openvino(path: Path) -> Session:
     text = str(model.get_rt_info([KEY]).astype(str)) if model.has_rt_info([KEY]) else None
     facts = facts_from_json(text, str(path))
     # Some CPUs would work with 16 bits, whose scores differ in the third digit.
-    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": num_cores()}
+    compiled = core.compile_model(model, "CPU", settings)
 
     def run(images: np.ndarray) -> list[np.ndarray]:
         found: Any = compiled({IMAGES: images})

@@ -158,7 +158,7 @@ def _metadata(content: bytes, path: Path) -> dict[str, str]:
         header = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
         metadata = header.get("__metadata__", {})
         return {str(key): str(value) for key, value in metadata.items()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path}: expected a safetensors file of weights, found another kind of file"
         ) from error

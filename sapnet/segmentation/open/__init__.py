@@ -1,1 +1,1 @@
-"""Cells of the grid that learn nothing: what they show may be an object that nobody clicked."""
+"""Cells of the grid that learn nothing: they may show an object that nobody clicked."""

@@ -1,4 +1,4 @@
-"""Cells whose class loss is left out: of ignored regions, and of objects that nobody clicked."""
+"""Cells without a class loss: of ignored regions, and of objects that nobody clicked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from sapnet.geometry.masks import centers_of_mass
 from sapnet.segmentation.targets import NO_OBJECT, assign_targets
 from sapnet.structures.grids import MASK_STRIDE
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
     from sapnet.segmentation.config import SOLOv2Config
     from sapnet.segmentation.targets import GridTargets
-    from sapnet.structures.gaps import Gaps, SeenObjects
+    from sapnet.structures.batch import Gaps
+    from sapnet.structures.seen import SeenObjects
 
 
 def touched_cells(masks: Tensor, grids: Sequence[int]) -> Tensor:
@@ -53,12 +53,17 @@ def ignored_cells(gaps: Gaps, cfg: SOLOv2Config) -> Tensor:
 
 
 def cells_of_seen(
-    seen: SeenObjects, shape: tuple[int, int, int], input_size: tuple[int, int], cfg: SOLOv2Config
+    seen: SeenObjects,
+    centers_yx: Tensor,
+    shape: tuple[int, int, int],
+    input_size: tuple[int, int],
+    cfg: SOLOv2Config,
 ) -> Tensor:
     """Tell which cells see an object, or would learn it if it were clicked.
 
     Args:
         seen: P objects; none of them clicked.
+        centers_yx: (P, 2) float32 their centres of mass, as `assign_targets` takes them.
         shape: (B, cells, C).
         input_size: (height, width) of the padded input.
         cfg: grids and ranges.
@@ -70,11 +75,9 @@ def cells_of_seen(
     if not len(seen):
         return left_out
     left_out[seen.image_index, seen.cell_index, seen.labels] = True
-    masks = seen.masks.to(torch.uint8)
-    centers = MASK_STRIDE * centers_of_mass(masks) + (MASK_STRIDE - 1) / 2
     targets = assign_targets(
         MASK_STRIDE * mask_boxes(seen.masks),
-        centers,
+        centers_yx,
         seen.image_index,
         shape[0],
         input_size,
@@ -86,7 +89,7 @@ def cells_of_seen(
 
 
 def mask_boxes(masks: Tensor) -> Tensor:
-    """Return the tight boxes (P, 4) float32 xyxy of (P, h, w) bool masks; zeros for empty ones."""
+    """Return the tight boxes (P, 4) float32 xyxy of (P, h, w) bool masks; zeros if empty."""
     if not len(masks):
         return masks.new_zeros(0, 4, dtype=torch.float32)
     edges = []

@@ -1,4 +1,4 @@
-"""What a segmenter sees in partial images: the masks of its promising cells."""
+"""Objects that a segmenter sees in partial images: the masks of its promising cells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sapnet.segmentation.outputs import flatten_cells
-from sapnet.structures.gaps import SeenObjects
+from sapnet.structures.seen import SeenObjects
 
 if TYPE_CHECKING:
     from torch import Tensor

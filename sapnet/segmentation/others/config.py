@@ -10,6 +10,9 @@ OtherName = Literal["mask-rcnn", "mask2former"]
 
 SOLOV2: Final = "solov2"
 
+BUILDERS = ("maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2")
+"""Functions of torchvision that build a Mask R-CNN with weights for COCO."""
+
 MASK_STRIDE = 1
 """Input pixels per cell of the masks that the other segmenters learn from."""
 

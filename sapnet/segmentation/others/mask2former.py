@@ -1,4 +1,4 @@
-"""Mask2Former of transformers (arXiv:2112.01527), with losses and predictions of our batches."""
+"""Mask2Former of transformers (arXiv:2112.01527) on batches of sapnet."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sapnet.segmentation.original.resizing import masks_to_original
 from sapnet.segmentation.others.pixels import Normalisation
-from sapnet.segmentation.postprocess import masks_to_original
 from sapnet.structures.grids import MASK_STRIDE
 from sapnet.structures.outputs import Predictions
 

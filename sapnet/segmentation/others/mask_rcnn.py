@@ -1,4 +1,4 @@
-"""Mask R-CNN of torchvision (arXiv:1703.06870), with losses and predictions of sapnet's batches."""
+"""Mask R-CNN of torchvision (arXiv:1703.06870) on batches of sapnet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 
-from sapnet.segmentation.others.pasting import paste_masks
+from sapnet.segmentation.original.pasting import paste_masks
+from sapnet.segmentation.others.config import BUILDERS
 from sapnet.segmentation.others.pixels import Normalisation
 from sapnet.structures.outputs import Predictions
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from sapnet.segmentation.config import PredictConfig
     from sapnet.structures.batch import InstanceTargets
-
-BUILDERS = ("maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2")
-"""Functions of torchvision that build a Mask R-CNN with weights for COCO."""
 
 NUM_ROI_LEVELS = 4
 """Levels of the pyramid, finest first, that boxes read their features from."""
@@ -175,7 +173,9 @@ def build_on_pyramid(
 
 
 def build_published(builder: str, num_classes: int, cfg: PredictConfig) -> MaskRCNN:
-    """Build a network that torchvision has weights for; stem, first stage and norms are frozen.
+    """Build a network that torchvision has weights for.
+
+    Stem, first stage and norms are frozen.
 
     Args:
         builder: one of `BUILDERS`.

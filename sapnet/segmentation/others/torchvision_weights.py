@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from sapnet.segmentation.config import PredictConfig
-from sapnet.segmentation.others.mask_rcnn import BUILDERS, build_published
+from sapnet.segmentation.others.config import BUILDERS
+
+Build: TypeAlias = Callable[[str, int], nn.Module]
 
 WEIGHTS = {
     "maskrcnn_resnet50_fpn": "MaskRCNN_ResNet50_FPN_Weights",
@@ -58,12 +60,13 @@ def read_architecture(checkpoint: str) -> dict[str, Any]:
     return {"builder": _builder_of(_read_file(Path(checkpoint)))}
 
 
-def load_state(checkpoint: str) -> tuple[dict[str, Tensor], list[str]]:
+def load_state(checkpoint: str, build: Build) -> tuple[dict[str, Tensor], list[str]]:
     """Load weights.
 
     Args:
         checkpoint: as for `read_architecture`; weights by name are fetched unless torch's cache has
             them.
+        build: builds the network of one of `BUILDERS` for a number of classes.
 
     Returns:
         Weights by torchvision's names, and the names of their classes in the order of the rows
@@ -85,15 +88,15 @@ def load_state(checkpoint: str) -> tuple[dict[str, Tensor], list[str]]:
     rows = len(state[HEADS])
     names = coco[1:] if rows == COCO_ROWS else []
     # "N/A" stands several times among COCO's.
-    return _in_todays_names(state, checkpoint), [
+    return _in_todays_names(state, checkpoint, build), [
         names[row] if names and names[row] != "N/A" else f"{NO_NAME}{row + 1}"
         for row in range(rows - 1)
     ]
 
 
-def _in_todays_names(state: dict[str, Tensor], checkpoint: str) -> dict[str, Tensor]:
+def _in_todays_names(state: dict[str, Tensor], checkpoint: str, build: Build) -> dict[str, Tensor]:
     """Return weights under the names of the installed torchvision, which knows earlier ones."""
-    network = build_published(_builder_of(state), len(state[HEADS]) - 1, PredictConfig()).model
+    network = build(_builder_of(state), len(state[HEADS]) - 1)
     try:
         missing, unknown = network.load_state_dict(state, strict=False)
     except RuntimeError as error:  # shapes that differ

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sapnet.data.tiles.clicks import COPIES, MOST_WINDOWS, click_in_window, is_copy, whole_images
+from sapnet.data.tiles.clicks import COPIES, click_in_window
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images
 from sapnet.geometry.rle import rle_areas
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Click, ImageRecord

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.data.tiles.clicks import MOST_WINDOWS, is_copy, whole_images, window_of
 from sapnet.data.tiles.coverage import whole_coverage
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images, window_of
 from sapnet.geometry.rle_windows import place_rle
 from sapnet.store.reader import ProposalStore, open_store
-from sapnet.structures.clicks import Click, ImageRecord
+from sapnet.structures.clicks import Click, Coverage, ImageRecord
 from sapnet.structures.proposals import StoredObject
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from sapnet.data.image_files.address import Window
     from sapnet.structures.corrections import Corrections
-    from sapnet.structures.coverage import Coverage
     from sapnet.system.locations import Location
 
 
@@ -89,7 +88,7 @@ class WholeStore(ProposalStore):
 
     @cached_property
     def coverage(self) -> Mapping[int, Coverage]:
-        """What of the whole images was annotated, by image id."""
+        """Coverage of the whole images, by image id."""
         return whole_coverage(self._tiled.coverage, self._tiled.images, self._whole)
 
     def given_ids(self) -> frozenset[int]:

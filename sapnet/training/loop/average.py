@@ -1,4 +1,4 @@
-"""The running average of a network, which tells what partial images show beside the clicks.
+"""The running average of a network, which looks for objects that nobody clicked.
 
 The network itself would follow its own last step. Its average over some hundred steps is steadier,
 and what it sees is left out of the losses: an object that nobody clicked is not learned as
@@ -14,7 +14,7 @@ import torch
 
 from sapnet.network.model import evaluating
 from sapnet.segmentation.open.seeing import scores_at
-from sapnet.structures.gaps import SeenObjects
+from sapnet.structures.seen import SeenObjects
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,7 +104,7 @@ class RunningAverage:
             index[index >= 0],
         )
         scores = scores_at(outputs, points, labels, index).cpu()
-        for label in labels.unique().tolist():
+        for label in sorted(set(labels.tolist())):
             now = scores[labels.cpu() == label].mean()
             before = self.usual_scores[label]
             keep = SCORE_DECAY if before > 0 else 0.0

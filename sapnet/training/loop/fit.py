@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from sapnet.system.device import choose_device
 from sapnet.system.progress import shared_display
+from sapnet.system.tensors import load_pickled
 from sapnet.training.loop.callbacks import ProgressLines, SaveRun, SharedProgress
 from sapnet.training.loop.precision import choose_precision
 from sapnet.training.run_folder import check_checkpoint
@@ -101,6 +102,7 @@ def fit(
     saving = SaveRun(folder.path, cfg.checkpoint_minutes)
     if cfg.checkpoint is not None:
         check_checkpoint(cfg.checkpoint)
+        load_pickled(cfg.checkpoint, what="a training")  # Lightning 2.5 would run what it holds
     trainer = _trainer(folder, cfg, plugins, saving)
     _run(trainer, module, data, cfg.checkpoint)
     # A run that was killed at its very end has no epoch left that would log figures.

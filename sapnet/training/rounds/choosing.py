@@ -17,7 +17,7 @@ from torch import distributed
 
 from sapnet.labelling.choosing import choose_labels
 from sapnet.network.model import evaluating
-from sapnet.system.ranks import num_ranks
+from sapnet.system.processes.ranks import num_ranks
 from sapnet.training.rounds.table import LabelTable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.annotate.axe import serious_problems
+from tests.annotate.accessibility import serious_problems
 from tests.annotate.review_set import make_review_set
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from sapnet.annotate.suggest.scout import Scout
 from sapnet.annotate.suggest.seen import SeenFile
 from sapnet.data.clicks import load_clicks
 from sapnet.geometry.rle import rle_iou
-from tests.annotate.axe import serious_problems
+from tests.annotate.accessibility import serious_problems
 from tests.annotate.suggest.seen_squares import HEIGHT, WIDTH, SquareSeer, square
 
 if TYPE_CHECKING:

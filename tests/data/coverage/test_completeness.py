@@ -11,13 +11,10 @@ import pytest
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.coco_json import read_coco
-from sapnet.structures.coverage import (
-    NOTHING_SAID,
-    Coverage,
-    coverage_of,
-    mark_unmarked,
-    partial_categories,
-)
+from sapnet.data.coverage.completeness import read_partial
+from sapnet.data.problems import raise_first
+from sapnet.structures.clicks import Coverage
+from sapnet.structures.coverage import NOTHING_SAID, coverage_of, mark_unmarked, partial_categories
 
 
 def content(**keys: object) -> dict[str, Any]:
@@ -57,7 +54,7 @@ def test_keys_of_an_image(
     tmp_path: Path, keys: dict[str, object], partial: tuple[int, ...] | None
 ) -> None:
     path = write(tmp_path, content(**keys))
-    assert read_coco(path).partial.get(5) == partial
+    assert read_partial(read_coco(path), raise_first).get(5) == partial
     clicks = load_clicks(path)
     assert coverage_of(clicks.coverage, clicks.images[0]).partial == partial
     again = load_clicks(save_clicks(tmp_path / "again.json", clicks))

@@ -9,13 +9,9 @@ from PIL import Image
 
 from sapnet.data.clicked_images import check_whole_images
 from sapnet.data.image_files.address import parse_address
-from sapnet.data.tiles.clicks import (
-    MOST_WINDOWS,
-    is_copy,
-    tile_clicks,
-    whole_images,
-)
+from sapnet.data.tiles.clicks import tile_clicks
 from sapnet.data.tiles.grid import Parts, Tiling
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images
 from sapnet.geometry.rle import decode_masks, encode_masks
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 

@@ -6,8 +6,7 @@ from sapnet.data.tiles.clicks import tile_image
 from sapnet.data.tiles.coverage import coverage_in_windows, whole_coverage
 from sapnet.data.tiles.grid import Parts, Tiling
 from sapnet.geometry.rle import decode_masks, encode_masks
-from sapnet.structures.clicks import ImageRecord
-from sapnet.structures.coverage import Coverage, IgnoredRegion
+from sapnet.structures.clicks import Coverage, IgnoredRegion, ImageRecord
 
 
 def test_marks_and_regions_go_to_the_windows_and_back() -> None:

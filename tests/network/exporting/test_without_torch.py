@@ -17,7 +17,7 @@ from sapnet.cli import main
 from sapnet.geometry.rle import decode_masks, to_rle
 from sapnet.network.exporting.write import Format
 from sapnet.network.model import Network
-from sapnet.segmentation.postprocess import masks_to_original
+from sapnet.segmentation.original.resizing import masks_to_original
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "docs/examples/predict_onnx.py"
 

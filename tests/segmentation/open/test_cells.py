@@ -18,7 +18,8 @@ from sapnet.segmentation.open.cells import (
 )
 from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
 from sapnet.segmentation.targets import NO_OBJECT, GridTargets, assign_targets
-from sapnet.structures.gaps import Gaps, SeenObjects
+from sapnet.structures.batch import Gaps
+from sapnet.structures.seen import SeenObjects
 
 CONFIG = SOLOv2Config(
     num_grids=(5, 3),
@@ -86,7 +87,8 @@ def test_a_seen_object_opens_its_cell_and_those_that_would_learn_it() -> None:
     mask[0, 4:8, 4:8] = True  # 16 px at the middle: both levels
     one = torch.tensor([1])
     seen = SeenObjects(mask, one, torch.tensor([0]), torch.tensor([3]))
-    found = cells_of_seen(seen, (2, CELLS, 3), (48, 48), CONFIG)
+    center = torch.tensor([[23.5, 23.5]])
+    found = cells_of_seen(seen, center, (2, CELLS, 3), (48, 48), CONFIG)
     as_clicked = assign_targets(
         torch.tensor([[16.0, 16, 32, 32]]), torch.tensor([[23.5, 23.5]]), torch.tensor([0]), 2,
         (48, 48), CONFIG,

@@ -10,9 +10,8 @@ import torch
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
 from sapnet.segmentation.open.seeing import scores_at
-from sapnet.structures.batch import Batch, InstanceTargets
+from sapnet.structures.batch import Batch, Gaps, InstanceTargets
 from sapnet.structures.clicks import Category
-from sapnet.structures.gaps import Gaps
 from sapnet.training.loop import average
 from sapnet.training.loop.average import RunningAverage, decay_at
 

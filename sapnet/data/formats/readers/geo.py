@@ -1,4 +1,4 @@
-"""Reader of points and polygons on the map, as clicks and masks of the images that they lie on."""
+"""Reader of points and polygons on the map: clicks and masks of the images below."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 from sapnet.data.formats.fields import NO_CATEGORY
 from sapnet.data.formats.image_paths import ImageFolder
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
-from sapnet.data.geo.features import Feature, Features, read_features
+from sapnet.data.geo.features import Feature, Features, Ring, read_features
 from sapnet.data.geo.frame import WGS84, MapFrame, read_frame
-from sapnet.data.geo.shapes import rings_to_mask
 from sapnet.data.image_files.header import whole_size
 from sapnet.data.image_files.listing import list_images
+from sapnet.geometry.placing import place_mask
+from sapnet.structures.clicks import RLE
 
 CATEGORY_KEYS = ("category", "label", "class", "name", "type", "species")
 """Attributes that are looked for as the category, in this order."""
@@ -132,3 +133,31 @@ def _marks(feature: Feature, label: str, name: str, images: _Images) -> list[Mar
         ]
     rings = tuple(tuple(images.pixels(name, ring) for ring in part) for part in feature.polygons)
     return [Mark(feature.place, name, label, mask=rings_to_mask(rings, images.sizes[name]))]
+
+
+def rings_to_mask(polygons: tuple[tuple[Ring, ...], ...], size: tuple[int, int]) -> RLE:
+    """Fill polygons: the pixels whose centers lie inside.
+
+    Args:
+        polygons: parts with their rings, in pixels of the image.
+        size: (height, width) of the image.
+
+    Returns:
+        The mask, which is empty if the polygons lie outside.
+    """
+    from rasterio.features import rasterize
+    from rasterio.transform import Affine
+
+    height, width = size
+    corners = np.concatenate([ring for part in polygons for ring in part])
+    x1, y1 = np.clip(np.floor(corners.min(0)), 0, (width, height)).astype(int).tolist()
+    x2, y2 = np.clip(np.ceil(corners.max(0)), 0, (width, height)).astype(int).tolist()
+    if x2 <= x1 or y2 <= y1:
+        return place_mask(np.zeros((1, 1)), (0, 0), size)
+    shapes = [
+        {"type": "Polygon", "coordinates": [ring.tolist() for ring in part]} for part in polygons
+    ]
+    crop = rasterize(
+        shapes, out_shape=(y2 - y1, x2 - x1), transform=Affine(1, 0, x1, 0, 1, y1), dtype="uint8"
+    )
+    return place_mask(crop, (x1, y1), size)

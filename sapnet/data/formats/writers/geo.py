@@ -5,19 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sapnet.data.coco import Instance, InstanceSet
+from sapnet.data.formats.readers.geo import rings_to_mask
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.geo.features import (
     GEOPACKAGE,
     Feature,
+    Ring,
     read_features,
     write_geojson,
     write_geopackage,
 )
 from sapnet.data.geo.frame import MapFrame, read_frame
-from sapnet.data.geo.shapes import mask_to_rings, rings_to_mask
 from sapnet.data.image_files.inside import image_path
 from sapnet.geometry.rle import rle_areas
+from sapnet.geometry.rle_windows import decode_crop
 from sapnet.structures.origin import origin_words
 
 if TYPE_CHECKING:
@@ -94,3 +98,22 @@ def _feature(instance: Instance, category: str, frame: MapFrame) -> Feature:
         "origin": origin_words(instance.origin),
     }
     return Feature(f"object {instance.annotation_id}", polygons=polygons, properties=properties)
+
+
+def mask_to_rings(rle: RLE) -> tuple[tuple[Ring, ...], ...]:
+    """Trace a mask along the edges of its pixels, in pixels of the image.
+
+    Returns:
+        For each connected part (diagonal neighbours are apart) its rings: the outer one, then its
+        holes.
+    """
+    from rasterio.features import shapes
+
+    crop, (x, y) = decode_crop(rle)
+    if crop.size == 0:
+        return ()
+    found = shapes(np.ascontiguousarray(crop), mask=crop != 0, connectivity=4)
+    return tuple(
+        tuple(np.array(ring, np.float64) + np.array([x, y]) for ring in shape["coordinates"])
+        for shape, _ in found
+    )

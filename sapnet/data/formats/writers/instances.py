@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.formats.marks import Findings
-from sapnet.data.formats.origins import read_origins
+from sapnet.data.formats.readers.origins import read_origins
 from sapnet.data.image_files.header import whole_size
 from sapnet.geometry.rle import rle_to_json
 from sapnet.structures.clicks import Category, ClickSet, ImageRecord

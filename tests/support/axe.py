@@ -12,8 +12,6 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.annotate.conftest import PageDriver
-
 
 def axe_source() -> str:
     """The script of axe-core, from npm's global or the working folder."""
@@ -26,14 +24,6 @@ def axe_source() -> str:
         if (root / "axe-core/axe.min.js").is_file():
             return (root / "axe-core/axe.min.js").read_text(encoding="utf-8")
     pytest.skip("no axe-core on this machine (`npm install --global axe-core`)")
-
-
-def serious_problems(driver: PageDriver) -> list[str]:
-    """Rules that axe-core finds broken on the page, with the first place of each."""
-    driver.page.add_init_script(axe_source())
-    driver.page.reload()
-    driver.ready()
-    return broken_rules(driver.page)
 
 
 def broken_rules(page: Page) -> list[str]:

@@ -1,4 +1,4 @@
-"""Worker processes that live as long as the main process: they end with it, and never before it."""
+"""Worker processes that end with the main process, and never before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
 
-from sapnet.system.interrupts import STOPPING
+from sapnet.system.processes.interrupts import STOPPING
 
 
 def worker_context(method: str | None = None) -> BaseContext:
@@ -91,7 +91,7 @@ def _kill_to_terminate(process: multiprocessing.process.BaseProcess) -> None:
 
 
 def end_with_parent() -> None:
-    """End this process when its parent is gone; a parent that is killed cannot end its workers."""
+    """End this process when its parent is gone; a killed parent cannot end its workers."""
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 

@@ -1,6 +1,6 @@
 """Masks of the click segmenter against ground truth: best of all, of eight, favourite.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.quality.click_segmenter --weights click.safetensors \
+    OMP_NUM_THREADS=1 python -m benchmarks.quality.click.segmenter --weights click.safetensors \
         --coco coco --sets sets --json click.json
 
 Reads val of a folder laid out as COCO with its `points_val2017.json` (objects of more than 1,024

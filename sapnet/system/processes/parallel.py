@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sapnet.system.workers import worker_context
+from sapnet.system.processes.workers import worker_context
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -85,8 +85,12 @@ def map_in_order(
     ):
         try:
             yield from map_ahead(executor, run_in_worker, items, workers * _AHEAD_PER_WORKER)
+        except BaseException:  # an error or an interrupt: nobody waits for what is in progress
+            for process in list((executor._processes or {}).values()):
+                process.kill()
+            raise
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(cancel_futures=True)
 
 
 def start_worker(function: Callable[[Any], Any]) -> None:

@@ -1,6 +1,6 @@
 """Gain of further clicks: the favourite and the best of eight after 1, 2, 3 and 5 clicks.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.quality.click_prompts --weights click.safetensors \
+    OMP_NUM_THREADS=1 python -m benchmarks.quality.click.prompts --weights click.safetensors \
         --images coco/val2017 --truth coco/annotations/instances_val2017.json \
         --clicks coco/points_val2017.json --json prompts.json
 

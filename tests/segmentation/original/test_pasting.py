@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.models.detection.roi_heads import project_masks_on_boxes
 
-from sapnet.segmentation.others.pasting import paste_masks
+from sapnet.segmentation.original.pasting import paste_masks
 
 
 def ellipse(size: tuple[int, int], box: tuple[float, float, float, float]) -> torch.Tensor:

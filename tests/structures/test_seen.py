@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sapnet.structures.gaps import (
-    Gaps,
+from sapnet.structures.batch import Gaps
+from sapnet.structures.seen import (
     SeenObjects,
     are_covered,
     avoided_regions,
@@ -83,11 +83,12 @@ def test_covered_shares_as_a_plain_loop_finds_them() -> None:
 def test_regions_that_no_negative_may_show() -> None:
     left_open = gaps(rectangles((0, 0, 2, 2)), [1])
     objects = seen(rectangles((4, 4, 6, 6), (7, 7, 8, 8)), [1, 0])
-    found = avoided_regions(left_open, objects)
+    regions, index = left_open.masks, left_open.image_index
+    found = avoided_regions(regions, index, 2, objects)
     assert found.shape == (2, SIDE, SIDE)
     assert torch.equal(found[1], rectangles((0, 0, 2, 2))[0] | rectangles((4, 4, 6, 6))[0])
     assert torch.equal(found[0], rectangles((7, 7, 8, 8))[0])
-    assert avoided_regions(left_open, None)[0].sum() == 0
+    assert avoided_regions(regions, index, 2, None)[0].sum() == 0
     assert union_of_images(rectangles(), torch.zeros(0, dtype=torch.int64), 2).shape[0] == 2
 
 

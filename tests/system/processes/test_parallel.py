@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import operator
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -9,7 +11,7 @@ from threading import Event
 
 import pytest
 
-from sapnet.system.parallel import map_ahead, map_in_order, num_cores
+from sapnet.system.processes.parallel import map_ahead, map_in_order, num_cores
 
 
 @pytest.mark.parametrize("num_items", [0, 1, 7])
@@ -24,6 +26,16 @@ def test_order_and_errors_of_processes() -> None:
     assert [next(results) for _ in range(20)] == [100 // i for i in range(1, 21)]
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_what_is_in_progress_is_given_up() -> None:
+    """After an error or an interrupt, the processes are not waited for."""
+    results = map_in_order(time.sleep, [0, *[60] * 8], 2)
+    assert next(results) is None
+    start = time.monotonic()
+    results.close()
+    assert time.monotonic() - start < 20
+    assert not multiprocessing.active_children()
 
 
 def test_no_more_processes_than_items() -> None:

@@ -1,7 +1,7 @@
-"""What the images of a batch leave open: categories that are not all clicked, ignored regions.
+"""Objects that a segmenter sees in partial images, and which of them are known.
 
-Letters: B images, C classes, Q regions, P objects seen, N clicked objects; h x w is the stride-4
-grid of the padded input.
+Letters: B images, P objects seen, N clicked objects; h x w is the stride-4 grid of the padded
+input.
 """
 
 from __future__ import annotations
@@ -12,40 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from sapnet.structures.grids import MASK_STRIDE
-from sapnet.structures.tensors import PacksTensors, TensorFields
+from sapnet.structures.tensors import TensorFields
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_COVERED = 0.3
 """Largest share of a seen object that clicked objects may cover; more makes it a part of them."""
-
-
-@dataclass(frozen=True)
-class Gaps(PacksTensors, TensorFields):
-    """What the images of a batch leave open.
-
-    Attributes:
-        partial: (B, C) bool, some objects of this class may not be clicked in this image.
-        masks: (Q, h, w) uint8 0/1, ignored regions.
-        labels: (Q,) int64 class index of each region.
-        image_index: (Q,) int64 image of each region.
-    """
-
-    partial: Tensor
-    masks: Tensor
-    labels: Tensor
-    image_index: Tensor
-
-    def __post_init__(self) -> None:
-        q = len(self.labels)
-        sizes = (tuple(self.image_index.shape), tuple(self.masks.shape[:1]), self.masks.ndim)
-        if self.partial.ndim != 2 or sizes != ((q,), (q,), 3):
-            raise ValueError(
-                f"Gaps: expected partial (B, C) and {q} masks (Q, h, w) with as many images, found "
-                f"{tuple(self.partial.shape)}, {tuple(self.masks.shape)} and "
-                f"{tuple(self.image_index.shape)}"
-            )
 
 
 @dataclass(frozen=True)
@@ -119,18 +92,21 @@ def union_of_images(masks: Tensor, image_index: Tensor, num_images: int) -> Tens
     return union
 
 
-def avoided_regions(gaps: Gaps, unclicked: SeenObjects | None) -> Tensor:
+def avoided_regions(
+    ignored: Tensor, image_index: Tensor, num_images: int, unclicked: SeenObjects | None
+) -> Tensor:
     """Join what no negative may show: ignored regions, and what was seen but not clicked.
 
     Args:
-        gaps: ignored regions of all classes.
+        ignored: (Q, h, w) uint8 0/1, ignored regions of all classes.
+        image_index: (Q,) int64 image of each region.
+        num_images: B.
         unclicked: objects seen in partial images that hold no click; None for none.
 
     Returns:
         (B, h, w) bool.
     """
-    num_images = len(gaps.partial)
-    regions = union_of_images(gaps.masks, gaps.image_index, num_images)
+    regions = union_of_images(ignored, image_index, num_images)
     if unclicked is not None:
         regions |= union_of_images(unclicked.masks, unclicked.image_index, num_images)
     return regions

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import distributed
 
-from sapnet.system.ranks import mean_over_ranks, num_ranks
+from sapnet.system.processes.ranks import mean_over_ranks, num_ranks
 
 
 def run_rank(rank: int, address: str, counts: list[int]) -> None:

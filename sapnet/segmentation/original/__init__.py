@@ -1,0 +1,1 @@
+"""Masks of a network brought to the frame of the file."""

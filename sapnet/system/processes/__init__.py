@@ -1,0 +1,1 @@
+"""Processes: their workers, ranks, and the signals that end them."""
