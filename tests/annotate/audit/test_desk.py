@@ -104,7 +104,7 @@ def test_the_command_prints_and_writes_figures(
     desk = open_audit(settings(files))
     for number, entry in enumerate(desk.audit.sample):
         desk.judge(number, "wrong" if entry.annotation_id == 1 else "keep")
-    assert main(words) == 0
+    assert main([*words, "--overwrite"]) == 0
     text = capsys.readouterr().out
     assert "66.7% of 3 labels are right (95 % interval 66.7% to 66.7%, 3 judged)" in text
     assert "right, cat" in text
