@@ -113,5 +113,5 @@ def test_the_command_prints_and_writes_figures(
     assert figures["right"]["value"] == pytest.approx(2 / 3)
     assert figures["held"]["0.3"]["value"] == 1
     assert main(["audit", "--images", "x"]) == 2
-    assert main([*words, "--num", "1", "--out", str(tmp_path / "other.json")]) == 1
+    assert main([*words, "--overwrite", "--num", "1", "--out", str(tmp_path / "other.json")]) == 1
     assert "expected at least 3, one for each category and size" in capsys.readouterr().err
