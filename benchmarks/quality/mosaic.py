@@ -1,4 +1,4 @@
-"""Many images joined to one large one: the same objects as image by image, and no duplicates.
+"""A mosaic of many images: the same objects as image by image, and no duplicates.
 
     sapnet train --config small_images_cpu --supervision masks --images nuclei/images/train \
         --masks nuclei/instances_train.json --out run
