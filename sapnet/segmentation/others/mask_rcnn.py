@@ -188,7 +188,6 @@ def build_published(builder: str, num_classes: int, cfg: PredictConfig) -> MaskR
     model = make(
         weights=None,
         weights_backbone=None,
-        trainable_backbone_layers=5,
         num_classes=num_classes + 1,
         **_limits(cfg),
     )
