@@ -105,7 +105,7 @@ def main() -> None:
             real = limit_set(real, args.limit, plan.out / real.name / "images")
         sets[real.name] = measure_set(args, plan, real)
         if args.json is not None:
-            here = setting(**given_options(args))
+            here = setting(**{**given_options(args), "sets": list(sets)})
             write_json_atomic(args.json, {"setting": here, "sets": sets})
     print(table(HEAD, rows_of(sets)))
 
