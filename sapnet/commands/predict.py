@@ -74,7 +74,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     values = {field.name: args[field.name] for field in fields(PredictionConfig)}
     values |= {"format": tuple(args.format)}
     try:
-        cfg = PredictionConfig(**values | {"format": tuple(args.format)})
+        cfg = PredictionConfig(**values)
     except ValueError as error:
         raise WrongUseError(error) from error
     summary = predict(load_predictor(args.run, args.device), args.images, args.out, cfg)
