@@ -28,7 +28,7 @@ NOTE = (
 )
 """Line for the user, where that recipe is taken."""
 
-FINE_TUNING = {"mask-rcnn": "fine_tuning/mask_rcnn", "mask2former": "fine_tuning/mask2former"}
+FINE_TUNING = {"mask-rcnn": "supervised/mask_rcnn", "mask2former": "supervised/mask2former"}
 """Recipes of trainings that begin with the weights of a whole segmenter."""
 
 

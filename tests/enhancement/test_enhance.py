@@ -133,6 +133,7 @@ def test_the_bit_depth_is_found_kept_and_given(
 
     def enhanced(images: Path, *words: str) -> ClickSet:
         out = tmp_path / "out.json"
+        out.unlink(missing_ok=True)
         assert main(["enhance", "--images", str(images), *files, "--out", str(out), *words]) == 0
         return load_clicks(out)
 

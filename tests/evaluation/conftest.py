@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from sapnet.data.tiles.grid import Parts
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import RLE, Category, Click, ImageRecord
@@ -39,6 +40,7 @@ class FakeStore:
     images: Sequence[ImageRecord]
     objects: Sequence[list[StoredObject]]
     categories: tuple[Category, ...] = (Category(1, "cup"), Category(2, "cat"))
+    parts: Parts = field(default_factory=Parts)  # whole images
 
     @property
     def num_images(self) -> int:

@@ -41,7 +41,7 @@ def run(tiny_model: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def evaluate(tmp_path: Path, *words: object) -> dict[str, float]:
     out = tmp_path / "metrics.json"
-    assert main(["evaluate", *map(str, words), "--out", str(out)]) == 0
+    assert main(["evaluate", *map(str, words), "--out", str(out), "--overwrite"]) == 0
     figures: dict[str, float] = json.loads(out.read_text())
     return figures
 

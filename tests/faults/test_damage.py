@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from sapnet.cli import TRACEBACK, main
 from sapnet.doctor.artifacts import examine_store
@@ -21,7 +22,7 @@ from sapnet.store.layout import StoreError
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
 from sapnet.system import files
-from sapnet.system.lock import InUseError, locked
+from sapnet.system.lock import InUseError
 from sapnet.training.inputs import TrainInputs
 from sapnet.training.run import train
 from sapnet.training.run_folder import CHECKPOINT, RunFolder, check_checkpoint
@@ -140,7 +141,8 @@ def inputs(tiny_set: TinySet, tmp_path: Path) -> TrainInputs:
 def test_a_second_training_in_a_folder_is_refused(
     inputs: TrainInputs, tiny_model: ModelConfig, tiny_training: TrainConfig
 ) -> None:
-    with locked(inputs.out), pytest.raises(InUseError, match=r"run: another process is writing"):
+    held = FileLock(inputs.out.with_name(f".{inputs.out.name}.lock"))
+    with held, pytest.raises(InUseError, match=r"run: another process is writing"):
         train(inputs, tiny_model, tiny_training)
     assert not inputs.out.exists()
 

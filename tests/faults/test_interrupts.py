@@ -45,7 +45,8 @@ def recipe(
     tiny_model: ModelConfig, tiny_training: TrainConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    settings = {**asdict(tiny_training), "model": asdict(tiny_model), "precision": "32"}
+    model = {name: value for name, value in asdict(tiny_model).items() if name != "other"}
+    settings = {**asdict(tiny_training), "model": model, "precision": "32"}
     path.write_text(yaml.safe_dump(settings))
     return path
 
@@ -64,13 +65,24 @@ def processes_of_group(group: int) -> list[int]:
     return found
 
 
+def start_with_workers(zygote: Zygote, words: list[object], processes: int) -> int:
+    """Start a command and wait until it has that many processes; return its group."""
+    for _ in range(3):  # on a busy machine a short command may end unseen
+        group = zygote.start(words)
+        end = time.monotonic() + 120
+        while living := processes_of_group(group):
+            if len(living) >= processes:
+                return group
+            assert time.monotonic() < end, zygote.output()[-2000:]
+            time.sleep(0.005)
+        status = zygote.wait()
+        assert status == 0, zygote.output()[-2000:]
+    pytest.skip("the machine is too busy to see the workers")
+
+
 def check_stop(zygote: Zygote, words: list[object], number: int, processes: int) -> None:
     """Signal a command and its workers as soon as they are that many: one line, nothing lost."""
-    group = zygote.start(words)
-    end = time.monotonic() + 120
-    while len(processes_of_group(group)) < processes:
-        assert time.monotonic() < end, zygote.output()[-2000:]
-        time.sleep(0.005)
+    group = start_with_workers(zygote, words, processes)
     os.killpg(group, number)
     if number == signal.SIGTERM:  # as `timeout` does: to the command, then to its group
         os.killpg(group, number)
@@ -106,7 +118,7 @@ def test_label(
     Network(tiny_model, categories).save_pretrained(tmp_path / "run")
     words = ["label", "--run", tmp_path / "run", "--images", tiny_set.images, "--workers", 2]
     words += ["--proposals", tiny_set.store, "--out", tmp_path / "labels.json", "--device", "cpu"]
-    check_stop(zygote, [*words, "--batch-size", 1], number, 3)
+    check_stop(zygote, [*words, "--batch-size", 1, "--overwrite"], number, 3)
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import shutil
 import socket
 import threading
@@ -39,7 +40,7 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """The files of a folder by name; of a store's manifest, what does not depend on the time."""
+    """The files of a folder by name; without the times of stores and labels."""
     found = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
@@ -48,6 +49,7 @@ def content(folder: Path) -> dict[str, bytes]:
         value = path.read_bytes()
         if name == "manifest.json":
             value = json.dumps({**json.loads(value), "created": ""}).encode()
+        value = re.sub(rb'"time": "[^"]*"', b'"time": ""', value)  # of the origin of labels
         found[name] = value
     return found
 
@@ -92,7 +94,8 @@ def recipe(
     tiny_model: ModelConfig, tiny_training: TrainConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "tiny.json"
-    settings = {**asdict(tiny_training), "model": asdict(tiny_model), "precision": "32"}
+    model = {name: value for name, value in asdict(tiny_model).items() if name != "other"}
+    settings = {**asdict(tiny_training), "model": model, "precision": "32"}
     path.write_text(json.dumps(settings))
     return path
 

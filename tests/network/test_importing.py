@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_named(state: State, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a SOLOv2 with a pyramid, found none of"):
         import_checkpoint(save(tmp_path / "a.pth", body), tmp_path / "run", names)
     (tmp_path / "b.pth").write_text("no checkpoint")
-    with pytest.raises(ValueError, match=r"b.pth: expected a checkpoint of tensors"):
+    with pytest.raises(ValueError, match=r"b.pth: expected a file of tensors, a checkpoint"):
         import_checkpoint(tmp_path / "b.pth", tmp_path / "run", names)
     with pytest.raises(FileNotFoundError, match="no such file"):
         import_checkpoint(tmp_path / "c.pth", tmp_path / "run", names)

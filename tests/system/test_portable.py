@@ -99,7 +99,9 @@ def _of_call(node: ast.Call) -> Found:
         yield node.lineno, "fork: use spawn"
     if name in ("get_context", "set_start_method") and "'fork'" in map(ast.unparse, node.args):
         yield node.lineno, "fork: use spawn"
-    if name not in TEXT_CALLS or ast.unparse(node.func).startswith(("Image.", "fsspec.", "os.")):
+    if name not in TEXT_CALLS or ast.unparse(node.func).startswith(
+        ("Image.", "fsspec.", "os.", "rasterio.")
+    ):
         return
     mode = _mode(node, name)
     if "b" in mode:

@@ -10,6 +10,7 @@ import pytest
 from discs import BlobProposer, Discs
 
 from sapnet.batches.parts import parts_of
+from sapnet.cli import main
 from sapnet.data.coco_json import frame_records
 from sapnet.data.tiles.grid import Parts
 from sapnet.data.tiles.instances import tile_instances
@@ -74,6 +75,12 @@ def test_all_steps_in_windows(
     found = predict(model, images, tmp_path / "out", PredictionConfig(no_pictures=True))
     records = json.loads(found.results.read_text())
     assert all(record["segmentation"]["size"] == [170, 220] for record in records)
+
+    words = ["predict", "--run", tmp_path / "run", "--images", images, "--device", "cpu"]
+    for name, further in (("plain", []), ("chosen", ["--tile", 96, "--bands", "[3,2,1]"])):
+        out = tmp_path / name
+        assert main([str(word) for word in [*words, "--out", out, *further]]) == 0
+        assert (out / "pictures/discs.jpg").is_file()
 
     with pytest.raises(ValueError, match="--tile: expected 128"):
         train(replace(inputs, out=tmp_path / "other"), tiny_model, replace(cfg, tile=64))

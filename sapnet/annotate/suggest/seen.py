@@ -90,7 +90,7 @@ class SeenFile:
         self._append(_dismissed_to_json(name, masks))
 
     def _append(self, entry: dict[str, Any]) -> None:
-        with self._lock, self.path.open("a", encoding="utf-8") as file:
+        with self._lock, self.path.open("a", encoding="utf-8", newline="") as file:
             file.write(json.dumps(entry) + "\n")
 
     def _load(self, weights: str) -> None:

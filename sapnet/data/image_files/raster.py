@@ -207,6 +207,8 @@ def _read_plain(page: Any, area: Area, bands: tuple[int, ...]) -> np.ndarray:  #
     handle = page.parent.filehandle
     separate = page.planarconfig == 2 and page.samplesperpixel > 1
     samples, height, width = page.samplesperpixel, page.imagelength, page.imagewidth
+    if page.dataoffsets[0] + samples * height * width * page.dtype.itemsize > handle.size:
+        raise OSError("it is cut off: pixels are missing at its end")
     values = np.memmap(
         handle.path,
         page.dtype.newbyteorder(page.parent.byteorder),

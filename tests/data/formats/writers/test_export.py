@@ -132,10 +132,9 @@ def flat(instances: InstanceSet) -> InstanceSet:
 
 def test_supervision_reads_coco(instances: InstanceSet, images: Path, tmp_path: Path) -> None:
     for name in ("coco-rle", "coco-polygons"):
-        export(flat(instances), name, tmp_path / "labels.json")  # type: ignore[arg-type]
-        data_set = sv.DetectionDataset.from_coco(
-            str(images), str(tmp_path / "labels.json"), force_masks=True
-        )
+        out = tmp_path / f"{name}.json"
+        export(flat(instances), name, out)  # type: ignore[arg-type]
+        data_set = sv.DetectionDataset.from_coco(str(images), str(out), force_masks=True)
         assert data_set.classes == ["cat", "big dog"]
         detections = data_set.annotations[str(images / "a.jpg")]
         truth = masks_of(instances, 7)
