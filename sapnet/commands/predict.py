@@ -72,7 +72,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.prediction.predict import predict
 
     values = {field.name: args[field.name] for field in fields(PredictionConfig)}
-    values |= {"format": tuple(args.format)}
+    values["format"] = tuple(args.format)
+    values["bands"] = None if args.bands is None else tuple(args.bands)
     try:
         cfg = PredictionConfig(**values)
     except ValueError as error:

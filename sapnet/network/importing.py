@@ -120,7 +120,8 @@ def _load(file: Path) -> dict[str, Any]:
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not (isinstance(content, dict) and isinstance(state, dict)):
         raise ValueError(f"{file}: expected a dictionary of tensors, found {type(state).__name__}")
-    return content
+    found: dict[str, Any] = content
+    return found
 
 
 def _describe(state: Mapping[str, Tensor], augment: AugmentConfig) -> tuple[str, ModelConfig]:

@@ -46,7 +46,7 @@ def test_partial_categories_and_regions() -> None:
     unmarked = make_gaps(Coverage(), LABELS, "partial", VIEW)
     assert unmarked is not None
     assert unmarked.partial.tolist() == [[True, True]]
-    assert unmarked.masks.shape == (0, *VIEW.grid_size)
+    assert unmarked.masks.shape == (0, *VIEW.grid_size())
 
 
 @pytest.mark.parametrize("supervision", ["clicks", "top1"])
@@ -59,7 +59,7 @@ def test_a_batch_of_clicks(store: SimpleNamespace, supervision: str) -> None:
     assert gaps is not None
     assert gaps.partial.tolist() == [[False, False], [True, False]]
     assert gaps.image_index.tolist() == [1]
-    assert gaps.masks.shape == (1, *VIEW.grid_size)
+    assert gaps.masks.shape == (1, *VIEW.grid_size())
     assert collate(samples[:1]).gaps is None
     moved = collate(samples).to("meta").gaps
     assert moved is not None

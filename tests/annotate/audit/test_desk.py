@@ -104,7 +104,7 @@ def test_the_command_prints_and_writes_figures(
     desk = open_audit(settings(files))
     for number, entry in enumerate(desk.audit.sample):
         desk.judge(number, "wrong" if entry.annotation_id == 1 else "keep")
-    assert main(words) == 0
+    assert main([*words, "--overwrite"]) == 0
     text = capsys.readouterr().out
     assert "66.7% of 3 labels are right (95 % interval 66.7% to 66.7%, 3 judged)" in text
     assert "right, cat" in text
@@ -113,5 +113,5 @@ def test_the_command_prints_and_writes_figures(
     assert figures["right"]["value"] == pytest.approx(2 / 3)
     assert figures["held"]["0.3"]["value"] == 1
     assert main(["audit", "--images", "x"]) == 2
-    assert main([*words, "--num", "1", "--out", str(tmp_path / "other.json")]) == 1
+    assert main([*words, "--overwrite", "--num", "1", "--out", str(tmp_path / "other.json")]) == 1
     assert "expected at least 3, one for each category and size" in capsys.readouterr().err
