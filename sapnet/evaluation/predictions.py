@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from faster_coco_eval.core.coco import COCO
 
 logger = logging.getLogger(__name__)
+
+MOST_COUNTED = 100
+"""Predictions of an image that COCO's AP counts."""
 
 _TRUTH = "the ground truth"
 """Its name in messages."""
@@ -76,6 +79,7 @@ def evaluate_predictions(
     """
     gt = open_truth(truth)
     records = read_results(predictions, gt)
+    _say(_crowded(gt))
     return {
         **_coco_figures(records, gt, "segm"),
         **_coco_figures(records, gt, "bbox"),
@@ -172,6 +176,18 @@ def _true_category_ids(
     match = match_categories(used, truth.categories, source, _TRUTH)
     _say(match.note)
     return [match.ids[number] for number in found]
+
+
+def _crowded(truth: InstanceSet) -> str:
+    """Return a line on images with more objects than COCO's figures count; empty without any."""
+    counts = Counter(i.image_id for i in truth.instances if not i.is_crowd)
+    many = sum(count > MOST_COUNTED for count in counts.values())
+    if not many:
+        return ""
+    return (
+        f"{many} images have more than {MOST_COUNTED} true objects: COCO's AP and AR count the "
+        f"{MOST_COUNTED} best predictions of an image, and are too low there"
+    )
 
 
 def _say(note: str) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from sapnet.data.coco import Instance, InstanceSet
 from sapnet.evaluation.predictions import evaluate_predictions
+from sapnet.structures.clicks import Category, ImageRecord
 
 COCO_FOLDER = Path(os.environ.get("SAPNET_COCO", "../shared/coco"))
 SUFFIXES = ("", "50", "75", "_small", "_medium", "_large")
@@ -209,3 +211,20 @@ def test_a_mask_of_another_size_names_its_record(truth_path: Path) -> None:
     }
     with pytest.raises(ValueError, match=r"predictions, record 0: expected run lengths of size"):
         evaluate_predictions([record], truth_path)
+
+
+def test_images_of_more_objects_than_coco_counts_are_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    image = ImageRecord(1, "a.png", 40, 40)
+    truth = InstanceSet(
+        (image,),
+        (Category(1, "dot"),),
+        tuple(
+            Instance(n, image, 1, False, [[x, y, x + 2, y, x + 2, y + 2, x, y + 2]], Path("t"))
+            for n in range(101)
+            for x, y in [(3 * (n % 13), 3 * (n // 13))]
+        ),
+    )
+    evaluate_predictions([], truth)
+    assert "1 images have more than 100 true objects" in caplog.text
