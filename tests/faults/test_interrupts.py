@@ -131,7 +131,16 @@ def test_propose(number: int, zygote: Zygote, tiny_set: TinySet, tmp_path: Path)
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_synthetic(number: int, zygote: Zygote, tmp_path: Path) -> None:
-    words = ["synthetic", "--out", tmp_path / "set", "--num-images", 2000, "--workers", 2]
+    words = [
+        "synthetic",
+        "--out",
+        tmp_path / "set",
+        "--overwrite",
+        "--num-images",
+        2000,
+        "--workers",
+        2,
+    ]
     check_stop(zygote, words, number, 3)
 
 
