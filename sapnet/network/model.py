@@ -155,7 +155,7 @@ class Network(
         except Exception as error:  # of files that may hold anything
             raise damaged_network(pretrained_model_name_or_path, error) from error
         network.source = str(pretrained_model_name_or_path)
-        return network
+        return network.eval()  # some releases of huggingface-hub leave it training
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Write the weights with the mode of any other new file; safetensors hides them."""

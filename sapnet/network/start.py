@@ -1,8 +1,8 @@
 """Beginning of a training: the embedded segmenter, ImageNet weights, or neither.
 
 The embedded segmenter is the network of the recipe `small_images_cpu`, trained to find objects of
-any kind on photographs. A training that starts from it takes over backbone, pyramid, mask branch
-and towers; the class outputs and the selection are new.
+any kind on photographs. A training that starts from it takes over all of it, the output for
+"object" as the output of each class; the selection is new.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,10 @@ SEGMENTER = (
 CONVOLUTION_AXES = 4
 """Axes of the weights that are kept in half precision; biases and norms are small."""
 
-NEW_PARTS = ("selection.", "segmentation.head.class_output.", "norms.")
+CLASS_OUTPUTS = "segmentation.head.class_output."
+"""Beginning of the names of the class outputs; older files do not hold them."""
+
+NEW_PARTS = ("selection.", "norms.")
 """Beginnings of the names of the parameters that a file of a start does not hold."""
 
 
@@ -189,13 +193,32 @@ def load_start(network: nn.Module, cfg: ModelConfig, path: Path | None = None) -
         for name, value in load_safetensors(path).items()
         if cfg.has_solov2 or not name.startswith("segmentation.")
     }
+    weights |= _each_class(weights, network.state_dict(), path)
     missing, unknown = network.load_state_dict(weights, strict=False)
-    missing = [name for name in missing if not name.startswith(NEW_PARTS)]
+    missing = [name for name in missing if not name.startswith((*NEW_PARTS, CLASS_OUTPUTS))]
     if missing or unknown:
         raise ValueError(
             f"{path}: expected all weights of the network, found {len(missing)} missing and "
             f"{len(unknown)} unknown, such as {[*missing, *unknown][0]}"
         )
+
+
+def _each_class(
+    weights: Mapping[str, Tensor], state: Mapping[str, Tensor], path: Path
+) -> dict[str, Tensor]:
+    """Return the output for "object" as the output of each class of a network.
+
+    An object is as likely of one class as of another, so each gets its share of the score.
+    """
+    found = {name: value for name, value in weights.items() if name.startswith(CLASS_OUTPUTS)}
+    spread = {}
+    for name, value in found.items():
+        if len(value) != 1:
+            raise ValueError(f"{path}: expected {name} of one class, found {len(value)}")
+        num_classes = len(state[name])
+        each = value.expand(num_classes, *value.shape[1:])
+        spread[name] = each - log(num_classes) if name.endswith("bias") else each
+    return spread
 
 
 def _shape(cfg: ModelConfig) -> dict[str, Any]:

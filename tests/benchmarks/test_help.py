@@ -38,6 +38,8 @@ def test_all_scripts_are_found() -> None:
 def test_help(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if name.startswith("benchmarks.robot"):
+        pytest.importorskip("playwright", reason="the robot needs Playwright")
     monkeypatch.setattr(sys, "argv", [name, "--help"])
     with pytest.raises(SystemExit) as stop:
         runpy.run_module(name, run_name="__main__")

@@ -260,6 +260,7 @@ def test_start(folder: Path) -> None:
 
 
 def test_device(folder: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the page needs the extra `export`")
     make_photographs(folder, "docs/device.md")
     run_page("docs/device.md")
     for name in ("model.onnx", "model.xml", "model.bin", "model_int8.onnx"):

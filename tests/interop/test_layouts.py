@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from mask_ious import MaskIous
+from other_tools import needed
 
 from sapnet.data.choices import MaskFormat
 from sapnet.data.coco import InstanceSet, load_instances
@@ -27,10 +27,6 @@ LOSSLESS = 0.999
 """Least mean IoU of a pair that loses nothing."""
 
 PARTS = ("train", "val", "test")
-
-
-def needed(name: str) -> ModuleType:
-    return pytest.importorskip(name, reason=f"{name} is not installed; see `make interop`")
 
 
 THREE = Split((0.5, 0.25, 0.25))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from mask_ious import MaskIous
+from other_tools import needed
 
 from sapnet.data.coco import InstanceSet
 from sapnet.data.formats.marks import Findings
@@ -21,10 +21,6 @@ DataSet = tuple[InstanceSet, Path]
 
 LOSSLESS = 0.999
 """Least mean IoU of a pair that loses nothing."""
-
-
-def needed(name: str) -> ModuleType:
-    return pytest.importorskip(name, reason=f"{name} is not installed; see `make interop`")
 
 
 Masks = dict[tuple[str, str], list[np.ndarray]]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mask_ious import MaskIous
+from other_tools import needed
 
 from sapnet.data.choices import MaskFormat
 from sapnet.data.coco import InstanceSet
@@ -22,10 +23,6 @@ DataSet = tuple[InstanceSet, Path]
 
 LOSSLESS = 0.999
 """Least mean IoU of a pair that loses nothing."""
-
-
-def needed(name: str) -> ModuleType:
-    return pytest.importorskip(name, reason=f"{name} is not installed; see `make interop`")
 
 
 def export(data_set: DataSet, name: MaskFormat, out: Path) -> Path:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,14 @@ from sapnet.backbones.weights import FoundWeights
 from sapnet.network import start
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network, build_model
-from sapnet.network.start import load_start, misfits, network_of, save_start, settle_start
+from sapnet.network.start import (
+    CLASS_OUTPUTS,
+    load_start,
+    misfits,
+    network_of,
+    save_start,
+    settle_start,
+)
 from sapnet.recipes.load import load_recipe
 from sapnet.structures.clicks import Category
 from sapnet.system.from_json import dataclass_from_json
@@ -53,13 +61,51 @@ def test_a_network_that_fits_starts_from_the_embedded_one(
     torch.manual_seed(1)
     ours, theirs = build_model(settled, CATEGORIES).state_dict(), embedded.state_dict()
     for name, value in ours.items():
-        is_new = name.startswith(("selection.", "segmentation.head.class_output."))
-        if not is_new:
+        if not name.startswith(("selection.", CLASS_OUTPUTS)):
             torch.testing.assert_close(value, theirs[name], rtol=1e-3, atol=1e-6)
-    assert ours["segmentation.head.class_output.weight"].shape[0] == 2
     torch.manual_seed(1)
     fresh = Network(settled, CATEGORIES).state_dict()
     assert all(torch.equal(v, ours[n]) for n, v in fresh.items() if n.startswith("selection."))
+
+
+@pytest.mark.usefixtures("embedded")
+def test_each_class_begins_with_its_share_of_the_score_of_an_object(
+    embedded: Network, open_model: ModelConfig
+) -> None:
+    with torch.no_grad():
+        embedded.state_dict()[CLASS_OUTPUTS + "bias"].fill_(1.5)
+    save_start(start.EMBEDDED, embedded.state_dict(), open_model, {})
+    theirs = embedded.state_dict()
+    for categories, bias in ((CATEGORIES[:1], 1.5), (CATEGORIES, 1.5 - log(2))):
+        ours = build_model(settle_start(open_model)[0], categories).state_dict()
+        assert ours[CLASS_OUTPUTS + "bias"].tolist() == pytest.approx([bias] * len(categories))
+        for row in ours[CLASS_OUTPUTS + "weight"]:
+            torch.testing.assert_close(
+                row, theirs[CLASS_OUTPUTS + "weight"][0], rtol=1e-3, atol=1e-6
+            )
+
+
+def test_a_file_without_class_outputs_leaves_them_new(
+    embedded: Network, open_model: ModelConfig
+) -> None:
+    state = {n: v for n, v in embedded.state_dict().items() if not n.startswith(CLASS_OUTPUTS)}
+    save_start(start.EMBEDDED, state, open_model, {})
+    settled, _ = settle_start(open_model)
+    torch.manual_seed(2)
+    ours = build_model(settled, CATEGORIES).state_dict()
+    torch.manual_seed(2)
+    fresh = Network(settled, CATEGORIES).state_dict()
+    name = CLASS_OUTPUTS + "weight"
+    assert torch.equal(ours[name], fresh[name])
+
+
+def test_a_file_of_several_classes_is_refused(
+    embedded: Network, open_model: ModelConfig, tmp_path: Path
+) -> None:
+    state = Network(open_model, CATEGORIES).state_dict()
+    path = save_start(tmp_path / "two.safetensors", state, open_model, {})
+    with pytest.raises(ValueError, match=r"expected .*class_output.* of one class, found 2"):
+        load_start(embedded, open_model, path)
 
 
 def test_without_a_segmenter_backbone_and_pyramid_count(

@@ -155,7 +155,12 @@ def sam_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def save_checkpoint(family: str, folder: Path) -> Path:
     torch.manual_seed(0)
-    model, processor = FAMILY[family]()
+    try:
+        model, processor = FAMILY[family]()
+    except OSError as error:  # older releases of transformers ask the hub for timm's settings
+        if "timm/" not in str(error):
+            raise
+        pytest.skip(f"{family}: this transformers needs the hub to make one")
     with torch.no_grad():
         for parameter in model.mask_decoder.parameters():
             # Random weights as small as the initialiser's give masks that are all one sign.

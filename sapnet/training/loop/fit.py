@@ -129,6 +129,8 @@ def _run(
             warnings.filterwarnings("ignore", message="Found .* in eval mode at the start")
             # Our sampler resumes inside an epoch, which Lightning cannot know.
             warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
+            # torch 2.4 says it of its own use of an older name.
+            warnings.filterwarnings("ignore", message=r"`torch\.\w+\.amp\.autocast")
             trainer.fit(module, data, ckpt_path=None if checkpoint is None else str(checkpoint))
     except SystemExit as stop:
         if not trainer.interrupted:

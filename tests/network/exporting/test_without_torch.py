@@ -19,6 +19,8 @@ from sapnet.network.exporting.write import Format
 from sapnet.network.model import Network
 from sapnet.segmentation.original.resizing import masks_to_original
 
+pytest.importorskip("onnxruntime", reason="exported models need the extra `export`")
+
 EXAMPLE = Path(__file__).resolve().parents[3] / "docs/examples/predict_onnx.py"
 
 RUN = (

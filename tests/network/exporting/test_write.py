@@ -16,6 +16,8 @@ from sapnet.network.exporting.sessions import open_session
 from sapnet.network.exporting.write import ExportConfig, Format, export
 from sapnet.network.model import Network
 
+pytest.importorskip("onnxruntime", reason="exported models need the extra `export`")
+
 SIZES = ((64, 96), (50, 122))
 """One size without padding, one with."""
 

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import supervision as sv
 import yaml
+from other_tools import needed
 from PIL import Image, ImageDraw
 
 from sapnet.data.coco import InstanceSet, load_instances
@@ -131,6 +131,7 @@ def flat(instances: InstanceSet) -> InstanceSet:
 
 
 def test_supervision_reads_coco(instances: InstanceSet, images: Path, tmp_path: Path) -> None:
+    sv = needed("supervision")
     for name in ("coco-rle", "coco-polygons"):
         out = tmp_path / f"{name}.json"
         export(flat(instances), name, out)  # type: ignore[arg-type]
@@ -144,6 +145,7 @@ def test_supervision_reads_coco(instances: InstanceSet, images: Path, tmp_path: 
 
 
 def test_supervision_reads_yolo(instances: InstanceSet, images: Path, tmp_path: Path) -> None:
+    sv = needed("supervision")
     out = tmp_path / "yolo"
     export(flat(instances), "yolo-seg", out, images=images)
     data_set = sv.DetectionDataset.from_yolo(
@@ -158,6 +160,7 @@ def test_supervision_reads_yolo(instances: InstanceSet, images: Path, tmp_path: 
 
 
 def test_supervision_reads_voc(instances: InstanceSet, images: Path, tmp_path: Path) -> None:
+    sv = needed("supervision")
     out = tmp_path / "voc"
     export(flat(instances), "voc", out, images=images)
     data_set = sv.DetectionDataset.from_pascal_voc(

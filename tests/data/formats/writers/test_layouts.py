@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
+from other_tools import needed
 from PIL import Image
 
 from sapnet.data.choices import ImagesAs
@@ -299,7 +300,7 @@ def test_roboflow_by_pycocotools_and_supervision(
     instances: InstanceSet, images: Path, tmp_path: Path
 ) -> None:
     coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
-    import supervision as sv
+    sv = needed("supervision")
 
     out = tmp_path / "out"
     export(instances, "roboflow", out, images=images, split=SPLIT)
