@@ -62,6 +62,7 @@ def _inputs(args: Namespace) -> PretrainInputs:
 
     run = args.run or args.out.with_name(f"{args.out.stem}_run")
     words = [f"--data {text}" for text in args.data]
+    words += [f"--epochs {args.epochs}", f"--model.start {args.model.start or 'imagenet'}"]
     try:
         sources = tuple(map(parse_source, args.data))
         return PretrainInputs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self, cast
@@ -149,7 +149,8 @@ class Network(
             search = {name: options[name] for name in kept if name in options}
             check_network(pretrained_model_name_or_path, **search)
         try:
-            network: Self = super().from_pretrained(pretrained_model_name_or_path, **options)
+            with redirect_stdout(None):  # huggingface-hub prints that it loads
+                network: Self = super().from_pretrained(pretrained_model_name_or_path, **options)
         except (FileNotFoundError, OfflineModeIsEnabled, HfHubHTTPError):
             raise
         except Exception as error:  # of files that may hold anything
