@@ -9,7 +9,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from sapnet.segmentation.config import SOLOv2Config
 from sapnet.segmentation.losses import grid_class_loss
-from sapnet.segmentation.open.cells import (
+from sapnet.segmentation.partial.cells import (
     cells_of_seen,
     ignored_cells,
     mask_boxes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from sapnet.segmentation.config import SOLOv2Config
-from sapnet.segmentation.open.seeing import scores_at, see_objects
+from sapnet.segmentation.partial.seeing import scores_at, see_objects
 from sapnet.segmentation.outputs import SOLOv2Outputs
 
 CONFIG = SOLOv2Config(

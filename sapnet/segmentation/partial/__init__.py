@@ -1,0 +1,1 @@
+"""What partly clicked images need: objects seen in them, and cells that learn nothing there."""
