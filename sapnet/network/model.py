@@ -179,8 +179,8 @@ class Network(
             _ = self.segmenter
 
     def check_selects(self) -> None:
-        """Raise a ValueError if the network has no selection that chooses masks for clicks."""
-        if self.other is not None:
+        """Raise a ValueError if the network has no trained selection that chooses masks."""
+        if self.other is not None or self.settings.selects is False:
             raise ValueError(
                 f"this network is {self._title}, trained on masks: it segments (`sapnet predict`) "
                 "and cannot choose masks for clicks. Name a run that was trained on clicks; "
@@ -209,8 +209,8 @@ class Network(
 
     @property
     def _title(self) -> str:
-        """Name of the segmenter in the place of SOLOv2."""
-        return "" if self.settings.other is None else self.settings.other.name
+        """Name of the segmenter."""
+        return "solov2" if self.settings.other is None else self.settings.other.name
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Compute the feature pyramid of a batch.
