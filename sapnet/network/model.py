@@ -149,6 +149,7 @@ class Network(
             search = {name: options[name] for name in kept if name in options}
             check_network(pretrained_model_name_or_path, **search)
         try:
+            options.setdefault("strict", True)  # else what is missing stays random
             network: Self = super().from_pretrained(pretrained_model_name_or_path, **options)
         except (FileNotFoundError, OfflineModeIsEnabled, HfHubHTTPError):
             raise
