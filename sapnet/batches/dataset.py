@@ -123,9 +123,7 @@ class ClickDataset(Dataset[Sample]):
             return replace(sample, targets=targets)
         return replace(sample, bags=make_bags(objects, labels, view))
 
-    def _gaps(
-        self, record: ImageRecord, view: View, others: Sequence[StoredObject]
-    ) -> Gaps | None:
+    def _gaps(self, record: ImageRecord, view: View, others: Sequence[StoredObject]) -> Gaps | None:
         """Return what is left out of a training image: what nobody annotated, and other objects."""
         if not self.train:
             return None
@@ -183,7 +181,8 @@ class MaskDataset(Dataset[Sample]):
         view = _draw_view(record, self.cfg, rng, train=self.train)
         objects = self._objects[record.image_id]
         rles = [instance.rle() for instance in objects]
-        kept, others = np.flatnonzero(rle_areas(rles)).tolist(), []
+        kept: list[int] = np.flatnonzero(rle_areas(rles)).tolist()
+        others: list[int] = []
         if self.train:
             kept, others = _part(kept, self.cfg.max_objects, rng)
         labels = [self._labels[objects[i].category_id] for i in kept]

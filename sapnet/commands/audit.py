@@ -21,9 +21,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
-    from sapnet.annotate.audit.config import AuditConfig
     from functools import partial
 
+    from sapnet.annotate.audit.config import AuditConfig
     from sapnet.annotate.audit.serve import run_audit
 
     cfg: AuditConfig = instantiate(parser, args, AuditConfig)

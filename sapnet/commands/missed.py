@@ -11,6 +11,7 @@ from sapnet.commands.reading import add_reading_arguments, add_tile_arguments
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
+
 def _add_arguments(parser: ArgumentParser) -> None:
     from sapnet.labelling.config import MissedConfig
 

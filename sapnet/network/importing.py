@@ -103,7 +103,9 @@ def _import(
     state = content.get("state_dict", content)
     state = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
     try:
-        settings = _describe(state, _written_config(content), augment or AugmentConfig((800,), 1333))
+        settings = _describe(
+            state, _written_config(content), augment or AugmentConfig((800,), 1333)
+        )
         names = _names(content, state, classes)
         network = Network(settings, tuple(Category(i + 1, n) for i, n in enumerate(names)))
         used = _fill(network, state)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sapnet.batches.images import ImageDataset
 from sapnet.batches.parts import parts_of
-from sapnet.data.image_files.address import ImageAddress, Window
+from sapnet.data.image_files.address import Window
 from sapnet.data.image_files.depth import find_depth
 from sapnet.data.tiles.seams import join_pieces
 from sapnet.prediction.segment import segment_images

@@ -336,7 +336,14 @@ def test_a_run_that_learned_from_masks_does_not_choose(
     cfg = replace(tiny_training, epochs=1, relabel=(), supervision=supervision)  # type: ignore[arg-type]
     inputs = TrainInputs(tiny_set.images, run, tiny_set.store, masks=tiny_set.truth)
     train(inputs, tiny_model, cfg)
-    files = ["--images", str(tiny_set.images), "--proposals", str(tiny_set.store), "--device", "cpu"]
+    files = [
+        "--images",
+        str(tiny_set.images),
+        "--proposals",
+        str(tiny_set.store),
+        "--device",
+        "cpu",
+    ]
     words = ["label", *files, "--workers", "0", "--out", str(out)]
     assert main([*words, "--run", str(run)]) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]

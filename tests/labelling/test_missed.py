@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-
 from discs import BlobPredictor, Discs
+from PIL import Image
 
 from sapnet.batches.config import AugmentConfig
 from sapnet.cli import main
@@ -154,9 +153,7 @@ def test_what_lies_in_an_ignored_region_of_its_category_does_not_count(
     assert load_clicks(path).coverage == {2: Coverage(())}
 
 
-def test_nothing_missed_is_an_empty_file(
-    images: Path, tmp_path: Path
-) -> None:
+def test_nothing_missed_is_an_empty_file(images: Path, tmp_path: Path) -> None:
     missed = find_missed(Seer((CAT, DOG), {}), images, make_labels())
     assert missed == []
     content = json.loads(save_missed(tmp_path / "m.json", missed, make_labels()).read_text())

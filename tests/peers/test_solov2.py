@@ -172,7 +172,9 @@ def test_an_imported_checkpoint(vectors: Vectors, tmp_path: Path) -> None:
         torch.testing.assert_close(found, torch.from_numpy(arrays[name]), **HEAD_TOLERANCE)
     expected = outputs_of(arrays, len(config["num_grids"]))
     for part in ("grid_kernels", "grid_class_logits", "mask_features"):
-        torch.testing.assert_close(getattr(outputs, part), getattr(expected, part), **HEAD_TOLERANCE)
+        torch.testing.assert_close(
+            getattr(outputs, part), getattr(expected, part), **HEAD_TOLERANCE
+        )
 
 
 @pytest.mark.vectors("solov2/targets_*.npz")

@@ -33,8 +33,8 @@ def load_coverage(path: Path) -> dict[int, Coverage]:
         return {int(record["id"]): _coverage(record) for record in records}
     except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ValueError(
-            f"{path}: damaged ({type(error).__name__}: {str(error)[:200]}). Run the same `sapnet propose` again, which writes it "
-            "anew."
+            f"{path}: damaged ({type(error).__name__}: {str(error)[:200]}). Run the same `sapnet "
+            "propose` again, which writes it anew."
         ) from error
 
 
