@@ -251,9 +251,8 @@ class Network(
         if self.other is not None:
             if batch.targets is None:
                 raise ValueError(f"{self._title} learns from masks: expected a batch with targets")
-            return TrainingOutput(
-                self.other.losses(batch.images, batch.image_sizes, batch.targets), None
-            )
+            found = self.other.losses(batch.images, batch.image_sizes, batch.targets, batch.gaps)
+            return TrainingOutput(found, None)
         features = self.features(batch.images)
         selection, losses, cfg = None, {}, self.settings.selection
         gaps, avoid = batch.gaps, None

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sapnet.segmentation.original.pasting import paste_masks
 from sapnet.segmentation.others.config import BUILDERS
+from sapnet.segmentation.others.ignoring import boxes_spared, ignored_regions
 from sapnet.segmentation.others.pixels import Normalisation
 from sapnet.structures.outputs import Predictions
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sapnet.segmentation.config import PredictConfig
-    from sapnet.structures.batch import InstanceTargets
+    from sapnet.structures.batch import Gaps, InstanceTargets
 
 NUM_ROI_LEVELS = 4
 """Levels of the pyramid, finest first, that boxes read their features from."""
@@ -74,13 +75,18 @@ class MaskRCNN(nn.Module):
         return backbone
 
     def losses(
-        self, images: Tensor, image_sizes: Tensor, targets: InstanceTargets
+        self,
+        images: Tensor,
+        image_sizes: Tensor,
+        targets: InstanceTargets,
+        gaps: Gaps | None = None,
     ) -> dict[str, Tensor]:
         """Compute the losses of boxes, classes and masks; see `Segmenter.losses`."""
         features, listed = self._features(images, image_sizes)
         wanted = _targets_by_image(targets, len(images))
-        proposals, losses = self.model.rpn(listed, features, wanted)
-        _, own = self.model.roi_heads(features, proposals, listed.image_sizes, wanted)
+        with boxes_spared(self.model, ignored_regions(gaps)):
+            proposals, losses = self.model.rpn(listed, features, wanted)
+            _, own = self.model.roi_heads(features, proposals, listed.image_sizes, wanted)
         return {name: loss.float() for name, loss in {**losses, **own}.items()}
 
     @torch.no_grad()
