@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sapnet.commands.command import SUCCESS, Command, instantiate
@@ -21,13 +22,17 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
-    from functools import partial
-
     from sapnet.annotate.audit.config import AuditConfig
-    from sapnet.annotate.audit.serve import run_audit
+    from sapnet.annotate.audit.desk import AuditDesk, run_audit
 
     cfg: AuditConfig = instantiate(parser, args, AuditConfig)
-    desk = run_audit(cfg, partial(print, flush=True))
+
+    def open_page(desk: AuditDesk) -> None:
+        from sapnet.annotate.audit.app import serve_audit
+
+        serve_audit(desk, cfg, partial(print, flush=True))
+
+    desk = run_audit(cfg, open_page)
     _print_figures(desk.figures())
     if cfg.metrics is not None:
         print(f"figures: {cfg.metrics}")

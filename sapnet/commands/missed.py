@@ -44,8 +44,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from dataclasses import fields
 
     from sapnet.labelling.config import MissedConfig
-    from sapnet.labelling.missed import list_missed
     from sapnet.network.loading import load_predictor
+    from sapnet.pipeline.missed import list_missed
 
     values = {field.name: args[field.name] for field in fields(MissedConfig)}
     values["bands"] = None if args.bands is None else tuple(args.bands)

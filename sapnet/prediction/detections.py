@@ -15,9 +15,8 @@ from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes
 from sapnet.prediction.drawing import draw_instances
 
 if TYPE_CHECKING:
-    from sapnet.prediction.objects import FoundObjects
     from sapnet.structures.clicks import Category
-    from sapnet.structures.outputs import Predictions
+    from sapnet.structures.outputs import FoundObjects, Predictions
 
 PICTURE_QUALITY = 90
 """JPEG quality of saved pictures, 1 to 95."""

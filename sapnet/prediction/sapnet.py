@@ -10,9 +10,9 @@ from sapnet.batches.parts import parts_of
 from sapnet.network.model import CODERS, Network
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.inputs import ImageInput, read_images
-from sapnet.prediction.objects import segment_parts
 from sapnet.prediction.segment import plan_batches, segment_images
-from sapnet.prediction.tiles import windows_of_size
+from sapnet.prediction.windows.objects import segment_parts
+from sapnet.prediction.windows.tiles import windows_of_size
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,13 +13,13 @@ from jsonargparse import ArgumentParser
 
 import sapnet
 from sapnet.annotate.audit.config import AuditConfig
-from sapnet.api.audit import AuditOptions
-from sapnet.api.evaluate import EvaluateOptions
 from sapnet.api.label import LabelOptions
-from sapnet.api.missed import MissedOptions
 from sapnet.api.predict import PredictOptions
 from sapnet.api.propose import ProposeOptions
 from sapnet.api.push import PushOptions
+from sapnet.api.quality.audit import AuditOptions
+from sapnet.api.quality.evaluate import EvaluateOptions
+from sapnet.api.quality.missed import MissedOptions
 from sapnet.api.run import RunOptions
 from sapnet.api.train import TrainOptions
 from sapnet.api.train_proposer import TrainProposerOptions

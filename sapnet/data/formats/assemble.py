@@ -6,9 +6,8 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sapnet.data.formats.marks import IGNORED_CATEGORIES, Findings, Mark, Source
-from sapnet.data.formats.object_masks import join_mask
+from sapnet.data.formats.object_masks import join_mask, read_coverage
 from sapnet.data.formats.points import Box, Point
-from sapnet.data.formats.regions import read_coverage
 from sapnet.geometry.damage import damaged_rles
 from sapnet.geometry.middles import middle_pixels
 from sapnet.geometry.rle import rle_areas

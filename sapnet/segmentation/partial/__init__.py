@@ -1,1 +1,1 @@
-"""What partly clicked images need: objects seen in them, and cells that learn nothing there."""
+"""Partly clicked images: objects that are seen there, and cells that learn nothing."""

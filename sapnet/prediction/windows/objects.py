@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,27 +13,12 @@ from sapnet.data.image_files.address import Window
 from sapnet.data.image_files.depth import find_depth
 from sapnet.data.tiles.seams import join_pieces
 from sapnet.prediction.segment import segment_images
-from sapnet.prediction.tiles import pieces_of, plan_items
+from sapnet.prediction.windows.tiles import pieces_of, plan_items
+from sapnet.structures.outputs import FoundObjects
 
 if TYPE_CHECKING:
     from sapnet.prediction.config import PredictionConfig
     from sapnet.prediction.predictor import Predictor
-    from sapnet.structures.clicks import RLE
-
-
-@dataclass(frozen=True)
-class FoundObjects:
-    """Objects of one image, original frame, best first.
-
-    Attributes:
-        rles: P masks, none of them empty.
-        labels: class index of each.
-        scores: of each, in [0, 1].
-    """
-
-    rles: tuple[RLE, ...]
-    labels: tuple[int, ...]
-    scores: tuple[float, ...]
 
 
 def find_objects(

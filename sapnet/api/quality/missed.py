@@ -10,8 +10,8 @@ from sapnet.api.options import check_names, fill
 from sapnet.labelling.config import MissedConfig
 
 if TYPE_CHECKING:
-    from sapnet.labelling.missed import MissedSummary
     from sapnet.network.model import Network
+    from sapnet.pipeline.missed import MissedSummary
 
 
 class MissedOptions(TypedDict, total=False):
@@ -50,7 +50,7 @@ def missed(
         ValueError: a wrong setting, images that are not known, a network without a segmenter, or
             categories that are not those of the labels.
     """
-    from sapnet.labelling.missed import list_missed
+    from sapnet.pipeline.missed import list_missed
 
     check_names("missed", options, MissedOptions.__optional_keys__)
     values: dict[str, Any] = dict(options)

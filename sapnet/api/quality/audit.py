@@ -69,8 +69,14 @@ def audit(
         TypeError: an option is unknown.
         ValueError: a wrong setting, neither `labels` nor `run`, or an audit of other labels.
     """
-    from sapnet.annotate.audit.serve import run_audit
+    from sapnet.annotate.audit.desk import AuditDesk, run_audit
 
     cfg = fill("audit", AuditConfig, {"labels": labels, "images": images, **options})
-    desk = run_audit(cfg, logger.warning)
+
+    def open_page(desk: AuditDesk) -> None:
+        from sapnet.annotate.audit.app import serve_audit
+
+        serve_audit(desk, cfg, logger.warning)
+
+    desk = run_audit(cfg, open_page)
     return AuditSummary(desk.figures(), desk.path, cfg.metrics)
