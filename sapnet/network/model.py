@@ -22,6 +22,7 @@ from sapnet.network.config import EMBEDDED_START, ModelConfig
 from sapnet.network.find import check_network, damaged_network
 from sapnet.network.others import build_segmenter, load_checkpoint
 from sapnet.network.start import load_start
+from sapnet.segmentation.others.ignoring import regions_spared
 from sapnet.segmentation.others.mask2former import Mask2Former
 from sapnet.segmentation.others.mask_rcnn import MaskRCNN
 from sapnet.segmentation.solov2 import SOLOv2
@@ -251,7 +252,8 @@ class Network(
         if self.other is not None:
             if batch.targets is None:
                 raise ValueError(f"{self._title} learns from masks: expected a batch with targets")
-            found = self.other.losses(batch.images, batch.image_sizes, batch.targets, batch.gaps)
+            with regions_spared(self.other, batch.gaps):
+                found = self.other.losses(batch.images, batch.image_sizes, batch.targets)
             return TrainingOutput(found, None)
         features = self.features(batch.images)
         selection, losses, cfg = None, {}, self.settings.selection

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from sapnet.geometry.shares import region_shares
+from sapnet.segmentation.others.mask_rcnn import MaskRCNN
 from sapnet.structures.seen import union_of_images
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from sapnet.segmentation.others.mask2former import Mask2Former
     from sapnet.structures.batch import Gaps
 
 MAX_COVERED = 0.5
@@ -34,6 +36,23 @@ def ignored_regions(gaps: Gaps | None) -> Tensor | None:
     if gaps is None or not len(gaps.labels):
         return None
     return union_of_images(gaps.masks, gaps.image_index, len(gaps.partial))
+
+
+@contextmanager
+def regions_spared(segmenter: MaskRCNN | Mask2Former, gaps: Gaps | None) -> Iterator[None]:
+    """Let the losses of a segmenter leave regions to ignore out.
+
+    Args:
+        segmenter: whose losses are computed meanwhile.
+        gaps: of the batch. Classes that are partial are not left out. None without any.
+    """
+    regions = ignored_regions(gaps)
+    if isinstance(segmenter, MaskRCNN):
+        with boxes_spared(segmenter.model, regions):
+            yield
+    else:
+        with queries_spared(segmenter.model.criterion, regions):
+            yield
 
 
 @contextmanager

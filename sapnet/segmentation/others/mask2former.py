@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sapnet.segmentation.original.resizing import masks_to_original
-from sapnet.segmentation.others.ignoring import ignored_regions, queries_spared
 from sapnet.segmentation.others.pixels import Normalisation
 from sapnet.structures.grids import MASK_STRIDE
 from sapnet.structures.outputs import Predictions
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sapnet.segmentation.config import PredictConfig
-    from sapnet.structures.batch import Gaps, InstanceTargets
+    from sapnet.structures.batch import InstanceTargets
 
 LOSSES = {
     "loss_cross_entropy": "loss_class",
@@ -58,20 +57,13 @@ class Mask2Former(nn.Module):
         return encoder
 
     def losses(
-        self,
-        images: Tensor,
-        image_sizes: Tensor,
-        targets: InstanceTargets,
-        gaps: Gaps | None = None,
+        self, images: Tensor, image_sizes: Tensor, targets: InstanceTargets
     ) -> dict[str, Tensor]:
         """Compute the losses of all decoder layers, summed by kind; see `Segmenter.losses`."""
         classes, masks = self._outputs(images, image_sizes)
         own = [targets.image_index == index for index in range(len(images))]
         # The matching runs in numpy, which knows no bfloat16.
-        with (
-            torch.autocast(images.device.type, enabled=False),
-            queries_spared(self.model.criterion, ignored_regions(gaps)),
-        ):
+        with torch.autocast(images.device.type, enabled=False):
             found: dict[str, Tensor] = self.model.get_loss_dict(
                 masks_queries_logits=masks[-1],
                 class_queries_logits=classes[-1],

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from sapnet.segmentation.original.pasting import paste_masks
 from sapnet.segmentation.others.config import BUILDERS
-from sapnet.segmentation.others.ignoring import boxes_spared, ignored_regions
 from sapnet.segmentation.others.pixels import Normalisation
 from sapnet.structures.outputs import Predictions
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sapnet.segmentation.config import PredictConfig
-    from sapnet.structures.batch import Gaps, InstanceTargets
+    from sapnet.structures.batch import InstanceTargets
 
 NUM_ROI_LEVELS = 4
 """Levels of the pyramid, finest first, that boxes read their features from."""
@@ -75,18 +74,13 @@ class MaskRCNN(nn.Module):
         return backbone
 
     def losses(
-        self,
-        images: Tensor,
-        image_sizes: Tensor,
-        targets: InstanceTargets,
-        gaps: Gaps | None = None,
+        self, images: Tensor, image_sizes: Tensor, targets: InstanceTargets
     ) -> dict[str, Tensor]:
         """Compute the losses of boxes, classes and masks; see `Segmenter.losses`."""
         features, listed = self._features(images, image_sizes)
         wanted = _targets_by_image(targets, len(images))
-        with boxes_spared(self.model, ignored_regions(gaps)):
-            proposals, losses = self.model.rpn(listed, features, wanted)
-            _, own = self.model.roi_heads(features, proposals, listed.image_sizes, wanted)
+        proposals, losses = self.model.rpn(listed, features, wanted)
+        _, own = self.model.roi_heads(features, proposals, listed.image_sizes, wanted)
         return {name: loss.float() for name, loss in {**losses, **own}.items()}
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from sapnet.structures.batch import Gaps, InstanceTargets
+    from sapnet.structures.batch import InstanceTargets
     from sapnet.structures.outputs import Predictions
 
 
@@ -21,11 +21,7 @@ class Segmenter(Protocol):
         """The part that every image passes, for `torch.compile`."""
 
     def losses(
-        self,
-        images: Tensor,
-        image_sizes: Tensor,
-        targets: InstanceTargets,
-        gaps: Gaps | None = None,
+        self, images: Tensor, image_sizes: Tensor, targets: InstanceTargets
     ) -> dict[str, Tensor]:
         """Compute the losses of a batch, in training mode.
 
@@ -33,7 +29,6 @@ class Segmenter(Protocol):
             images: (B, 3, H, W) RGB, 0..255, sides divisible by 32.
             image_sizes: (B, 2) int64 (height, width) of the content in `images`.
             targets: masks at the stride `config.MASK_STRIDE`.
-            gaps: whose ignored regions are no background; partial classes are. None without any.
 
         Returns:
             Scalar float32 tensors by name, already weighted.

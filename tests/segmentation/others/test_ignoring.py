@@ -10,11 +10,16 @@ import torch
 from sapnet.backbones.config import BackboneConfig
 from sapnet.backbones.pyramid import Pyramid
 from sapnet.segmentation.config import PredictConfig
-from sapnet.segmentation.others.ignoring import boxes_spared, ignored_regions, queries_spared
+from sapnet.segmentation.others.ignoring import (
+    boxes_spared,
+    ignored_regions,
+    queries_spared,
+    regions_spared,
+)
 from sapnet.segmentation.others.mask2former import Mask2Former
 from sapnet.segmentation.others.mask2former_weights import read_architecture
 from sapnet.segmentation.others.mask_rcnn import build_on_pyramid
-from sapnet.structures.batch import Batch, Gaps
+from sapnet.structures.batch import Batch, Gaps, InstanceTargets
 
 CFG = PredictConfig(max_instances=6, filter_threshold=0.0)
 
@@ -65,7 +70,7 @@ def test_covered_negatives_of_mask_rcnn_are_discarded() -> None:
 
 
 def test_mask_rcnn_learns_nothing_of_what_is_ignored_alone(
-    squares: Batch, without_objects: torch.Tensor
+    squares: Batch, without_objects: InstanceTargets
 ) -> None:
     """Without an object and with regions everywhere one box is left of all, and no NaN."""
     torch.manual_seed(0)
@@ -82,7 +87,8 @@ def test_mask_rcnn_learns_nothing_of_what_is_ignored_alone(
         return draw(labels)
 
     network.model.roi_heads.fg_bg_sampler = network.model.rpn.fg_bg_sampler = counted
-    losses = network.losses(*given, EVERYTHING)  # type: ignore[arg-type]
+    with regions_spared(network, EVERYTHING):
+        losses = network.losses(*given)  # type: ignore[arg-type]
     assert sampled == [1, 1]
     assert torch.isfinite(torch.stack(list(losses.values()))).all()
 
@@ -93,7 +99,8 @@ def test_a_training_step_of_mask_rcnn_with_regions_is_finite(squares: Batch) -> 
     network = build_on_pyramid(pyramid, 2, (8, 16, 32, 64, 128), CFG)
     assert squares.targets is not None
     for gaps in (LEFT, EVERYTHING):
-        losses = network.losses(squares.images, squares.image_sizes, squares.targets, gaps)
+        with regions_spared(network, gaps):
+            losses = network.losses(squares.images, squares.image_sizes, squares.targets)
         total = torch.stack(list(losses.values())).sum()
         total.backward()
         assert torch.isfinite(total)
@@ -132,6 +139,7 @@ def test_losses_of_mask2former_change_with_regions_alone(
     found = {}
     for name, gaps in (("none", NONE), ("all", EVERYTHING), ("again", None)):
         torch.manual_seed(0)
-        found[name] = former.losses(squares.images, squares.image_sizes, squares.targets, gaps)
+        with regions_spared(former, gaps):
+            found[name] = former.losses(squares.images, squares.image_sizes, squares.targets)
     assert found["all"]["loss_class"] < found["none"]["loss_class"]
     assert found["none"]["loss_class"] == found["again"]["loss_class"]
