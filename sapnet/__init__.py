@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from sapnet.system.version import __version__
 
 if TYPE_CHECKING:
-    from sapnet.api.evaluate import evaluate
     from sapnet.api.export import export
     from sapnet.api.label import label
     from sapnet.api.predict import predict
     from sapnet.api.propose import propose
+    from sapnet.api.push import push
+    from sapnet.api.quality.audit import audit
+    from sapnet.api.quality.evaluate import evaluate
+    from sapnet.api.quality.missed import missed
     from sapnet.api.run import run
     from sapnet.api.segment_clicks import segment_clicks
     from sapnet.api.train import train
@@ -24,11 +27,14 @@ __all__ = [
     "ProposalStore",
     "SAPNet",
     "__version__",
+    "audit",
     "evaluate",
     "export",
     "label",
+    "missed",
     "predict",
     "propose",
+    "push",
     "run",
     "segment_clicks",
     "train",
@@ -38,11 +44,14 @@ __all__ = [
 _LAZY = {
     "ProposalStore": "sapnet.store.reader",
     "SAPNet": "sapnet.prediction.sapnet",
-    "evaluate": "sapnet.api.evaluate",
+    "audit": "sapnet.api.quality.audit",
+    "evaluate": "sapnet.api.quality.evaluate",
     "export": "sapnet.api.export",
     "label": "sapnet.api.label",
+    "missed": "sapnet.api.quality.missed",
     "predict": "sapnet.api.predict",
     "propose": "sapnet.api.propose",
+    "push": "sapnet.api.push",
     "run": "sapnet.api.run",
     "segment_clicks": "sapnet.api.segment_clicks",
     "train": "sapnet.api.train",

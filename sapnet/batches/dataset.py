@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -24,13 +24,18 @@ from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_areas
 from sapnet.structures.clicks import Coverage, IgnoredRegion, ImageRecord
-from sapnet.structures.coverage import Unmarked, coverage_of
+from sapnet.structures.coverage import Unmarked, coverage_of, with_ignored
 from sapnet.structures.grids import MASK_STRIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sapnet.data.coco import Instance, InstanceSet
     from sapnet.store.reader import ProposalStore
     from sapnet.structures.batch import Gaps
+    from sapnet.structures.proposals import StoredObject
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class DatasetConfig:
             each object's proposal with the best own score.
         seed: of views and random subsets.
         keep_empty: keep images without objects in the data set.
-        max_objects: most objects of an image in training, a random subset beyond; None for all.
+        max_objects: most objects of an image in training, a random subset beyond; None for all. The
+            others are regions to ignore.
         mask_stride: input pixels per cell of target masks, 1 or an even number; bags of proposals
             are at stride 4.
         augment: sizes, flips and colours.
@@ -106,22 +112,27 @@ class ClickDataset(Dataset[Sample]):
         image = _load(self.images_dir, record, self.cfg.augment.bits)
         view = _draw_view(record, self.cfg, rng, train=self.train)
         objects = [entry for entry in self.store.objects_of_image(store_index) if entry.proposals]
+        others: list[StoredObject] = []
         if self.train:
-            objects = [objects[i] for i in _subset(len(objects), self.cfg.max_objects, rng)]
+            objects, others = _part(objects, self.cfg.max_objects, rng)
         labels = [self._labels[entry.click.category_id] for entry in objects]
         pixels = view_content(image, view)
-        sample = Sample(pixels, view, record.image_id, gaps=self._gaps(record, view))
+        sample = Sample(pixels, view, record.image_id, gaps=self._gaps(record, view, others))
         if self.cfg.supervision == "top1":
             targets = make_targets(top_proposals(objects), labels, view, self.cfg.mask_stride)
             return replace(sample, targets=targets)
         return replace(sample, bags=make_bags(objects, labels, view))
 
-    def _gaps(self, record: ImageRecord, view: View) -> Gaps | None:
-        """Return what was not annotated of a training image."""
+    def _gaps(self, record: ImageRecord, view: View, others: Sequence[StoredObject]) -> Gaps | None:
+        """Return what is left out of a training image: what nobody annotated, and other objects."""
         if not self.train:
             return None
         coverage = coverage_of(self.store.coverage, record)
-        return make_gaps(coverage, self._labels, self.cfg.unmarked, view)
+        regions = [
+            IgnoredRegion(entry.click.category_id, mask)
+            for entry, mask in zip(others, top_proposals(others), strict=True)
+        ]
+        return make_gaps(with_ignored(coverage, regions), self._labels, self.cfg.unmarked, view)
 
 
 class MaskDataset(Dataset[Sample]):
@@ -170,20 +181,21 @@ class MaskDataset(Dataset[Sample]):
         view = _draw_view(record, self.cfg, rng, train=self.train)
         objects = self._objects[record.image_id]
         rles = [instance.rle() for instance in objects]
-        kept = np.flatnonzero(rle_areas(rles)).tolist()
+        kept: list[int] = np.flatnonzero(rle_areas(rles)).tolist()
+        others: list[int] = []
         if self.train:
-            kept = [kept[i] for i in _subset(len(kept), self.cfg.max_objects, rng)]
+            kept, others = _part(kept, self.cfg.max_objects, rng)
         labels = [self._labels[objects[i].category_id] for i in kept]
         targets = make_targets([rles[i] for i in kept], labels, view, self.cfg.mask_stride)
-        gaps = self._gaps(record, view)
+        gaps = self._gaps(record, view, [objects[i] for i in others])
         return Sample(view_content(image, view), view, record.image_id, targets=targets, gaps=gaps)
 
-    def _gaps(self, record: ImageRecord, view: View) -> Gaps | None:
-        """Return what was not annotated of a training image; regions are made on demand."""
+    def _gaps(self, record: ImageRecord, view: View, others: Sequence[Instance]) -> Gaps | None:
+        """Return what is left out of a training image; regions are made on demand."""
         if not self.train:
             return None
-        crowds = self._crowds.get(record.image_id, [])
-        regions = tuple(IgnoredRegion(crowd.category_id, crowd.rle()) for crowd in crowds)
+        ignored = [*self._crowds.get(record.image_id, ()), *others]
+        regions = tuple(IgnoredRegion(entry.category_id, entry.rle()) for entry in ignored)
         coverage = Coverage(self._partial.get(record.image_id), regions)
         return make_gaps(coverage, self._labels, self.cfg.unmarked, view)
 
@@ -211,8 +223,12 @@ def _load(images_dir: Path, record: ImageRecord, bits: int | None) -> np.ndarray
     return image
 
 
-def _subset(count: int, limit: int | None, rng: np.random.Generator) -> list[int]:
-    """Draw the indices of a random subset of at most `limit`, in order."""
-    if limit is None or count <= limit:
-        return list(range(count))
-    return sorted(rng.choice(count, size=limit, replace=False).tolist())
+def _part(
+    entries: Sequence[Entry], limit: int | None, rng: np.random.Generator
+) -> tuple[list[Entry], list[Entry]]:
+    """Draw a random subset of at most `limit`; it and the rest, in order."""
+    if limit is None or len(entries) <= limit:
+        return list(entries), []
+    drawn = set(rng.choice(len(entries), size=limit, replace=False).tolist())
+    chosen = [entry for index, entry in enumerate(entries) if index in drawn]
+    return chosen, [entry for index, entry in enumerate(entries) if index not in drawn]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sapnet.commands.command import SUCCESS, Command, instantiate
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from sapnet.annotate.audit.config import AuditConfig
-    from sapnet.annotate.audit.desk import AuditDesk
     from sapnet.evaluation.audit.figures import AuditFigures
     from sapnet.evaluation.audit.interval import Estimate
 
@@ -24,48 +23,21 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.annotate.audit.config import AuditConfig
-    from sapnet.annotate.audit.desk import open_audit
-    from sapnet.data.image_files.limit import allowing_pixels
-    from sapnet.system.files import write_json_atomic
-    from sapnet.system.lock import locked
+    from sapnet.annotate.audit.desk import AuditDesk, run_audit
 
     cfg: AuditConfig = instantiate(parser, args, AuditConfig)
-    desk = open_audit(cfg)
-    with allowing_pixels(cfg.max_pixels):
-        if not cfg.figures_only:
-            with locked(desk.path):
-                _open_page(cfg, desk)
-    figures = desk.figures()
-    _print_figures(figures)
+
+    def open_page(desk: AuditDesk) -> None:
+        from sapnet.annotate.audit.app import serve_audit
+
+        serve_audit(desk, cfg, partial(print, flush=True))
+
+    desk = run_audit(cfg, open_page)
+    _print_figures(desk.figures())
     if cfg.metrics is not None:
-        write_json_atomic(cfg.metrics, figures.to_json())
         print(f"figures: {cfg.metrics}")
     print(f"judgements: {desk.path}")
     return SUCCESS
-
-
-def _open_page(cfg: AuditConfig, desk: AuditDesk) -> None:
-    """Open the page, and serve it until it is stopped."""
-    try:
-        from sapnet.annotate.audit.app import build_audit_app
-        from sapnet.annotate.guard import new_token
-        from sapnet.annotate.serve import is_local, listen, page_address, serve
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"the page needs {error.name}. Install it with `pip install 'sapnet[ui]'`."
-        ) from error
-    bound = listen(cfg.host, cfg.port)
-    print(f"{len(desk.audit.sample)} labels to judge; judgements go to {desk.path}")
-    token = None if is_local(cfg.host) else new_token()
-    address = page_address(bound, token)
-    if token is not None:
-        print("the address holds a secret: who has it can see the images and the judgements")
-    print(
-        f"open {address} (ctrl-C stops and prints the figures; every judgement is saved at once)",
-        flush=True,
-    )
-    with suppress(KeyboardInterrupt):  # the figures follow
-        serve(build_audit_app(desk, token), bound, address, open_browser=not cfg.no_browser)
 
 
 def _print_figures(figures: AuditFigures) -> None:

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sapnet.commands.command import SUCCESS, Command, WrongUseError, add_model_arguments
+from sapnet.commands.reading import add_reading_arguments, add_tile_arguments
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-LABELS_NAME, OUT_NAME = "labels.json", "missed.json"
-
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    from sapnet.labelling.config import MIN_MISSED_SCORE
+    from sapnet.labelling.config import MissedConfig
 
     add_model_arguments(parser)
     parser.add_argument(
@@ -34,32 +33,32 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "labels)",
     )
     parser.add_argument(
-        "--min-score", type=float, default=MIN_MISSED_SCORE, help="least score, 0 to 1"
+        "--min-score", type=float, default=MissedConfig.min_score, help="least score, 0 to 1"
     )
+    add_reading_arguments(parser)
+    add_tile_arguments(parser)
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
     del parser
-    from sapnet.evaluation.label_file import load_labels
-    from sapnet.labelling.missed import find_missed, save_missed
-    from sapnet.prediction.sapnet import SAPNet
-    from sapnet.system.device import choose_device
-    from sapnet.training.run_folder import sources_of_run
+    from dataclasses import fields
 
-    if not 0 <= args.min_score <= 1:
-        raise WrongUseError(f"--min-score: expected 0 to 1, found {args.min_score}")
-    path = args.labels or Path(args.run) / LABELS_NAME
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Write it with `sapnet label`.")
-    images = args.images or sources_of_run(Path(args.run)).get("images")
-    if images is None:
-        raise WrongUseError("expected the folder of the labelled images. Name it with --images")
-    labels = load_labels(path)
-    network = SAPNet.from_pretrained(args.run).to(choose_device(args.device)).eval()
-    missed = find_missed(network, images, labels, args.min_score)
-    out = save_missed(args.out or path.with_name(OUT_NAME), missed, labels)
-    num_images = len({entry.image_id for entry in missed})
-    print(f"{len(missed)} objects on {num_images} images were probably not clicked: {out}")
+    from sapnet.labelling.config import MissedConfig
+    from sapnet.network.loading import load_predictor
+    from sapnet.pipeline.missed import list_missed
+
+    values = {field.name: args[field.name] for field in fields(MissedConfig)}
+    values["bands"] = None if args.bands is None else tuple(args.bands)
+    try:
+        cfg = MissedConfig(**values)
+    except ValueError as error:
+        raise WrongUseError(error) from error
+    network = load_predictor(args.run, args.device)
+    summary = list_missed(args.run, network, args.labels, args.images, args.out, cfg)
+    print(
+        f"{summary.num_objects} objects on {summary.num_images} images were probably not clicked: "
+        f"{summary.out}"
+    )
     return SUCCESS
 
 
@@ -71,5 +70,6 @@ COMMAND = Command(
         "sapnet missed --run run --labels labels.json --images photos",
         "sapnet missed --run run --labels labels.json --min-score 0.3 --out missed.json",
     ),
+    main_options=("run", "labels", "images", "out", "min-score", "device", "tile"),
     writes=("out",),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from sapnet.data.click_annotations import click_annotations
+from sapnet.data.click_annotations import click_annotations, region_records
 from sapnet.data.clicks import clicks_of
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
 from sapnet.structures.corrections import Action, Correction, Corrections
@@ -38,7 +38,8 @@ def corrections_of(coco: CocoFile) -> Corrections:
     """Return the corrections of a file that `read_coco` has read; see `load_corrections`."""
     actions = {record["id"]: record.get("correction") for record in coco.annotations}
     fixed: dict[int, Correction] = {}
-    for click in clicks_of(coco).clicks:
+    clicks = clicks_of(coco)
+    for click in clicks.clicks:
         record = {"id": click.annotation_id, "image_id": click.image_id}
         if click.mask is None:
             raise coco.problem(record, "expected a 'segmentation', found none. Drop the object.")
@@ -50,7 +51,9 @@ def corrections_of(coco: CocoFile) -> Corrections:
                 f"{shown(action)}. Name a file that `sapnet review` wrote.",
             )
         fixed[click.annotation_id] = Correction(click, cast("Action", action))
-    return Corrections(coco.images, coco.categories, fixed, _deleted(coco), coco.path)
+    return Corrections(
+        coco.images, coco.categories, fixed, _deleted(coco), coco.path, clicks.coverage
+    )
 
 
 def save_corrections(
@@ -76,8 +79,8 @@ def save_corrections(
         annotations += [{**first, "iscrowd": 0, "correction": correction.action}, *further]
     content = {
         "info": info or {},
-        **frame_records(corrections.images, corrections.categories),
-        "annotations": annotations,
+        **frame_records(corrections.images, corrections.categories, corrections.coverage),
+        "annotations": annotations + region_records(corrections.coverage, next_id),
         "deleted": sorted(corrections.deleted),
     }
     return write_json_atomic(path, content, indent=None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from sapnet.data.choices import ImagesAs
 from sapnet.data.formats.writers.files import ExportOptions
 from sapnet.data.image_files.settings import check_reading
+from sapnet.prediction.config import PredictionConfig
 from sapnet.structures.split import parse_split
 
 MIN_MISSED_SCORE = 0.1
@@ -73,3 +74,46 @@ class LabelConfig:
             )
         parse_split(self.split, self.split_seed, self.group_by)
         check_reading(self.bits, self.max_pixels)
+
+
+@dataclass(frozen=True)
+class MissedConfig:
+    """Settings of `sapnet missed`.
+
+    Attributes:
+        min_score: least score of an instance, 0 to 1.
+        bits: bit depth of images of more than 8 bits, one for all; by default that of the run, else
+            that of the largest value of all images.
+        max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
+        tile: side of the windows that larger images are cut into, pixels; 0 keeps images whole. By
+            default that of the training; without one, images of more than 100 million pixels are
+            cut.
+        overlap: pixels that neighbouring windows share; by default that of the training, else a
+            quarter of their side.
+        bands: numbers of the bands that are read, from 1 on; by default those of the training, else
+            the file's own three.
+    """
+
+    min_score: float = MIN_MISSED_SCORE
+    bits: int | None = None
+    max_pixels: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
+    bands: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_score <= 1:
+            raise ValueError(f"min_score: expected 0 to 1, found {self.min_score}")
+        _ = self.prediction
+
+    @property
+    def prediction(self) -> PredictionConfig:
+        """Settings of the prediction that looks for them."""
+        return PredictionConfig(
+            score_threshold=self.min_score,
+            bits=self.bits,
+            max_pixels=self.max_pixels,
+            tile=self.tile,
+            overlap=self.overlap,
+            bands=self.bands,
+        )

@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sapnet.data.coco_json import frame_records
+from sapnet.data.image_files.inside import image_path
 from sapnet.data.matching.categories import match_categories
 from sapnet.geometry.covering import covered_shares, unexplained
 from sapnet.geometry.middles import middle_pixels
-from sapnet.geometry.rle import encode_masks, rle_areas, rle_to_json
-from sapnet.labelling.config import MIN_MISSED_SCORE
+from sapnet.geometry.rle import rle_areas, rle_to_json
+from sapnet.labelling.config import MissedConfig
+from sapnet.prediction.windows.objects import find_objects
 from sapnet.structures.coverage import coverage_of
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
 
 if TYPE_CHECKING:
     from sapnet.evaluation.label_file import Label, LabelSet
-    from sapnet.prediction.sapnet import SAPNet
+    from sapnet.prediction.predictor import Predictor
     from sapnet.structures.clicks import RLE, IgnoredRegion, ImageRecord
+    from sapnet.structures.outputs import FoundObjects
 
 MAX_IGNORED = 0.5
 """Share of an instance in an ignored region from which on nobody is asked about it."""
-
-_BATCH = 8  # images at a time
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class MissedObject:
 
 
 def find_missed(
-    network: SAPNet, images: Path, labels: LabelSet, min_score: float = MIN_MISSED_SCORE
+    network: Predictor, images: Path, labels: LabelSet, cfg: MissedConfig | None = None
 ) -> list[MissedObject]:
     """Find what a trained segmenter sees on labelled images and no label covers.
 
@@ -60,7 +61,7 @@ def find_missed(
         images: folder of the labelled images.
         labels: written by `sapnet label`; images without labels count as well. What lies in an
             ignored region of its category does not.
-        min_score: least score of an instance.
+        cfg: least score, and windows of large images; None for the defaults.
 
     Returns:
         The objects, the most likely first.
@@ -74,23 +75,15 @@ def find_missed(
     of_image: dict[int, list[Label]] = defaultdict(list)
     for label in labels.labels.values():
         of_image[label.image_id].append(label)
+    paths = [image_path(images, record.file_name) for record in labels.images]
     found: list[MissedObject] = []
-    for start in range(0, len(labels.images), _BATCH):
-        records = labels.images[start : start + _BATCH]
-        results = network.predict(
-            [images / record.file_name for record in records], score_threshold=min_score
-        )
-        for record, detections in zip(records, results, strict=True):
-            if len(detections):
-                seen = encode_masks(np.asarray(detections.mask, np.uint8))
-                categories = [ids[index] for index in detections.class_id]
-                scores = [float(value) for value in detections.confidence]
-                keep = uncovered(seen, of_image[record.image_id])
-                regions = coverage_of(labels.coverage, record).ignored
-                keep = [
-                    place for place in keep if is_counted(seen[place], categories[place], regions)
-                ]
-                found += _objects(record, categories, seen, scores, keep)
+    results = find_objects(network, paths, (cfg or MissedConfig()).prediction)
+    for record, objects in zip(labels.images, results, strict=True):
+        categories = [ids[index] for index in objects.labels]
+        keep = uncovered(objects.rles, of_image[record.image_id])
+        regions = coverage_of(labels.coverage, record).ignored
+        keep = [p for p in keep if is_counted(objects.rles[p], categories[p], regions)]
+        found += _objects(record, categories, objects, keep)
     return sorted(found, key=lambda entry: (-entry.score, entry.image_id, entry.point))
 
 
@@ -118,20 +111,16 @@ def is_counted(seen: RLE, category_id: int, regions: Sequence[IgnoredRegion]) ->
 
 
 def _objects(
-    record: ImageRecord,
-    categories: Sequence[int],
-    seen: Sequence[RLE],
-    scores: Sequence[float],
-    keep: Sequence[int],
+    record: ImageRecord, categories: Sequence[int], objects: FoundObjects, keep: Sequence[int]
 ) -> list[MissedObject]:
-    middles = middle_pixels([seen[place] for place in keep]) + 0.5
+    middles = middle_pixels([objects.rles[place] for place in keep]) + 0.5
     return [
         MissedObject(
             record.image_id,
             categories[place],
             (float(x), float(y)),
-            seen[place],
-            scores[place],
+            objects.rles[place],
+            objects.scores[place],
         )
         for place, (x, y) in zip(keep, middles, strict=True)
     ]

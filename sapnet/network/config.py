@@ -54,6 +54,7 @@ class ModelConfig:
         segmentation: the segmenter SOLOv2. Its `predict` counts for other segmenters too.
         other: segmenter in the place of SOLOv2, see `SegmenterChoice`; such a network has no
             selection. Unset: SOLOv2.
+        selects: false if the selection is not trained, as the network learned from masks.
     """
 
     backbone: str = "resnet50"
@@ -67,6 +68,7 @@ class ModelConfig:
     segmenter: bool = True
     segmentation: SOLOv2Config = field(default_factory=SOLOv2Config)
     other: OtherSegmenterConfig | None = field(default=None, metadata={"hidden": True})
+    selects: bool | None = field(default=None, metadata={"hidden": True})
 
     def __post_init__(self) -> None:
         if self.fpn_channels < 1:

@@ -40,6 +40,10 @@ RESNETS: dict[tuple[bool, tuple[int, ...]], str] = {
 }
 """Name of a backbone by whether its blocks are bottlenecks, and by their numbers."""
 
+GROUPS = re.compile(r"\bnum_groups=(\d{1,4})\b")
+GRIDS = re.compile(r"\bnum_grids=[\[(]([\d,\s]{1,200})[\])]")
+"""Settings of mmdetection in the text of a checkpoint."""
+
 NUM_NAMED = 5
 """Names that a message lists."""
 
@@ -69,8 +73,9 @@ def import_checkpoint(
 ) -> ImportSummary:
     """Write the SOLOv2 of a checkpoint as a run for `sapnet predict`.
 
-    The part that chooses proposals for clicks has no counterpart there and is random: train it
-    before `sapnet label`.
+    The part that chooses proposals for clicks has no counterpart there and is random: `sapnet
+    label` asks for a training on clicks. Grids and groups of the norms are those of the settings
+    that the checkpoint holds; the published ones if it holds none.
 
     Args:
         file: checkpoint of mmdetection, `.pth`.
@@ -98,7 +103,9 @@ def _import(
     state = content.get("state_dict", content)
     state = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
     try:
-        backbone, settings = _describe(state, augment or AugmentConfig((800,), 1333))
+        settings = _describe(
+            state, _written_config(content), augment or AugmentConfig((800,), 1333)
+        )
         names = _names(content, state, classes)
         network = Network(settings, tuple(Category(i + 1, n) for i, n in enumerate(names)))
         used = _fill(network, state)
@@ -106,7 +113,7 @@ def _import(
         raise ValueError(f"{file}: {error}") from error
     network.save_pretrained(out)
     left_over = tuple(sorted(name for name in state if name not in used))
-    return ImportSummary(out, backbone, names, left_over)
+    return ImportSummary(out, settings.backbone, names, left_over)
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -124,8 +131,40 @@ def _load(file: Path) -> dict[str, Any]:
     return found
 
 
-def _describe(state: Mapping[str, Tensor], augment: AugmentConfig) -> tuple[str, ModelConfig]:
-    """Read the sizes of the network off the shapes of its weights."""
+def _written_config(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what the weights do not tell from the settings that mmdetection keeps beside them.
+
+    Args:
+        content: of the checkpoint. Its metadata holds the settings as text: `cfg` of version 3,
+            `config` of version 2.
+
+    Returns:
+        Fields of `SOLOv2Config`; those that the text does not name once and for all are left out.
+    """
+    meta = content.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    text = meta.get("cfg") or meta.get("config")
+    if not isinstance(text, str):
+        return {}
+    found: dict[str, Any] = {}
+    groups, grids = set(GROUPS.findall(text)), set(GRIDS.findall(text))
+    if len(groups) == 1:
+        found["norm_groups"] = int(*groups)
+    if len(grids) == 1:
+        found["num_grids"] = tuple(int(side) for side in re.findall(r"\d+", *grids))
+    return found
+
+
+def _describe(
+    state: Mapping[str, Tensor], written: Mapping[str, Any], augment: AugmentConfig
+) -> ModelConfig:
+    """Read the sizes of the network off the shapes of its weights.
+
+    Args:
+        state: the weights.
+        written: fields of `SOLOv2Config` that the shapes do not tell.
+        augment: sizes of the input.
+    """
     blocks = tuple(
         len({m[1] for n in state if (m := re.match(rf"backbone\.layer{i}\.(\d+)\.", n))})
         for i in range(1, 5)
@@ -146,14 +185,16 @@ def _describe(state: Mapping[str, Tensor], augment: AugmentConfig) -> tuple[str,
         channels=state[needed[0]].shape[0],
         mask_branch_channels=state[branch].shape[1],
         mask_feature_channels=state[branch].shape[0],
+        **written,
     )
-    return backbone, ModelConfig(
+    return ModelConfig(
         backbone=backbone,
         weights="none",
         start="none",
         fpn_channels=state[needed[2]].shape[0],
         augment=augment,
         segmentation=segmentation,
+        selects=False,
     )
 
 

@@ -22,6 +22,7 @@ from sapnet.network.config import EMBEDDED_START, ModelConfig
 from sapnet.network.find import check_network, damaged_network
 from sapnet.network.others import build_segmenter, load_checkpoint
 from sapnet.network.start import load_start
+from sapnet.segmentation.others.ignoring import regions_spared
 from sapnet.segmentation.others.mask2former import Mask2Former
 from sapnet.segmentation.others.mask_rcnn import MaskRCNN
 from sapnet.segmentation.solov2 import SOLOv2
@@ -149,6 +150,7 @@ class Network(
             search = {name: options[name] for name in kept if name in options}
             check_network(pretrained_model_name_or_path, **search)
         try:
+            options.setdefault("strict", True)  # else what is missing stays random
             with redirect_stdout(None):  # huggingface-hub prints that it loads
                 network: Self = super().from_pretrained(pretrained_model_name_or_path, **options)
         except (FileNotFoundError, OfflineModeIsEnabled, HfHubHTTPError):
@@ -180,8 +182,8 @@ class Network(
             _ = self.segmenter
 
     def check_selects(self) -> None:
-        """Raise a ValueError if the network has no selection that chooses masks for clicks."""
-        if self.other is not None:
+        """Raise a ValueError if the network has no trained selection that chooses masks."""
+        if self.other is not None or self.settings.selects is False:
             raise ValueError(
                 f"this network is {self._title}, trained on masks: it segments (`sapnet predict`) "
                 "and cannot choose masks for clicks. Name a run that was trained on clicks; "
@@ -210,8 +212,8 @@ class Network(
 
     @property
     def _title(self) -> str:
-        """Name of the segmenter in the place of SOLOv2."""
-        return "" if self.settings.other is None else self.settings.other.name
+        """Name of the segmenter."""
+        return "solov2" if self.settings.other is None else self.settings.other.name
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Compute the feature pyramid of a batch.
@@ -251,9 +253,9 @@ class Network(
         if self.other is not None:
             if batch.targets is None:
                 raise ValueError(f"{self._title} learns from masks: expected a batch with targets")
-            return TrainingOutput(
-                self.other.losses(batch.images, batch.image_sizes, batch.targets), None
-            )
+            with regions_spared(self.other, batch.gaps):
+                found = self.other.losses(batch.images, batch.image_sizes, batch.targets)
+            return TrainingOutput(found, None)
         features = self.features(batch.images)
         selection, losses, cfg = None, {}, self.settings.selection
         gaps, avoid = batch.gaps, None

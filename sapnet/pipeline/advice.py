@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from sapnet.evaluation.audit.figures import audit_figures
 from sapnet.evaluation.label_file import load_labels
 from sapnet.structures.origin import PERSON
 from sapnet.system.files import read_json
+from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
     from sapnet.evaluation.audit.figures import AuditFigures
@@ -277,9 +278,15 @@ def _is_decided(origin: object) -> bool:
 
 
 def _missed_scores(path: Path) -> tuple[float, ...]:
-    records: Sequence[object] = read_json(path).get("annotations", [])
+    content = read_json(path)
+    records = content.get("annotations") if isinstance(content, dict) else None
+    if not isinstance(records, list):
+        raise ValueError(
+            f"{path}: expected a clicks file of `sapnet missed`, found {shown(content)}. Write it "
+            "again, or delete it"
+        )
     scores = [record.get("score") for record in records if isinstance(record, dict)]
-    return tuple(float(score) for score in scores if isinstance(score, int | float))
+    return tuple(float(s) for s in scores if isinstance(s, int | float) and 0 <= s <= 1)
 
 
 def _count_unclicked(labels: LabelSet, images: Path | None) -> int:

@@ -11,12 +11,12 @@ import numpy as np
 import supervision as sv
 from PIL import Image
 
-from sapnet.geometry.rle import encode_masks, rle_boxes
+from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes
 from sapnet.prediction.drawing import draw_instances
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import Category
-    from sapnet.structures.outputs import Predictions
+    from sapnet.structures.outputs import FoundObjects, Predictions
 
 PICTURE_QUALITY = 90
 """JPEG quality of saved pictures, 1 to 95."""
@@ -118,12 +118,41 @@ def to_detections(
     keep = (predictions.scores >= score_threshold).cpu()
     masks = predictions.masks.cpu()[keep].numpy()
     labels = predictions.labels.cpu()[keep].numpy()
+    scores = predictions.scores.cpu()[keep].numpy()
+    return _detections(masks, rle_boxes(encode_masks(masks)), labels, scores, categories)
+
+
+def detections_of_objects(
+    objects: FoundObjects, size: tuple[int, int], categories: Sequence[Category]
+) -> Detections:
+    """Convert the objects of one image to detections.
+
+    Args:
+        objects: P objects.
+        size: (height, width) of the image.
+        categories: C, by label.
+
+    Returns:
+        As `to_detections`.
+    """
+    masks = decode_masks(objects.rles).astype(bool) if objects.rles else np.zeros((0, *size), bool)
+    labels, scores = np.array(objects.labels, np.int64), np.array(objects.scores, np.float32)
+    return _detections(masks, rle_boxes(objects.rles), labels, scores, categories)
+
+
+def _detections(
+    masks: np.ndarray,
+    boxes: np.ndarray,
+    labels: np.ndarray,
+    scores: np.ndarray,
+    categories: Sequence[Category],
+) -> Detections:
     names = np.array([category.name for category in categories])
     ids = np.array([category.category_id for category in categories])
     return Detections(
-        xyxy=rle_boxes(encode_masks(masks)),
+        xyxy=boxes,
         mask=masks,
-        confidence=predictions.scores.cpu()[keep].numpy(),
+        confidence=scores,
         class_id=labels,
         data={"class_name": names[labels], "category_id": ids[labels]},
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sapnet.prediction.records import result_records
-from sapnet.prediction.tiles import Item, pieces_of
+from sapnet.prediction.windows.tiles import Item, pieces_of
 
 if TYPE_CHECKING:
     from sapnet.prediction.config import PredictionConfig

@@ -34,7 +34,7 @@ from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.finish import Finish, Segmented
 from sapnet.prediction.segment import plan_batches, segment_images
 from sapnet.prediction.sources import image_ids, opened_sources, picture_names
-from sapnet.prediction.tiles import (
+from sapnet.prediction.windows.tiles import (
     Item,
     count_windows,
     draw_reduced,

@@ -13,9 +13,9 @@ from sapnet.segmentation.exporting.fixed import FixedInstances, fixed_instances
 from sapnet.segmentation.head import SOLOv2Head
 from sapnet.segmentation.losses import MPS_WEIGHT, solov2_losses
 from sapnet.segmentation.mask_features import CONVS_PER_LEVEL, MaskFeatureBranch
-from sapnet.segmentation.open.cells import cells_of_seen, ignored_cells, with_left_out
-from sapnet.segmentation.open.seeing import see_objects
 from sapnet.segmentation.outputs import SOLOv2Outputs
+from sapnet.segmentation.partial.cells import cells_of_seen, ignored_cells, with_left_out
+from sapnet.segmentation.partial.seeing import see_objects
 from sapnet.segmentation.postprocess import predict_instances
 from sapnet.segmentation.targets import assign_targets
 from sapnet.structures.grids import MASK_STRIDE

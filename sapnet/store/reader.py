@@ -20,6 +20,7 @@ from sapnet.store.given import GivenCounts
 from sapnet.store.layout import (
     COVERAGE_NAME,
     IMAGES_SUFFIX,
+    MANIFEST_NAME,
     OBJECTS_SUFFIX,
     StoreError,
     complete_shards,
@@ -142,7 +143,12 @@ class ProposalStore:
     @property
     def parts(self) -> Parts:
         """The windows and bands of images that the proposals are of; whole images without any."""
-        return Parts.from_settings(self.manifest.settings)
+        try:
+            return Parts.from_settings(self.manifest.settings)
+        except ValueError as error:
+            raise StoreError(
+                f"{self.path / MANIFEST_NAME}: {error}. Restore the file, or propose anew."
+            ) from error
 
     @property
     def images(self) -> Sequence[ImageRecord]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sapnet.structures.clicks import Category, Click, ImageRecord
+    from sapnet.structures.clicks import Category, Click, Coverage, ImageRecord
 
 CORRECTIONS_NAME = "corrections.json"
 """Name of the corrections file beside the labels, unless another one is named."""
@@ -46,6 +46,7 @@ class Corrections:
         fixed: objects whose mask is decided, by annotation id.
         deleted: annotation ids of clicks that are no objects.
         source: the file, for messages.
+        coverage: marks of the images, by image id.
     """
 
     images: tuple[ImageRecord, ...]
@@ -53,6 +54,7 @@ class Corrections:
     fixed: Mapping[int, Correction] = field(default_factory=dict)
     deleted: frozenset[int] = frozenset()
     source: Path | None = None
+    coverage: Mapping[int, Coverage] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         both = sorted(self.fixed.keys() & self.deleted)

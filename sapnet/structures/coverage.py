@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from sapnet.structures.clicks import Coverage
 
 if TYPE_CHECKING:
-    from sapnet.structures.clicks import ImageRecord
+    from sapnet.structures.clicks import IgnoredRegion, ImageRecord
 
 Unmarked = Literal["complete", "partial"]
 """What images count as that nobody marked as either."""
@@ -43,6 +43,11 @@ def coverage_of(coverage: Mapping[int, Coverage], image: ImageRecord) -> Coverag
     found = coverage.get(image.image_id, NOTHING_SAID)
     size = [image.height, image.width]
     return replace(found, ignored=tuple(r for r in found.ignored if r.mask["size"] == size))
+
+
+def with_ignored(coverage: Coverage, regions: Iterable[IgnoredRegion]) -> Coverage:
+    """Add regions to ignore."""
+    return replace(coverage, ignored=(*coverage.ignored, *regions))
 
 
 def mark_unmarked(

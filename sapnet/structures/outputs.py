@@ -10,6 +10,8 @@ from sapnet.structures.tensors import TensorFields
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sapnet.structures.clicks import RLE
+
 
 @dataclass(frozen=True)
 class Selection(TensorFields):
@@ -49,3 +51,18 @@ class Predictions(TensorFields):
 
     def __len__(self) -> int:
         return self.masks.shape[0]
+
+
+@dataclass(frozen=True)
+class FoundObjects:
+    """Objects of one image, original frame, best first.
+
+    Attributes:
+        rles: P masks, none of them empty.
+        labels: class index of each.
+        scores: of each, in [0, 1].
+    """
+
+    rles: tuple[RLE, ...]
+    labels: tuple[int, ...]
+    scores: tuple[float, ...]

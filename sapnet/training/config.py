@@ -120,7 +120,7 @@ class TrainConfig:
             segmenter's vote, and then stay as they are until the next. Unset: half of the epochs,
             if masks come from clicks by consensus and enough steps come before; () never.
         max_objects: largest number of objects of an image in one step, a random subset; limits the
-            memory. Unset: all.
+            memory. The others are neither objects nor background in that step. Unset: all.
         bits: bit depth of images of more than 8 bits, one for all. Unset: that of the store, else
             that of the largest value of the training images. The run keeps it for prediction.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.

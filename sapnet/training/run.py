@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import lightning
@@ -85,7 +86,10 @@ def _train(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) -> Tra
         return TrainSummary(inputs.out, cfg.epochs, figures, was_finished=True)
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     held_out = open_held_out(inputs, parts_of(model_cfg.augment))
-    network, start_lines = _build(inputs, model_cfg, training_set, checkpoint)
+    selects = None if cfg.supervision == "clicks" else False
+    network, start_lines = _build(
+        inputs, replace(model_cfg, selects=selects), training_set, checkpoint
+    )
     if cfg.compile:
         compile_network(network, choose_device(cfg.device))
     stride = MASK_STRIDE if model_cfg.other is None else OTHER_MASK_STRIDE

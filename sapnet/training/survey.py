@@ -10,7 +10,8 @@ import numpy as np
 from sapnet.batches.augment import resize_factor
 from sapnet.segmentation.fitting import ObjectLayout
 from sapnet.store.reader import ProposalStore
-from sapnet.store.tables import read_image_table
+from sapnet.store.rows import BOX_LENGTH
+from sapnet.store.tables import box_lengths, read_image_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +50,7 @@ def survey(source: ProposalStore | InstanceSet, augment: AugmentConfig) -> Objec
 
     Returns:
         From instances, sizes and centres of their boxes. From proposals, an object's centre is its
-        click; its size is that of the box it came with, else that of the middle one of its
+        click; its size is that of the known box it came with, else that of the middle one of its
         proposals by size. Objects without proposals are left out, as in training.
     """
     if isinstance(source, ProposalStore):
@@ -75,8 +76,9 @@ def _objects_of(rows: pa.RecordBatch) -> _Objects:
     counts = pc.list_value_length(rows["scores"]).to_numpy()
     boxes = rows["boxes"].flatten().to_numpy().reshape(-1, 4)
     sizes = middle_of_groups(box_sizes(boxes), counts)
-    is_given = rows["box"].is_valid().to_numpy(zero_copy_only=False)
-    sizes[is_given] = box_sizes(rows["box"].flatten().to_numpy().reshape(-1, 4))
+    # An estimated box, which its score follows, is a prompt and bounds nothing.
+    is_known = box_lengths(rows) == BOX_LENGTH
+    sizes[is_known] = box_sizes(rows["box"].filter(is_known).flatten().to_numpy().reshape(-1, 4))
     numbers = rows["points"].flatten().to_numpy()
     lengths = pc.list_value_length(rows["points"]).to_numpy()
     first = np.cumsum(lengths) - lengths

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sapnet import ProposalStore, SAPNet, evaluate, label, predict, propose, train
+from sapnet import (
+    ProposalStore,
+    SAPNet,
+    audit,
+    evaluate,
+    label,
+    missed,
+    predict,
+    propose,
+    push,
+    train,
+)
 from sapnet.api.train import _with_recipes
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
@@ -164,3 +175,53 @@ def test_evaluate(tiny_set: TinySet, tmp_path: Path) -> None:
         summary["mask_ap"]
     with pytest.raises(ValueError, match="expected labels, proposals or predictions"):
         evaluate(tiny_set.truth)
+
+
+def test_missed(tiny_set: TinySet, tiny_run: Path, tmp_path: Path) -> None:
+    labels, out = tmp_path / "labels.json", tmp_path / "missed.json"
+    label(tiny_set.images, tiny_set.store, labels, top1=True)
+    network = load_model(tiny_run, "cpu")
+    found = missed(network, labels, tiny_set.images, out, min_score=0.0)
+    content = json.loads(out.read_text())["annotations"]
+    assert (found.out, found.num_objects) == (out, len(content))
+    assert found.num_images == len({entry["image_id"] for entry in content})
+    few = missed(tiny_run, labels, tiny_set.images, out, min_score=1.0, device="cpu")
+    assert few.num_objects == 0
+    with pytest.raises(FileNotFoundError, match=r"labels\.json: no such file"):
+        missed(network, tmp_path / "no" / "labels.json", tiny_set.images)
+    with pytest.raises(ValueError, match="min_score: expected 0 to 1, found 2"):
+        missed(network, labels, tiny_set.images, min_score=2)
+    with pytest.raises(TypeError, match="missed has no option 'min_scor'; did you mean 'min_score"):
+        missed(network, labels, min_scor=0.2)  # type: ignore[call-arg]
+
+
+def test_audit(tiny_set: TinySet, tmp_path: Path) -> None:
+    labels, figures = tmp_path / "labels.json", tmp_path / "figures.json"
+    label(tiny_set.images, tiny_set.store, labels, top1=True)
+    first = audit(labels, tiny_set.images, num=5, figures_only=True)
+    assert first.judgements == tmp_path / "audit.json"
+    assert (first.figures.num_judged, first.metrics) == (0, None)
+    content = json.loads(first.judgements.read_text())
+    for entry in content["sample"]:
+        entry["judgement"] = "keep"
+    first.judgements.write_text(json.dumps(content))
+    again = audit(labels, tiny_set.images, num=5, figures_only=True, metrics=figures)
+    assert again.figures.num_judged == len(content["sample"])
+    assert again.figures.right is not None
+    assert again.figures.right.value == 1.0
+    assert json.loads(figures.read_text()) == json.loads(json.dumps(again.figures.to_json()))
+    with pytest.raises(ValueError, match="expected either --run RUN or --labels FILE"):
+        audit(images=tiny_set.images, figures_only=True)
+
+
+def test_push(tiny_run: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card.md"
+    summary = push(tiny_run, "me/shapes", licence="apache-2.0", data="drawn", card=card)
+    assert (summary.card, summary.address) == (card, None)
+    text = card.read_text()
+    assert "license: apache-2.0" in text
+    assert "Training images: drawn" in text
+    with pytest.raises(ValueError, match="--to: expected USER/NAME, found 'shapes'"):
+        push(tiny_run, "shapes")
+    with pytest.raises(TypeError, match="push has no option 'license'; did you mean 'licence'"):
+        push(tiny_run, "me/shapes", license="mit")  # type: ignore[call-arg]

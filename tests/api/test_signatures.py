@@ -12,15 +12,19 @@ import pytest
 from jsonargparse import ArgumentParser
 
 import sapnet
-from sapnet.api.evaluate import EvaluateOptions
+from sapnet.annotate.audit.config import AuditConfig
 from sapnet.api.label import LabelOptions
 from sapnet.api.predict import PredictOptions
 from sapnet.api.propose import ProposeOptions
+from sapnet.api.push import PushOptions
+from sapnet.api.quality.audit import AuditOptions
+from sapnet.api.quality.evaluate import EvaluateOptions
+from sapnet.api.quality.missed import MissedOptions
 from sapnet.api.run import RunOptions
 from sapnet.api.train import TrainOptions
 from sapnet.api.train_proposer import TrainProposerOptions
 from sapnet.cli import COMMANDS
-from sapnet.labelling.config import LabelConfig
+from sapnet.labelling.config import LabelConfig, MissedConfig
 from sapnet.pipeline.config import PipelineConfig
 from sapnet.prediction.config import PredictionConfig
 from sapnet.proposals.config import ProposeConfig
@@ -63,6 +67,9 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
         ("predict", PredictOptions.__optional_keys__),
         ("evaluate", EvaluateOptions.__optional_keys__),
         ("export", frozenset()),
+        ("missed", MissedOptions.__optional_keys__),
+        ("audit", AuditOptions.__optional_keys__),
+        ("push", PushOptions.__optional_keys__),
     ],
 )
 def test_names_are_those_of_the_command(command: str, options: frozenset[str]) -> None:
@@ -86,6 +93,8 @@ def _defaults(kind: type[Any]) -> dict[str, Any]:
         ("label", _defaults(LabelConfig)),
         ("predict", _defaults(PredictionConfig)),
         ("evaluate", {"min_area": 0.0}),
+        ("missed", _defaults(MissedConfig)),
+        ("audit", _defaults(AuditConfig)),
     ],
 )
 def test_defaults_are_those_of_the_command(command: str, defaults: Mapping[str, Any]) -> None:

@@ -114,6 +114,14 @@ def test_evaluation_has_no_chance(store: SimpleNamespace) -> None:
     assert before.bags.num_objects == 2  # the limit is for training
 
 
+def assert_left_out(sample: Sample, label: int) -> None:
+    """The one other object is a region to ignore, and its image stays complete."""
+    assert sample.gaps is not None
+    assert sample.gaps.labels.tolist() == [label]
+    assert sample.gaps.masks.sum() > 0
+    assert not sample.gaps.partial.any()
+
+
 def test_limit_of_objects_is_a_random_subset(store: SimpleNamespace) -> None:
     dataset = click_dataset(store, DatasetConfig(max_objects=1, augment=AUGMENT))
     seen = set()
@@ -122,6 +130,7 @@ def test_limit_of_objects_is_a_random_subset(store: SimpleNamespace) -> None:
         bags = dataset[0].bags
         assert bags is not None
         assert bags.num_objects == 1
+        assert_left_out(dataset[0], 1 - int(bags.labels[0]))
         seen.add((int(bags.annotation_ids[0]), int(bags.labels[0])))
     assert seen == {(1, 1), (2, 0)}
 
@@ -176,6 +185,34 @@ def test_masks_in_training(store: SimpleNamespace, instances: InstanceSet) -> No
     found = views(dataset, 8)
     assert found == views(MaskDataset(store.folder, instances, cfg, train=True), 8)
     assert len(set(found)) > 3
+
+
+def test_masks_beyond_the_limit_are_left_out(store: SimpleNamespace) -> None:
+    masks = np.zeros((2, 30, 40), np.uint8)
+    masks[0, 4:16, 4:16] = masks[1, 20:, 28:] = 1
+    image = ImageRecord(5, "a.png", 40, 30)
+    instances = InstanceSet(
+        images=(image,),
+        categories=(Category(4, "cat"), Category(9, "dog")),
+        instances=tuple(
+            Instance(n, image, (4, 9)[n], False, segmentation=rle, source=Path("truth.json"))
+            for n, rle in enumerate(encode_masks(masks))
+        ),
+    )
+    cfg = DatasetConfig(max_objects=1, augment=AUGMENT)
+    dataset = MaskDataset(store.folder, instances, cfg, train=True)
+    learned = set()
+    for epoch in range(20):
+        dataset.set_epoch(epoch)
+        sample = dataset[0]
+        assert sample.targets is not None
+        (label,) = sample.targets.labels.tolist()
+        assert_left_out(sample, 1 - label)
+        assert sample.gaps is not None
+        assert not (sample.gaps.masks[0] & sample.targets.masks[0]).any()
+        learned.add(label)
+    assert learned == {0, 1}
+    assert MaskDataset(store.folder, instances, CFG, train=True)[0].gaps is None
 
 
 def test_images(store: SimpleNamespace) -> None:

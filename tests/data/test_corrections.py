@@ -8,7 +8,7 @@ import pytest
 from sapnet.data.clicks import load_clicks
 from sapnet.data.corrections import load_corrections, save_corrections
 from sapnet.geometry.rle import encode_masks
-from sapnet.structures.clicks import Category, Click, ImageRecord
+from sapnet.structures.clicks import Category, Click, Coverage, IgnoredRegion, ImageRecord
 from sapnet.structures.corrections import Correction, Corrections
 
 MASK = encode_masks(np.tri(10, 20, dtype=np.uint8)[None])[0]
@@ -35,6 +35,14 @@ def test_what_is_saved_is_read(tmp_path: Path, corrections: Corrections) -> None
     content = json.loads(path.read_text(encoding="utf-8"))
     assert content["deleted"] == [8, 40]
     assert content["info"] == {"labels": "labels.json"}
+
+
+def test_marks_of_images_are_kept(tmp_path: Path, corrections: Corrections) -> None:
+    region = IgnoredRegion(7, encode_masks(np.eye(10, 20, dtype=np.uint8)[None])[0])
+    marked = replace(corrections, coverage={5: Coverage((7,), (region,))})
+    path = save_corrections(tmp_path / "corrections.json", marked)
+    assert load_corrections(path) == marked
+    assert load_clicks(path).coverage == marked.coverage
 
 
 def test_it_is_a_clicks_file(tmp_path: Path, corrections: Corrections) -> None:

@@ -27,8 +27,11 @@ from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
 from sapnet.structures.corrections import Correction, Corrections
 from sapnet.system.locations import CACHE_VARIABLE
+from sapnet.training.inputs import TrainInputs
+from sapnet.training.run import train
 
 if TYPE_CHECKING:
+    from sapnet.training.config import TrainConfig
     from tests.conftest import TinySet
 
 
@@ -317,3 +320,37 @@ def test_categories_are_matched_by_name(
         for category, other in zip(store.categories, reversed(store.categories), strict=True)
     )
     _label(model, tiny_set.images, store, tmp_path / "c.json")
+
+
+@pytest.mark.parametrize("supervision", ["masks", "top1"])
+def test_a_run_that_learned_from_masks_does_not_choose(
+    supervision: str,
+    tiny_set: TinySet,
+    tiny_model: ModelConfig,
+    tiny_training: TrainConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its selection has never been trained; a training on clicks that begins with it trains one."""
+    run, out = tmp_path / "run", tmp_path / "labels.json"
+    cfg = replace(tiny_training, epochs=1, relabel=(), supervision=supervision)  # type: ignore[arg-type]
+    inputs = TrainInputs(tiny_set.images, run, tiny_set.store, masks=tiny_set.truth)
+    train(inputs, tiny_model, cfg)
+    files = [
+        "--images",
+        str(tiny_set.images),
+        "--proposals",
+        str(tiny_set.store),
+        "--device",
+        "cpu",
+    ]
+    words = ["label", *files, "--workers", "0", "--out", str(out)]
+    assert main([*words, "--run", str(run)]) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    for part in ("this network is solov2, trained on masks", "sapnet predict", "--voter"):
+        assert part in said
+    assert not out.exists()
+    later = replace(inputs, out=tmp_path / "later", masks=None, start_run=run)
+    train(later, tiny_model, replace(cfg, supervision="clicks"))
+    assert main([*words, "--run", str(later.out), "--voter", str(run)]) == 0
+    assert out.exists()

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
+from sapnet.backbones.backbone import Backbone
+from sapnet.backbones.config import BackboneConfig
+from sapnet.cli import main
 from sapnet.geometry.masks import centers_of_mass, downsample_masks
 from sapnet.geometry.rle import encode_masks
+from sapnet.network.model import Network
 from sapnet.segmentation.config import PredictConfig, SOLOv2Config
 from sapnet.segmentation.convert import convert_mmdet_head, convert_mmdet_neck
 from sapnet.segmentation.losses import dice_of_positives, solov2_losses
@@ -123,6 +128,53 @@ def test_head_and_pyramid(vectors: Vectors) -> None:
         outputs.grid_class_logits, expected.grid_class_logits, **HEAD_TOLERANCE
     )
     torch.testing.assert_close(outputs.mask_features, expected.mask_features, **HEAD_TOLERANCE)
+
+
+@pytest.mark.vectors("solov2/head_forward_*.npz")
+def test_an_imported_checkpoint(vectors: Vectors, tmp_path: Path) -> None:
+    """Their weights as mmdetection saves them, behind a ResNet, through the command."""
+    meta, arrays = vectors
+    config = meta["config"]
+    torch.manual_seed(0)
+    body = Backbone(BackboneConfig("resnet18", "none")).body.state_dict()
+    state = {f"backbone.{name}": value for name, value in body.items()}
+    for name, value in arrays.items():
+        if name.startswith("state/"):
+            state[name.removeprefix("state/")] = torch.from_numpy(value)
+    wide = (64, 128, 256, 512)  # channels of a ResNet-18; those that are too many see zeros
+    for level, channels in enumerate(wide):
+        name = f"neck.lateral_convs.{level}.conv.weight"
+        more = channels - state[name].shape[1]
+        state[name] = torch.cat([state[name], torch.randn(state[name].shape[0], more, 1, 1)], dim=1)
+    text = (
+        f"model = dict(mask_head=dict(\n    num_grids={config['num_grids']},\n"
+        f"    norm_cfg=dict(num_groups={config['gn_groups']}, type='GN')))\n"
+    )
+    names = [f"class {index}" for index in range(config["num_classes"])]
+    content = {"state_dict": state, "meta": {"cfg": text, "dataset_meta": {"classes": names}}}
+    file, run = tmp_path / "solov2.pth", tmp_path / "run"
+    torch.save(content, file)
+    words = ["import-checkpoint", str(file), "--from", "mmdetection", "--out", str(run)]
+    assert main(words) == 0
+
+    network = Network.from_pretrained(run).eval()
+    maps = {
+        f"c{level + 2}": functional.pad(
+            torch.from_numpy(arrays[f"c{level + 2}"]),
+            (0, 0, 0, 0, 0, channels - arrays[f"c{level + 2}"].shape[1]),
+        )
+        for level, channels in enumerate(wide)
+    }
+    with torch.no_grad():
+        features = list(network.fpn(maps).values())
+        outputs = network.segmenter(features)
+    for name, found in zip(("p2", "p3", "p4", "p5", "p6"), features, strict=True):
+        torch.testing.assert_close(found, torch.from_numpy(arrays[name]), **HEAD_TOLERANCE)
+    expected = outputs_of(arrays, len(config["num_grids"]))
+    for part in ("grid_kernels", "grid_class_logits", "mask_features"):
+        torch.testing.assert_close(
+            getattr(outputs, part), getattr(expected, part), **HEAD_TOLERANCE
+        )
 
 
 @pytest.mark.vectors("solov2/targets_*.npz")

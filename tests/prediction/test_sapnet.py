@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import supervision as sv
 import torch
+from discs import BlobPredictor, Discs
 from PIL import Image
 
 from sapnet.network.config import ModelConfig
@@ -158,3 +159,35 @@ def test_the_views_of_opencv(model: SAPNet, tmp_path: Path) -> None:
     turned = model.predict(read[:, :, ::-1])
     np.testing.assert_array_equal(turned.mask, model.predict(tmp_path / "a.png").mask)
     np.testing.assert_array_equal(model.predict(read).pixels, read)  # not guessed
+
+
+def test_large_images_pass_in_windows(
+    tiny_model: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    centers = tuple((20.0 + 40 * x, 20.0 + 40 * y, 10) for y in range(5) for x in range(6))
+    discs = Discs(centers, 200, 240)
+    path = discs.write(tmp_path)
+    settings = replace(tiny_model, augment=BlobPredictor(96).augment)
+    model = SAPNet(settings, (Category(1, "disc"),))
+    blobs = BlobPredictor(96)
+    monkeypatch.setattr(model, "segment", blobs.segment)
+    small = np.zeros((60, 80, 3), np.uint8)
+    found, none = model.predict([path, small], tile=96)
+    assert len(none) == 0
+    assert set(blobs.seen) == {(96, 96), (60, 80)}
+    assert {mask.tobytes() for mask in found.mask} == {mask.tobytes() for mask in discs.masks()}
+    assert len(found) == len(centers)
+    assert (np.diff(found.confidence) <= 0).all()
+    assert found.data["class_name"].tolist() == ["disc"] * len(found)
+    assert found.plot().size == (240, 200)
+    blobs.seen.clear()
+    model.predict(path)
+    assert blobs.seen == [(200, 240)]
+    monkeypatch.setattr("sapnet.data.tiles.advice.VAST_PIXELS", 200 * 240 - 1)
+    monkeypatch.setattr("sapnet.data.tiles.advice.SIZES", (64, 96, 128))
+    blobs.seen.clear()
+    assert len(model.predict(path)) == len(centers)
+    assert set(blobs.seen) == {(128, 128)}
+    blobs.seen.clear()
+    model.predict(path, tile=0)
+    assert blobs.seen == [(200, 240)]

@@ -82,7 +82,7 @@ def test_small_images_pass_whole(tmp_path: Path) -> None:
 
 
 def test_batches_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sapnet.prediction.tiles.PICTURE_SIDE", 185)
+    monkeypatch.setattr("sapnet.prediction.windows.tiles.PICTURE_SIDE", 185)
     one, _ = run(tmp_path / "a", tile=128, overlap=32)
     several, _ = run(tmp_path / "b", tile=128, overlap=32, batch_size=4, workers=1)
     assert records(one) == records(several)

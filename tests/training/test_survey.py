@@ -77,22 +77,34 @@ def test_deleted_objects_are_left_out(tiny_set: TinySet) -> None:
     assert rest.num_images == whole.num_images
 
 
-def test_a_given_box_is_the_size(tiny_set: TinySet, tmp_path: Path) -> None:
+def sizes_with_box(
+    tiny_set: TinySet, folder: Path, box: tuple[float, ...], score: float | None
+) -> list[float]:
+    """Survey the set whose first object came with a box."""
     clicks = load_clicks(tiny_set.clicks)
     first, *others = clicks.clicks
-    boxed = replace(clicks, clicks=(replace(first, box=(0.0, 0.0, 96.0, 24.0)), *others))
+    boxed = replace(clicks, clicks=(replace(first, box=box, box_score=score), *others))
     proposer = build_proposer(
         ProposeConfig(
-            tiny_set.images, tiny_set.clicks, tmp_path, proposer="simulated", file=tiny_set.parts
+            tiny_set.images, tiny_set.clicks, folder, proposer="simulated", file=tiny_set.parts
         ),
         boxed,
     )
-    propose_dataset(tiny_set.images, boxed, tmp_path / "store", proposer, RunConfig(workers=1))
-    sizes = survey(ProposalStore(tmp_path / "store"), AUGMENT).sizes
+    propose_dataset(tiny_set.images, boxed, folder / "store", proposer, RunConfig(workers=1))
+    return survey(ProposalStore(folder / "store"), AUGMENT).sizes.tolist()
+
+
+def test_a_given_box_is_the_size(tiny_set: TinySet, tmp_path: Path) -> None:
+    sizes = sizes_with_box(tiny_set, tmp_path, (0.0, 0.0, 96.0, 24.0), None)
     assert sizes[0] == pytest.approx(48 * 60 / 96)
     plain = survey(ProposalStore(tiny_set.store), AUGMENT).sizes
-    assert sizes[1:].tolist() == plain[1:].tolist()
+    assert sizes[1:] == plain[1:].tolist()
     assert sizes[0] != pytest.approx(plain[0])
+
+
+def test_an_estimated_box_is_a_prompt_and_no_size(tiny_set: TinySet, tmp_path: Path) -> None:
+    sizes = sizes_with_box(tiny_set, tmp_path, (0.0, 0.0, 96.0, 24.0), 0.5)
+    assert sizes == survey(ProposalStore(tiny_set.store), AUGMENT).sizes.tolist()
 
 
 def write_instances(path: Path, annotations: list[dict[str, object]]) -> Path:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, HTTPException, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from sapnet.annotate.audit.desk import AuditDesk
-from sapnet.annotate.guard import OwnPageOnly
+from sapnet.annotate.guard import OwnPageOnly, new_token
+from sapnet.annotate.serve import is_local, listen, page_address, serve
 from sapnet.annotate.server import STATIC, page_files, problem_response
 from sapnet.evaluation.audit.audit_file import Judgement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sapnet.annotate.audit.config import AuditConfig
 
 
 class JudgementBody(BaseModel):
@@ -86,3 +93,25 @@ def _progress(desk: AuditDesk) -> dict[str, Any]:
         "still_to_judge": figures.still_to_judge,
         "half_width": figures.half_width,
     }
+
+
+def serve_audit(desk: AuditDesk, cfg: AuditConfig, say: Callable[[str], None]) -> None:
+    """Open the page, and serve it until it is stopped.
+
+    Args:
+        desk: the labels to judge.
+        cfg: address and port.
+        say: takes the lines for the user, the page's address among them.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    bound = listen(cfg.host, cfg.port)
+    say(f"{len(desk.audit.sample)} labels to judge; judgements go to {desk.path}")
+    token = None if is_local(cfg.host) else new_token()
+    address = page_address(bound, token)
+    if token is not None:
+        say("the address holds a secret: who has it can see the images and the judgements")
+    say(f"open {address} (ctrl-C stops and gives the figures; every judgement is saved at once)")
+    with suppress(KeyboardInterrupt):  # the figures follow
+        serve(build_audit_app(desk, token), bound, address, open_browser=not cfg.no_browser)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sapnet.annotate.audit.pictures import draw_label
 from sapnet.annotate.documents import WatchedFile
+from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.images import load_image
 from sapnet.evaluation.audit.audit_file import (
     Audit,
@@ -19,9 +20,12 @@ from sapnet.evaluation.audit.audit_file import (
 )
 from sapnet.evaluation.audit.figures import AuditFigures, audit_figures
 from sapnet.evaluation.label_file import LabelSet, load_labels
+from sapnet.system.files import write_json_atomic
+from sapnet.system.lock import locked
 from sapnet.training.run_folder import sources_of_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sapnet.annotate.audit.config import AuditConfig
@@ -89,6 +93,34 @@ class AuditDesk:
             save_audit(self.path, changed)
             self._watched.note_written()
             self.audit = changed  # only now: an unsaved judgement must not look saved
+
+
+def run_audit(cfg: AuditConfig, open_page: Callable[[AuditDesk], None]) -> AuditDesk:
+    """Judge labels on the page until it is stopped, and write the figures.
+
+    Args:
+        cfg: with `figures_only`, the page stays closed.
+        open_page: opens the page of a desk, and returns when it is stopped.
+
+    Returns:
+        The desk with its judgements.
+
+    Raises:
+        FileNotFoundError, ValueError: as `open_audit`; or the page's libraries are not installed.
+    """
+    desk = open_audit(cfg)
+    with allowing_pixels(cfg.max_pixels):
+        if not cfg.figures_only:
+            try:
+                with locked(desk.path):
+                    open_page(desk)
+            except ModuleNotFoundError as error:
+                raise ValueError(
+                    f"the page needs {error.name}. Install it with `pip install 'sapnet[ui]'`."
+                ) from error
+    if cfg.metrics is not None:
+        write_json_atomic(cfg.metrics, desk.figures().to_json())
+    return desk
 
 
 def open_audit(cfg: AuditConfig) -> AuditDesk:

@@ -29,6 +29,7 @@ from sapnet.store.views.corrected import open_corrected
 from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.clicks import Category, ImageRecord
 from sapnet.structures.corrections import Action, Correction, Corrections
+from sapnet.structures.coverage import only_images
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import Click
@@ -222,6 +223,7 @@ class ReviewDesk:
             fixed=self._fixed,
             deleted=frozenset(self._deleted),
             source=self.path,
+            coverage=only_images(self.labels.coverage, sorted(image_ids)),
         )
 
 

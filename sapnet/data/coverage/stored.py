@@ -29,11 +29,12 @@ def load_coverage(path: Path) -> dict[int, Coverage]:
     if not path.is_file():
         return {}
     try:
-        return {int(r["id"]): _coverage(r) for r in json.loads(path.read_bytes())["images"]}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        records = json.loads(path.read_bytes())["images"]
+        return {int(record["id"]): _coverage(record) for record in records}
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ValueError(
-            f"{path}: damaged ({error!r}). Run the same `sapnet propose` again, which writes it "
-            "anew."
+            f"{path}: damaged ({type(error).__name__}: {str(error)[:200]}). Run the same `sapnet "
+            "propose` again, which writes it anew."
         ) from error
 
 
@@ -50,7 +51,7 @@ def _record(image_id: int, coverage: Coverage) -> dict[str, Any]:
 
 
 def _coverage(record: dict[str, Any]) -> Coverage:
-    partial = record.get("partial")
+    partial = dict(record).get("partial")
     regions = [
         IgnoredRegion(int(entry["category_id"]), to_rle(entry["segmentation"], *size))
         for entry in record.get("ignored", ())

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from sapnet.data.formats.marks import Findings, Mark, Source
-from sapnet.data.formats.object_masks import join_mask
+from sapnet.data.formats.marks import IGNORED_CATEGORIES, Findings, Mark, Source
+from sapnet.data.formats.object_masks import join_mask, read_coverage
 from sapnet.data.formats.points import Box, Point
 from sapnet.geometry.damage import damaged_rles
 from sapnet.geometry.middles import middle_pixels
 from sapnet.geometry.rle import rle_areas
 from sapnet.structures.clicks import RLE, Category, Click, ClickSet, ImageRecord
+from sapnet.structures.coverage import only_images
 
 BORDER = 1.0
 """Tolerance, in pixels, for points outside their image; such points are moved into the image."""
@@ -60,7 +61,8 @@ def assemble(
 
     Marks of one image with the same group and category form one object. Outlines are filled and
     joined to one mask. An object without a point gets the pixel of its mask that is nearest to the
-    center of the mask's box, else the center of its box; both are noted.
+    center of the mask's box, else the center of its box; both are noted. Regions to ignore and
+    marks of images become the coverage.
 
     Args:
         source: the images and marks that a reader found.
@@ -73,6 +75,8 @@ def assemble(
         the ids of the source if every object has one, else from 1.
     """
     negative = options.negative_category
+    regions = [mark for mark in source.marks if mark.is_region]
+    source = replace(source, marks=tuple(mark for mark in source.marks if not mark.is_region))
     names = [mark.category for mark in source.marks if mark.category != negative]
     categories = _all_categories(source.categories, names, negative)
     id_of_name = {category.name: category.category_id for category in categories}
@@ -94,7 +98,9 @@ def assemble(
     clicks = [click for click in made if click is not None]
     kept_images = _used_images(images.values(), clicks, findings, options.drop_empty)
     used = _used_categories(source.categories, categories, clicks, findings, options)
-    return ClickSet(kept_images, used, _with_ids(clicks))
+    coverage = read_coverage(source.images, regions, images, used, findings)
+    coverage = only_images(coverage, [image.image_id for image in kept_images])
+    return ClickSet(kept_images, used, _with_ids(clicks), coverage)
 
 
 def _used_images(
@@ -130,7 +136,7 @@ def _used_categories(
 def _all_categories(
     declared: tuple[Category, ...], used: Iterable[str], negative: str | None
 ) -> tuple[Category, ...]:
-    categories = [category for category in declared if category.name != negative]
+    categories = [c for c in declared if c.name not in (negative, *IGNORED_CATEGORIES)]
     known = {category.name for category in categories}
     next_id = max((category.category_id for category in declared), default=0) + 1
     for name in dict.fromkeys(used):

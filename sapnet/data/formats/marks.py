@@ -9,6 +9,9 @@ from typing import Literal
 from sapnet.data.formats.points import Box, Point
 from sapnet.structures.clicks import RLE, Category
 
+IGNORED_CATEGORIES = ("__ignore__", "DontCare")
+"""Names, LabelMe's and KITTI's, of regions that count for no category."""
+
 _NUM_PLACES_NAMED = 3  # places that a summary names for each kind
 
 
@@ -21,12 +24,15 @@ class SourceImage:
         size: the listed (height, width), None if the file lists none.
         place: the place in the file, for messages.
         image_id: the id in the file, None if it has none.
+        partial: categories of which some objects may not be annotated, True for all of them;
+            empty for a complete image; None if the file does not say.
     """
 
     reference: str
     size: tuple[int, int] | None
     place: str
     image_id: int | None = None
+    partial: tuple[str, ...] | Literal[True] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Mark:
         mask: a mask of the image's size.
         group: a value that the marks of one object of an image share; None for a single mark.
         annotation_id: the object's id in the file, None if it has none.
+        ignored: True for a region to ignore, which is no object.
     """
 
     place: str
@@ -56,6 +63,12 @@ class Mark:
     mask: RLE | None = None
     group: Hashable | None = None
     annotation_id: int | None = None
+    ignored: bool = False
+
+    @property
+    def is_region(self) -> bool:
+        """True for a region to ignore, by its mark or its category."""
+        return self.ignored or self.category in IGNORED_CATEGORIES
 
 
 @dataclass(frozen=True)

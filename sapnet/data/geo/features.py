@@ -79,7 +79,7 @@ def read_features(path: Path) -> Features:
         geometry, properties = entry.get("geometry"), entry.get("properties")
         try:
             feature = _parse(geometry, place, properties if isinstance(properties, dict) else {})
-        except (TypeError, ValueError, KeyError, IndexError) as error:
+        except (TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
             raise ValueError(
                 f"{place}: expected coordinates of a point or polygon, found {shown(geometry)}. "
                 "Export the file again."
@@ -189,6 +189,8 @@ def _parse(geometry: Any, place: str, properties: dict[str, Any]) -> Feature | N
     if kind in _POLYGONS:
         parts = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
         rings = tuple(tuple(_ring(ring) for ring in part) for part in parts)
+        if not all(rings) or not rings:
+            raise ValueError("a part without rings")
         return Feature(place, polygons=rings, properties=properties)
     return None
 
@@ -222,7 +224,12 @@ def _read_geopackage(path: Path) -> Features:
     for number, wkb in enumerate(shapes):
         place = f"{path.name}, feature {number + 1}"
         values = {str(n): _plain(c[number]) for n, c in zip(meta["fields"], columns, strict=True)}
-        parsed = None if wkb is None else _from_wkb(wkb)
+        try:
+            parsed = None if wkb is None else _from_wkb(wkb)
+        except (ValueError, IndexError, struct.error) as error:
+            raise ValueError(
+                f"{place}: its shape is damaged ({error}). Export the file again."
+            ) from error
         if parsed is None:
             left_out.append(place)
         else:

@@ -145,7 +145,7 @@ class Parts:
         tile, overlap, bands = (settings.get(key) for key in ("tile", "overlap", "bands"))
         numbers = bands if isinstance(bands, list) else []
         return cls.of(
-            tile if isinstance(tile, int) else None,
-            overlap if isinstance(overlap, int) else None,
-            tuple(number for number in numbers if isinstance(number, int)),
+            tile if type(tile) is int else None,
+            overlap if type(overlap) is int else None,
+            tuple(number for number in numbers if type(number) is int),
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sapnet.segmentation.others.pixels import IMAGENET_MEAN, IMAGENET_STD
+from sapnet.system.files import read_json
 from sapnet.system.hub import check_hub
+from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +49,7 @@ def read_architecture(checkpoint: str) -> dict[str, Any]:
         ) from error
     pixels: dict[str, Any] = {}
     if (folder / PROCESSOR).is_file():
-        pixels = _read_json(folder / PROCESSOR)
+        pixels = _read_object(folder / PROCESSOR)
     return {
         "config": {name: value for name, value in config.items() if name not in NAMES},
         "mean": pixels.get("image_mean") or list(IMAGENET_MEAN),
@@ -136,7 +137,7 @@ def _read_config(path: Path, checkpoint: str) -> dict[str, Any]:
             f"--checkpoint {checkpoint}: expected a folder of `save_pretrained` with {CONFIG}, "
             "found none there"
         )
-    content = _read_json(path)
+    content = _read_object(path)
     kind = content.get("model_type")
     if kind != "mask2former":
         raise ValueError(
@@ -146,11 +147,8 @@ def _read_config(path: Path, checkpoint: str) -> dict[str, Any]:
     return content
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: expected json, but it cannot be parsed ({error})") from error
+def _read_object(path: Path) -> dict[str, Any]:
+    content = read_json(path)
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected an object, found a {type(content).__name__}")
+        raise ValueError(f"{path}: expected an object, found {shown(content)}. Get it again")
     return content

@@ -148,7 +148,8 @@ def _read_file(path: Path) -> dict[str, Tensor]:
         ) from error
     for key in NESTED:
         content = content.get(key, content) if isinstance(content, dict) else content
-    if not isinstance(content, dict) or not isinstance(content.get(HEADS), Tensor):
+    rows = content.get(HEADS) if isinstance(content, dict) else None
+    if not isinstance(rows, Tensor) or rows.ndim != 2 or len(rows) < 2:
         raise ValueError(
             f"--checkpoint {path}: expected weights of torchvision's {' or '.join(BUILDERS)}, "
             f"found none under the name {HEADS}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sapnet.network.model import evaluating
-from sapnet.segmentation.open.seeing import scores_at
+from sapnet.segmentation.partial.seeing import scores_at
 from sapnet.structures.seen import SeenObjects
 
 if TYPE_CHECKING:

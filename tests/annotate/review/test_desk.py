@@ -19,6 +19,7 @@ from sapnet.annotate.review.serve import open_review
 from sapnet.data.corrections import load_corrections
 from sapnet.geometry.rle import rle_to_json
 from sapnet.store.reader import ProposalStore
+from sapnet.structures.clicks import Coverage
 from sapnet.structures.corrections import Correction
 from tests.annotate.pages import app_of
 from tests.annotate.review_set import (
@@ -65,6 +66,14 @@ def test_documents_hold_the_labels(desk: ReviewDesk) -> None:
     first, second = desk.reviewed("a.png").objects
     assert first == ReviewedObject(replace(click_of(1), mask=left_half(1)))
     assert second == ReviewedObject(replace(click_of(2), mask=whole(2)))
+
+
+def test_marks_of_reviewed_images_are_kept(desk: ReviewDesk, files: ReviewSet) -> None:
+    reviewed, other = (image.image_id for image in desk.labels.images)
+    marks = {reviewed: Coverage((desk.categories[0].category_id,)), other: Coverage(())}
+    desk.labels = replace(desk.labels, coverage=marks)
+    desk.replace("a.png", decided(desk, o1="accepted"), None)
+    assert load_corrections(files.corrections).coverage == {reviewed: marks[reviewed]}
 
 
 def test_decisions_are_saved_and_survive_a_restart(desk: ReviewDesk, files: ReviewSet) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
-from sapnet.segmentation.open.seeing import scores_at
+from sapnet.segmentation.partial.seeing import scores_at
 from sapnet.structures.batch import Batch, Gaps, InstanceTargets
 from sapnet.structures.clicks import Category
 from sapnet.training.loop import average

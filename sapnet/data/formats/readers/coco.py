@@ -14,8 +14,11 @@ from typing import Any, Literal
 import numpy as np
 
 from sapnet.data.coco_json import CocoFile, Record, read_coco
+from sapnet.data.coverage.completeness import read_partial
+from sapnet.data.coverage.ignored import is_ignored
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.data.formats.points import Box, Point
+from sapnet.data.problems import raise_first
 from sapnet.geometry.rle import to_rle
 from sapnet.structures.clicks import RLE, Category
 from sapnet.system.outside import is_bounded, shown
@@ -52,17 +55,24 @@ def read_coco_marks(path: Path, findings: Findings, crowds: Crowds = "ask") -> S
     coco = read_coco(path)
     _check_crowds(coco, crowds)
     categories, name_of_id = _categories(coco, findings)
+    partial = {
+        image_id: tuple(name_of_id[category_id] for category_id in ids)
+        for image_id, ids in read_partial(coco, raise_first).items()
+    }
     marks = []
     for annotation in coco.annotations:
-        place = f"{path.name}, object {annotation['id']}"
-        if annotation.get("iscrowd") and crowds == "crowd":
-            findings.note("crowd regions, which give no click", place)
-            continue
-        marks.append(_mark(coco, annotation, name_of_id, findings))
+        mark = _mark(coco, annotation, name_of_id, findings)
+        # With "object", as CVAT writes its masks, a crowd is none.
+        flags = annotation if crowds == "crowd" else {**annotation, "iscrowd": 0}
+        marks.append(replace(mark, ignored=is_ignored(coco, flags)))
     return Source(
         images=tuple(
             SourceImage(
-                i.file_name, (i.height, i.width), f"{path.name}, image {i.image_id}", i.image_id
+                i.file_name,
+                (i.height, i.width),
+                f"{path.name}, image {i.image_id}",
+                i.image_id,
+                partial.get(i.image_id),
             )
             for i in coco.images
         ),

@@ -69,12 +69,10 @@ def read_detectron2(
             where = f"{place}, annotation {index}"
             if isinstance(entry, dict) and entry.get("iscrowd") and crowds == "ask":
                 raise CrowdQuestionError(crowd_question(path, "annotations have", where))
-            if isinstance(entry, dict) and entry.get("iscrowd") and crowds == "crowd":
-                findings.note("crowd regions, which give no click", where)
-                continue
             mark = _mark(entry, image, where, findings)
             if mark is not None:
-                marks.append(mark)
+                is_crowd = crowds == "crowd" and bool(entry.get("iscrowd"))
+                marks.append(replace(mark, ignored=is_crowd))
     if listed is None:
         found = _by_number(marks)
         findings.note("category names that the file does not hold; see --categories", path.name)

@@ -54,7 +54,7 @@ def read_geo(
             "--images."
         )
     content = read_features(path)
-    images = _Images(folder.folder, content)
+    images = _Images(folder.folder, path, content)
     for place in content.left_out:
         findings.skip("features of another kind than points and polygons", place)
     marks = []
@@ -77,21 +77,28 @@ class _Images:
 
     Args:
         folder: the folder.
-        content: whose coordinates lie on them.
+        path: the file whose coordinates lie on them, for messages.
+        content: of the file.
     """
 
-    def __init__(self, folder: Path, content: Features) -> None:
+    def __init__(self, folder: Path, path: Path, content: Features) -> None:
         self.sizes: dict[str, tuple[int, int]] = {}
         self.frames: dict[str, MapFrame] = {}
-        for path in list_images(folder):
-            name = path.relative_to(folder).as_posix()
-            self.sizes[name], self.frames[name] = whole_size(path), read_frame(path)
-        self._crs = content.crs
+        for file in list_images(folder):
+            name = file.relative_to(folder).as_posix()
+            self.sizes[name], self.frames[name] = whole_size(file), read_frame(file)
+        self._path, self._crs = path, content.crs
 
     def pixels(self, name: str, points: np.ndarray) -> np.ndarray:
         """Return coordinates (N, 2) in pixels of an image."""
         frame = self.frames[name]
-        return frame.to_pixels(points, self._crs or (WGS84 if frame.crs else ""))
+        try:
+            return frame.to_pixels(points, self._crs or (WGS84 if frame.crs else ""))
+        except ValueError as error:
+            raise ValueError(
+                f"{self._path}: its coordinates do not lead to {name} ({error}). Name the "
+                "reference system in the file, or export it in that of the images."
+            ) from error
 
     def find(self, feature: Feature) -> str | None:
         """Return the name of the image that a feature lies on; None outside of all."""

@@ -25,8 +25,9 @@ from sapnet.system.outside import is_bounded, is_text, shown
 
 Json = Any
 
-_NO_OBJECTS = ("__ignore__", "_background_")
-"""Labels by which LabelMe's own scripts mark regions that are to be ignored, and the background."""
+_NO_OBJECTS = ("_background_",)
+"""Labels by which LabelMe's own scripts mark what is no object; `__ignore__` is a region to ignore.
+"""
 
 _MAX_SIDE = 2**24  # pixels; far beyond any image
 
@@ -112,6 +113,8 @@ def _mark(
     if mark is not None and mark.category in _NO_OBJECTS:
         findings.note(f"regions labelled {mark.category!r}, which are no objects", where)
         return None
+    if mark is not None and shape.get("difficult") is True:  # X-AnyLabeling's
+        mark = replace(mark, ignored=True)
     return mark
 
 

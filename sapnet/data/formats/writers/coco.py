@@ -11,6 +11,7 @@ from sapnet.data.formats.writers.files import ExportOptions, place_image
 from sapnet.data.formats.writers.split import Parts
 from sapnet.geometry.polygons import mask_polygons
 from sapnet.geometry.rle import decode_masks, rle_areas, rle_boxes, rle_to_json
+from sapnet.structures.clicks import Coverage
 from sapnet.structures.split import TEST, TRAIN, VAL
 from sapnet.system.files import write_json_atomic
 
@@ -52,8 +53,9 @@ def write_coco(
         polygons: True to write polygons just inside the pixel edges, with seams to the holes,
             instead of run lengths.
     """
+    partial = {image_id: Coverage(ids) for image_id, ids in instances.partial.items()}
     content = {
-        **frame_records(instances.images, instances.categories),
+        **frame_records(instances.images, instances.categories, partial),
         "annotations": [
             _annotation(instance, options.simplify if polygons else None)
             for instance in instances.instances
@@ -76,7 +78,7 @@ def _annotation(instance: Instance, simplify: float | None) -> dict[str, Any]:
         "segmentation": segmentation,
         "bbox": [x1, y1, x2 - x1, y2 - y1],
         "area": int(rle_areas([rle])[0]),
-        "iscrowd": 0,
+        "iscrowd": int(instance.is_crowd),
     }
     if instance.score is not None:
         record["score"] = instance.score

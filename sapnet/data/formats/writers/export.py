@@ -55,6 +55,9 @@ FILE_FORMATS = {
 GEO_FORMATS = ("geojson", "gpkg")
 """Formats of polygons on the map."""
 
+HOLD_REGIONS = ("coco-rle", "coco-polygons", "voc", "labelme", "labelme-mask")
+"""Formats with room for regions to ignore."""
+
 NEED_VAL = {"roboflow": "RF-DETR wants valid", "yolo-seg": "val repeats train"}
 """Formats whose trainers want images to validate, and what happens without."""
 
@@ -114,7 +117,7 @@ def export_masks(
     """Write masks in a format, and read them back to measure the loss.
 
     Args:
-        instances: the masks; crowds and empty masks are left out.
+        instances: the masks; empty ones are left out, and crowds where the format has no room.
         name: the format.
         out: the json file of a COCO format, else the folder.
         findings: collects what the format cannot hold.
@@ -134,7 +137,7 @@ def export_masks(
     out, options = Path(out), options or ExportOptions()
     for image in instances.images:
         image_path(out, image.file_name)  # nothing is written outside
-    kept = replace(instances, instances=tuple(_with_pixels(instances, findings)))
+    kept = replace(instances, instances=tuple(_with_pixels(instances, name, findings)))
     check_split(name, options)
     parts = split_instances(kept, options.split, findings)
     _note_missing(name, parts, out, options, findings)
@@ -154,7 +157,7 @@ def export_masks(
     if options.split is None:
         return report
     counted = (
-        ExportedPart(part, len(inside.images), len(inside.instances))
+        ExportedPart(part, len(inside.images), sum(not o.is_crowd for o in inside.instances))
         for part, inside in parts.items()
     )
     return replace(report, parts=tuple(counted))
@@ -216,12 +219,12 @@ def _note_missing(
         findings.note("exports without the images, which belong beside the labels", out.name)
 
 
-def _with_pixels(instances: InstanceSet, findings: Findings) -> list[Instance]:
+def _with_pixels(instances: InstanceSet, name: MaskFormat, findings: Findings) -> list[Instance]:
     kept = []
     for instance in instances.instances:
         place = f"{instance.image.file_name}, object {instance.annotation_id}"
-        if instance.is_crowd:
-            findings.note("crowd regions, left out", place)
+        if instance.is_crowd and name not in HOLD_REGIONS:
+            findings.note("regions to ignore, left out", place)
         elif not rle_areas([instance.rle()])[0]:
             findings.skip("masks without a pixel", place)
         else:
@@ -267,7 +270,8 @@ def _read_part(
             path = out / ROBOFLOW_FOLDERS[part] / ROBOFLOW_FILE
         case _:
             path = part_file(out, part, options)
-    return _masks(read_any(path, Findings(), ReadOptions("coco"))) if inside.images else {}
+    reading = ReadOptions("coco", crowds="crowd")
+    return _masks(read_any(path, Findings(), reading)) if inside.images else {}
 
 
 def _read_yolo(part: str, inside: InstanceSet, out: Path) -> ClickSet:
@@ -304,7 +308,7 @@ def _report(instances: InstanceSet, read: Masks, out: Path) -> ExportReport:
     places: list[str] = []
     grouped = instances.instances_by_image()
     for image in instances.images:
-        written = grouped[image.image_id]
+        written = [one for one in grouped[image.image_id] if not one.is_crowd]
         for instance, mask in zip_longest(written, read.get(image.file_name, [])):
             if instance is None:
                 raise RuntimeError(f"{out}: more objects of {image.file_name} than were written")

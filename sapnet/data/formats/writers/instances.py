@@ -30,7 +30,7 @@ def masks_of_clicks(
         origins: where the masks come from, by annotation id, if it is known.
 
     Returns:
-        The same images and categories, and one instance per mask.
+        The same images and categories, one instance per mask, and a crowd per region to ignore.
     """
     images = {image.image_id: image for image in clicks.images}
     found = []
@@ -51,7 +51,21 @@ def masks_of_clicks(
             origin=(origins or {}).get(click.annotation_id),
         )
         found.append(instance)
-    return InstanceSet(clicks.images, clicks.categories, tuple(found))
+    regions = [(key, region) for key, c in clicks.coverage.items() for region in c.ignored]
+    next_id = 1 + max((click.annotation_id for click in clicks.clicks), default=0)
+    found += [
+        Instance(
+            annotation_id=next_id + place,
+            image=images[image_id],
+            category_id=region.category_id,
+            is_crowd=True,
+            segmentation=rle_to_json(region.mask),
+            source=Path(images[image_id].file_name),
+        )
+        for place, (image_id, region) in enumerate(regions)
+    ]
+    partial = {key: c.partial for key, c in clicks.coverage.items() if c.partial is not None}
+    return InstanceSet(clicks.images, clicks.categories, tuple(found), partial)
 
 
 def instances_of_results(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from sapnet.data.coco import Instance
+from sapnet.data.formats.marks import IGNORED_CATEGORIES
 from sapnet.data.formats.writers.files import (
     ExportOptions,
     check_label_names,
@@ -54,8 +55,7 @@ def write_labelme(parts: Parts, folder: Path, options: ExportOptions, *, masks: 
         for image in inside.images:
             path = place / label_name(image, ".json")
             shapes = [
-                shape
-                | {"label": names[instance.category_id], "description": _description(instance)}
+                shape | {"label": _label(instance, names), "description": _description(instance)}
                 for number, instance in enumerate(grouped[image.image_id], start=1)
                 for shape in (
                     [_mask(instance)] if masks else _polygons(instance, number, options.simplify)
@@ -72,6 +72,11 @@ def write_labelme(parts: Parts, folder: Path, options: ExportOptions, *, masks: 
             }
             write_json_atomic(path, content)
             place_image(image, options, place)
+
+
+def _label(instance: Instance, names: Mapping[int, str]) -> str:
+    """Return the name of the category; of a region to ignore, LabelMe's own word."""
+    return IGNORED_CATEGORIES[0] if instance.is_crowd else names[instance.category_id]
 
 
 def _image_path(image: ImageRecord, place: Path, options: ExportOptions) -> str:

@@ -73,7 +73,11 @@ def write_voc(
     label_of = label_of_category(instances.categories)
     names = {category.category_id: category.name for category in instances.categories}
     for image in instances.images:
-        objects = grouped[image.image_id]
+        regions = [one for one in grouped[image.image_id] if one.is_crowd]
+        objects = [one for one in grouped[image.image_id] if not one.is_crowd]
+        for region in regions:
+            place = f"{image.file_name}, object {region.annotation_id}"
+            findings.note("regions to ignore, written as boxes that are difficult", place)
         for lost in objects[MAX_OBJECTS:]:
             what = f"objects beyond the {MAX_OBJECTS} that a png holds"
             findings.skip(what, f"{image.file_name}, object {lost.annotation_id}")
@@ -85,7 +89,7 @@ def write_voc(
         labels = np.array([0, *(label_of[o.category_id] + 1 for o in objects)], np.uint8)
         _write_png(folder / "SegmentationObject" / label_name(image, ".png"), numbers)
         _write_png(folder / "SegmentationClass" / label_name(image, ".png"), labels[numbers])
-        xml = _xml(image, objects, names, options.simplify)
+        xml = _xml(image, [*objects, *regions], names, options.simplify)
         write_text_atomic(folder / "Annotations" / label_name(image, ".xml"), xml)
         place_image(image, options, folder / "JPEGImages")
     for part, inside in parts.items():
@@ -149,7 +153,7 @@ def _xml(
         rle = instance.rle()
         element = ElementTree.SubElement(root, "object")
         name = names[instance.category_id]
-        _add(element, name=name, pose="Unspecified", truncated=0, difficult=0)
+        _add(element, name=name, pose="Unspecified", truncated=0, difficult=int(instance.is_crowd))
         x1, y1, x2, y2 = rle_boxes([rle])[0].astype(int).tolist()
         box = ElementTree.SubElement(element, "bndbox")
         _add(box, xmin=x1 + 1, ymin=y1 + 1, xmax=x2, ymax=y2)  # pixels count from 1

@@ -101,9 +101,14 @@ def test_crowds_as_objects(tmp_path: Path) -> None:
 
 def test_crowds_as_crowds(tmp_path: Path) -> None:
     findings = Findings()
-    assert read_any(crowd(tmp_path), findings, ReadOptions(crowds="crowd")).clicks == ()
+    clicks = read_any(crowd(tmp_path), findings, ReadOptions(crowds="crowd"))
+    assert clicks.clicks == ()
     assert findings.num_skipped == 0
-    assert "crowd regions" in findings.lines()[0]
+    assert any("regions to ignore" in line for line in findings.lines())
+    (coverage,) = clicks.coverage.values()
+    (region,) = coverage.ignored
+    ys, xs = np.nonzero(decode_masks([region.mask])[0])
+    assert (xs.min(), xs.max(), ys.min(), ys.max()) == (10, 11, 5, 8)
 
 
 def runs(counts: object) -> dict[str, Any]:

@@ -155,8 +155,12 @@ def test_regions_to_ignore_are_no_objects(tmp_path: Path) -> None:
     clicks = read_any(tmp_path, findings)
     assert [c.name for c in clicks.categories] == ["cat"]
     assert len(clicks.clicks) == 1
+    (coverage,) = clicks.coverage.values()
+    (region,) = coverage.ignored
+    assert region.category_id == clicks.categories[0].category_id
+    assert decode_masks([region.mask]).sum() > 5
     text = "\n".join(findings.lines())
-    assert "1 x regions labelled '__ignore__', which are no objects (a.json, shape 0)" in text
+    assert "1 x regions to ignore (a.json, shape 0)" in text
     assert "1 x regions labelled '_background_'" in text
 
 

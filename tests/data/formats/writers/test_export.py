@@ -311,8 +311,9 @@ def test_empty_masks_crowds_and_nothing_at_all(instances: InstanceSet, tmp_path:
     )
     assert report.num_masks == 0
     assert np.isnan(report.mean_iou)
-    assert [entry.kind for entry in findings.entries] == ["skipped", "noted"]
-    assert load_instances(tmp_path / "o.json").instances == ()
+    assert [entry.kind for entry in findings.entries] == ["skipped"]
+    (crowd,) = load_instances(tmp_path / "o.json").instances
+    assert crowd.is_crowd
 
 
 def test_negative_simplification() -> None:

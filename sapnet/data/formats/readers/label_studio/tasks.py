@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sapnet.data.formats.fields import NO_CATEGORY, Fields, brief
 from sapnet.data.formats.image_paths import ImageFolder
@@ -51,7 +51,8 @@ def read_label_studio(
     """Read a Label Studio export.
 
     If a task has several annotations, the one marked as ground truth is taken, else the first that
-    was not cancelled. Tasks without an annotation are left out, because nobody has seen them. Of a
+    was not cancelled. Tasks without an annotation are left out, because nobody has seen them; those
+    with `is_labeled` false, whose annotators are not all done, are partial images. Of a
     task with several images, each becomes an image of its own. A region without a size takes that
     of the image's other regions, else that of the image.
 
@@ -83,7 +84,9 @@ def read_label_studio(
             continue
         for reference, results in named.parts(task, _objects(task, found, findings), findings):
             size = listed_size(results)
-            images.append(SourceImage(reference, size, task.where))
+            is_done = content.get("is_labeled") is not False
+            partial: Literal[True] | None = None if is_done else True
+            images.append(SourceImage(reference, size, task.where, partial=partial))
             size = size or (None if folder is None else _real_size(reference, folder))
             for mark in _region_marks(results, size, findings, options.default_label):
                 marks.append(Mark(reference=reference, **mark))

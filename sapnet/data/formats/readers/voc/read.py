@@ -39,6 +39,7 @@ class _Xml:
     size: tuple[int, int] | None
     names: list[str]
     boxes: list[Box | None]
+    difficult: list[bool]
 
 
 def read_voc(
@@ -137,6 +138,7 @@ def _read_xml(file: Path, path: Path, findings: Findings) -> _Xml | None:
         _size(root),
         [(element.findtext("name") or "").strip() for element in elements],
         [_box(element) for element in elements],
+        [(element.findtext("difficult") or "").strip() == "1" for element in elements],
     )
 
 
@@ -160,7 +162,10 @@ def _marks_of_xml(
             findings.skip("objects without a name; see --default-label", place)
         else:
             rle = None if mask is None else mask.rle
-            marks.append(Mark(place, found.reference, label, box=box, mask=rle))
+            is_difficult = found.difficult[number - 1]
+            marks.append(
+                Mark(place, found.reference, label, box=box, mask=rle, ignored=is_difficult)
+            )
     for mask in others:
         place = f"{found.file.name}, mask {mask.number}"
         if mask.label is None:

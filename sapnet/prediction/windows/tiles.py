@@ -63,7 +63,7 @@ def plan_items(paths: Sequence[Path], parts: Parts, *, automatic: bool) -> list[
     for index, path in enumerate(paths):
         bare = Path(str(ImageAddress(str(path), None, parts.bands)))
         windows, size = _windows(path, parts.tiling, automatic=automatic)
-        if len(windows) < 2:
+        if not windows:
             items.append(Item(index, bare))
             continue
         for window in windows:
@@ -79,13 +79,28 @@ def _windows(
     if tiling is None and not automatic:
         return [], (0, 0)
     try:
-        height, width = whole_size(path)
+        size = whole_size(path)
     except (OSError, ValueError):  # the pass over the images names it
         return [], (0, 0)
-    if tiling is None:
-        advice = advise_tiles([ImageRecord(0, path.name, width, height)])
+    return windows_of_size(size, tiling, automatic=automatic), size
+
+
+def windows_of_size(
+    size: tuple[int, int], tiling: Tiling | None, *, automatic: bool
+) -> list[Window]:
+    """Return the windows of an image; none for one that is read whole.
+
+    Args:
+        size: (height, width) of the image.
+        tiling: the windows that were asked for.
+        automatic: without them, still cut an image that is always read in windows.
+    """
+    height, width = size
+    if tiling is None and automatic:
+        advice = advise_tiles([ImageRecord(0, "", width, height)])
         tiling = None if advice is None else Tiling.of(advice.size)
-    return ([] if tiling is None else tiling.windows(height, width)), (height, width)
+    found = [] if tiling is None else tiling.windows(height, width)
+    return found if len(found) > 1 else []
 
 
 def count_windows(items: Sequence[Item]) -> dict[int, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from sapnet.segmentation.config import SOLOv2Config
-from sapnet.segmentation.open.seeing import scores_at, see_objects
 from sapnet.segmentation.outputs import SOLOv2Outputs
+from sapnet.segmentation.partial.seeing import scores_at, see_objects
 
 CONFIG = SOLOv2Config(
     num_grids=(3, 2), scale_ranges=((1, 24), (16, 64)), strides=(8, 8), channels=8,

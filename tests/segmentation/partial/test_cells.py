@@ -9,14 +9,14 @@ from torchvision.ops import sigmoid_focal_loss
 
 from sapnet.segmentation.config import SOLOv2Config
 from sapnet.segmentation.losses import grid_class_loss
-from sapnet.segmentation.open.cells import (
+from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
+from sapnet.segmentation.partial.cells import (
     cells_of_seen,
     ignored_cells,
     mask_boxes,
     touched_cells,
     with_left_out,
 )
-from sapnet.segmentation.outputs import SOLOv2Outputs, flatten_cells
 from sapnet.segmentation.targets import NO_OBJECT, GridTargets, assign_targets
 from sapnet.structures.batch import Gaps
 from sapnet.structures.seen import SeenObjects

@@ -1,0 +1,1 @@
+"""Prediction of large images in windows, and the objects of whole images."""

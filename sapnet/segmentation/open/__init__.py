@@ -1,1 +1,0 @@
-"""Cells of the grid that learn nothing: they may show an object that nobody clicked."""

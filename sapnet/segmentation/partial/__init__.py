@@ -1,0 +1,1 @@
+"""Partly clicked images: objects that are seen there, and cells that learn nothing."""
