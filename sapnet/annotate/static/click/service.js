@@ -2,10 +2,6 @@
 
 import { request } from "../shared/api.js";
 
-const FORMATS = [
-  ["coco-rle", "COCO, run lengths (exact)"], ["coco-polygons", "COCO, polygons"], ["yolo-seg", "YOLO, segments"],
-  ["labelme", "LabelMe"], ["label-studio", "Label Studio"], ["voc", "Pascal VOC"],
-];
 const WORDS = { click: "the embedded segmenter", sam: "SAM", regions: "regions, no network", none: "nobody" };
 const element = (id) => document.getElementById(id);
 
@@ -16,19 +12,26 @@ function make(tag, className, text) {
   return node;
 }
 
-export function setUpExport(app) {
+export async function setUpExport(app) {
+  const formats = await request("/api/export/formats").catch(() => ({})); // a server of another kind has none
   const dialog = element("export-dialog");
   element("export").hidden = false;
-  element("export").addEventListener("click", () => dialog.showModal());
-  element("export-formats").replaceChildren(...FORMATS.map(([to, words]) => {
+  element("export").addEventListener("click", () => {
+    element("export-message").textContent = "";
+    dialog.showModal();
+  });
+  element("export-formats").replaceChildren(...Object.entries(formats).map(([to, words]) => {
     const button = make("button", "", words);
+    button.title = `sapnet convert ${app.session.file} --to ${to}`;
     button.addEventListener("click", () => download(app, to));
     return button;
   }));
 }
 
 async function download(app, to) {
+  const message = element("export-message");
   const query = new URLSearchParams({ to, scope: element("export-scope").value });
+  message.textContent = "Writing…";
   try {
     await app.saver.settled(); // what is exported is what is saved
     const response = await fetch(`/api/export?${query}`);
@@ -38,11 +41,13 @@ async function download(app, to) {
     link.download = /filename="([^"]+)"/.exec(response.headers.get("content-disposition"))[1];
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    const lost = decodeURIComponent(response.headers.get("x-findings"));
+    if (lost) message.textContent = `Exported: ${link.download}; ${lost}`;
+    else element("export-dialog").close();
     app.toast(`Exported: ${link.download}`);
   } catch (error) {
-    app.toast(error.message);
+    message.textContent = error.message;
   }
-  element("export-dialog").close();
 }
 
 export async function setUpProposer(app) {
