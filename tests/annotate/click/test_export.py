@@ -96,5 +96,6 @@ def test_the_proposer_and_better_ones_are_named(client: TestClient) -> None:
     for offer in found["offers"]:
         assert offer["licence"] == "Apache-2.0"
         assert offer["command"].endswith(offer["checkpoint"])
+    assert found["fixed"] == "this page was started with --proposer none"
     refused = client.post("/api/proposer", json={"checkpoint": "facebook/sam-vit-base"})
-    assert "--proposer none" in refused.json()["detail"]
+    assert "--proposer none; start it without" in refused.json()["detail"]
