@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DESKTOP, PHONE = (1280, 800), (390, 844)
 SCREENS, GAP = 3, 24
+PATIENCE = 120_000  # ms, for a busy machine
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def screens(browser: Browser, address: str, size: tuple[int, int], count: int) -
     """Photograph the first screens of a page, each scrolled by its height."""
     width, height = size
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
-    page.goto(address)
+    page.goto(address, timeout=PATIENCE)
     found = []
     for number in range(count):
         page.evaluate("(top) => scrollTo(0, top)", number * height)
