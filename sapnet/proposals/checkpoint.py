@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,16 +122,16 @@ def hub_bytes(checkpoint: str) -> int:
         CheckpointError: the hub cannot be reached within seconds, or has no such name.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.utils import filter_repo_objects
 
     try:
         info = HfApi().model_info(checkpoint, timeout=_PROBE_SECONDS, files_metadata=True)
     except Exception as error:  # the hub's client raises errors of its transport, of varying types
         raise _hub_error(checkpoint, error) from error
-    files = filter_repo_objects(
-        info.siblings or [], allow_patterns=_FILES, key=lambda file: file.rfilename
+    return sum(
+        file.size or 0
+        for file in info.siblings or []
+        if any(fnmatch(file.rfilename, pattern) for pattern in _FILES)
     )
-    return sum(file.size or 0 for file in files)
 
 
 def fetch_checkpoint(checkpoint: str) -> Path:

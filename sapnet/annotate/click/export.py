@@ -41,7 +41,7 @@ def export_routes(file: ClickFile, images: Path) -> APIRouter:
     router = APIRouter(prefix="/api/export")
 
     @router.get("/formats")
-    def formats() -> dict[str, str]:
+    def formats() -> dict[MaskFormat, str]:
         """Return the formats with their names for people."""
         return MASK_FORMATS
 
