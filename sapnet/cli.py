@@ -123,7 +123,8 @@ def _run(name: str, command: Command, words: list[str]) -> int:
         os.environ.setdefault("TQDM_MININTERVAL", PROGRESS_SECONDS)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # A line for every request of the hub's client would drown ours.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for library in ("httpx", "httpx2"):  # of older and of newer versions of it
+        logging.getLogger(library).setLevel(logging.WARNING)
     with interrupted_by_signals() as stop_signal:
         try:
             return _guarded(name, command, words)

@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 LEAST_AREA = 32**2
-NEEDS = ("click", "other candidate", "further clicks", "box", "polygon", "nothing good")
+NEEDS = ("first candidate", "other candidate", "further clicks", "polygon", "nothing good")
 
 
 def main() -> None:
@@ -101,17 +100,16 @@ def label_objects(
         person = Person(hand, has_tools=not args.no_tools)
         warm_up(page, hand)
         for instance in left:
-            start, waited = time.monotonic(), hand.waited
+            hand.turn_to("navigation")
+            hand.spent.clear()
             go_to(hand, instance.image.file_name)
+            hand.turn_to("class")
             choose_class(hand, names[instance.category_id])
             mask = decode_masks([instance.rle()])[0].astype(bool)
             labelled = person.label(mask, clicks[instance.annotation_id])
-            entry = {
-                "id": instance.annotation_id,
-                "seconds": round(time.monotonic() - start, 2),
-                "waited": round(hand.waited - waited, 2),
-                **asdict(labelled),
-            }
+            hand.turn_to("")
+            spent = {activity: round(seconds, 2) for activity, seconds in hand.spent.items()}
+            entry = {"id": instance.annotation_id, "spent": spent, **asdict(labelled)}
             lines.write(json.dumps(entry) + "\n")
             lines.flush()
             print(entry, flush=True)
@@ -124,7 +122,6 @@ def warm_up(page: Page, hand: Hand) -> None:
     page.evaluate("() => sapnet.store.addObject([20.5, 20.5])")
     hand.wait(ANSWERED, limit=180)
     page.evaluate("() => sapnet.store.undo()")
-    hand.waited = 0.0
 
 
 def go_to(hand: Hand, name: str) -> None:
@@ -195,15 +192,18 @@ def print_figures(entries: list[dict[str, Any]]) -> None:
     count = len(entries)
     if not count:
         return
-    seconds, waited = (sum(e[key] for e in entries) for key in ("seconds", "waited"))
-    print(f"\n{count} objects in {seconds / 60:.1f} min, of which {waited / 60:.1f} min waiting")
+    spent = sum((Counter(entry["spent"]) for entry in entries), Counter())
+    print(f"\n{count} objects in {spent.total() / 60:.1f} min")
+    for activity, seconds in spent.most_common():
+        print(f"| {activity} | {seconds / 60:.1f} min |")
     print(f"label mIoU {np.mean([e['iou'] for e in entries]):.3f}")
-    print(f"best candidate of the first click {np.mean([e['offered'] for e in entries]):.3f}")
+    print(f"best candidate of the first prompt {np.mean([e['offered'] for e in entries]):.3f}")
     needs = Counter(entry["need"] for entry in entries)
     for need in NEEDS:
         group = [e for e in entries if e["need"] == need]
         if group:
-            iou, each = (np.mean([e[key] for e in group]) for key in ("iou", "seconds"))
+            iou = np.mean([entry["iou"] for entry in group])
+            each = np.mean([sum(entry["spent"].values()) for entry in group])
             print(f"| {need} | {100 * needs[need] / count:.0f} % | {each:.1f} s | {iou:.2f} |")
 
 

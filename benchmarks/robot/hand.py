@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +38,25 @@ class Hand:
         generator: draws the jitter.
         position: of the pointer, window pixels.
         waited: seconds spent waiting for the program beyond the person's own pace.
+        spent: seconds by activity, those of waiting apart.
     """
 
     page: Page
     generator: np.random.Generator
     position: tuple[float, float] = (640.0, 400.0)
     waited: float = 0.0
+    spent: Counter[str] = field(default_factory=Counter)
     _ready: float = field(default_factory=time.monotonic)
+    _turn: tuple[str, float, float] | None = None
+
+    def turn_to(self, activity: str) -> None:
+        """Count the time from now on as that of an activity."""
+        now = time.monotonic()
+        if self._turn is not None:
+            before, since, waited = self._turn
+            self.spent[before] += now - since - (self.waited - waited)
+            self.spent["waiting"] += self.waited - waited
+        self._turn = activity, now, self.waited
 
     def click(self, x: float, y: float, *keys: str, pause: float = PAUSE) -> None:
         """Click near an image position while keys are held."""
@@ -57,13 +70,17 @@ class Hand:
             self.page.keyboard.up(key)
         self._ready = time.monotonic() + pause
 
-    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Drag with the button held from near one image position to near another."""
+    def drag(self, start: tuple[float, float], end: tuple[float, float], *keys: str) -> None:
+        """Drag from near one image position to near another while keys are held."""
         self._travel(self._aimed_at(start))
         self._rest()
+        for key in keys:
+            self.page.keyboard.down(key)
         self.page.mouse.down()
         self._travel(self._aimed_at(end))
         self.page.mouse.up()
+        for key in reversed(keys):
+            self.page.keyboard.up(key)
         self._ready = time.monotonic() + PAUSE
 
     def press(self, *keys: str) -> None:

@@ -18,7 +18,7 @@ GOOD = 0.75
 """IoU from which a person takes a candidate."""
 
 FURTHER_CLICKS = 1
-"""Most clicks beyond the first one, before a box is dragged; without hand tools one more."""
+"""Most clicks after the box, or after the first click; without hand tools one more."""
 
 POLYGON_IOU = 0.88
 """IoU that the corners of a polygon are laid for: a person cuts small detail off."""
@@ -40,12 +40,12 @@ class Labelled:
     """Work that an object needed.
 
     Attributes:
-        need: "click", "other candidate", "further clicks", "box", "polygon" or, without hand
+        need: "first candidate", "other candidate", "further clicks", "polygon" or, without hand
             tools, "nothing good".
-        clicks: on the image, corners not counted.
+        clicks: on the image, the box included and corners not.
         corners: of polygons.
         iou: of the final mask.
-        offered: best IoU of the first click's candidates.
+        offered: best IoU of the candidates of the box or the first click.
     """
 
     need: str
@@ -56,7 +56,7 @@ class Labelled:
 
 
 class Person:
-    """Labels objects on the page.
+    """Labels objects on the page: a box, a click where that is not enough, then a polygon.
 
     Args:
         hand: moves the mouse.
@@ -74,42 +74,44 @@ class Person:
             point: where they click first.
         """
         hand = self._hand
-        hand.click(*self._beside_dots(truth, point))
+        hand.turn_to("box" if self._has_tools else "click")
+        if self._has_tools:
+            rows, columns = np.nonzero(truth)
+            corners_of_box = (columns.min(), rows.min()), (columns.max() + 1, rows.max() + 1)
+            hand.drag(*corners_of_box, "Control")
+        else:
+            hand.click(*self._beside_dots(truth, point))
         found = self._overlaps(truth)
-        offered = max(found, default=0.0)
-        clicks, changed = 1, False
+        offered, clicks = max(found, default=0.0), 1
         most = FURTHER_CLICKS + (not self._has_tools)
+        hand.turn_to("further clicks")
         while max(found, default=0.0) < GOOD and clicks <= most and found:
             # The click answers what the candidate on the screen gets wrong.
             x, y, is_part = worst_place(truth, self._candidate(0))
             hand.click(x, y, "Shift" if is_part else "Alt")
             clicks += 1
             found = self._overlaps(truth)
-        is_boxed = self._has_tools and max(found, default=0.0) < GOOD
-        if is_boxed:
-            rows, columns = np.nonzero(truth)
-            hand.press("k")
-            hand.drag((columns.min(), rows.min()), (columns.max() + 1, rows.max() + 1))
-            found = self._overlaps(truth)
         best = int(np.argmax(found)) if found else -1
         is_good = best >= 0 and found[best] >= GOOD
         corners = 0
         if is_good or not self._has_tools:
-            if best > 0:
-                hand.press(*["Tab"] * best)
-                changed = True
-            hand.press("Enter")
+            self._keep(best)
         else:
             corners = self._draw(truth)
-        final = self._final(truth)
-        need = "click" if clicks == 1 else "further clicks"
-        if clicks == 1 and changed:
-            need = "other candidate"
-        if is_boxed:
-            need = "box"
+        need = "first candidate" if best <= 0 else "other candidate"
+        need = need if clicks == 1 else "further clicks"
         if not is_good:
             need = "polygon" if self._has_tools else "nothing good"
-        return Labelled(need, clicks, corners, final, offered)
+        return Labelled(need, clicks, corners, self._final(truth), offered)
+
+    def _keep(self, place: int) -> None:
+        """Go to a candidate and keep it."""
+        hand = self._hand
+        if place > 0:
+            hand.turn_to("other candidate")
+            hand.press(*["Tab"] * place)
+        hand.turn_to("keeping")
+        hand.press("Enter")
 
     def _beside_dots(self, truth: np.ndarray, point: tuple[float, float]) -> tuple[float, float]:
         """Return the place of the object nearest to a point that no other object's dot covers."""
@@ -141,6 +143,7 @@ class Person:
     def _draw(self, truth: np.ndarray) -> int:
         """Draw the parts of the object as polygons; return the number of corners."""
         hand = self._hand
+        hand.turn_to("polygon")
         hand.press("g")
         corners = 0
         for number, part in enumerate(parts_of(truth)):
@@ -150,8 +153,7 @@ class Person:
             hand.click(*part[-1], pause=CORNER_PAUSE)
             hand.press("+".join([*keys, "Enter"]))
             corners += len(part)
-        hand.press("q", "Escape")
-        return corners
+        return corners  # the next box needs no other tool
 
     def _final(self, truth: np.ndarray) -> float:
         """IoU of the mask of the last object."""

@@ -131,9 +131,14 @@ def wait(page: Page, script: str, argument: object = None) -> None:
 
 
 def save(page: Page, name: str) -> None:
-    """Save a screenshot with a palette."""
+    """Save a screenshot."""
     time.sleep(1.5)  # thumbnails, and the note that all is saved
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    save_picture(Image.open(io.BytesIO(page.screenshot())), name)
+
+
+def save_picture(picture: Image.Image, name: str) -> None:
+    """Save a picture with a palette."""
+    picture = picture.convert("RGB")
     # k-means keeps the small marks' colours, which a median cut alone gives away to the image.
     palette = picture.quantize(COLORS, Image.Quantize.MAXCOVERAGE, kmeans=KMEANS_ROUNDS)
     picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(

@@ -1,10 +1,9 @@
-"""Makes review-desktop.png and review-phone.png: the review queue on a synthetic set.
+"""Makes review-desktop.png and review-phone.png: the review queue on four photographs.
 
-    sapnet demo --out runs/demo
-    python docs/figures/make_review.py runs/demo/simulated/run
+    python docs/figures/make_run.py ../shared/coco runs/photographs
+    python docs/figures/make_review.py runs/photographs
 
-Needs the extra `dev`, Debian's Chromium and a run trained on the synthetic set. Everything else is
-drawn anew: images, clicks, candidates, labels.
+Needs the extra `dev` and Debian's Chromium. The decisions go to a folder of their own.
 """
 
 from __future__ import annotations
@@ -20,32 +19,25 @@ from make_annotate import open_page, save, wait
 from playwright.sync_api import sync_playwright
 
 from sapnet.annotate.review.config import ReviewConfig
-from sapnet.annotate.review.desk import ReviewDesk
 from sapnet.annotate.review.routes import review_routes
 from sapnet.annotate.review.serve import open_review
 from sapnet.annotate.serve import build_server, listen, page_address
 from sapnet.annotate.server import build_app
-from sapnet.annotate.workspace import Workspace
-from sapnet.data.clicks import save_clicks
-from sapnet.data.coco import load_instances
-from sapnet.data.sampling import sample_clicks
-from sapnet.data.synthetic.config import SyntheticConfig
-from sapnet.data.synthetic.writing import write_synthetic
-from sapnet.proposals.config import ProposeConfig
-from sapnet.proposals.propose import propose
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-DATA = SyntheticConfig(num_images=30, size=640, noise=0.0, seed=7)
 DECISIONS = ("c", "Enter", "Enter", "Backspace", "Enter")
 """Keys pressed before the picture is taken: another candidate, kept, deleted, kept."""
 
 
 def main() -> None:
-    """Label the set with the run, decide a few labels, and save two screenshots."""
+    """Decide a few labels of the run, and save two screenshots."""
+    run = Path(sys.argv[1])
+    images, store = run.parent / f"{run.name}-images", run / "proposals"
     with tempfile.TemporaryDirectory() as name:
-        workspace = make_workspace(Path(name), sys.argv[1])
+        cfg = ReviewConfig(images, store, run / "labels.json", Path(name) / "corrections.json")
+        workspace, _ = open_review(cfg)
         app = build_app(workspace, [review_routes(workspace.file)])
         server, bound = build_server(app), listen("127.0.0.1", 0)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
@@ -59,16 +51,6 @@ def main() -> None:
         finally:
             server.should_exit = True
             thread.join()
-
-
-def make_workspace(folder: Path, run: str) -> Workspace[ReviewDesk]:
-    """Labels of a new synthetic set, open for review."""
-    paths = write_synthetic(folder / "data", DATA)
-    clicks = folder / "clicks.json"
-    save_clicks(clicks, sample_clicks(load_instances(paths.truth), "quasi-center", 0))
-    store = folder / "store"
-    propose(ProposeConfig(paths.images, clicks, store, proposer="simulated", workers=1))
-    return open_review(ReviewConfig(paths.images, store, folder / "labels.json", run=run))[0]
 
 
 def photograph(browser: Browser, address: str) -> None:

@@ -68,13 +68,17 @@ Objects = Annotated[list[ObjectBody], Field(max_length=10 * MAX_POINTS), AfterVa
 
 
 class DocumentBody(BaseModel):
-    """A changed document and the version it is based on; None replaces any version."""
+    """A changed document and the version it is based on; None replaces any version.
+
+    The numbers are those of the image's suggestions that were dismissed, or taken back again, since
+    the last change that was saved.
+    """
 
     version: str | None
     objects: Objects
     done: bool = False
-    dismissed: list[int] | None = Field(default=None, max_length=10 * MAX_POINTS)
-    # numbers of the image's suggestions that are dismissed; None: none are shown
+    dismissed: list[int] = Field(default=[], max_length=10 * MAX_POINTS)
+    restored: list[int] = Field(default=[], max_length=10 * MAX_POINTS)
 
 
 class PreviewBody(BaseModel):

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, get_args
 from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
 from sapnet.commands.exporting import (
     FORMAT_NAMES,
-    MASK_FORMATS,
     add_export_arguments,
     export_options,
     print_export,
     print_findings,
 )
 from sapnet.commands.reading import add_reading_arguments
-from sapnet.data.choices import SourceFormat
+from sapnet.data.choices import MASK_FORMATS, SourceFormat
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace

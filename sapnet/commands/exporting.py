@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from sapnet.commands.command import WrongUseError
-from sapnet.data.choices import ImagesAs, MaskFormat
+from sapnet.data.choices import MASK_FORMATS, ImagesAs
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from sapnet.data.formats.writers.export import ExportReport
     from sapnet.data.formats.writers.files import ExportOptions
     from sapnet.data.formats.writers.several import Exports
-
-MASK_FORMATS = get_args(MaskFormat)
 
 FORMAT_NAMES = ", ".join(MASK_FORMATS)
 

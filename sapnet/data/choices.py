@@ -40,5 +40,22 @@ MaskFormat = Literal[
 ]
 """Formats that masks are written in."""
 
+MASK_FORMATS: dict[MaskFormat, str] = {
+    "coco-rle": "COCO, run lengths (exact)",
+    "coco-polygons": "COCO, polygons",
+    "roboflow": "RF-DETR and Roboflow",
+    "yolo-seg": "YOLO, segments",
+    "imagefolder": "Hugging Face datasets",
+    "mask2former": "Mask2Former of transformers",
+    "voc": "Pascal VOC",
+    "cvat": "CVAT, masks",
+    "labelme": "LabelMe, polygons",
+    "labelme-mask": "LabelMe, masks",
+    "label-studio": "Label Studio",
+    "geojson": "GeoJSON, on the map",
+    "gpkg": "GeoPackage, on the map",
+}
+"""The formats that masks are written in, with names for people."""
+
 ImagesAs = Literal["link", "copy", "leave"]
 """Ways to put images into an exported folder."""

@@ -9,8 +9,9 @@ NAMED = (
 """Colors of the first classes, visible on photographs."""
 
 _GOLDEN_ANGLE = 137.508  # degrees: each further hue is far from those before
+_FIRST_HUE = 140.0  # degrees
 _SATURATION = 0.85
-_LIGHT, _DARK = 0.7, 0.58
+_LIGHT, _DARK = 0.82, 0.3  # paler and darker than the named ones
 
 
 def class_color(place: int) -> str:
@@ -21,7 +22,7 @@ def class_color(place: int) -> str:
     """
     if place < len(NAMED):
         return NAMED[place]
-    hue = (place * _GOLDEN_ANGLE) % 360
+    hue = (place * _GOLDEN_ANGLE + _FIRST_HUE) % 360
     light = _LIGHT if place % 2 else _DARK
     return "#" + "".join(_channel(offset, hue, light) for offset in (0, 8, 4))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +94,13 @@ def find_checkpoint(checkpoint: str) -> Path:
                 "`save_pretrained`, or give a hub name such as facebook/sam-vit-base."
             )
         return folder
-    return find_cached(checkpoint) or _download(checkpoint)
+    found = find_cached(checkpoint)
+    if found is not None:
+        return found
+    try:
+        return fetch_checkpoint(checkpoint)
+    except CheckpointError as error:
+        raise CheckpointError(_not_found(checkpoint, error)) from error
 
 
 def find_cached(checkpoint: str) -> Path | None:
@@ -105,6 +113,59 @@ def find_cached(checkpoint: str) -> Path | None:
     except (LocalEntryNotFoundError, HFValidationError):
         return None
     return None if _missing_files(Path(path)) else Path(path)
+
+
+def hub_bytes(checkpoint: str) -> int:
+    """Ask the hub for the size of a checkpoint's files.
+
+    Raises:
+        CheckpointError: the hub cannot be reached within seconds, or has no such name.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        info = HfApi().model_info(checkpoint, timeout=_PROBE_SECONDS, files_metadata=True)
+    except Exception as error:  # the hub's client raises errors of its transport, of varying types
+        raise _hub_error(checkpoint, error) from error
+    return sum(
+        file.size or 0
+        for file in info.siblings or []
+        if any(fnmatch(file.rfilename, pattern) for pattern in _FILES)
+    )
+
+
+def fetch_checkpoint(checkpoint: str) -> Path:
+    """Fetch a checkpoint from the hub into its cache.
+
+    Returns:
+        Its folder in the cache.
+
+    Raises:
+        CheckpointError: the hub cannot be reached, stops in the middle, or lacks files.
+    """
+    from huggingface_hub import snapshot_download
+
+    hub_bytes(checkpoint)  # quick: offline, the download itself would retry for half a minute
+    try:
+        folder = Path(snapshot_download(checkpoint, allow_patterns=_FILES))
+    except Exception as error:  # as above
+        raise _hub_error(checkpoint, error) from error
+    missing = _missing_files(folder)
+    if missing:
+        raise CheckpointError(f"{checkpoint} on the hub has no {' and no '.join(missing)}")
+    return folder
+
+
+def cached_bytes(checkpoint: str) -> int:
+    """Count the bytes of a hub name in the hub's cache, those of unfinished files included."""
+    from huggingface_hub import constants
+
+    blobs = Path(constants.HF_HUB_CACHE, _CACHED_MODEL + checkpoint.replace("/", "--"), "blobs")
+    total = 0
+    for file in blobs.glob("*"):
+        with suppress(FileNotFoundError):  # renamed meanwhile
+            total += file.stat().st_size
+    return total
 
 
 def cached_checkpoints() -> list[str]:
@@ -188,29 +249,18 @@ def _model_type(config: Path) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _download(checkpoint: str) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
-
-    try:
-        # A quick request first: offline, the download itself would retry for half a minute.
-        HfApi().model_info(checkpoint, timeout=_PROBE_SECONDS)
-        folder = Path(snapshot_download(checkpoint, allow_patterns=_FILES))
-    except Exception as error:  # the hub's client raises errors of its transport, of varying types
-        raise CheckpointError(_not_found(checkpoint, error)) from error
-    missing = _missing_files(folder)
-    if missing:
-        raise CheckpointError(f"{checkpoint} on the hub has no {' and no '.join(missing)}.")
-    return folder
+def _hub_error(checkpoint: str, error: Exception) -> CheckpointError:
+    reason = str(error).strip().split("\n")[0] or type(error).__name__
+    return CheckpointError(f"the hub did not give {checkpoint} ({reason})")
 
 
-def _not_found(checkpoint: str, error: Exception) -> str:
+def _not_found(checkpoint: str, error: CheckpointError) -> str:
     """Return a message: what is missing, where it was looked for, and two ways to provide it."""
     from huggingface_hub import constants
 
-    reason = str(error).strip().split("\n")[0] or type(error).__name__
     return (
         f"weights {checkpoint!r} not found: no folder {Path(checkpoint).absolute()}, not in the "
-        f"hub cache {constants.HF_HUB_CACHE}, and the hub did not give them ({reason}). Either run "
-        f"`hf download {checkpoint}` where there is a network and keep that cache, or copy a "
-        "folder with config.json, preprocessor_config.json and model.safetensors here and name it."
+        f"hub cache {constants.HF_HUB_CACHE}, and {error}. Either run `hf download {checkpoint}` "
+        "where there is a network and keep that cache, or copy a folder with config.json, "
+        "preprocessor_config.json and model.safetensors here and name it."
     )

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from skimage.color import rgb2lab
 
 import sapnet
 from sapnet.prediction.class_colors import NAMED, class_color
@@ -17,6 +19,13 @@ def test_a_hundred_classes_have_a_hundred_colors() -> None:
     colors = [class_color(place) for place in range(100)]
     assert len(set(colors)) == 100
     assert all(re.fullmatch("#[0-9a-f]{6}", color) for color in colors)
+
+
+def test_the_first_colors_are_told_apart() -> None:
+    rgb = [[int(class_color(k)[i : i + 2], 16) / 255 for i in (1, 3, 5)] for k in range(18)]
+    lab = rgb2lab(np.array(rgb)[None])[0]
+    distances = np.linalg.norm(lab[:, None] - lab[None], axis=-1) + 100 * np.eye(len(lab))
+    assert distances.min() > 20  # of CIELAB; 2 can just be seen side by side
 
 
 def test_the_named_colors_are_those_of_the_page() -> None:

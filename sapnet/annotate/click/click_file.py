@@ -166,13 +166,7 @@ class ClickFile:
             OSError: the file cannot be written.
         """
         with self._lock:
-            current = self.document(name)
-            if version is not None and version != current.version:
-                raise VersionConflictError(
-                    f"{name} was changed meanwhile, in another tab or by somebody else "
-                    f"({len(current.objects)} objects now)",
-                    current,
-                )
+            self.check_version(name, version)
             saved = replace(document, objects=self._with_ids(name, document.objects))
             before = self._documents.get(name)
             self._documents[name] = saved
@@ -188,6 +182,16 @@ class ClickFile:
                     self._documents[name] = before
             raise
         return saved
+
+    def check_version(self, name: str, version: str | None) -> None:
+        """Raise a VersionConflictError if an image's document has another version than this one."""
+        current = self.document(name)
+        if version is not None and version != current.version:
+            raise VersionConflictError(
+                f"{name} was changed meanwhile, in another tab or by somebody else "
+                f"({len(current.objects)} objects now)",
+                current,
+            )
 
     def begin(self, name: str, objects: Sequence[Click]) -> None:
         """Give an image its first objects; they are saved with the next change of any image."""

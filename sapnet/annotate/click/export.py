@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import FileResponse, Response
+from starlette.background import BackgroundTask
 
 from sapnet.annotate.click.click_file import ClickFile
-from sapnet.data.choices import MaskFormat
+from sapnet.data.choices import MASK_FORMATS, MaskFormat
 from sapnet.data.clicks import load_clicks
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.writers.export import FILE_FORMATS, GEO_FORMATS, export_masks
@@ -25,25 +27,39 @@ from sapnet.structures.origin import PERSON, Origin
 Scope = Literal["masks", "done"]
 """Masks of all images, or of those that are marked as done."""
 
+FINDINGS_HEADER = "x-findings"
+"""Header of a response with what the format cannot hold, percent-encoded."""
+
 
 def export_routes(file: ClickFile, images: Path) -> APIRouter:
-    """Return the route of the export.
+    """Return the routes of the export.
 
     Args:
         file: holds the masks.
         images: folder of the images, for formats that need their pixels' place.
     """
-    router = APIRouter()
+    router = APIRouter(prefix="/api/export")
 
-    @router.get("/api/export")
+    @router.get("/formats")
+    def formats() -> dict[MaskFormat, str]:
+        """Return the formats with their names for people."""
+        return MASK_FORMATS
+
+    @router.get("")
     def export(to: MaskFormat, scope: Scope = "masks") -> Response:
-        """Send what is saved: one json file, or a folder as a zip archive; 422 without masks."""
+        """Send what is saved: one file, or a folder as a zip archive; 422 without masks."""
         clicks = chosen_clicks(file, scope)
-        name, content = export_bytes(clicks, to, images)
-        media = "application/zip" if name.endswith(".zip") else "application/octet-stream"
-        media = "application/json" if name.endswith("json") else media
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return Response(content, media_type=media, headers=headers)
+        folder = TemporaryDirectory()
+        try:
+            path, findings = export_file(clicks, to, images, Path(folder.name))
+        except BaseException:
+            folder.cleanup()
+            raise
+        # What the format cannot hold; header values are ASCII.
+        headers = {FINDINGS_HEADER: quote("; ".join(findings.lines()))}
+        return FileResponse(
+            path, filename=path.name, headers=headers, background=BackgroundTask(folder.cleanup)
+        )
 
     return router
 
@@ -67,23 +83,28 @@ def chosen_clicks(file: ClickFile, scope: Scope) -> ClickSet:
     return chosen
 
 
-def export_bytes(clicks: ClickSet, to: MaskFormat, images: Path) -> tuple[str, bytes]:
-    """Return the name and the content of an exported file; a folder becomes a zip archive."""
+def export_file(
+    clicks: ClickSet, to: MaskFormat, images: Path, folder: Path
+) -> tuple[Path, Findings]:
+    """Write an export into a folder; what would be a folder itself becomes a zip archive.
+
+    Returns:
+        The file, and what the format cannot hold.
+    """
     findings = Findings()
-    with tempfile.TemporaryDirectory() as folder:
-        is_file = to in FILE_FORMATS
-        out = Path(folder) / f"{to}{FILE_FORMATS.get(to, '')}"
-        options = ExportOptions(images=images if not is_file or to in GEO_FORMATS else None)
-        instances = masks_of_clicks(clicks, findings, origins=_origins(clicks))
-        export_masks(instances, to, out, findings, options)
-        if is_file:
-            return out.name, out.read_bytes()
-        archive = Path(folder) / f"{to}.zip"
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
-            for path in sorted(out.rglob("*")):
-                if path.is_file():
-                    packed.write(path, path.relative_to(out.parent))
-        return archive.name, archive.read_bytes()
+    is_file = to in FILE_FORMATS
+    out = folder / f"{to}{FILE_FORMATS.get(to, '')}"
+    options = ExportOptions(images=images if not is_file or to in GEO_FORMATS else None)
+    instances = masks_of_clicks(clicks, findings, origins=_origins(clicks))
+    export_masks(instances, to, out, findings, options)
+    if is_file:
+        return out, findings
+    archive = folder / f"{to}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(out.rglob("*")):
+            if path.is_file():
+                packed.write(path, path.relative_to(folder))
+    return archive, findings
 
 
 def _origins(clicks: ClickSet) -> dict[int, Origin]:

@@ -5,16 +5,17 @@ Nothing here touches the network but the request of the page's own button.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
 from sapnet.annotate.click.click_file import ClickFile
+from sapnet.annotate.click.fetching import Fetching
 from sapnet.annotate.workspace import Workspace
 from sapnet.proposals.build import build_staged_proposer
-from sapnet.proposals.checkpoint import cached_checkpoints, find_licence
+from sapnet.proposals.checkpoint import cached_checkpoints, find_cached, find_licence
 from sapnet.proposals.config import SamConfig, StagedConfig
 
 
@@ -39,9 +40,9 @@ OFFERS = (
 
 
 class ProposerChoice(BaseModel):
-    """The checkpoint of `sam` that is to be used from now on."""
+    """The checkpoint of `sam` to use from now on; None for the embedded segmenter."""
 
-    checkpoint: str = Field(max_length=200)
+    checkpoint: str | None = Field(max_length=200)
 
 
 def proposer_routes(workspace: Workspace[ClickFile], device: str) -> APIRouter:
@@ -52,34 +53,52 @@ def proposer_routes(workspace: Workspace[ClickFile], device: str) -> APIRouter:
         device: of `sam`.
     """
     router = APIRouter(prefix="/api/proposer")
+    # Why none can be chosen; empty if one can.
+    fixed = "" if workspace.preview else "this page was started with --proposer none"
+    fixed = "this page was started with --teach" if workspace.is_taught else fixed
+
+    def use_now(checkpoint: str | None) -> None:
+        if workspace.preview is not None:
+            proposer = build_staged_proposer(_settings(checkpoint, device))
+            workspace.preview.swap(proposer)
+            workspace.file.note_proposer(proposer.name, checkpoint)
+
+    fetching = Fetching(use_now)
 
     @router.get("")
     def read() -> dict[str, Any]:
-        """Return the proposer at work and the better ones, without asking the hub."""
+        """Return the proposer at work, the better ones, and a download; the hub is not asked."""
         cached = cached_checkpoints()
         name, checkpoint = workspace.file.proposer or (None, None)
         return {
             "name": None if workspace.preview is None else workspace.preview.name,
             "checkpoint": checkpoint if name is not None else None,
+            "fixed": fixed,
+            "fetching": asdict(fetching.progress),
             "offers": [_describe(offer, offer.checkpoint in cached) for offer in OFFERS],
         }
 
     @router.post("")
     def use(body: ProposerChoice) -> dict[str, Any]:
-        """Fetch an offered checkpoint unless it is here, and propose with it; 422 otherwise."""
-        if body.checkpoint not in {offer.checkpoint for offer in OFFERS}:
+        """Propose with an offered checkpoint; one that is not here is fetched first, meanwhile."""
+        known = {offer.checkpoint for offer in OFFERS}
+        if body.checkpoint is not None and body.checkpoint not in known:
             raise HTTPException(422, f"expected one of the offers, found {body.checkpoint!r}")
-        if workspace.preview is None or workspace.is_taught:
-            raise HTTPException(
-                422, "this page was started with --proposer none or --teach; start it without"
-            )
-        sam = SamConfig(device=device)
-        proposer = build_staged_proposer(StagedConfig("sam", None, sam, checkpoint=body.checkpoint))
-        workspace.preview.swap(proposer)
-        workspace.file.note_proposer(proposer.name, body.checkpoint)
+        if fixed:
+            raise HTTPException(422, f"{fixed}; start it without")
+        if body.checkpoint is None or find_cached(body.checkpoint) is not None:
+            use_now(body.checkpoint)
+        else:
+            fetching.start(body.checkpoint)
         return read()
 
     return router
+
+
+def _settings(checkpoint: str | None, device: str) -> StagedConfig:
+    if checkpoint is None:
+        return StagedConfig("click")
+    return StagedConfig("sam", None, SamConfig(device=device), checkpoint=checkpoint)
 
 
 def _describe(offer: Offer, is_here: bool) -> dict[str, Any]:

@@ -32,13 +32,17 @@ def click_routes(
         """Save a changed document; 409 if somebody else changed it in the meantime."""
         workspace.find_image(image)
         document = Document(workspace.to_clicks(image, body.objects), body.done)
-        if suggestions is not None and body.dismissed is not None:
-            suggestions.dismiss(image, body.dismissed)
         try:
+            workspace.file.check_version(image, body.version)  # a refused change dismisses nothing
+            if suggestions is not None:
+                suggestions.dismiss(image, body.dismissed, body.restored)
             saved = workspace.file.replace(image, document, body.version)
         except VersionConflictError as error:
             content = {"detail": str(error), "document": from_document(error.document)}
             return JSONResponse(content, 409)
-        return {"version": saved.version, "ids": [c.annotation_id for c in saved.objects]}
+        answer = {"version": saved.version, "ids": [c.annotation_id for c in saved.objects]}
+        if suggestions is not None:  # other tabs may have dismissed further ones
+            answer["dismissed"] = suggestions.dismissed_of(image)
+        return answer
 
     return router

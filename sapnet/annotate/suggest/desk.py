@@ -55,7 +55,7 @@ class SuggestionDesk:
         self._listing, self._file, self._seen = listing, file, seen
         self._min_score = min_score
         self._ids = {category.name: category.category_id for category in file.categories}
-        self._lock = threading.Lock()
+        self._lock, self._deciding = threading.Lock(), threading.Lock()
         self._kept: dict[str, tuple[tuple[object, ...], list[Suggestion]]] = {}
         self._spread: tuple[int, list[str], Spread] | None = None
 
@@ -85,8 +85,10 @@ class SuggestionDesk:
             return []
         return [number for number, entry in enumerate(seen.instances) if entry.mask in masks]
 
-    def dismiss(self, name: str, numbers: Sequence[int]) -> None:
-        """Note the suggestions of an image that are dismissed now; all others of it are not.
+    def dismiss(self, name: str, numbers: Sequence[int], restored: Sequence[int] = ()) -> None:
+        """Note suggestions of an image that are dismissed, and others that are no longer.
+
+        What was dismissed before stays so: a tab that does not know of it cannot bring it back.
 
         Raises:
             OSError: that cannot be saved.
@@ -95,10 +97,11 @@ class SuggestionDesk:
         if seen is None:
             return
         masks = [entry.mask for entry in seen.instances]
-        before = self._seen.dismissed.get(name, ())
-        foreign = [mask for mask in before if mask not in masks]  # of other weights
-        now = [masks[number] for number in sorted(set(numbers)) if 0 <= number < len(masks)]
-        self._seen.dismiss(name, [*foreign, *now])
+        added, back = ([masks[n] for n in ns if 0 <= n < len(masks)] for ns in (numbers, restored))
+        with self._deciding:
+            before = [mask for mask in self._seen.dismissed.get(name, ()) if mask not in back]
+            new = [mask for mask in added if mask not in before and mask not in back]
+            self._seen.dismiss(name, [*before, *new])
 
     def next_to_teach(self, current: str) -> str | None:
         """Return the untouched image whose correction teaches most; None if none was seen yet.

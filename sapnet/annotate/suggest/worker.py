@@ -16,10 +16,11 @@ class EndableWorker:
 
     Args:
         function: called in the process; must survive pickling.
+        what: what it does, for messages.
     """
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
+    def __init__(self, function: Callable[[Any], Any], what: str = "the segmenter") -> None:
+        self._function, self._what = function, what
         self._process: Any = None
         self._ours: Connection | None = None
         self._is_closed = False
@@ -37,7 +38,7 @@ class EndableWorker:
             is_good, found = ours.recv()
         except (EOFError, OSError) as error:
             self._process = self._ours = None  # the next item starts a new process
-            raise ConnectionError("the process of the segmenter died") from error
+            raise ConnectionError(f"the process of {self._what} died") from error
         if not is_good:
             raise ValueError(found)
         return found
@@ -52,7 +53,7 @@ class EndableWorker:
 
     def _connection(self) -> Connection:
         if self._is_closed:
-            raise ConnectionError("the process of the segmenter was ended")
+            raise ConnectionError(f"the process of {self._what} was ended")
         if self._ours is None:
             # Spawned, not forked: a fork of a process in which torch runs threads can hang.
             context = multiprocessing.get_context("spawn")

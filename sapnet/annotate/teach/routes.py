@@ -22,6 +22,7 @@ def teach_routes(teacher: Teacher) -> APIRouter:
         """Return what the page shows."""
         return {
             "message": teacher.message,
+            "needed": teacher.plan.min_pinned,
             "busy": teacher.is_busy,
             "can_undo": teacher.can_undo,
         }

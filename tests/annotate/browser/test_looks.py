@@ -111,12 +111,18 @@ def test_tab_after_the_last_candidate_brings_the_others(
     assert driver.run("() => sapnet.preview.chosen") == 4
 
 
+@pytest.mark.parametrize("held", [(), ("Control",)])
 def test_a_box_bounds_the_candidates(
-    address: str, photo: Path, drag: Callable[..., None], open_page: Callable[..., PageDriver]
+    held: tuple[str, ...],
+    address: str,
+    photo: Path,
+    drag: Callable[..., None],
+    open_page: Callable[..., PageDriver],
 ) -> None:
     driver = open_page(address)
-    driver.press("k")
-    drag(driver, (40, 30), (140, 90))
+    if not held:
+        driver.press("k")
+    drag(driver, (40, 30), (140, 90), keys=held)
     candidates(driver)
     assert driver.run("() => sapnet.pointer.tool") == "new"
     driver.press("Enter")

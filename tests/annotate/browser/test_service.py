@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sapnet.data.choices import MASK_FORMATS
 from tests.annotate.accessibility import serious_problems
 from tests.annotate.review_set import make_review_set
 
@@ -37,6 +38,16 @@ def test_what_is_drawn_can_be_exported_at_once(
             driver.page.click("#export-formats button >> nth=0")  # without waiting for the save
         content = json.loads(download.value.path().read_text(encoding="utf-8"))
         assert len(content["annotations"]) == 1
+        assert driver.page.is_hidden("#export-dialog")
+        driver.page.click("#export")
+        assert driver.page.locator("#export-formats button").count() == len(MASK_FORMATS)
+        with driver.page.expect_download() as download:
+            driver.page.click("text=RF-DETR")
+        assert download.value.suggested_filename == "roboflow.zip"
+        driver.wait(
+            "() => document.getElementById('export-message').textContent"
+            ".includes('RF-DETR wants valid')"
+        )
         assert driver.run("() => document.documentElement.scrollWidth") <= driver.run(
             "() => innerWidth"
         )

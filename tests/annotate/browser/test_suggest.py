@@ -162,6 +162,60 @@ def test_what_is_not_accepted_is_not_saved(
         assert len(session.clicks) == 3
 
 
+def look_again(driver: PageDriver) -> None:
+    """As when the user comes back to the tab."""
+    driver.run("() => { document.dispatchEvent(new Event('visibilitychange')); }")
+
+
+def test_what_one_tab_deletes_no_other_tab_brings_back(
+    session: Session, open_page: Callable[..., PageDriver]
+) -> None:
+    with session.serve() as address:
+        first, second = open_page(address), open_page(address)
+        num_open(first, 3)
+        num_open(second, 3)
+        first.press("x")
+        first.saved()
+        num_open(second, 3)  # stale
+        second.run("() => sapnet.selectObject(sapnet.suggesting.open[1].key)")
+        second.press("x")  # its save is answered with what was dismissed elsewhere
+        num_open(second, 1)
+        second.saved()
+        look_again(first)
+        num_open(first, 1)
+        second.press("Control+z")
+        num_open(second, 2)  # its own deletion is undone, not that of the other tab
+        second.saved()
+        look_again(first)
+        num_open(first, 2)
+        first.page.reload()
+        first.ready()
+        num_open(first, 2)
+        first.press("a")
+        assert selected_x(first) == 180.5
+        first.saved()
+        assert [click.points[0][0] for click in session.clicks] == [110.5]
+
+
+def test_what_one_tab_accepts_stays_accepted(
+    session: Session, open_page: Callable[..., PageDriver]
+) -> None:
+    with session.serve() as address:
+        first, second = open_page(address), open_page(address)
+        num_open(first, 3)
+        num_open(second, 3)
+        first.press("a")
+        first.saved()
+        second.press("x")  # on a version that is not current: the user is asked
+        second.page.click("#conflict-reload")
+        num_open(second, 2)
+        assert len(second.run("() => sapnet.store.held.kept")) == 1
+        second.page.reload()
+        second.ready()
+        num_open(second, 2)  # what was refused dismissed nothing
+        assert [click.points[0][0] for click in session.clicks] == [40.5]
+
+
 def test_further_points_mend_a_suggestion(
     session: Session, open_page: Callable[..., PageDriver]
 ) -> None:

@@ -6,7 +6,8 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -16,9 +17,13 @@ pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from sapnet.annotate.click.export import FINDINGS_HEADER
 from sapnet.annotate.click.opening import open_click_file
 from sapnet.annotate.documents import Document
 from sapnet.annotate.workspace import Workspace
+from sapnet.commands.convert import TARGETS
+from sapnet.data.choices import MASK_FORMATS, MaskFormat
+from sapnet.data.formats.writers.export import FILE_FORMATS, GEO_FORMATS
 from sapnet.geometry.rle import encode_masks, rle_areas, to_rle
 from sapnet.structures.clicks import Click
 from tests.annotate.pages import app_of
@@ -51,13 +56,32 @@ def test_coco_holds_the_masks(client: TestClient) -> None:
     assert [image["file_name"] for image in content["images"]] == ["a.png"]
 
 
-@pytest.mark.parametrize("to", ["yolo-seg", "labelme", "voc", "label-studio"])
-def test_folders_come_as_archives(client: TestClient, to: str) -> None:
+@pytest.mark.parametrize("to", MASK_FORMATS)
+def test_every_format_of_convert_is_written(client: TestClient, to: MaskFormat) -> None:
+    if to in GEO_FORMATS:
+        pytest.importorskip("rasterio", reason="the extra `geo`")
     answer = client.get("/api/export", params={"to": to})
     assert answer.status_code == 200, answer.text
+    name = f"{to}{FILE_FORMATS.get(to, '.zip')}"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+    if to in FILE_FORMATS:
+        assert int(answer.headers["content-length"]) == len(answer.content) > 0
+        return
     with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
         assert packed.testzip() is None
-        assert any(name.startswith(f"{to}/") for name in packed.namelist())
+        assert len(packed.namelist()) > 1
+        assert all(entry.startswith(f"{to}/") for entry in packed.namelist())
+
+
+def test_the_formats_are_those_of_convert(client: TestClient) -> None:
+    assert tuple(client.get("/api/export/formats").json()) == get_args(MaskFormat)
+    assert TARGETS == ("clicks", *get_args(MaskFormat))
+
+
+def test_what_a_format_cannot_hold_is_told(client: TestClient) -> None:
+    told = unquote(client.get("/api/export?to=roboflow").headers[FINDINGS_HEADER])
+    assert "exports without images to validate: RF-DETR wants valid" in told
+    assert client.get("/api/export?to=coco-rle").headers[FINDINGS_HEADER] == ""
 
 
 def test_unknown_formats_and_checkpoints_are_refused(client: TestClient) -> None:
@@ -72,5 +96,6 @@ def test_the_proposer_and_better_ones_are_named(client: TestClient) -> None:
     for offer in found["offers"]:
         assert offer["licence"] == "Apache-2.0"
         assert offer["command"].endswith(offer["checkpoint"])
+    assert found["fixed"] == "this page was started with --proposer none"
     refused = client.post("/api/proposer", json={"checkpoint": "facebook/sam-vit-base"})
-    assert "--proposer none" in refused.json()["detail"]
+    assert "--proposer none; start it without" in refused.json()["detail"]

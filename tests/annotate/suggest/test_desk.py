@@ -73,11 +73,13 @@ def test_what_is_dismissed_stays_away_also_with_other_weights(
     desk.dismiss("a.png", [1, 77])
     assert numbers(desk) == [0, 2]
     assert desk.dismissed_of("a.png") == [1]
-    desk.dismiss("a.png", [0])  # the page undid the other one
+    desk.dismiss("a.png", [0], restored=[1])
     assert numbers(desk) == [1, 2]
-    desk.dismiss("a.png", [])
+    desk.dismiss("a.png", [], restored=[0])
     assert numbers(desk) == [0, 1, 2]
     desk.dismiss("a.png", [1])
+    desk.dismiss("a.png", [])  # of a tab that knows nothing of it
+    assert numbers(desk) == [0, 2]
     other = SeenFile(seen.path, "other weights")
     shifted = seen_squares(3)
     shifted = replace(

@@ -76,7 +76,8 @@ def test_the_page_is_told_and_can_undo(folder: Path, click_weights: Path) -> Non
     routers = [click_routes(workspace), teach_routes(open_teacher(cfg, workspace))]
     client = TestClient(build_app(workspace, routers), base_url="http://localhost")
     assert client.get("/api/session").json()["teach"] is False
-    assert client.get("/api/teach").json() == {"message": "", "busy": False, "can_undo": True}
+    state = client.get("/api/teach").json()
+    assert state == {"message": "", "needed": 10, "busy": False, "can_undo": True}
     assert client.post("/api/teach/undo").json()["can_undo"] is False
     again = client.post("/api/teach/undo")
     assert again.status_code == 422

@@ -118,7 +118,7 @@ export class Panel {
       return row;
     }));
     element("object-count").textContent = objects.filter(({ suggested }) => !suggested).length || "";
-    element("first-hint").hidden = store.images.some((image) => image.objects) || Boolean(store.image && store.image.problem);
+    element("first-hint").hidden = objects.length > 0 || store.images.some((image) => image.objects) || Boolean(store.image && store.image.problem);
     element("objects-empty").hidden = objects.length > 0;
   }
 

@@ -50,7 +50,10 @@ export class Pointer {
     if (event.button === 1 || (event.button === 0 && this.isSpaceDown)) {
       this.gesture = { kind: "pan", position };
       this.view.canvas.classList.add("panning");
-    } else if (this.hand.down(event, position)) {
+      return;
+    }
+    if (event.button === 0 && (event.ctrlKey || event.metaKey)) this.actions.setTool("box");
+    if (this.hand.down(event, position)) {
       this.gesture = { kind: "hand" };
     } else if (event.button === 0 || event.button === 2) {
       const isGrab = event.button === 0 && !event.altKey;

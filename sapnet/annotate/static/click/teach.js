@@ -3,7 +3,6 @@
 import { request } from "../shared/api.js";
 
 const LOOK_EVERY = 5000; // ms
-const FIRST = "Begins when enough masks are pinned.";
 const element = (id) => document.getElementById(id);
 
 export class Teaching {
@@ -29,10 +28,9 @@ export class Teaching {
     }
   }
 
-  show({ message, can_undo: canUndo }) {
-    if (element("teach-message").textContent !== (message || FIRST)) {
-      element("teach-message").textContent = message || FIRST;
-    }
+  show({ message, needed, can_undo: canUndo }) {
+    const words = message || `Begins when ${needed} masks are pinned.`;
+    if (element("teach-message").textContent !== words) element("teach-message").textContent = words;
     element("teach-undo").hidden = !canUndo;
   }
 }

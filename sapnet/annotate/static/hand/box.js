@@ -20,10 +20,13 @@ export class Box {
     if (this.start) this.end = position;
   }
 
-  up() {
+  up(event) {
     const { start, end, view } = this;
     this.cancel();
-    if (!start || Math.min(Math.abs(end[0] - start[0]), Math.abs(end[1] - start[1])) < LEAST) return;
+    if (!start || Math.min(Math.abs(end[0] - start[0]), Math.abs(end[1] - start[1])) < LEAST) {
+      if (event.ctrlKey || event.metaKey) this.hand.app.setTool("new");
+      return;
+    }
     const [a, b] = [view.round(view.toImage(start)), view.round(view.toImage(end))];
     const box = [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])];
     this.hand.app.setTool("new"); // a box is asked for once; the next click is a click again

@@ -153,6 +153,7 @@ export function bindHandKeys(app) {
     ["shift+Drag", "Straight stroke; Shift-click goes on from the last one"],
     ["g", "Polygon: click the corners; double-click or Enter closes, Shift adds, Alt cuts", () => app.setTool("polygon")],
     ["k", "Box: drag it round an object, once", () => app.setTool("box")],
+    ["ctrl+Drag", "The same without the tool"],
     ["shift+f", "Fill the holes of the mask", () => hand.fillHoles()],
     ["shift+t", "Take the other visible masks away from this one", () => hand.takeAway()],
   ]);

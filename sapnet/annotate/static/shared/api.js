@@ -116,6 +116,7 @@ export class Saver extends EventTarget {
         keepalive: keepalive && JSON.stringify(body).length < KEEPALIVE_LIMIT,
       });
       held.markSaved(sent, answer);
+      this.store.withdraw(name, answer.dismissed || []);
       this.failures = 0;
     } catch (error) {
       this.failed(name, held, error);

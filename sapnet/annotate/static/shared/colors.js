@@ -7,11 +7,12 @@ const NAMED = [
 ];
 const SHADES = [0, 0.34, -0.3, 0.6, -0.5]; // towards white, or towards black, by instance
 const GOLDEN_ANGLE = 137.508; // degrees
+const FIRST_HUE = 140; // degrees
 
 export function classColor(place) {
   if (place < NAMED.length) return NAMED[place];
-  const hue = (place * GOLDEN_ANGLE) % 360;
-  const light = place % 2 ? 0.7 : 0.58;
+  const hue = (place * GOLDEN_ANGLE + FIRST_HUE) % 360;
+  const light = place % 2 ? 0.82 : 0.3; // paler and darker than the named ones
   const channel = (offset) => {
     const k = (offset + hue / 30) % 12;
     const value = light - 0.85 * Math.min(light, 1 - light) * Math.max(-1, Math.min(k - 3, 9 - k, 1));

@@ -43,8 +43,8 @@ export function drawBox(context, [x1, y1], [x2, y2], color) {
 }
 
 // Draws a mask over an image of width x height; the context is in image pixels.
-export function drawMask(context, { width, height }, mask, color, isOutline = false) {
-  const layer = maskLayer(mask, color, isOutline);
+export function drawMask(context, { width, height }, mask, color, look) {
+  const layer = maskLayer(mask, color, look);
   if (!layer) return;
   const [x1, y1, x2, y2] = layer.box;
   context.drawImage(layer.canvas, x1 * width, y1 * height, (x2 - x1) * width, (y2 - y1) * height);

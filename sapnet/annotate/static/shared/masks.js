@@ -1,7 +1,8 @@
 // Conversion of run lengths to masks that a canvas can draw, at a bounded size.
 
 const LAYER_SIDE = 1024; // pixels; larger masks are drawn from every second, third, ... pixel
-const FILL = 88; // opacity of the inside, of 255
+// Opacity of the inside, and of a dark line within the outline, which shows it on any photograph; of 255.
+const LOOKS = { faint: [88, 88], strong: [110, 200], outline: [0, 150] };
 const boxes = new WeakMap(); // mask -> box or null
 const layers = new WeakMap(); // mask -> layers by color and style
 
@@ -72,29 +73,30 @@ export function maskBox(mask) {
 }
 
 // Returns the mask as a picture: { canvas, box }, its box as that of `maskBox`; null for an empty mask.
-export function maskLayer(mask, color, isOutline = false) {
+// `look`: faint, strong or outline.
+export function maskLayer(mask, color, look = "faint") {
   if (!layers.has(mask)) layers.set(mask, new Map());
   const known = layers.get(mask);
-  const key = isOutline ? `${color} outline` : color;
-  if (!known.has(key)) known.set(key, makeLayer(mask, color, isOutline));
+  const key = `${color} ${look}`;
+  if (!known.has(key)) known.set(key, makeLayer(mask, color, look));
   return known.get(key);
 }
 
-function makeLayer(mask, color, isOutline) {
+function makeLayer(mask, color, look) {
   const [height, width] = mask.size;
   const runs = decodeCounts(mask.counts);
   const box = bounds(runs, height);
   let layer = null;
   if (box) {
     const step = Math.max(1, Math.ceil(Math.max(box[2] - box[0], box[3] - box[1]) / LAYER_SIDE));
-    const canvas = paint(sample(runs, height, box, step), color, isOutline ? 0 : FILL);
+    const canvas = paint(sample(runs, height, box, step), color, LOOKS[look]);
     const [right, bottom] = [box[0] + canvas.width * step, box[1] + canvas.height * step];
     layer = { canvas, box: [box[0] / width, box[1] / height, right / width, bottom / height] };
   }
   return layer;
 }
 
-function paint({ columns, rows, values }, color, fill) {
+function paint({ columns, rows, values }, color, [fill, dark]) {
   const canvas = document.createElement("canvas");
   canvas.width = columns;
   canvas.height = rows;
@@ -102,12 +104,15 @@ function paint({ columns, rows, values }, color, fill) {
   const picture = context.createImageData(columns, rows);
   const [red, green, blue] = color.match(/\w\w/g).map((pair) => parseInt(pair, 16));
   const at = (x, y) => x >= 0 && y >= 0 && x < columns && y < rows && values[y * columns + x];
+  const isInside = (x, y) => at(x - 1, y) && at(x + 1, y) && at(x, y - 1) && at(x, y + 1);
+  const isDeep = (x, y) => isInside(x - 1, y) && isInside(x + 1, y) && isInside(x, y - 1) && isInside(x, y + 1);
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++) {
       const i = y * columns + x;
       if (!values[i]) continue;
-      const isInside = at(x - 1, y) && at(x + 1, y) && at(x, y - 1) && at(x, y + 1);
-      picture.data.set([red, green, blue, isInside ? fill : 255], 4 * i);
+      const pixel = !isInside(x, y) ? [red, green, blue, 255]
+        : dark === fill || isDeep(x, y) ? [red, green, blue, fill] : [0, 0, 0, dark];
+      picture.data.set(pixel, 4 * i);
     }
   }
   context.putImageData(picture, 0, 0);

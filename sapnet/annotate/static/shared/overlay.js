@@ -52,7 +52,8 @@ export class Overlay {
       if (!mask) continue;
       context.globalAlpha = object === selectedObject || object.suggested ? 1 : FAINT;
       const isOutline = this.style === "outlines" || (object.suggested && object !== selectedObject);
-      drawMask(context, image, mask, this.shadeOf(object), isOutline);
+      const look = isOutline ? "outline" : object === selectedObject ? "strong" : "faint";
+      drawMask(context, image, mask, this.shadeOf(object), look);
     }
     context.globalAlpha = 1;
   }

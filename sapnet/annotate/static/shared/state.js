@@ -29,6 +29,7 @@ export class HeldDocument {
     this.undone = [];
     this.isConflicting = false;
     this.offered = null; // numbers of the suggestions that were shown; null before there are any
+    this.told = new Set(); // those of them that the server knows to be dismissed here
     this.saved = { objects: this.objects, done: this.done };
   }
 
@@ -38,7 +39,7 @@ export class HeldDocument {
 
   get kept() { return this.objects.filter(({ suggested }) => !suggested); }
 
-  // Numbers of the suggestions that are gone: neither open nor objects.
+  // Numbers of the suggestions that were dismissed here: neither open nor objects.
   get dismissed() {
     const present = new Set(this.objects.map(({ number }) => number));
     return [...this.offered].filter((number) => !present.has(number));
@@ -51,19 +52,39 @@ export class HeldDocument {
   snapshot() {
     const { objects, kept, done } = this;
     const body = { objects: this.wire(kept), done };
-    if (this.offered) body.dismissed = this.dismissed;
+    if (this.offered) {
+      const now = new Set(this.dismissed); // only what changed here is sent: another tab decides, too
+      body.dismissed = [...now].filter((number) => !this.told.has(number));
+      body.restored = [...this.told].filter((number) => !now.has(number));
+    }
     return { objects, kept, done, body };
   }
 
   // Adds suggestions, to every state that undo leads to as well: none is dismissed by going back.
-  offer(suggestions, dismissed) {
-    const isSaved = !this.isChanged;
+  offer(suggestions) {
     const added = suggestions.map(({ number, category_id, score, point, mask }) => ({
       key: `o${nextKey++}`, number, category_id, score, suggested: true,
       points: [point], negative_points: [], box: null, mask,
     }));
-    for (const state of [this, ...this.history, ...this.undone]) state.objects = [...state.objects, ...added];
-    this.offered = new Set([...dismissed, ...added.map(({ number }) => number)]);
+    this.everyState((objects) => [...objects, ...added]);
+    this.offered = new Set([...(this.offered || []), ...added.map(({ number }) => number)]);
+  }
+
+  // Drops suggestions that were dismissed elsewhere; returns true if one of them was open here.
+  withdraw(numbers) {
+    if (!this.offered) return false;
+    const gone = new Set(numbers.filter((number) => this.offered.has(number) && !this.told.has(number)));
+    const isGone = ({ suggested, number }) => suggested && gone.has(number);
+    const wasOpen = this.objects.some(isGone);
+    if (gone.size) this.everyState((objects) => objects.filter((object) => !isGone(object)));
+    for (const number of gone) this.offered.delete(number);
+    return wasOpen;
+  }
+
+  // Changes the objects of the shown state and of those that undo and redo lead to; nothing to save.
+  everyState(change) {
+    const isSaved = !this.isChanged;
+    for (const state of [this, ...this.history, ...this.undone]) state.objects = change(state.objects);
     if (isSaved) this.saved.objects = this.objects;
   }
 
@@ -71,6 +92,8 @@ export class HeldDocument {
     sent.kept.forEach((object, i) => this.ids.set(object.key, answer.ids[i]));
     this.version = answer.version;
     this.saved = { objects: sent.objects, done: sent.done };
+    for (const number of sent.body.dismissed || []) this.told.add(number);
+    for (const number of sent.body.restored || []) this.told.delete(number);
   }
 }
 
@@ -122,6 +145,14 @@ export class Store extends EventTarget {
     held.load(answer);
     if (this.image && this.image.name === name) this.selected = null;
     this.refresh(name);
+    this.emit("objects");
+    this.emit("selection");
+  }
+
+  // Drops suggestions of an image that were dismissed elsewhere.
+  withdraw(name, numbers) {
+    const held = this.documents.get(name);
+    if (!held || !held.withdraw(numbers) || held !== this.held) return;
     this.emit("objects");
     this.emit("selection");
   }

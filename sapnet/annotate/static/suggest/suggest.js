@@ -1,7 +1,8 @@
 // Suggestions: what a trained run sees on the image and no object explains, decided one by one.
 //
 // A suggestion is an object with `suggested` that is not saved until it is accepted or changed by
-// hand. Each has a `number`, by which the server knows which ones were dismissed.
+// hand. Each has a `number`, by which the server knows which ones were dismissed; also in other
+// tabs, whose decisions hold here, too.
 
 import { Columns } from "../hand/columns.js";
 import { request } from "../shared/api.js";
@@ -28,6 +29,9 @@ export class Suggesting {
     store.addEventListener("objects", () => {
       if (store.held && !store.held.offered && this.asked !== store.image.name) this.load(); // loaded again
     });
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.load(); // decided elsewhere meanwhile
+    });
     this.lookOn();
   }
 
@@ -37,12 +41,12 @@ export class Suggesting {
     return Columns.from(mask, this.store.image).has(Math.floor(x), Math.floor(y));
   }
 
-  // Shows the suggestions of the image as soon as it was looked at.
+  // Shows the suggestions of the image as soon as it was looked at, and drops those decided elsewhere.
   async load() {
     clearTimeout(this.timer);
     const { image, held } = this.store;
     this.isLooking = false;
-    if (!image || image.problem || !held || held.offered) {
+    if (!image || image.problem || !held) {
       this.show();
       return;
     }
@@ -50,19 +54,27 @@ export class Suggesting {
     const answer = await request("/api/suggest/image", { query: { image: image.name } }).catch(() => null);
     if (this.store.image !== image || this.store.held !== held) return;
     this.asked = "";
-    if (!answer || !answer.ready) {
+    if (answer && answer.ready) this.take(held, answer);
+    else if (!held.offered) {
       this.isLooking = true;
       this.timer = setTimeout(() => this.load(), ASK_AGAIN);
-      this.show();
-      return;
     }
-    const points = held.objects.flatMap((object) => object.points);
-    const isNew = (entry) => !points.some((point) => this.holds(entry, point)); // of clicks not saved yet
+    this.show();
+  }
+
+  take(held, { suggestions, dismissed }) {
+    const isFirst = !held.offered;
+    const points = held.kept.flatMap((object) => object.points);
+    const isNew = (entry) => !(held.offered && held.offered.has(entry.number))
+      && !points.some((point) => this.holds(entry, point)); // of clicks not saved yet
     const wasTouched = held.kept.length > 0 || held.done;
-    held.offer(answer.suggestions.filter(isNew), answer.dismissed);
-    if (!wasTouched && !this.store.selected) this.store.select(first(this.open[0]));
+    this.store.withdraw(this.store.image.name, dismissed);
+    const added = suggestions.filter(isNew);
+    if (!isFirst && !added.length) return;
+    held.offer(added);
+    if (isFirst && !wasTouched && !this.store.selected) this.store.select(first(this.open[0]));
     this.store.emit("objects");
-    this.lookAhead();
+    if (isFirst) this.lookAhead();
   }
 
   // Asks that the next image of the list is looked at, too.

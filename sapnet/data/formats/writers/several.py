@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from sapnet.data.choices import MaskFormat
+from sapnet.data.choices import MASK_FORMATS
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.writers.export import (
     FILE_FORMATS,
@@ -39,12 +39,12 @@ class Exports:
 
 def check_formats(formats: Sequence[str]) -> None:
     """Raise a ValueError for a name that is no format of masks."""
-    known = get_args(MaskFormat)
     for name in formats:
-        if name not in known:
-            close = get_close_matches(name, known, 1)
+        if name not in MASK_FORMATS:
+            close = get_close_matches(name, MASK_FORMATS, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"format: expected one of {', '.join(known)}, found {name!r}{hint}")
+            known = ", ".join(MASK_FORMATS)
+            raise ValueError(f"format: expected one of {known}, found {name!r}{hint}")
 
 
 def check_exports(formats: Sequence[str], stem: Path, settings: ExportSettings) -> None:
