@@ -42,7 +42,7 @@ from sapnet.prediction.windows.tiles import (
     plan_items,
 )
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
-from sapnet.system.files import write_json_atomic
+from sapnet.system.files import json_text, write_json_atomic, write_text_atomic
 from sapnet.system.lock import locked
 from sapnet.system.processes.parallel import map_ahead
 from sapnet.system.progress import progress
@@ -189,7 +189,8 @@ class _Prediction:
         self._pieces: dict[int, list[Piece]] = {}
         self._names = [files.name(path) for path in files.paths]
         self._ids = image_ids(self._names)
-        self._records: dict[int, list[dict[str, Any]]] = {}
+        # Lines of the results file by image: as dictionaries, records take four times as much.
+        self._records: dict[int, list[str]] = {}
         self._errors: dict[int, str] = {}
         self._pictures: dict[int, Path] = {}
         if not cfg.no_pictures:
@@ -230,7 +231,7 @@ class _Prediction:
             named = (self._named(place, found) for place, found in segmented)
             for item, found in map_ahead(pool, finish, named, ahead=cfg.workers):
                 if item.window is None:
-                    self._records[item.index] = found
+                    self._records[item.index] = list(map(json_text, found))
                 else:
                     self._add_window(item, found)
                 count(1)
@@ -255,7 +256,7 @@ class _Prediction:
             self._ids[index],
             self._names[index],
         )
-        self._records[index] = records
+        self._records[index] = list(map(json_text, records))
         if self._pictures:
             least = max(self._cfg.score_threshold, self._cfg.draw_threshold)
             shown = [r["segmentation"] for r in records if r["score"] >= least]
@@ -303,11 +304,11 @@ class _Prediction:
             raise
 
     def _write_results(self) -> int:
-        results = [record for index in sorted(self._records) for record in self._records[index]]
+        lines = [line for index in sorted(self._records) for line in self._records[index]]
         origin = {"chosen_by": "segmenter", **origin_of_network(self._network)}
         write_json_atomic(self._out / ORIGIN_FILE, origin)
-        write_json_atomic(self._out / RESULTS, results)
-        return len(results)
+        write_text_atomic(self._out / RESULTS, "[\n" + ",\n".join(lines) + "\n]\n")
+        return len(lines)
 
     def _draw(self, index: int, draw: Callable[[Any], Any]) -> None:
         """Write the picture of an image, read once more: none is kept while it waits."""

@@ -141,12 +141,20 @@ def write_json_atomic(path: Path | str, value: object, *, indent: int | None = 2
     Raises:
         TypeError: `value` holds something that json cannot express.
     """
+    return write_text_atomic(path, json_text(value, indent=indent) + "\n")
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Return a value as json; NaN and infinities, which json cannot express, become null.
+
+    Raises:
+        TypeError: `value` holds something that json cannot express.
+    """
     encode = partial(json.dumps, indent=indent, allow_nan=False, ensure_ascii=False)
     try:
-        text = encode(value)
-    except ValueError:  # a NaN or an infinity, which is rare: most files are not walked twice
-        text = encode(_without_nan(value))
-    return write_text_atomic(path, text + "\n")
+        return encode(value)
+    except ValueError:  # a NaN or an infinity, which is rare: most values are not walked twice
+        return encode(_without_nan(value))
 
 
 def read_json(path: Path, hint: str = "Name the exported file.") -> Any:  # noqa: ANN401  # any json

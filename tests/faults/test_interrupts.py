@@ -6,12 +6,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
+from train_recipe import recipe_text
 from zygote import Zygote
 
 from sapnet.data.clicks import load_clicks
@@ -44,10 +43,8 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
 def recipe(
     tiny_model: ModelConfig, tiny_training: TrainConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    model = {name: value for name, value in asdict(tiny_model).items() if name != "other"}
-    settings = {**asdict(tiny_training), "model": model, "precision": "32"}
-    path.write_text(yaml.safe_dump(settings))
+    path = tmp_path_factory.mktemp("recipe") / "tiny.json"
+    path.write_text(recipe_text(tiny_training, tiny_model, precision="32"))
     return path
 
 

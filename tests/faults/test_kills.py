@@ -12,13 +12,13 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.parse import quote
 
 import pytest
+from train_recipe import recipe_text
 from zygote import Zygote, _kill, survive
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ def recipe(
     tiny_model: ModelConfig, tiny_training: TrainConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "tiny.json"
-    model = {name: value for name, value in asdict(tiny_model).items() if name != "other"}
-    settings = {**asdict(tiny_training), "model": model, "precision": "32"}
-    path.write_text(json.dumps(settings))
+    path.write_text(recipe_text(tiny_training, tiny_model, precision="32"))
     return path
 
 

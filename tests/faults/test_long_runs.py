@@ -9,11 +9,12 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from train_recipe import recipe_text
 from zygote import Zygote
 
 from sapnet.network.model import Network
@@ -77,7 +78,7 @@ def test_two_thousand_steps(
 ) -> None:
     recipe = tmp_path / "recipe.json"
     cfg = replace(tiny_training, batch_size=1, epochs=250)  # of 8 images
-    recipe.write_text(json.dumps({**asdict(cfg), "model": asdict(tiny_model), "precision": "32"}))
+    recipe.write_text(recipe_text(cfg, tiny_model, precision="32"))
     words = ["train", "--config", recipe, "--images", tiny_set.images, "--out", tmp_path / "run"]
     check_memory(zygote, [*words, "--proposals", tiny_set.store])
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["epochs"] == 250

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import distributed, multiprocessing
+from train_recipe import recipe_text
 
 from sapnet.batches.collate import collate
 from sapnet.batches.dataset import ClickDataset, DatasetConfig
@@ -202,7 +202,7 @@ def test_the_program_on_two_devices_equals_one(
     sgd = OptimizerConfig(name="sgd", lr=0.01, lr_batch=6, warmup_iterations=0)
     cfg = replace(tiny_training, epochs=4, batch_size=6, checkpoint_minutes=1e-6, optimizer=sgd)
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(json.dumps({**asdict(cfg), "model": asdict(settings)}))
+    recipe.write_text(recipe_text(cfg, settings))
     out, log = tmp_path / "run", tmp_path / "log.txt"
     pids = tmp_path / "pids"
     pids.mkdir()
