@@ -130,7 +130,8 @@ def view_content(image: np.ndarray, view: View) -> Tensor:
         raise ValueError(
             f"expected an image of (height, width) {view.original_size}, found {image.shape[:2]}"
         )
-    stored = torch.from_numpy(image).permute(2, 0, 1)
+    # torch warns of arrays that may not be written to, such as those of Pillow.
+    stored = torch.from_numpy(np.require(image, requirements="W")).permute(2, 0, 1)
     pixels: Tensor = transforms.resize(stored, list(view.input_size), antialias=True)
     if view.flip:
         pixels = transforms.horizontal_flip(pixels)

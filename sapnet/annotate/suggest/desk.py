@@ -25,7 +25,7 @@ class Suggestion:
     """An instance that waits for a decision.
 
     Attributes:
-        number: its place among what was seen on its image.
+        number: by which pages name it, from its mask and class.
         category_id: its class in the clicks file.
         score: of the segmenter, in [0, 1].
         point: (x, y), the click to add.
@@ -83,12 +83,13 @@ class SuggestionDesk:
         seen, masks = self._seen_now(name), self._seen.dismissed.get(name, ())
         if seen is None:
             return []
-        return [number for number, entry in enumerate(seen.instances) if entry.mask in masks]
+        return [entry.number for entry in seen.instances if entry.mask in masks]
 
     def dismiss(self, name: str, numbers: Sequence[int], restored: Sequence[int] = ()) -> None:
         """Note suggestions of an image that are dismissed, and others that are no longer.
 
         What was dismissed before stays so: a tab that does not know of it cannot bring it back.
+        Numbers of what another run saw, shown by a tab that stayed open, are passed over.
 
         Raises:
             OSError: that cannot be saved.
@@ -96,8 +97,8 @@ class SuggestionDesk:
         seen = self._seen_now(name)
         if seen is None:
             return
-        masks = [entry.mask for entry in seen.instances]
-        added, back = ([masks[n] for n in ns if 0 <= n < len(masks)] for ns in (numbers, restored))
+        masks = {entry.number: entry.mask for entry in seen.instances}
+        added, back = ([masks[n] for n in ns if n in masks] for ns in (numbers, restored))
         with self._deciding:
             before = [mask for mask in self._seen.dismissed.get(name, ()) if mask not in back]
             new = [mask for mask in added if mask not in before and mask not in back]
@@ -142,26 +143,25 @@ class SuggestionDesk:
         record, document = self._file.record(name), self._file.document(name)
         size = [record.height, record.width]
         known = {category.category_id for category in self._file.categories}
-        numbers = [
-            number
-            for number, entry in enumerate(seen.instances)
+        shown = [
+            entry
+            for entry in seen.instances
             if entry.score >= self._min_score
             and self._ids.get(entry.category) in known
             and list(entry.mask["size"]) == size
         ]
         gone = [mask for mask in dismissed if list(mask["size"]) == size]
-        if gone and numbers:
-            overlaps = rle_iou([seen.instances[n].mask for n in numbers], gone)
-            numbers = [n for n, row in zip(numbers, overlaps, strict=True) if row.max() < SAME_IOU]
+        if gone and shown:
+            overlaps = rle_iou([entry.mask for entry in shown], gone)
+            shown = [e for e, row in zip(shown, overlaps, strict=True) if row.max() < SAME_IOU]
         points = [point for click in document.objects for point in click.points]
         masks = [click.mask for click in document.objects if click.mask is not None]
-        kept = unexplained([seen.instances[n].mask for n in numbers], points, masks)
         found = []
-        for place in kept:
-            entry = seen.instances[numbers[place]]
+        for place in unexplained([entry.mask for entry in shown], points, masks):
+            entry = shown[place]
             category_id = self._ids[entry.category]
             found.append(
-                Suggestion(numbers[place], category_id, entry.score, entry.point, entry.mask)
+                Suggestion(entry.number, category_id, entry.score, entry.point, entry.mask)
             )
         return found
 

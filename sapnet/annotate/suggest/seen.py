@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,11 @@ class SeenInstance:
     score: float
     point: tuple[float, float]
     mask: RLE
+
+    @property
+    def number(self) -> int:
+        """Return a number of mask and class: what another run saw has another one."""
+        return zlib.crc32(self.mask["counts"], zlib.crc32(self.category.encode()))
 
 
 @dataclass(frozen=True)

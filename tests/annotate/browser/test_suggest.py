@@ -34,11 +34,13 @@ class Session:
         images: the folder.
         seer: what looks at the images.
         serve: serves the page once; yields its address.
+        seen: what was seen, of each serving.
     """
 
     images: Path
     seer: SquareSeer
     serve: Callable[[], AbstractContextManager[str]]
+    seen: list[SeenFile]
 
     @property
     def clicks(self) -> tuple[Click, ...]:
@@ -53,12 +55,13 @@ def session(
     images.mkdir()
     for number in range(NUM_IMAGES):
         Image.new("RGB", (WIDTH, HEIGHT), (90, 30 * number, 90)).save(images / f"{number}.png")
-    seer = SquareSeer()
+    seer, every_seen = SquareSeer(), list[SeenFile]()
 
     @contextmanager
     def serve() -> Iterator[str]:
         workspace = replace(open_folder(images), run="runs/cars")
         seen = SeenFile(tmp_path / "clicks-seen.jsonl", "digest")
+        every_seen.append(seen)
         desk = SuggestionDesk(workspace.listing, workspace.file, seen, 0.3)
         scout = Scout(workspace.listing, seen, seer, desk.is_touched)
         scout.start()
@@ -70,7 +73,7 @@ def session(
             scout.close()
             seer.__init__()  # type: ignore[misc]  # as a new process
 
-    return Session(images, seer, serve)
+    return Session(images, seer, serve, every_seen)
 
 
 def num_open(driver: PageDriver, count: int) -> None:
@@ -214,6 +217,29 @@ def test_what_one_tab_accepts_stays_accepted(
         second.ready()
         num_open(second, 2)  # what was refused dismissed nothing
         assert [click.points[0][0] for click in session.clicks] == [40.5]
+
+
+def test_what_another_run_sees_takes_the_place_of_open_suggestions(
+    session: Session, open_page: Callable[..., PageDriver]
+) -> None:
+    with session.serve() as address:
+        driver = open_page(address)
+        num_open(driver, 3)
+        driver.press("a")
+        driver.saved()
+        (seen,) = session.seen
+        name = driver.run("() => sapnet.store.image.name")
+        before = seen.images[name]
+        moved = replace(before.instances[2], mask=square(140), point=(150.5, 80.5))
+        seen.add(name, replace(before, instances=(moved,)))
+        look_again(driver)  # as a tab that stayed open while the server began anew
+        num_open(driver, 1)
+        driver.press("a")  # what was selected is gone: the first one is shown
+        assert selected_x(driver) == 150.5
+        driver.press("a")
+        driver.saved()
+        assert [click.points[0][0] for click in session.clicks] == [40.5, 150.5]
+        assert seen.dismissed == {}
 
 
 def test_further_points_mend_a_suggestion(

@@ -68,7 +68,10 @@ export class Suggesting {
     const isNew = (entry) => !(held.offered && held.offered.has(entry.number))
       && !points.some((point) => this.holds(entry, point)); // of clicks not saved yet
     const wasTouched = held.kept.length > 0 || held.done;
-    this.store.withdraw(this.store.image.name, dismissed);
+    const listed = new Set(suggestions.map(({ number }) => number));
+    // With all saved, what the server no longer lists was accepted elsewhere, or is of another run.
+    const gone = held.isChanged ? [] : this.open.map(({ number }) => number).filter((number) => !listed.has(number));
+    this.store.withdraw(this.store.image.name, [...dismissed, ...gone]);
     const added = suggestions.filter(isNew);
     if (!isFirst && !added.length) return;
     held.offer(added);
