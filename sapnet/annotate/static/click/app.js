@@ -1,7 +1,8 @@
 // The page: it assembles the parts. Other modes of the page (such as a review queue) receive `app`:
 // the module named after the session's mode has a function start(app).
 
-import { loadDocument, loadSession, prepareImage, request, Saver } from "../shared/api.js";
+import { loadDocument, loadSession, request, Saver } from "../shared/api.js";
+import { Ahead } from "./ahead.js";
 import { bindKeys } from "./bindings.js";
 import { colorOf, setUpClasses } from "./classes.js";
 import { setUpConflict, setUpHelp, setUpTheme } from "../shared/dialogs.js";
@@ -20,8 +21,6 @@ import { Store } from "../shared/state.js";
 import { Teaching } from "./teach.js";
 import { View } from "../shared/view.js";
 
-const AHEAD = [1, 2, -1]; // images that are prepared while the current one is shown
-const PREPARE_DELAY = 1200; // ms on an image before the next one is prepared for previews
 const TOAST_TIME = 2600; // ms
 const element = (id) => document.getElementById(id);
 
@@ -39,6 +38,7 @@ class App {
     this.keys.takesTab = () => this.preview.candidates.length > 0;
     this.saver = new Saver(this.store);
     this.list = new ImageList(this);
+    this.ahead = new Ahead(this);
     this.panel = new Panel(this);
     this.teaching = new Teaching(this);
     this.suggesting = new Suggesting(this);
@@ -162,33 +162,7 @@ class App {
     view.draw();
     this.showProblem();
     this.updateButtons();
-    clearTimeout(this.ahead);
-    this.ahead = setTimeout(() => this.lookAhead(store.place), 150);
-  }
-
-  // Prepares the current image for previews, then loads pixels, documents and previews of its neighbors.
-  async lookAhead(place) {
-    const neighbours = AHEAD.map((step) => {
-      const sign = Math.sign(step);
-      let at = place;
-      for (let i = 0; i < Math.abs(step) && at >= 0; i++) at = this.list.neighbour(sign, at);
-      return this.store.images[at];
-    }).filter(Boolean);
-    for (const image of neighbours) {
-      this.view.tiles.prefetch(image);
-      if (this.store.documents.has(image.name)) continue;
-      loadDocument(image.name).then((answer) => this.store.hold(image.name, answer)).catch(() => {});
-    }
-    await this.prepare(this.store.image, place);
-    if (place !== this.store.place) return;
-    this.view.tiles.prefetchSharp(this.store.image);
-    // A preparation cannot be stopped, so that of the next image waits until this one is not needed.
-    this.ahead = setTimeout(() => this.prepare(neighbours[0], place), PREPARE_DELAY);
-  }
-
-  async prepare(image, place) {
-    if (!this.session.proposer || !image || image.problem || place !== this.store.place) return;
-    await prepareImage(image.name).catch(() => {}); // the click asks again
+    this.ahead.start(store.place);
   }
 
   async refresh() {

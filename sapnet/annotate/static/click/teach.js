@@ -29,7 +29,7 @@ export class Teaching {
   }
 
   show({ message, needed, can_undo: canUndo }) {
-    const words = message || `Begins when ${needed} masks are pinned.`;
+    const words = message ? message[0].toUpperCase() + message.slice(1) : `Begins when ${needed} masks are pinned.`;
     if (element("teach-message").textContent !== words) element("teach-message").textContent = words;
     element("teach-undo").hidden = !canUndo;
   }
