@@ -14,8 +14,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium (`apt-get 
 
 
 @pytest.fixture
-def page_path(discs: Path, tmp_path: Path) -> Path:
+def page_path(upright_discs: Path, tmp_path: Path) -> Path:
     (tmp_path / "run").mkdir()
+    discs = upright_discs
     inputs = RunInputs(
         tmp_path / "run",
         labels=discs / "labels.json",
