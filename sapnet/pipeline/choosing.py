@@ -72,9 +72,9 @@ FAST_OBJECT_PIXELS = 20
 objects are smaller, the effort fast takes the sizes of the recipe. On nuclei, 14 px by the clicks,
 the smaller images cost AP: 0.141 instead of the 0.250 of the demo (docs/results.md)."""
 
-FAST_OBJECTS = 24
-"""Objects of an image in one step of the effort fast: a step on crowded images, such as 40 nuclei
-each, then takes no longer than on others."""
+FAST_OBJECTS = 16
+"""Objects of an image in one step of the effort fast. A step on nuclei, 42 in an image, took 3.6
+processor seconds with all of them and half of that with 24."""
 
 SECONDS_PER_CLICK = {"click": 0.14, "sam": 1.2, "regions": 0.1}
 """Processor seconds of a proposer for a click (docs/benchmarks.md)."""
@@ -82,12 +82,16 @@ SECONDS_PER_CLICK = {"click": 0.14, "sam": 1.2, "regions": 0.1}
 CLICKS_PER_PROCESS = 50
 """Fewest clicks that are worth another process."""
 
-STEP_SECONDS, STEP_PIXELS = 1.0, 4 * 192 * 256
-"""Processor seconds of a training step on so many input pixels with the small network."""
+STEP_SECONDS, STEP_PIXELS, OBJECT_SECONDS = 0.75, 4 * 192 * 256, 0.015
+"""Processor seconds of a training step of the small network: on so many input pixels, and for each
+object."""
 
-LABEL_SECONDS, PREDICT_SECONDS, EVALUATE_SECONDS, REPORT_SECONDS = 0.15, 0.3, 5.0, 15.0
-"""Processor seconds of an image, an image, all figures, and a report. Guesses, which the display
-replaces by what it measures."""
+LABEL_SECONDS, CLICK_SECONDS = 0.12, 0.005
+"""Processor seconds to label an image, and more for each of its clicks."""
+
+PREDICT_SECONDS, EVALUATE_SECONDS, REPORT_SECONDS = 0.3, 5.0, 15.0
+"""Processor seconds of an image, all figures, and a report. Guesses, as the three before: the
+display replaces all by what it measures."""
 
 
 @dataclass(frozen=True)
@@ -292,15 +296,17 @@ def _seconds(clicks: ClickSet, cfg: PipelineConfig, held_out: tuple[Path, ...]) 
     """Estimate the seconds of each step on an idle machine without a GPU."""
     num_images, num_clicks = len(clicks.images), len(clicks.clicks)
     processes = max(min(num_cores(), num_clicks // CLICKS_PER_PROCESS), 1)
-    sides, batch = _sides(cfg), cfg.batch_size or 1
-    pixels = batch * float(np.mean(np.square(sides))) * 4 / 3
+    batch, cores = cfg.batch_size or 1, min(num_cores(), 2)
+    pixels = batch * float(np.mean(np.square(_sides(cfg)))) * 4 / 3
+    objects = min(num_clicks / max(num_images, 1), cfg.max_objects or math.inf)
+    step = STEP_SECONDS * pixels / STEP_PIXELS + OBJECT_SECONDS * batch * objects
     steps = (cfg.epochs or 1) * math.ceil(num_images / batch)
-    cores = min(num_cores(), 2)
+    label = num_images * LABEL_SECONDS + num_clicks * CLICK_SECONDS
     predicted = len(find_images(held_out).paths) if held_out else 0
     seconds = {
         "propose": num_clicks * SECONDS_PER_CLICK.get(cfg.proposer, 0.01) / processes,
-        "train": steps * STEP_SECONDS * pixels / STEP_PIXELS / cores,
-        "label": num_images * LABEL_SECONDS,
+        "train": (steps * step + label) / cores,  # all is labelled once during the training
+        "label": label,
     }
     if held_out:
         seconds["predict"] = predicted * PREDICT_SECONDS

@@ -52,12 +52,12 @@ def test_the_effort_decides_on_the_length(inputs: PipelineInputs) -> None:
     assert [cfg.recipe for cfg in (fast, balanced, best)] == ["small_images_cpu"] * 3
     # 16 steps a pass: 19, 38 and 94 passes make 300, 600 and 1,500 steps at least.
     assert [cfg.epochs for cfg in (fast, balanced, best)] == [19, 38, 94]
-    assert (fast.short_sides, fast.max_objects, fast.proposer) == ((160, 192), 24, "click")
+    assert (fast.short_sides, fast.max_objects, fast.proposer) == ((160, 192), 16, "click")
     assert (balanced.short_sides, balanced.max_objects) == (None, None)
     plan = make_plan(inputs, fast, ())
     assert plan.model.augment.short_sides == (160, 192)
     assert plan.model.augment.max_long_side == 320  # 480 of 288, as in the recipe
-    assert (plan.training.epochs, plan.training.max_objects) == (19, 24)
+    assert (plan.training.epochs, plan.training.max_objects) == (19, 16)
     assert plan.training.optimizer.name == "adamw"
 
 
@@ -94,6 +94,20 @@ def test_small_objects_are_not_shrunk(
     assert words in "\n".join(choice.reasons)
     given = PipelineConfig(device="cpu", effort="fast", short_sides=(128,))
     assert choose(inputs, given).cfg.short_sides == (128,)
+
+
+def test_crowded_images_are_expected_to_take_longer(inputs: PipelineInputs) -> None:
+    given = PipelineConfig(device="cpu", effort="fast", short_sides=(256,), max_objects=1000)
+    expected = []
+    for step in (128, 64, 32):  # 4, 16 and 64 objects an image
+        crowd(inputs, step)
+        expected.append(choose(inputs, given).seconds)
+    few, more, many = (seconds["train"] for seconds in expected)
+    assert (many - more) / (more - few) == pytest.approx(48 / 12)
+    assert expected[2]["label"] > expected[0]["label"]
+    assert choose(inputs, replace(given, max_objects=16)).seconds["train"] == pytest.approx(
+        more, rel=0.05  # labels of all objects are chosen once
+    )  # fmt: skip
 
 
 def test_the_size_of_objects_is_said(inputs: PipelineInputs) -> None:
