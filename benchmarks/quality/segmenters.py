@@ -161,7 +161,7 @@ def measure_set(args: argparse.Namespace, plan: Plan, real: RealSet) -> dict[str
                 )
                 seeds[str(seed)] = trial.measure()
                 print(f"{real.name} {name} {source} {seed}: {_line(seeds[str(seed)])}", flush=True)
-            found[source] = {"seeds": seeds, **_means(list(seeds.values()))}
+            found[source] = {"seeds": seeds, **means_of(list(seeds.values()))}
         figures["segmenters"][name] = found
     return figures
 
@@ -170,8 +170,12 @@ def _line(figures: dict[str, Any]) -> str:
     return f"AP {figures['mask_ap']:.3f} AP50 {figures['mask_ap50']:.3f}"
 
 
-def _means(seeds: list[dict[str, Any]]) -> dict[str, float]:
-    means = {name: statistics.mean(one[name] for one in seeds) for name in SEGMENTER_FIGURES}
+def means_of(seeds: list[dict[str, Any]]) -> dict[str, float | None]:
+    """Return the means over seeds; None for sizes of which a set has no object."""
+    means = {
+        name: None if None in (values := [one[name] for one in seeds]) else statistics.mean(values)
+        for name in SEGMENTER_FIGURES
+    }
     minutes = [one["seconds"]["train"] / 60 for one in seeds]
     return {**means, "train_minutes": statistics.mean(minutes)}
 

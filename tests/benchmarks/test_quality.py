@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.quality.real_sets.parts import SEGMENTER_FIGURES
+from benchmarks.quality.segmenters import means_of
+
 if TYPE_CHECKING:
     from tests.conftest import TinySet
 
@@ -25,6 +28,17 @@ def run_script(name: str, *words: object) -> str:
     command = [sys.executable, "-m", f"benchmarks.quality.{name}", *map(str, words)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     return done.stdout
+
+
+def test_sizes_without_an_object_have_no_mean() -> None:
+    seeds = [
+        {**dict.fromkeys(SEGMENTER_FIGURES, ap), "mask_ap_large": None, "seconds": {"train": 60}}
+        for ap in (0.2, 0.4)
+    ]
+    found = means_of(seeds)
+    assert found["mask_ap"] == pytest.approx(0.3)
+    assert found["mask_ap_large"] is None
+    assert found["train_minutes"] == 1
 
 
 @pytest.mark.slow
