@@ -3,7 +3,7 @@
 import { Columns } from "../hand/columns.js";
 import { askPreview } from "../shared/api.js";
 
-const ASK_DELAY = 25; // ms; a drag or a burst of clicks sends one request
+const ASK_DELAY = 25; // ms; a drag or a burst of further clicks sends one request
 
 // Emits "candidates" when the candidates to show change.
 export class Preview extends EventTarget {
@@ -52,10 +52,11 @@ export class Preview extends EventTarget {
       this.show();
       return;
     }
+    const delay = this.key === object.key ? ASK_DELAY : 0; // a new object is asked for at once
     this.clear();
     Object.assign(this, { question, key: object.key, message: "looking…" });
     this.view.waiting = object.key;
-    this.timer = setTimeout(() => this.ask(question), ASK_DELAY);
+    this.timer = setTimeout(() => this.ask(question), delay);
     this.show();
   }
 
