@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image
 
 from sapnet.annotate.listing import ListedImage
-from sapnet.annotate.reduced import load_reduced
-from sapnet.data.images import load_image
+from sapnet.data.images import load_image, load_reduced
 
 TILE_SIDE = 1024
 """Side of a tile in pixels: most images are one tile, a screen at full zoom shows a few."""

@@ -44,7 +44,7 @@ def same_priority(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_instances_are_in_the_frame_of_the_image(run: Path, tmp_path: Path) -> None:
-    seen = Seer(str(run), "cpu")(picture(tmp_path / "a.png", (96, 64)))
+    seen = Seer(str(run), device="cpu")(picture(tmp_path / "a.png", (96, 64)))
     assert seen.instances
     assert np.linalg.norm(seen.vector) == pytest.approx(1, abs=1e-5)
     scores = [entry.score for entry in seen.instances]
@@ -59,15 +59,15 @@ def test_instances_are_in_the_frame_of_the_image(run: Path, tmp_path: Path) -> N
 
 
 def test_a_large_image_is_seen_at_the_size_of_the_page(run: Path, tmp_path: Path) -> None:
-    seen = Seer(str(run), "cpu")(picture(tmp_path / "a.png", (2400, 1200)))
+    seen = Seer(str(run), device="cpu")(picture(tmp_path / "a.png", (2400, 1200)))
     assert {tuple(entry.mask["size"]) for entry in seen.instances} == {(1200, 2400)}
 
 
 def test_a_process_of_its_own_sees_the_same_and_can_be_ended(run: Path, tmp_path: Path) -> None:
     path = picture(tmp_path / "a.png", (96, 64))
-    worker = EndableWorker(Seer(str(run), "cpu"))
+    worker = EndableWorker(Seer(str(run), device="cpu"))
     try:
-        here, there = Seer(str(run), "cpu")(path), worker(path)
+        here, there = Seer(str(run), device="cpu")(path), worker(path)
         assert there.instances == here.instances
         with pytest.raises(ValueError, match=r"gone\.png"):
             worker(tmp_path / "gone.png")
