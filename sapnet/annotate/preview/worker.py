@@ -48,7 +48,7 @@ class PreviewWorker:
         windowing: Windowing | None = None,
     ) -> None:
         self.name = proposer.name
-        self._windowing = windowing or Windowing()
+        self.windowing = windowing or Windowing()
         self._stage = PreviewStage(proposer, bits)
         self._bits = bits
         self._given = executor
@@ -67,7 +67,7 @@ class PreviewWorker:
         Raises:
             ValueError, OSError: the image cannot be read.
         """
-        task = PreviewTask(path, windows=self._windowing.now())
+        task = PreviewTask(path, windows=self.windowing.now())
         return (await self._ask(f"prepare {client}", task))[0]
 
     def begin_prepare(self, client: str, path: Path) -> None:
@@ -98,7 +98,7 @@ class PreviewWorker:
         Raises:
             ValueError, OSError: the image cannot be read, or the proposer refuses it.
         """
-        task = PreviewTask(path, tuple(clicks), index, self._windowing.now())
+        task = PreviewTask(path, tuple(clicks), index, self.windowing.now())
         return (await self._ask(f"propose {client}", task))[1]
 
     def swap(self, proposer: StagedProposer) -> None:
