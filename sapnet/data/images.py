@@ -115,7 +115,7 @@ def _decode_fraction(path: Path | str, side: int) -> Image.Image | None:
             factor = side / max(image.size)
             image.draft("RGB", (round(image.width * factor), round(image.height * factor)))
             return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError, Image.DecompressionBombError):
         return None  # another way to read it then raises an error that explains the problem
 
 

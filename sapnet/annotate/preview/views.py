@@ -73,7 +73,7 @@ class Windows:
 
 
 def window_for(click: Click, size: tuple[int, int], tiling: Tiling) -> Window:
-    """Return the window in which `sapnet propose` looks for a click, or one that holds all of it.
+    """Return the window of a click: that of `sapnet propose`, or one that holds all of it.
 
     Args:
         click: original frame.

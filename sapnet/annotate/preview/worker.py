@@ -1,4 +1,4 @@
-"""The server's side of a preview: candidate masks from a separate process, while the user clicks.
+"""The server's side of a preview: candidate masks from a separate process.
 
 One request is processed at a time. Of the waiting requests, only the newest of each tab is served.
 """
