@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from sapnet.data.image_files.header import read_header, upright_size
 from sapnet.data.image_files.listing import list_images
@@ -209,3 +210,38 @@ def test_a_damaged_file_to_reduce_is_an_error_in_words(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"a\.jpg: cannot be read"):
         load_reduced(tmp_path / "a.jpg", (4, 4))
+
+
+def moved_behind_pixels(path: Path, kind: bytes) -> None:
+    """Move the chunks of a kind behind the pixels of a PNG."""
+    content = path.read_bytes()
+    chunks, place = [], 8
+    while place < len(content):
+        end = place + 12 + int.from_bytes(content[place : place + 4], "big")
+        chunks.append(content[place:end])
+        place = end
+    late = [chunk for chunk in chunks if chunk[4:8] == kind]
+    assert late
+    others = [chunk for chunk in chunks if chunk[4:8] != kind]
+    path.write_bytes(content[:8] + b"".join([*others[:-1], *late, others[-1]]))
+
+
+def test_the_header_of_a_png_is_read_without_its_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    save_turned(tmp_path / "turned.png", pixels, 6)
+    save_turned(tmp_path / "late.png", pixels, 6)
+    moved_behind_pixels(tmp_path / "late.png", b"eXIf")
+    assert upright_size(tmp_path / "late.png") == (60, 40)
+    assert load_image(tmp_path / "late.png").shape == (60, 40, 3)
+
+    def decode(image: Image.Image) -> None:
+        raise AssertionError(f"{image} was decoded")
+
+    monkeypatch.setattr(PngImageFile, "load", decode)
+    assert upright_size(tmp_path / "plain.png") == (40, 60)
+    assert upright_size(tmp_path / "turned.png") == (60, 40)
+    with pytest.raises(AssertionError, match="was decoded"):
+        upright_size(tmp_path / "late.png")
