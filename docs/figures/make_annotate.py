@@ -25,7 +25,7 @@ from sapnet.annotate.click.export import export_routes
 from sapnet.annotate.click.opening import open_click_file
 from sapnet.annotate.click.proposers import proposer_routes
 from sapnet.annotate.click.routes import click_routes
-from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.annotate.serve import build_server, listen, page_address
 from sapnet.annotate.server import build_app
 from sapnet.annotate.workspace import Workspace

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from sapnet.data.image_files.settings import check_reading
+from sapnet.data.tiles.grid import Tiling
 from sapnet.prediction.config import PredictionConfig
 from sapnet.proposals.config import SamConfig
 
@@ -45,6 +46,12 @@ class AnnotateConfig:
         bits: bit depth of images of more than 8 bits, one for all; by default that of the largest
             value of all images.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
+        tile: side of the windows of large images in which candidates and suggestions are looked
+            for, pixels; 0 keeps images whole. By default candidates come from the windows that
+            `sapnet propose` would choose for the clicks so far, and until there is such advice from
+            both the whole image and the click's window of 1024 px; suggestions come from the
+            windows of the run.
+        overlap: pixels that neighbouring windows share; by default a quarter of their side.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.
         no_browser: print the address without opening a browser.
@@ -64,6 +71,8 @@ class AnnotateConfig:
     skip_errors: bool = False
     bits: int | None = None
     max_pixels: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
     host: str = "127.0.0.1"
     port: int = 8765
     no_browser: bool = False
@@ -74,6 +83,7 @@ class AnnotateConfig:
         if not 0 <= self.min_score <= 1:
             raise ValueError(f"min_score: expected 0 to 1, found {self.min_score}")
         check_reading(self.bits, self.max_pixels)
+        Tiling.of(self.tile, self.overlap)
         empty = [name for name in self.classes if not name.strip()]
         if empty or len(set(self.classes)) != len(self.classes):
             raise ValueError(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from sapnet.data.image_files.header import upright_size
+from sapnet.data.image_files.header import whole_size
 from sapnet.data.image_files.inside import leaves_folder, link_outside, outside_words
 from sapnet.data.image_files.listing import find_images
 from sapnet.structures.clicks import ImageRecord
@@ -149,7 +149,7 @@ def _read(folder: Path, path: Path) -> ListedImage:
                 f"{name} is a link that leads out of the folder, to {outside}. Copy the file, or "
                 "open the folder that it is in."
             )
-        height, width = upright_size(path)
+        height, width = whole_size(path)
         return ListedImage(name, path, width, height, path.stat().st_mtime_ns)
     except (ValueError, OSError) as error:
         return ListedImage(name, path, 0, 0, problem=str(error))

@@ -10,11 +10,15 @@ import numpy as np
 from PIL import Image
 
 from sapnet.annotate.listing import ListedImage
-from sapnet.annotate.reduced import load_reduced
-from sapnet.data.images import load_image
+from sapnet.data.image_files.address import ImageAddress, Window
+from sapnet.data.images import DECODED_PIXELS, load_image, load_reduced, shrink
 
 TILE_SIDE = 1024
 """Side of a tile in pixels: most images are one tile, a screen at full zoom shows a few."""
+
+VAST_SIDE = 4096
+"""Long side of the largest level that is kept of an image of more than `DECODED_PIXELS`; tiles of
+its larger levels are read from the file one by one."""
 
 THUMBNAIL_SIDE = 160
 """Long side of a thumbnail in pixels: twice its size on the page, for dense screens."""
@@ -62,13 +66,16 @@ class PixelCache:
         count = num_levels(image.width, image.height)
         if not 0 <= level < count:
             raise IndexError(f"{image.name}: expected a level below {count}, found {level}")
-        pixels = self._pixels(image, level, is_last=level == count - 1)
-        rows, columns = (-(-side // TILE_SIDE) for side in pixels.shape[:2])
+        sides = _level_size(image.width, image.height, level)
+        rows, columns = (-(-side // TILE_SIDE) for side in sides)
         if not (0 <= row < rows and 0 <= column < columns):
             raise IndexError(
                 f"{image.name}, level {level}: expected a tile of {columns} x {rows}, found column "
                 f"{column}, row {row}"
             )
+        if level < _first_kept(image):
+            return _encode(self._read_tile(image, level, column, row), _TILE_QUALITY)
+        pixels = self._pixels(image, level)
         y, x = row * TILE_SIDE, column * TILE_SIDE
         return _encode(pixels[y : y + TILE_SIDE, x : x + TILE_SIDE], _TILE_QUALITY)
 
@@ -84,29 +91,44 @@ class PixelCache:
                 return self._thumbnails[image.name]
         factor = min(1.0, THUMBNAIL_SIDE / max(image.width, image.height))
         size = (max(1, round(image.height * factor)), max(1, round(image.width * factor)))
-        thumbnail = _encode(load_reduced(image.path, size, self.bits), _THUMBNAIL_QUALITY)
+        is_vast = _first_kept(image) > 0  # going through all of its rows once is enough
+        small = shrink(self._levels(image)[-1], size) if is_vast else self._reduced(image, size)
+        thumbnail = _encode(small, _THUMBNAIL_QUALITY)
         with self._lock:
             self._thumbnails[image.name] = thumbnail
             while len(self._thumbnails) > THUMBNAILS_KEPT:
                 self._thumbnails.popitem(last=False)
         return thumbnail
 
-    def _pixels(self, image: ListedImage, level: int, *, is_last: bool) -> np.ndarray:
-        """Return the pixels of a level.
+    def _read_tile(self, image: ListedImage, level: int, column: int, row: int) -> Image.Image:
+        """Read a tile of a vast image, and nothing else of it."""
+        step = 1 << level
+        x, y = column * TILE_SIDE * step, row * TILE_SIDE * step
+        width, height = (
+            min(TILE_SIDE * step, image.width - x),
+            min(TILE_SIDE * step, image.height - y),
+        )
+        address = ImageAddress(str(image.path), Window(x, y, width, height))
+        return Image.fromarray(load_image(str(address), self.bits)).reduce(step)
+
+    def _pixels(self, image: ListedImage, level: int) -> np.ndarray:
+        """Return the pixels of a level that is kept.
 
         The page shows a large image whole at first, so the last level is loaded without decoding
         the full image.
         """
         with self._lock:
             is_decoded = image.name in self._pyramids
-        if is_last and level > 0 and not is_decoded:
-            return np.asarray(
-                load_reduced(image.path, _level_size(image.width, image.height, level), self.bits)
-            )
-        return self._levels(image)[level]
+        first, is_last = _first_kept(image), level == num_levels(image.width, image.height) - 1
+        if is_last and level > 0 and first == 0 and not is_decoded:
+            return np.asarray(self._reduced(image, _level_size(image.width, image.height, level)))
+        return self._levels(image)[level - first]
+
+    def _reduced(self, image: ListedImage, size: tuple[int, int]) -> Image.Image:
+        return load_reduced(image.path, size, self.bits)
 
     def _levels(self, image: ListedImage) -> tuple[np.ndarray, ...]:
-        """Return the pyramid of (H, W, 3) uint8 levels, halved until a level fits one tile."""
+        """Return the levels that are kept, (H, W, 3) uint8, until one fits one tile."""
         with self._lock:
             if image.name in self._pyramids:
                 self._pyramids.move_to_end(image.name)
@@ -116,12 +138,18 @@ class PixelCache:
             with self._lock:
                 if image.name in self._pyramids:
                     return self._pyramids[image.name]
-            levels = _pyramid(load_image(image.path, self.bits))
+            levels = _pyramid(self._largest_kept(image))
             with self._lock:
                 self._pyramids[image.name] = levels
                 self._decoding.pop(image.name, None)
                 self._drop_oldest()
         return levels
+
+    def _largest_kept(self, image: ListedImage) -> np.ndarray:
+        first = _first_kept(image)
+        if first == 0:
+            return load_image(image.path, self.bits)
+        return np.asarray(self._reduced(image, _level_size(image.width, image.height, first)))
 
     def _drop_oldest(self) -> None:
         sizes = [sum(level.nbytes for level in levels) for levels in self._pyramids.values()]
@@ -131,6 +159,16 @@ class PixelCache:
                 return
             self._pyramids.popitem(last=False)
             kept -= size
+
+
+def _first_kept(image: ListedImage) -> int:
+    """Return the first level that is kept as a whole: 0, or a small one of a vast image."""
+    if image.width * image.height <= DECODED_PIXELS:
+        return 0
+    level = 0
+    while max(_level_size(image.width, image.height, level)) > VAST_SIDE:
+        level += 1
+    return level
 
 
 def num_levels(width: int, height: int) -> int:

@@ -6,18 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
-import numpy as np
-from PIL import Image
 from pydantic import AfterValidator, BaseModel, Field
 
 from sapnet.annotate.documents import Document
-from sapnet.geometry.rle import (
-    decode_masks,
-    encode_masks,
-    foreground_runs,
-    rle_to_json,
-    to_rle,
-)
+from sapnet.geometry.enlarging import enlarge_rle
+from sapnet.geometry.rle import foreground_runs, rle_to_json, to_rle
 from sapnet.structures.clicks import RLE, Click, ImageRecord
 from sapnet.structures.proposals import Proposals
 from sapnet.system.outside import LARGEST_ID
@@ -195,10 +188,5 @@ def full_size(counts: str, size: tuple[int, int], full: tuple[int, int]) -> RLE 
     Cached, because every change sends all masks of the image again.
     """
     rle = to_rle({"size": list(size), "counts": counts}, *size)
-    if not len(foreground_runs([rle]).start):
-        return None
-    if size == full:
-        return rle  # not decoded: a stroke on 48 megapixels is saved at once
-    mask = decode_masks([rle])[0]
-    resized = Image.fromarray(mask * np.uint8(255)).resize(full[::-1], Image.Resampling.BILINEAR)
-    return encode_masks((np.asarray(resized) > 127)[None])[0]
+    # Not decoded as a whole: a stroke on 48 megapixels is saved at once.
+    return enlarge_rle(rle, full) if len(foreground_runs([rle]).start) else None

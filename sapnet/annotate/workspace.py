@@ -12,7 +12,7 @@ from fastapi import HTTPException
 from sapnet.annotate.documents import Document
 from sapnet.annotate.listing import ImageListing, ListedImage
 from sapnet.annotate.pixels import PixelCache
-from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.annotate.wire import ObjectBody, to_click
 from sapnet.structures.clicks import Category, Click, ImageRecord
 

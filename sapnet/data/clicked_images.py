@@ -15,6 +15,7 @@ from sapnet.data.orientation import UPRIGHT, orient_box, orient_mask, orient_poi
 from sapnet.data.problems import RecordError
 from sapnet.geometry.rle import decode_masks, encode_masks
 from sapnet.structures.clicks import RLE, Click, ClickSet, Coverage, ImageRecord
+from sapnet.structures.coverage import only_images
 
 _NUM_FILES_NAMED = 5  # missing files that a message names
 
@@ -70,6 +71,7 @@ def check_whole_images(clicks: ClickSet, folder: Path) -> ClickSet:
         FileNotFoundError, ValueError: as in `check_images`; the limit of pixels does not hold for
             files whose windows can be read alone.
     """
+    _check_present(clicks.images, folder)
     found: dict[int, tuple[int, int] | None] = {}
     for image in clicks.images:
         path = image_path(folder, image.file_name)
@@ -80,13 +82,15 @@ def check_whole_images(clicks: ClickSet, folder: Path) -> ClickSet:
             )
     others = tuple(image for image in clicks.images if found[image.image_id] is None)
     rest = tuple(click for click in clicks.clicks if found[click.image_id] is None)
-    checked = check_images(ClickSet(others, clicks.categories, rest), folder)
+    coverage = only_images(clicks.coverage, [image.image_id for image in others])
+    checked = check_images(ClickSet(others, clicks.categories, rest, coverage), folder)
     images = {image.image_id: image for image in checked.images}
     turned = {click.annotation_id: click for click in checked.clicks}
     return ClickSet(
         tuple(images.get(image.image_id, image) for image in clicks.images),
         clicks.categories,
         tuple(turned.get(click.annotation_id, click) for click in clicks.clicks),
+        {**clicks.coverage, **checked.coverage},
     )
 
 

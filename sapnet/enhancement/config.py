@@ -12,6 +12,7 @@ from typing import Literal
 from sapnet.backbones.config import HUB_WEIGHTS
 from sapnet.batches.config import AugmentConfig
 from sapnet.data.image_files.settings import check_reading
+from sapnet.data.tiles.grid import Tiling
 from sapnet.network.config import ModelConfig
 from sapnet.selection.config import NegativesConfig, SelectionConfig
 from sapnet.training.config import OptimizerConfig
@@ -161,6 +162,10 @@ class EnhanceConfig:
         bits: bit depth of images of more than 8 bits, one for all; by default that of the training
             (`--trained`), else that of the largest value of all images.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
+        tile: side of the windows that larger images are read in, pixels; 0 keeps images whole. By
+            default those of the training (`--trained`), else windows are used where
+            `sapnet doctor` advises them.
+        overlap: pixels that neighbouring windows share; by default a quarter of their side.
         optimizer: optimizer and learning-rate schedule.
     """
 
@@ -172,10 +177,13 @@ class EnhanceConfig:
     checkpoint_minutes: float = 10.0
     bits: int | None = None
     max_pixels: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def __post_init__(self) -> None:
         check_reading(self.bits, self.max_pixels)
+        Tiling.of(self.tile, self.overlap)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, found {getattr(self, name)}")

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import torch
 
-from sapnet.data.clicked_images import check_images
-from sapnet.data.clicks import load_clicks, save_clicks
+from sapnet.batches.parts import with_parts
+from sapnet.data.clicks import save_clicks
 from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.enhancement.config import EnhanceConfig, EnhancerConfig
 from sapnet.enhancement.data import ClickImages, click_loader
 from sapnet.enhancement.training import TrainedEnhancer, load_enhancer, train_enhancer
+from sapnet.enhancement.windows import EstimatedBox, read_windowed
 from sapnet.selection.sampling import clip_boxes
 from sapnet.structures.clicks import Category, Click, ClickSet
 from sapnet.system.version import __version__
@@ -68,19 +69,6 @@ class EnhanceSummary:
     num_known: int
 
 
-@dataclass(frozen=True)
-class EstimatedBox:
-    """A box that the enhancer estimates.
-
-    Attributes:
-        box: xyxy, original frame, inside the image; holds the click.
-        score: in [0, 1].
-    """
-
-    box: tuple[float, float, float, float]
-    score: float
-
-
 def enhance(inputs: EnhanceInputs, model_cfg: EnhancerConfig, cfg: EnhanceConfig) -> EnhanceSummary:
     """Train on the clicks, and write them again with a box each, as `sapnet enhance`.
 
@@ -98,25 +86,28 @@ def enhance(inputs: EnhanceInputs, model_cfg: EnhancerConfig, cfg: EnhanceConfig
 def _enhance(
     inputs: EnhanceInputs, model_cfg: EnhancerConfig, cfg: EnhanceConfig
 ) -> EnhanceSummary:
-    clicks = check_images(load_clicks(inputs.clicks), inputs.images)
-    if not clicks.clicks:
+    trained = None if inputs.trained is None else load_enhancer(inputs.trained, cfg.device)
+    augment = model_cfg.augment if trained is None else trained.model.cfg.augment
+    clicks = read_windowed(
+        inputs.clicks, inputs.images, cfg, augment, is_trained=trained is not None
+    )
+    if not clicks.whole.clicks:
         raise ValueError(f"{inputs.clicks}: expected clicks to learn from, found none. Click some.")
-    if inputs.trained is None:
-        run = inputs.run_folder
-        bits = _find_bits(cfg.bits or model_cfg.augment.bits, inputs.images, clicks)
-        model_cfg = replace(model_cfg, augment=replace(model_cfg.augment, bits=bits))
-        trained = train_enhancer(inputs.images, without_estimates(clicks), run, model_cfg, cfg)
-    else:
-        run, trained = inputs.trained, load_enhancer(inputs.trained, cfg.device)
-        bits = _find_bits(cfg.bits or trained.model.cfg.augment.bits, inputs.images, clicks)
-    augment = replace(trained.model.cfg.augment, bits=bits)
-    dataset = ClickImages(inputs.images, clicks, augment, seed=None)
-    boxes = estimate_boxes(trained, dataset, clicks.categories, cfg.batch_size, cfg.workers)
-    enhanced = with_estimates(clicks, boxes)
+    announce(clicks.reasons)
+    bits = _find_bits(cfg.bits or augment.bits, inputs.images, clicks.whole)
+    augment = with_parts(replace(augment, bits=bits), clicks.parts)
+    run = inputs.trained or inputs.run_folder
+    if trained is None:
+        model_cfg = replace(model_cfg, augment=augment)
+        learned = without_estimates(clicks.seen)
+        trained = train_enhancer(inputs.images, learned, run, model_cfg, cfg)
+    dataset = ClickImages(inputs.images, clicks.seen, augment, seed=None)
+    boxes = estimate_boxes(trained, dataset, clicks.whole.categories, cfg.batch_size, cfg.workers)
+    enhanced = with_estimates(clicks.whole, clicks.in_images(boxes))
     info = {"enhanced_by": f"sapnet {__version__}", "clicks": inputs.clicks.name, "run": str(run)}
     save_clicks(inputs.out, enhanced, info)
     num_estimated = sum(click.box_score is not None for click in enhanced.clicks)
-    return EnhanceSummary(inputs.out, run, num_estimated, len(clicks.clicks) - num_estimated)
+    return EnhanceSummary(inputs.out, run, num_estimated, len(clicks.whole.clicks) - num_estimated)
 
 
 def _find_bits(given: int | None, images: Path, clicks: ClickSet) -> int | None:
@@ -134,7 +125,7 @@ def estimate_boxes(
     batch_size: int,
     workers: int,
 ) -> dict[int, EstimatedBox]:
-    """Estimate a box for every click.
+    """Estimate a box for every click, in the frame of the images of the data set.
 
     Args:
         trained: the enhancer.

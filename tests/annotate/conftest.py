@@ -18,7 +18,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Request
 
-    from sapnet.annotate.preview import PreviewWorker
+    from sapnet.annotate.preview.worker import PreviewWorker
     from sapnet.annotate.workspace import Workspace
 
 NEEDS_UI = "the page needs the extra `ui`"

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from sapnet.annotate.listing import list_folder
+from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.structures.clicks import ImageRecord
 
 
@@ -52,3 +53,13 @@ def test_a_missing_or_empty_folder_is_an_error(tmp_path: Path) -> None:
         list_folder(tmp_path)
     Image.new("RGB", (2, 2)).save(tmp_path / "x.png")
     assert len(list_folder(tmp_path)) == 1
+
+
+def test_the_limit_of_pixels_is_not_for_files_that_are_read_in_windows(tmp_path: Path) -> None:
+    Image.new("L", (300, 200)).save(tmp_path / "a.png")
+    Image.new("L", (300, 200)).save(tmp_path / "b.tif")
+    with allowing_pixels(50_000):
+        listing = list_folder(tmp_path)
+    assert "--max-pixels" in listing["a.png"].problem
+    assert listing["b.tif"].problem == ""
+    assert (listing["b.tif"].width, listing["b.tif"].height) == (300, 200)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.data.clicks import load_clicks
 from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes
 from sapnet.proposals.regions.proposer import RegionProposer

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from sapnet.annotate.listing import ListedImage, list_folder
 from sapnet.annotate.pixels import PixelCache, num_levels
+from sapnet.data.images import load_image
+from sapnet.system.locations import CACHE_VARIABLE
 
 
 def decode(content: bytes) -> np.ndarray:
@@ -18,12 +21,56 @@ def listed(path: Path) -> ListedImage:
     return list_folder(path.parent)[path.name]
 
 
+def stripes(path: Path) -> Path:
+    """Write an image of 2100 x 1100 px whose colours change with the place."""
+    rows, columns = np.mgrid[0:1100, 0:2100]
+    colors = [rows * 255 // 1100, columns * 255 // 2100, rows * 0 + 90]
+    pixels = np.stack(colors, 2).astype(np.uint8)
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, pixels, photometric="rgb", tile=(256, 256))
+    else:
+        Image.fromarray(pixels).save(path, compress_level=1)
+    return path
+
+
 @pytest.mark.parametrize(
     ("size", "levels"),
     [((1, 1), 1), ((1024, 1024), 1), ((1025, 10), 2), ((8000, 6000), 4), ((10, 2049), 3)],
 )
 def test_levels_end_with_one_tile(size: tuple[int, int], levels: int) -> None:
     assert num_levels(*size) == levels
+
+
+@pytest.mark.parametrize("name", ["vast.png", "vast.tif"])
+def test_tiles_of_a_vast_image_are_read_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from sapnet.annotate import pixels
+
+    monkeypatch.setattr(pixels, "DECODED_PIXELS", 1_000_000)
+    monkeypatch.setattr(pixels, "VAST_SIDE", 1200)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    image = listed(stripes(tmp_path / name))
+    read: list[str] = []
+    load = pixels.load_image
+    monkeypatch.setattr(
+        pixels, "load_image", lambda path, bits: read.append(str(path)) or load(path, bits)
+    )
+    cache, whole = PixelCache(), PixelCache()
+    for level, (across, down) in enumerate([(3, 2), (2, 1), (1, 1)]):
+        for column in range(across):
+            for row in range(down):
+                found = decode(cache.tile(image, level, column, row)).astype(int)
+                with monkeypatch.context() as patch:
+                    patch.setattr(pixels, "DECODED_PIXELS", 10_000_000)
+                    expected = decode(whole.tile(image, level, column, row))
+                assert found.shape == expected.shape
+                assert np.abs(found - expected).mean() < 2
+    windows = [entry.rpartition("#")[2] for entry in read if "#" in entry]
+    assert windows[0] == "xywh=0,0,1024,1024"
+    assert windows[-1] == "xywh=2048,1024,52,76"
+    assert len(windows) == 6  # the smaller levels are kept
+    assert decode(cache.thumbnail(image)).shape == (84, 160, 3)
 
 
 def test_a_small_image_is_one_tile(folder: Path) -> None:
@@ -35,11 +82,7 @@ def test_a_small_image_is_one_tile(folder: Path) -> None:
 
 
 def test_tiles_join_to_the_image_at_every_level(tmp_path: Path) -> None:
-    rows, columns = np.mgrid[0:1100, 0:2100]
-    pixels = np.stack([rows * 255 // 1100, columns * 255 // 2100, rows * 0 + 90], 2).astype(
-        np.uint8
-    )
-    Image.fromarray(pixels).save(tmp_path / "wide.png", compress_level=1)
+    pixels = load_image(stripes(tmp_path / "wide.png"))
     cache, image = PixelCache(), listed(tmp_path / "wide.png")
     for level, (across, down) in enumerate([(3, 2), (2, 1), (1, 1)]):
         joined = np.concatenate(

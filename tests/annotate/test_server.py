@@ -12,7 +12,7 @@ pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.annotate.server import STATIC
 from sapnet.proposals.regions.proposer import RegionProposer
 from tests.annotate.pages import app_of

@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from sapnet.data.image_files.header import read_header, upright_size
 from sapnet.data.image_files.listing import list_images
-from sapnet.data.images import load_image
+from sapnet.data.images import load_image, load_reduced
 
 
 def save_turned(path: Path, pixels: np.ndarray, orientation: int) -> None:
@@ -174,3 +175,73 @@ def test_list_images_without_images(tmp_path: Path) -> None:
 def test_non_ascii_name_loads(tmp_path: Path) -> None:
     Image.new("L", (2, 2), 9).save(tmp_path / "ä 图.png")
     assert (load_image(tmp_path / "ä 图.png") == 9).all()
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_reduced_image_is_the_upright_image_made_smaller(
+    tmp_path: Path, suffix: str, orientation: int
+) -> None:
+    rows, columns = np.mgrid[0:400, 0:600]
+    pixels = np.stack([rows * 255 // 400, columns * 255 // 600, rows * 0 + 90], 2).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(pixels).save(path, exif=exif, quality=95)
+    upright = Image.fromarray(load_image(path))
+    size = (67, 100) if upright.width > upright.height else (100, 67)
+    found = load_reduced(path, size)
+    assert (found.height, found.width) == size
+    expected = np.asarray(upright.resize(size[::-1], Image.Resampling.BOX)).astype(int)
+    assert np.abs(np.asarray(found).astype(int) - expected).max() < 12
+
+
+def test_gray_cmyk_and_full_size_reduced(tmp_path: Path) -> None:
+    for mode, color in (("L", 100), ("CMYK", (0, 255, 255, 0)), ("RGB", (10, 200, 30))):
+        path = tmp_path / f"{mode}.jpg"
+        Image.new(mode, (64, 48), color).save(path, quality=95)
+        whole = load_image(path)
+        np.testing.assert_allclose(np.asarray(load_reduced(path, (48, 64))), whole, atol=3)
+        small = np.asarray(load_reduced(path, (6, 8)))
+        np.testing.assert_allclose(small, whole[::8, ::8], atol=4)
+
+
+def test_a_damaged_file_to_reduce_is_an_error_in_words(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"a\.jpg: cannot be read"):
+        load_reduced(tmp_path / "a.jpg", (4, 4))
+
+
+def moved_behind_pixels(path: Path, kind: bytes) -> None:
+    """Move the chunks of a kind behind the pixels of a PNG."""
+    content = path.read_bytes()
+    chunks, place = [], 8
+    while place < len(content):
+        end = place + 12 + int.from_bytes(content[place : place + 4], "big")
+        chunks.append(content[place:end])
+        place = end
+    late = [chunk for chunk in chunks if chunk[4:8] == kind]
+    assert late
+    others = [chunk for chunk in chunks if chunk[4:8] != kind]
+    path.write_bytes(content[:8] + b"".join([*others[:-1], *late, others[-1]]))
+
+
+def test_the_header_of_a_png_is_read_without_its_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    save_turned(tmp_path / "turned.png", pixels, 6)
+    save_turned(tmp_path / "late.png", pixels, 6)
+    moved_behind_pixels(tmp_path / "late.png", b"eXIf")
+    assert upright_size(tmp_path / "late.png") == (60, 40)
+    assert load_image(tmp_path / "late.png").shape == (60, 40, 3)
+
+    def decode(image: Image.Image) -> None:
+        raise AssertionError(f"{image} was decoded")
+
+    monkeypatch.setattr(PngImageFile, "load", decode)
+    assert upright_size(tmp_path / "plain.png") == (40, 60)
+    assert upright_size(tmp_path / "turned.png") == (60, 40)
+    with pytest.raises(AssertionError, match="was decoded"):
+        upright_size(tmp_path / "late.png")

@@ -16,7 +16,9 @@ from PIL import Image
 
 from sapnet.cli import main
 from sapnet.data.clicks import load_clicks, save_clicks
-from sapnet.enhancement.enhance import EstimatedBox, with_estimates, without_estimates
+from sapnet.data.tiles.grid import Tiling
+from sapnet.enhancement.enhance import with_estimates, without_estimates
+from sapnet.enhancement.windows import EstimatedBox
 from sapnet.geometry.rle import to_rle
 from sapnet.structures.clicks import Click, ClickSet
 
@@ -157,6 +159,36 @@ def test_large_images_are_read_on_request(
     assert "max_pixels: expected at least 1, found 0" in capsys.readouterr().err
 
 
+def test_large_images_are_read_in_windows(
+    tiny_set: TinySet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    before = load_clicks(tiny_set.clicks)  # images of 96 x 96 px
+    run, out, again = tmp_path / "run", tmp_path / "out.json", tmp_path / "again.json"
+    windows = ("--tile", "64", "--overlap", "32")
+    assert main(command(tiny_set, out, "--epochs", "1", "--run", str(run), *windows)) == 0
+    assert "8 images become 32 windows of at most 64 px, which share 32 px" in caplog.text
+    augment = json.loads((run / "enhancer.json").read_text())["model"]["augment"]
+    assert (augment["tile"], augment["overlap"]) == (64, 32)
+    after = load_clicks(out)
+    assert without_estimates(after) == before
+    tiling, sides = Tiling(64, 32), set()
+    for click in after.clicks:
+        assert click.box is not None
+        (x1, y1, x2, y2), (x, y) = click.box, click.point
+        home = tiling.windows(96, 96)[tiling.home(click.point, 96, 96)]
+        assert home.x <= x1 < x < x2 <= home.x + 64 + 1e-4
+        assert home.y <= y1 < y < y2 <= home.y + 64 + 1e-4
+        sides.add((home.x, home.y))
+    assert len(sides) == 4
+    # Other clicks are seen in the windows of the training, unless told otherwise.
+    assert main(command(tiny_set, again, "--trained", str(run))) == 0
+    assert load_clicks(again) == after
+    whole = command(tiny_set, tmp_path / "whole.json", "--trained", str(run), "--tile", "0")
+    assert main(whole) == 0
+    assert load_clicks(tmp_path / "whole.json") != after
+
+
 def a_click(annotation_id: int, **more: object) -> Click:
     return Click(annotation_id, 1, 1, ((5.0, 5.0),), **more)  # type: ignore[arg-type]
 
@@ -188,6 +220,7 @@ def test_known_boxes_and_masks_stay_and_estimates_are_replaced() -> None:
         (["--out", "CLICKS"], 2, "expected another file than those that are read"),
         (["--run", "a", "--trained", "b"], 2, "found both"),
         (["--trained", "nowhere"], 1, "expected a trained enhancer"),
+        (["--tile", "8"], 2, "tile: expected 64 px or more, found 8"),
         (["--epochs", "0"], 2, "epochs: expected at least 1"),
         (["--model.top_k", "0"], 2, "top_k: expected at least 1"),
         (["--model.alpha", "2"], 2, r"alpha: expected a number in [0, 1]"),

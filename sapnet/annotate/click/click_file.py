@@ -229,12 +229,18 @@ class ClickFile:
             self._watched.note_written()
             self._written = change
 
-    def _content(self) -> dict[str, Any]:
-        """Return the file's content: images that were in it, have objects, or are marked as done.
+    @property
+    def change(self) -> int:
+        """Number of changes so far."""
+        return self._change
 
-        The others are left out. Training treats a listed image without objects as empty, and for
-        these images nobody has confirmed that.
-        """
+    def click_set(self) -> ClickSet:
+        """Return the images, classes and clicks that the file has, as `load_clicks` reads them."""
+        with self._lock:
+            return self._click_set()[1]
+
+    def _click_set(self) -> tuple[list[str], ClickSet]:
+        """Return the names of the images in the file, and its content."""
         named = {
             name
             for name, document in self._documents.items()
@@ -244,7 +250,16 @@ class ClickFile:
         clicks = [click for name in names for click in self.document(name).objects]
         records = tuple(self._records[name] for name in names)
         regions = self._kept_regions({record.image_id for record in records})
-        content = clicks_to_json(ClickSet(records, self.categories, tuple(clicks), regions))
+        return names, ClickSet(records, self.categories, tuple(clicks), regions)
+
+    def _content(self) -> dict[str, Any]:
+        """Return the file's content: images that were in it, have objects, or are marked as done.
+
+        The others are left out. Training treats a listed image without objects as empty, and for
+        these images nobody has confirmed that.
+        """
+        names, clicks = self._click_set()
+        content = clicks_to_json(clicks)
         for image, name in zip(content["images"], names, strict=True):
             image.update(self._kept.images.get(image["id"], {}))
             if self.document(name).is_done:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sapnet.annotate.click.click_file import ClickFile
 from sapnet.annotate.listing import ImageListing
-from sapnet.data.clicked_images import check_images
+from sapnet.data.clicked_images import check_whole_images
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.structures.clicks import Click, ClickSet
@@ -42,7 +42,7 @@ def read_labels(labels: Path, images: Path) -> ClickSet:
         )
     for line in lines:
         logger.info("%s", line)
-    return check_images(found, images)
+    return check_whole_images(found, images)
 
 
 def begin_with_labels(file: ClickFile, listing: ImageListing, labels: ClickSet) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sapnet.annotate.click.click_file import ClickFile, KeptKeys
 from sapnet.annotate.listing import ImageListing, list_folder
-from sapnet.data.clicked_images import check_images
+from sapnet.data.clicked_images import check_whole_images
 from sapnet.data.clicks import load_clicks
 from sapnet.structures.clicks import Category, ClickSet
 from sapnet.system.files import read_json
@@ -68,7 +68,7 @@ def _upright(clicks: ClickSet, listing: ImageListing, folder: Path) -> ClickSet:
         tuple(click for click in clicks.clicks if names[click.image_id] in readable),
         clicks.coverage,
     )
-    checked = check_images(present, folder)
+    checked = check_whole_images(present, folder)
     images = {image.image_id: image for image in (*clicks.images, *checked.images)}
     turned = {click.annotation_id: click for click in (*clicks.clicks, *checked.clicks)}
     return replace(

@@ -9,9 +9,10 @@ from pathlib import Path
 from sapnet.annotate.click.click_file import ClickFile
 from sapnet.annotate.click.labels import begin_with_labels, read_labels
 from sapnet.annotate.click.opening import open_click_file
+from sapnet.annotate.click.windows import windowing_of
 from sapnet.annotate.config import AnnotateConfig
 from sapnet.annotate.pixels import PixelCache
-from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.annotate.suggest.run_files import SuggestingRun
 from sapnet.annotate.workspace import Workspace
 from sapnet.data.image_files.depth import depth_line, find_depth
@@ -74,7 +75,8 @@ def build_preview(
         checkpoint = noted if begun == name else None
     staged = StagedConfig(name, cfg.num_proposals, SamConfig(device=cfg.device), checkpoint)
     settled = _settle(staged, file)
-    worker = PreviewWorker(build_staged_proposer(settled), bits=bits)
+    windowing = windowing_of(cfg, file)
+    worker = PreviewWorker(build_staged_proposer(settled), bits=bits, windowing=windowing)
     file.note_proposer(worker.name, settled.checkpoint)
     return worker
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from sapnet.annotate.listing import ImageListing, list_folder
 from sapnet.annotate.pixels import PixelCache
-from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.preview.views import Windowing
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.annotate.review.desk import ReviewDesk, open_desk
 from sapnet.annotate.workspace import Workspace
+from sapnet.data.tiles.grid import Parts
 from sapnet.proposals.automatic import settle_staged
 from sapnet.proposals.build import build_staged_proposer
 from sapnet.proposals.config import SamConfig, StagedConfig, StagedName
@@ -99,4 +101,8 @@ def build_reviewer_preview(cfg: ReviewConfig, manifest: Manifest) -> PreviewWork
     if name != "auto":  # else the line is written
         logger.info("proposer for new clicks: %s", proposer.name)
     bits = settings.get(BITS)
-    return PreviewWorker(proposer, bits=bits if isinstance(bits, int) else None)
+    return PreviewWorker(
+        proposer,
+        bits=bits if isinstance(bits, int) else None,
+        windowing=Windowing(Parts.from_settings(manifest.settings).tiling),
+    )

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sapnet.annotate.preview import PREVIEW_SIDE
-from sapnet.annotate.reduced import load_reduced
+from sapnet.annotate.preview.stage import PREVIEW_SIDE
 from sapnet.annotate.suggest.seen import SeenImage, SeenInstance
-from sapnet.annotate.wire import full_size
-from sapnet.data.image_files.header import upright_size
-from sapnet.data.images import load_image
+from sapnet.data.image_files.header import whole_size
+from sapnet.data.images import load_image, load_reduced
+from sapnet.geometry.enlarging import enlarge_rle
 from sapnet.geometry.middles import middle_pixels
 from sapnet.geometry.rle import encode_masks, rle_areas
 from sapnet.labelling.config import MIN_MISSED_SCORE
+from sapnet.prediction.config import PredictionConfig
 from sapnet.system.processes.parallel import num_cores
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sapnet.network.model import Network
+    from sapnet.structures.batch import Batch
     from sapnet.structures.clicks import RLE
+    from sapnet.structures.outputs import FoundObjects
 
 _NICENESS = 10
 _DESCRIBING_LEVEL = 3
@@ -33,16 +39,19 @@ class Seer:
 
     Args:
         run: run folder, or USER/NAME on the hub.
+        cfg: `bits`, `tile` and `overlap` are used.
         device: of the network.
-        bits: bit depth of images of more than 8 bits.
     """
 
-    def __init__(self, run: str, device: str = "auto", bits: int | None = None) -> None:
-        self._run, self._device, self._bits = run, device, bits
+    def __init__(self, run: str, cfg: PredictionConfig | None = None, device: str = "auto") -> None:
+        self._run, self._device = run, device
+        self._cfg = replace(cfg or PredictionConfig(), score_threshold=MIN_MISSED_SCORE)
         self._network: Network | None = None
 
     def __call__(self, path: Path) -> SeenImage:
         """Return the instances of an image that have a score of `MIN_MISSED_SCORE` or more.
+
+        Large images are looked at in the windows that `sapnet predict` would take.
 
         Raises:
             FileNotFoundError, ValueError: the image cannot be read, or the network is damaged.
@@ -52,25 +61,31 @@ class Seer:
         from sapnet.batches.collate import collate
         from sapnet.batches.images import ImageDataset
         from sapnet.network.model import evaluating
+        from sapnet.prediction.windows.objects import find_objects
 
         network = self._network = self._network or self._load()
-        size = upright_size(path)
+        size = whole_size(path)
         dataset = ImageDataset([path], network.augment, load=lambda file: self._pixels(file, size))
         batch = collate([dataset[0]]).to(network.device)
+        is_cut = self._is_cut(network, size)
         with torch.no_grad(), evaluating(network):
             features = network.features(batch.images)
-            outputs = network.segmenter(features)
-            (found,) = network.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes)
+            found = None if is_cut else _segmented(network, features, batch, size)
         level = features[min(_DESCRIBING_LEVEL, len(features) - 1)]
         vector = level.float().mean((2, 3))[0].cpu().numpy()
-        kept = (found.scores >= MIN_MISSED_SCORE).cpu()
-        rles = encode_masks(found.masks.cpu()[kept].numpy().astype(np.uint8))
-        instances = _instances(
-            [full_size_of(rle, size) for rle in rles],
-            [network.categories[label].name for label in found.labels.cpu()[kept].tolist()],
-            found.scores.cpu()[kept].tolist(),
-        )
+        if found is None:
+            found = next(find_objects(network, [path], self._cfg))
+        names = [network.categories[label].name for label in found.labels]
+        instances = _instances(found.rles, names, found.scores)
         return SeenImage(instances, vector / max(float(np.linalg.norm(vector)), 1e-9))
+
+    def _is_cut(self, network: Network, size: tuple[int, int]) -> bool:
+        from sapnet.batches.parts import parts_of
+        from sapnet.prediction.windows.tiles import windows_of_size
+
+        tiling = self._cfg.parts(parts_of(network.augment)).tiling
+        automatic = self._cfg.tile is None and tiling is None
+        return bool(windows_of_size(size, tiling, automatic=automatic))
 
     def _load(self) -> Network:
         import torch
@@ -87,24 +102,35 @@ class Seer:
     def _pixels(self, path: Path, size: tuple[int, int]) -> np.ndarray:
         factor = PREVIEW_SIDE / max(size)
         if factor >= 1:
-            return load_image(path, self._bits)
+            return load_image(path, self._cfg.bits)
         reduced = max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-        return np.asarray(load_reduced(path, reduced, self._bits))
+        return np.asarray(load_reduced(path, reduced, self._cfg.bits))
 
 
-def full_size_of(rle: RLE, size: tuple[int, int]) -> RLE | None:
-    """Return a mask at the (height, width) of its image; None for a mask without pixels."""
-    height, width = rle["size"]
-    return full_size(rle["counts"].decode("ascii"), (height, width), size)
+def _segmented(
+    network: Network, features: list[Tensor], batch: Batch, size: tuple[int, int]
+) -> FoundObjects:
+    """Return what is seen on all of an image, at its (height, width)."""
+    from sapnet.structures.outputs import FoundObjects
+
+    outputs = network.segmenter(features)
+    (found,) = network.segmenter.predict(outputs, batch.image_sizes, batch.original_sizes)
+    kept = (found.scores >= MIN_MISSED_SCORE).cpu()
+    rles = encode_masks(found.masks.cpu()[kept].numpy().astype(np.uint8))
+    return FoundObjects(
+        tuple(enlarge_rle(rle, size) for rle in rles),
+        tuple(found.labels.cpu()[kept].tolist()),
+        tuple(found.scores.cpu()[kept].tolist()),
+    )
 
 
 def _instances(
-    masks: list[RLE | None], categories: list[str], scores: list[float]
+    masks: Sequence[RLE], categories: Sequence[str], scores: Sequence[float]
 ) -> tuple[SeenInstance, ...]:
     present = [
         (mask, category, score)
         for mask, category, score in zip(masks, categories, scores, strict=True)
-        if mask is not None and rle_areas([mask])[0]
+        if rle_areas([mask])[0]
     ]
     middles = middle_pixels([mask for mask, _, _ in present]) + 0.5
     return tuple(

@@ -17,6 +17,7 @@ from sapnet.annotate.suggest.seen import SEEN_ENDING, SeenFile
 from sapnet.annotate.suggest.seer import Seer
 from sapnet.annotate.suggest.worker import EndableWorker
 from sapnet.annotate.workspace import Workspace
+from sapnet.prediction.config import PredictionConfig
 
 
 @contextmanager
@@ -34,9 +35,11 @@ def suggesting(
         The suggestions, and their routes.
     """
     clicks = workspace.file.path
-    seen = SeenFile(clicks.with_name(clicks.stem + SEEN_ENDING), run.weights)
+    windows = "" if cfg.tile is None else f", windows of {cfg.tile} px, overlap {cfg.overlap}"
+    seen = SeenFile(clicks.with_name(clicks.stem + SEEN_ENDING), run.weights + windows)
     desk = SuggestionDesk(workspace.listing, workspace.file, seen, cfg.min_score)
-    worker = EndableWorker(Seer(local_name(run.name), cfg.device, workspace.pixels.bits))
+    look = PredictionConfig(bits=workspace.pixels.bits, tile=cfg.tile, overlap=cfg.overlap)
+    worker = EndableWorker(Seer(local_name(run.name), look, cfg.device))
     scout = Scout(workspace.listing, seen, worker, desk.is_touched)
     scout.start()
     try:

@@ -17,6 +17,8 @@ from sapnet.data.image_files.listing import readable_suffixes
 from sapnet.data.image_files.raster import raster_size
 from sapnet.data.orientation import UPRIGHT, oriented_size
 
+_PNG_SIGNATURE_BYTES, _PNG_CHECKSUM_BYTES = 8, 4
+
 
 @dataclass(frozen=True)
 class ImageHeader:
@@ -103,8 +105,26 @@ def upright_size(path: Path | str) -> tuple[int, int]:
 
 def orientation_of(image: Image.Image) -> int:
     """Return the EXIF orientation of an open image; 1 for a senseless one."""
-    found = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    # Pillow decodes all of a PNG to find tags behind its pixels, which hardly any file has.
+    exif = image.getexif() if _may_have_late_tags(image) else Image.Image.getexif(image)
+    found = exif.get(ExifTags.Base.Orientation, UPRIGHT)
     return int(found) if found in range(1, 9) else UPRIGHT
+
+
+def _may_have_late_tags(image: Image.Image) -> bool:
+    """Return False for a PNG file of which nothing but the end follows the pixels."""
+    name = getattr(image, "filename", "")
+    if image.format != "PNG" or not name:
+        return True
+    with Path(name).open("rb") as file:
+        file.seek(_PNG_SIGNATURE_BYTES)
+        kinds: list[bytes] = []
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            kinds.append(kind)
+            file.seek(length + _PNG_CHECKSUM_BYTES, 1)
+    pixels = kinds.index(b"IDAT") if b"IDAT" in kinds else len(kinds)
+    return set(kinds[pixels:]) != {b"IDAT", b"IEND"}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.data.clicks import load_clicks
 from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.structures.clicks import Click

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.data.clicks import load_clicks
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals

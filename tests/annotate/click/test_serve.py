@@ -26,7 +26,9 @@ pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 from sapnet.annotate.click.serve import open_workspace
 from sapnet.annotate.config import AnnotateConfig
 from sapnet.annotate.documents import Document
+from sapnet.annotate.preview.views import Windows
 from sapnet.cli import main
+from sapnet.data.tiles.grid import Tiling
 from sapnet.structures.clicks import Click
 from tests.proposals.conftest import put_in_hub_cache, save_checkpoint
 
@@ -49,6 +51,16 @@ def test_proposers(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages[-1].startswith("proposer: click, the embedded segmenter (auto: ")
     with pytest.raises(ValueError, match=r"absent.*not found"):
         named(folder, proposer="sam", checkpoint="./absent", device="cpu")
+
+
+def test_named_windows_reach_the_preview(folder: Path) -> None:
+    cfg = AnnotateConfig(folder, CLASSES, skip_errors=True, proposer="regions", tile=256)
+    preview = open_workspace(cfg).preview
+    assert preview is not None
+    assert preview.windowing.now() == Windows(Tiling(256, 64))
+    preview = open_workspace(replace(cfg, tile=None)).preview
+    assert preview is not None
+    assert preview.windowing.now() == Windows(is_open=True)
 
 
 def test_a_session_goes_on_with_its_proposer(

@@ -14,9 +14,11 @@ pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 from fastapi.testclient import TestClient
 
 from sapnet.annotate.documents import FileChangedError, VersionConflictError
+from sapnet.annotate.preview.views import Windows
 from sapnet.annotate.review.desk import ReviewDesk, ReviewedObject, open_desk
-from sapnet.annotate.review.serve import open_review
+from sapnet.annotate.review.serve import build_reviewer_preview, open_review
 from sapnet.data.corrections import load_corrections
+from sapnet.data.tiles.grid import Tiling
 from sapnet.geometry.rle import rle_to_json
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Coverage
@@ -152,6 +154,18 @@ def test_nothing_to_review(tmp_path: Path) -> None:
     files = make_review_set(tmp_path, given=(1, 2, 3))
     with pytest.raises(ValueError, match=r"labels\.json: expected labels to review, found none"):
         open_review(files.config(proposer="none"))
+
+
+def test_new_clicks_are_looked_at_in_the_windows_of_the_store(files: ReviewSet) -> None:
+    cfg = files.config(proposer="regions")
+    manifest = open_desk(files.labels, files.store, files.corrections).store.manifest
+    for settings, windows in (
+        ({}, Windows()),
+        ({"tile": 512, "overlap": 64}, Windows(Tiling(512, 64))),
+    ):
+        preview = build_reviewer_preview(cfg, replace(manifest, settings=settings))
+        assert preview is not None
+        assert preview.windowing.now() == windows
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ pytest.importorskip("fastapi", reason="the page needs the extra `ui`")
 
 from concurrent.futures import ThreadPoolExecutor
 
-from sapnet.annotate.preview import PreviewWorker
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.annotate.review.serve import open_review
 from sapnet.data.corrections import load_corrections
 from sapnet.geometry.rle import rle_iou

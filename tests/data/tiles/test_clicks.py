@@ -13,7 +13,7 @@ from sapnet.data.tiles.clicks import tile_clicks
 from sapnet.data.tiles.grid import Parts, Tiling
 from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images
 from sapnet.geometry.rle import decode_masks, encode_masks
-from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
+from sapnet.structures.clicks import Category, Click, ClickSet, Coverage, ImageRecord
 
 PARTS = Parts(Tiling(100, 20))
 BIG = ImageRecord(7, "sub/big.tif", 250, 100)  # windows at 0, 75 and 150
@@ -108,7 +108,8 @@ def test_files_are_checked_before_they_are_cut(tmp_path: Path) -> None:
     Image.new("RGB", (250, 100)).save(tmp_path / "big.tif")
     Image.new("RGB", (60, 50)).save(tmp_path / "small.png")
     big = replace(BIG, file_name="big.tif")
-    clicks = ClickSet((big, SMALL), CATEGORIES, (Click(1, 7, 1, ((1.5, 1.5),)),))
+    marks = {image.image_id: Coverage((1,)) for image in (big, SMALL)}
+    clicks = ClickSet((big, SMALL), CATEGORIES, (Click(1, 7, 1, ((1.5, 1.5),)),), marks)
     assert check_whole_images(clicks, tmp_path) == clicks
     wrong = replace(clicks, images=(replace(big, width=251), SMALL))
     with pytest.raises(ValueError, match="expected 251 x 100 px as listed"):

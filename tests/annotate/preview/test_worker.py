@@ -2,100 +2,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sapnet.annotate.preview import PreviewStage, PreviewTask, PreviewWorker
-from sapnet.data.images import load_image
-from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes
+from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
+from tests.annotate.preview.point_proposer import PointProposer, clicks
 
 if TYPE_CHECKING:
     from tests.conftest import TinySet
-
-
-class PointProposer:
-    """One mask per click: its pixel. Counts its work, and can be slow."""
-
-    name = "points"
-    settings: dict[str, Any] = {}  # noqa: RUF012  # as the protocol has it
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = seconds
-        self.prepared: list[tuple[int, ...]] = []
-        self.asked: list[tuple[float, float]] = []
-
-    def propose(self, image: np.ndarray, clicks: Sequence[Click]) -> list[Proposals]:
-        return self.propose_prepared(self.prepare(image), clicks, range(len(clicks)))
-
-    def prepare(self, image: np.ndarray) -> tuple[int, ...]:
-        self.prepared.append(image.shape)
-        return image.shape
-
-    def propose_prepared(
-        self, prepared: tuple[int, ...], clicks: Sequence[Click], indices: Sequence[int]
-    ) -> list[Proposals]:
-        time.sleep(self.seconds)
-        found = []
-        for index in indices:
-            x, y = clicks[index].point
-            self.asked.append((x, y))
-            mask = np.zeros((1, *prepared[:2]), np.uint8)
-            mask[0, int(y), int(x)] = 1
-            rles = encode_masks(mask)
-            found.append(Proposals(rles, rle_boxes(rles), np.ones(1, np.float32), ("point",)))
-        return found
-
-
-def clicks(*points: tuple[float, float]) -> tuple[Click, ...]:
-    return tuple(Click(n + 1, 1, 1, (point,)) for n, point in enumerate(points))
 
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     Image.new("RGB", (64, 48), (9, 9, 9)).save(tmp_path / "a.png")
     return tmp_path / "a.png"
-
-
-def test_an_image_is_prepared_once(image: Path) -> None:
-    proposer = PointProposer()
-    stage = PreviewStage(proposer)
-    assert stage(PreviewTask(image)) is None
-    for point in ((3.5, 4.5), (5.5, 6.5)):
-        found = stage(PreviewTask(image, clicks((1.5, 1.5), point), 1))
-        assert found is not None
-        mask = decode_masks(found.rles)[0]
-        assert np.argwhere(mask).tolist() == [[int(point[1]), int(point[0])]]
-    assert proposer.prepared == [(48, 64, 3)]
-
-
-def test_large_images_are_worked_on_in_a_reduced_frame(tmp_path: Path) -> None:
-    Image.new("RGB", (4096, 1024)).save(tmp_path / "large.png")
-    proposer = PointProposer()
-    found = PreviewStage(proposer)(PreviewTask(tmp_path / "large.png", clicks((4095, 1023)), 0))
-    assert found is not None
-    assert found.rles[0]["size"] == [512, 2048]
-    assert proposer.asked == [(2047.5, 511.5)]
-
-
-def test_the_region_proposer_gives_the_same_in_stages(tiny_set: TinySet) -> None:
-    path = sorted(tiny_set.images.iterdir())[0]
-    objects = clicks((20.5, 30.5), (60.5, 50.5), (80.5, 80.5))
-    whole = RegionProposer().propose(load_image(path), objects)
-    staged = PreviewStage(RegionProposer())(PreviewTask(path, objects, 2))
-    assert staged is not None
-    assert staged.rles == whole[2].rles
-    np.testing.assert_array_equal(staged.scores, whole[2].scores)
 
 
 def test_of_waiting_questions_only_the_newest_is_answered(image: Path) -> None:
