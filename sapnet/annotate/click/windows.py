@@ -12,6 +12,9 @@ from sapnet.data.tiles.grid import Tiling
 
 logger = logging.getLogger(__name__)
 
+CLICKS_PER_CHANGE = 100
+"""Of so many clicks one must change before the advice is asked for again."""
+
 
 def windowing_of(cfg: AnnotateConfig, file: ClickFile) -> Windowing:
     """Return the windows in which a session looks for candidates.
@@ -35,13 +38,12 @@ class AdvisedWindows:
 
     def __init__(self, file: ClickFile, overlap: int | None = None) -> None:
         self._file, self._overlap = file, overlap
-        self._change = -1
+        self._next_change = 0
         self._tiling: Tiling | None = None
 
     def __call__(self) -> Tiling | None:
         """Return the windows; None without advice."""
-        change = self._file.change
-        if change != self._change:
+        if self._file.change >= self._next_change:
             clicks = self._file.click_set()
             advice = advise_tiles(clicks.images, clicks.clicks)
             tiling = None if advice is None else Tiling.of(advice.size, self._overlap)
@@ -51,5 +53,7 @@ class AdvisedWindows:
                     advice.reason,
                     advice.size,
                 )
-            self._change, self._tiling = change, tiling
+            # All clicks are read, so the more there are, the more must change before that.
+            self._next_change = self._file.change + 1 + len(clicks.clicks) // CLICKS_PER_CHANGE
+            self._tiling = tiling
         return self._tiling

@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from sapnet.annotate.click import windows
 from sapnet.annotate.click.opening import open_click_file
 from sapnet.annotate.click.windows import AdvisedWindows, windowing_of
 from sapnet.annotate.config import AnnotateConfig
 from sapnet.annotate.documents import Document
 from sapnet.annotate.preview.views import Windows
 from sapnet.data.clicks import load_clicks
-from sapnet.data.tiles.advice import advise_tiles
+from sapnet.data.tiles.advice import TileAdvice, advise_tiles
 from sapnet.data.tiles.grid import Tiling
 from sapnet.structures.clicks import Click
 
@@ -43,6 +45,26 @@ def test_windows_are_advised_once_the_clicks_tell(
     advice = advise_tiles(saved.images, saved.clicks)
     assert advice is not None
     assert advice.size == 768
+
+
+def test_many_clicks_are_not_read_at_each_change(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, file = open_click_file(images, images / "clicks.json", ["nucleus"])
+    file.replace("map.png", Document(nuclei(140)), None)
+    asked: list[int] = []
+
+    def counted(*words: Any) -> TileAdvice | None:  # noqa: ANN401  # as advise_tiles
+        asked.append(len(words[1]))
+        return advise_tiles(*words)
+
+    monkeypatch.setattr(windows, "advise_tiles", counted)
+    advised = AdvisedWindows(file)
+    for count in (140, 141, 142, 143):
+        if count > 140:
+            file.replace("map.png", Document(nuclei(count)), None)
+        assert advised() == Tiling(768, 192)
+    assert asked == [140, 142]
 
 
 def test_named_windows_come_first(images: Path) -> None:
