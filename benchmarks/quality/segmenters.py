@@ -80,7 +80,7 @@ class Trial:
         files = ("--images", self.real.train.images, "--out", run, "--workers", 1)
         seconds = {"train": sapnet(self.folder / "train.log", "train", *self.words, *files)}
         files = ("--run", run, "--images", self.real.val.images, "--out", out)
-        words = (*files, "--no-pictures", "--overwrite", *device)
+        words = (*files, "--no-pictures", *device)
         seconds["predict"] = sapnet(self.folder / "predict.log", "predict", *words)
         scores = evaluate(self.real.val.truth, predictions=out / "results.json")
         return {"seconds": seconds, **{name: scores[name] for name in SEGMENTER_FIGURES}}

@@ -99,7 +99,7 @@ def trial(args: argparse.Namespace, name: str, kind: tuple[str, str, int, int]) 
     words = ["--run", run, "--images", data / "images" / "val", "--out", predicted]
     words += ["--device", "cpu", "--no-pictures"]
     truth = data / "instances_val.json"
-    sapnet(folder / "predict.log", "predict", *words, "--overwrite")
+    sapnet(folder / "predict.log", "predict", *words)
     scores = evaluate(truth, predictions=predicted / "results.json")
     row = {
         "set": name,

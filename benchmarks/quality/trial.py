@@ -31,6 +31,9 @@ PRELOADED = (
 )
 """Modules that are imported once for all commands."""
 
+REPLACED = ("label", "missed", "points", "predict", "synthetic")
+"""Commands that replace their files: a trial that was stopped does them once more."""
+
 _OFF = ("guidance.enabled", "positives.enabled", "negatives.enabled", "mining.enabled")
 
 METHODS: dict[str, tuple[str, ...]] = {
@@ -74,6 +77,8 @@ def sapnet(log: Path, *words: object) -> float:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     command = [str(word) for word in words]
+    if command[0] in REPLACED:
+        command.append("--overwrite")
     start = time.perf_counter()
     # Processes of `multiprocessing` are daemons on request only; loaders need children.
     process = context.Process(target=_run_command, args=(log, command))

@@ -92,3 +92,16 @@ def test_full_coco(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "a.json").read_text())["samples"]
     assert 0 < found[alone]["tflop_per_image"] < found[whole]["tflop_per_image"]
     assert found[whole]["before_gib"] <= found[whole]["peak_gib"]
+
+
+@pytest.mark.slow
+def test_dropped(tmp_path: Path) -> None:
+    words = ["--out", tmp_path / "out", "--names", "synthetic", "--images", 6, "--size", 64]
+    words += ["--shares", 0.5, "--epochs", 1, "--json", tmp_path / "a.json"]
+    run_script("dropped", *words, "--options", " ".join(SMALL))
+    rows: list[dict[str, Any]] = json.loads((tmp_path / "a.json").read_text())["samples"]
+    assert [(row["dropped"], row["images as"]) for row in rows] == [
+        (0, "all clicks"), (0.5, "complete"), (0.5, "partial"),
+    ]  # fmt: skip
+    assert rows[0]["missed_dropped"] == 0 < rows[1]["missed_dropped"]
+    assert rows[1]["missed_dropped"] == rows[2]["missed_dropped"]  # of the same clicks

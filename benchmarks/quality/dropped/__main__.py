@@ -175,7 +175,7 @@ def figures(data: Data, clicked: ClickedSet, folder: Path, run: Path) -> dict[st
     scores = evaluate(data.truth, labels=labels, proposals=clicked.store)
     predicted = run / "predictions"
     words = ("--run", run / "run", "--images", data.val_images, "--out", predicted)
-    more = ("--device", "cpu", "--no-pictures", "--overwrite")
+    more = ("--device", "cpu", "--no-pictures")
     sapnet(run / "predict.log", "predict", *words, *more)
     scores |= evaluate(data.val_truth, predictions=predicted / "results.json")
     missed = run / "missed.json"

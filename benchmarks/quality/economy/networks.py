@@ -73,7 +73,7 @@ def train(work: Work, bought: Bought, steps: int, out: Path) -> dict[str, float]
     sizes = ("--model.augment.short_sides", "[160,192]", "--max-objects", 24)
     sapnet(out / "train.log", "train", *common, *words, *sizes, "--epochs", epochs, "--workers", 1)
     place = out / "predictions"
-    found = ("--run", out / "run", "--images", one.val.images, "--out", place, "--overwrite")
+    found = ("--run", out / "run", "--images", one.val.images, "--out", place)
     sapnet(out / "predict.log", "predict", *found, "--no-pictures", "--device", "cpu")
     scored = evaluate(one.val.truth, predictions=place / "results.json")
     return {name: scored[name] for name in ("mask_ap", "mask_ap50")}

@@ -245,9 +245,7 @@ def segmenter(rung: Rung, stage: str) -> dict[str, Any]:
         out = rung.results(stage).parent
         files = ("--run", run, "--images", val.images, "--out", out, "--no-pictures")
         log = folder / "predict.log"
-        seconds["predict"] = sapnet(
-            log, "predict", *files, "--overwrite", "--device", rung.plan.device
-        )
+        seconds["predict"] = sapnet(log, "predict", *files, "--device", rung.plan.device)
         scores = evaluate(val.truth, predictions=rung.results(stage))
         return {"seconds": seconds, **{name: scores[name] for name in SEGMENTER_FIGURES}}
 
