@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from sapnet.data.clicks import load_clicks
-from sapnet.geometry.rle import decode_masks, encode_masks, rle_to_json
+from sapnet.geometry.rle import decode_masks, encode_masks, rle_boxes, rle_to_json, to_rle
 
 if TYPE_CHECKING:
     from tests.annotate.conftest import PageDriver
@@ -187,6 +187,37 @@ def test_columns_agree_with_pixels(address: str, open_page: Callable[..., PageDr
             for mask, wanted in zip(found, expected, strict=True):
                 (rle,) = encode_masks(wanted[None].astype(np.uint8))
                 assert mask == rle_to_json(rle)
+
+
+def test_columns_of_a_vast_image(address: str, open_page: Callable[..., PageDriver]) -> None:
+    """Runs and differences of runs beyond 32 bits, at the largest side of a coded mask."""
+    driver = open_page(address)
+    side = 65_000
+    wanted = [
+        [side**2 - 5 * side - 100, 40, side, 60, 4 * side],
+        [3, 40, side**2 - side - 43, side],
+        [0, side**2],
+        [side * 40_000, 7, side * 20_000, 9, side * 5_000 - 16],
+    ]
+    for runs in wanted:
+        rle = rle_to_json(to_rle({"size": [side, side], "counts": runs}, side, side))
+        decoded, again, box = driver.run(
+            """async (mask) => {
+              const { decodeCounts, maskBox } = await import("/static/shared/masks.js");
+              const { Columns } = await import("/static/hand/columns.js");
+              const [height, width] = mask.size;
+              return [
+                decodeCounts(mask.counts),
+                Columns.from(mask, { height, width }).toMask(),
+                maskBox(mask),
+              ];
+            }""",
+            rle,
+        )
+        assert decoded == runs
+        assert again == rle
+        corners = rle_boxes([to_rle(rle, side, side)])[0]
+        np.testing.assert_allclose(np.multiply(box, side), corners, rtol=1e-6)
 
 
 def test_a_stroke_on_48_megapixels(

@@ -165,8 +165,8 @@ export function encodeCounts(runs) {
     let value = i > 2 ? length - runs[i - 2] : length;
     let isLast = false;
     while (!isLast) {
-      const bits = value & 31;
-      value >>= 5;
+      const bits = ((value % 32) + 32) % 32;
+      value = Math.floor(value / 32); // no shift: see `decodeCounts`
       isLast = bits & 16 ? value === -1 : value === 0;
       text += String.fromCharCode(bits + (isLast ? 0 : 32) + 48);
     }

@@ -12,14 +12,14 @@ export function decodeCounts(text) {
   let place = 0;
   while (place < text.length) {
     let value = 0;
-    let shift = 0;
+    let unit = 1; // no shifts: they end at 32 bits, and a run in a vast image does not
     let code;
     do {
       code = text.charCodeAt(place++) - 48;
-      value |= (code & 31) << shift;
-      shift += 5;
+      value += (code & 31) * unit;
+      unit *= 32;
     } while (code & 32);
-    if (code & 16) value |= -1 << shift; // a negative value, because runs are stored as differences
+    if (code & 16) value -= unit; // a negative value, because runs are stored as differences
     if (runs.length > 2) value += runs[runs.length - 2];
     runs.push(value);
   }
