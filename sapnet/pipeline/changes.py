@@ -20,6 +20,9 @@ anew."""
 NEW_CLASS_SHARE = 1 / 4
 """Least share where there are new classes, whose weights are new."""
 
+FULL_RATE_LENGTH = 1 / 4
+"""Length from which such a training has the usual learning rate."""
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -66,6 +69,15 @@ class Changes:
         share = min(learned / max(self.num_objects, 1), 1) / 2
         least = NEW_CLASS_SHARE if self.new_classes else LEAST_SHARE
         return min(max(share, least), MOST_SHARE)
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of that training, as a share of the usual one.
+
+        A few steps at the usual rate disturb more than the new objects teach: they made the labels
+        of the other objects worse (docs/results.md). Trainings of a quarter or more keep the rate.
+        """
+        return min(self.length / FULL_RATE_LENGTH, 1.0)
 
     def __str__(self) -> str:
         return ", ".join(self._words()) or "nothing of what counts"

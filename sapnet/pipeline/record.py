@@ -34,8 +34,8 @@ class RunRecord:
         seconds: seconds of each finished step, by its name.
         rounds: of a run whose clicks or corrections have changed, the current one last: its
             `changes` in words, and of finished ones the `seconds`. The current one says if it
-            begins `from_previous`, if the round before was finished (`keeps_current`), and if that
-            `is_aside`.
+            begins `from_previous`, if the round before was finished (`keeps_current`), if that
+            `is_aside`, and the `rate` of its training as a share of the usual one.
     """
 
     asked: dict[str, Any]

@@ -114,6 +114,7 @@ def next_round(inputs: PipelineInputs, cfg: PipelineConfig, record: RunRecord) -
         "from_previous": before is not None,
         "keeps_current": is_trained,
         "is_aside": False,
+        "rate": changes.rate,
     }
     rounds = [*(record.rounds or [{"changes": "the first round"}])]
     finished = [*rounds[:-1], rounds[-1] | {"seconds": record.seconds}]
@@ -167,7 +168,13 @@ def with_round(plan: Plan, record: RunRecord) -> Plan:
         return plan
     previous = plan.out / PREVIOUS
     settings = read_json(previous / CONFIG_FILE)["settings"]
-    return replace(plan, model=dataclass_from_json(settings, ModelConfig), start_run=previous)
+    optimizer = plan.training.optimizer.slower(float(record.rounds[-1].get("rate", 1.0)))
+    return replace(
+        plan,
+        model=dataclass_from_json(settings, ModelConfig),
+        training=replace(plan.training, optimizer=optimizer),
+        start_run=previous,
+    )
 
 
 def _check_same_data(inputs: PipelineInputs, clicks: ClickSet, before: ClickSet | None) -> None:

@@ -60,6 +60,11 @@ class OptimizerConfig:
         """Return the learning rate for this batch size, over all devices."""
         return (self.lr or self.usual_lr) * batch_size / (self.lr_batch or self.usual_lr_batch)
 
+    def slower(self, share: float) -> OptimizerConfig:
+        """Return the settings with a share of the learning rate."""
+        lr, lr_batch = self.lr or self.usual_lr, self.lr_batch or self.usual_lr_batch
+        return self if share == 1 else replace(self, lr=lr * share, lr_batch=lr_batch)
+
     @property
     def usual_lr(self) -> float:
         """Learning rate for `usual_lr_batch` images, if none is given."""

@@ -99,16 +99,16 @@ def test_decisions_about_other_clicks_do_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "length"),
+    ("changes", "length", "rate"),
     [
-        (Changes(gone_images=1, num_objects=100), 1 / 20),
-        (Changes(decisions=10, num_objects=100), 1 / 20),
-        (Changes(new_objects=20, changed_objects=10, num_objects=100), 0.15),
-        (Changes(new_objects=50, num_objects=100), 1 / 4),
-        (Changes(new_objects=1, new_classes=("bus",), num_objects=100), 1 / 4),
-        (Changes(new_objects=100, num_objects=100), 1 / 2),
-        (Changes(decisions=3), 1 / 2),
+        (Changes(gone_images=1, num_objects=100), 1 / 20, 0.2),
+        (Changes(decisions=10, num_objects=100), 1 / 20, 0.2),
+        (Changes(new_objects=20, changed_objects=10, num_objects=100), 0.15, 0.6),
+        (Changes(new_objects=50, num_objects=100), 1 / 4, 1),
+        (Changes(new_objects=1, new_classes=("bus",), num_objects=100), 1 / 4, 1),
+        (Changes(new_objects=100, num_objects=100), 1 / 2, 1),
+        (Changes(decisions=3), 1 / 2, 1),
     ],
 )
-def test_the_length_follows_what_is_new(changes: Changes, length: float) -> None:
-    assert changes.length == pytest.approx(length)
+def test_length_and_rate_follow_what_is_new(changes: Changes, length: float, rate: float) -> None:
+    assert (changes.length, changes.rate) == pytest.approx((length, rate))

@@ -80,6 +80,9 @@ def test_new_images_are_all_that_is_proposed_for(
     assert settings["files"]["from"] == str(previous.resolve())
     assert settings["model"] == read(previous / "settings.json")["model"]
     assert settings["train"]["epochs"] == round(4 * second.changes.length) < 4
+    usual = read(previous / "settings.json")["train"]["optimizer"]["lr"]
+    assert settings["train"]["optimizer"]["lr"] == pytest.approx(usual * second.changes.rate)
+    assert second.changes.rate < 1
     found = {label.annotation_id for label in load_labels(second.labels).labels.values()}
     assert found == {click.annotation_id for click in load_clicks(tiny_set.clicks).clicks}
     record = read(inputs.out / "run.json")
