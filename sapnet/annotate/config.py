@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from sapnet.data.image_files.settings import check_reading
-from sapnet.data.tiles.grid import Tiling
+from sapnet.data.tiles.grid import Parts
 from sapnet.prediction.config import PredictionConfig
 from sapnet.proposals.config import SamConfig
 
@@ -52,6 +52,8 @@ class AnnotateConfig:
             both the whole image and the click's window of 1024 px; suggestions come from the
             windows of the run.
         overlap: pixels that neighbouring windows share; by default a quarter of their side.
+        bands: numbers of the bands that are shown and looked at, from 1 on, as red, green and blue,
+            or of one as gray; by default those of the run, else the files' own three.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.
         no_browser: print the address without opening a browser.
@@ -73,6 +75,7 @@ class AnnotateConfig:
     max_pixels: int | None = None
     tile: int | None = None
     overlap: int | None = None
+    bands: tuple[int, ...] | None = None
     host: str = "127.0.0.1"
     port: int = 8765
     no_browser: bool = False
@@ -83,7 +86,7 @@ class AnnotateConfig:
         if not 0 <= self.min_score <= 1:
             raise ValueError(f"min_score: expected 0 to 1, found {self.min_score}")
         check_reading(self.bits, self.max_pixels)
-        Tiling.of(self.tile, self.overlap)
+        Parts.of(self.tile, self.overlap, self.bands)
         empty = [name for name in self.classes if not name.strip()]
         if empty or len(set(self.classes)) != len(self.classes):
             raise ValueError(

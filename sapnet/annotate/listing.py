@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from sapnet.data.image_files.address import with_bands
 from sapnet.data.image_files.header import whole_size
 from sapnet.data.image_files.inside import leaves_folder, link_outside, outside_words
 from sapnet.data.image_files.listing import find_images
+from sapnet.data.image_files.parts import check_bands_of
 from sapnet.structures.clicks import ImageRecord
 from sapnet.structures.left_out import LeftOutImage
 
@@ -29,7 +31,7 @@ class ListedImage:
 
     Attributes:
         name: path below the folder, with forward slashes; the image's key everywhere.
-        path: the file.
+        path: the file, or its address with a choice of bands.
         width: width of the upright image in pixels, 0 if it cannot be read.
         height: height of the upright image in pixels, 0 if it cannot be read.
         stamp: time of the file's last change, nanoseconds; part of the addresses that browsers
@@ -98,13 +100,16 @@ class ImageListing:
         self._images[name] = replace(self._images[name], problem=problem)
 
 
-def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing:
+def list_folder(
+    folder: Path, known: Iterable[ImageRecord] = (), bands: Sequence[int] | None = None
+) -> ImageListing:
     """List a folder and read the size of each image.
 
     Args:
         folder: folder of the images; sub-folders are searched.
         known: images of an existing clicks file; those that are missing from the folder are
             listed with a problem, so that their clicks are shown and kept.
+        bands: numbers of the bands that are shown, from 1 on; None for the files' own.
 
     Returns:
         The images, sorted by name.
@@ -120,7 +125,7 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
         logger.info("%s", line)
     paths = files.paths
     with ThreadPoolExecutor(_HEADER_THREADS) as executor:
-        listed = executor.map(lambda path: _read(folder, path), paths)
+        listed = executor.map(lambda path: _read(folder, path, bands), paths)
         images = {
             image.name: image
             for image in tqdm(listed, "images", total=len(paths), unit="image", leave=False)
@@ -139,7 +144,7 @@ def list_folder(folder: Path, known: Iterable[ImageRecord] = ()) -> ImageListing
     return ImageListing(sorted(images.values(), key=lambda image: image.name))
 
 
-def _read(folder: Path, path: Path) -> ListedImage:
+def _read(folder: Path, path: Path, bands: Sequence[int] | None) -> ListedImage:
     name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
     try:
         if name != path.relative_to(folder).as_posix():
@@ -150,6 +155,8 @@ def _read(folder: Path, path: Path) -> ListedImage:
                 "open the folder that it is in."
             )
         height, width = whole_size(path)
-        return ListedImage(name, path, width, height, path.stat().st_mtime_ns)
+        check_bands_of(path, bands)
+        shown = with_bands(path, bands)
+        return ListedImage(name, shown, width, height, path.stat().st_mtime_ns)
     except (ValueError, OSError) as error:
         return ListedImage(name, path, 0, 0, problem=str(error))

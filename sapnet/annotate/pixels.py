@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from sapnet.annotate.listing import ListedImage
-from sapnet.data.image_files.address import ImageAddress, Window
+from sapnet.data.image_files.address import Window, parse_address
 from sapnet.data.images import DECODED_PIXELS, load_image, load_reduced, shrink
 
 TILE_SIDE = 1024
@@ -108,7 +109,7 @@ class PixelCache:
             min(TILE_SIDE * step, image.width - x),
             min(TILE_SIDE * step, image.height - y),
         )
-        address = ImageAddress(str(image.path), Window(x, y, width, height))
+        address = replace(parse_address(image.path), window=Window(x, y, width, height))
         return Image.fromarray(load_image(str(address), self.bits)).reduce(step)
 
     def _pixels(self, image: ListedImage, level: int) -> np.ndarray:

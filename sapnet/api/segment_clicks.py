@@ -54,6 +54,7 @@ class SegmentOptions(ProposerOptions, total=False):
     negative_points: NegativePoints
     boxes: Boxes
     bits: int | None
+    bands: tuple[int, ...] | None
     max_pixels: int | None
 
 
@@ -93,10 +94,11 @@ def segment_clicks(
         run: run folder, USER/NAME on the hub, or a loaded network (load it once for many images).
         options: `negative_points`, for each object none or several (x, y) off it; `boxes`, for
             each object x1, y1, x2, y2 or None; `bits`, the bit depth of an image of more than 8
-            bits, by default that of the run, else that of its largest value; `max_pixels`, the
-            most pixels of an image, by default 179 million; and `num_proposals`, `checkpoint`,
-            `device`, `precision` and `points_per_chunk` of `ProposeConfig`; `device` is that of the
-            run, too.
+            bits, by default that of the run, else that of its largest value; `bands`, the numbers
+            of the bands of an image file that are read, from 1 on, by default those of the run,
+            else its own; `max_pixels`, the most pixels of an image, by default 179 million; and
+            `num_proposals`, `checkpoint`, `device`, `precision` and `points_per_chunk` of
+            `ProposeConfig`; `device` is that of the run, too.
 
     Returns:
         N detections in the order of the points, which draw themselves with `plot` and `save`:
@@ -112,9 +114,11 @@ def segment_clicks(
     check_names("segment_clicks", options, SegmentOptions.__optional_keys__)
     network = None if run is None else open_network(run, options.get("device"))
     bits = options.get("bits") or (None if network is None else network.settings.augment.bits)
-    check_reading(bits, max_pixels=options.get("max_pixels"))
+    trained = None if network is None else network.settings.augment.bands
+    bands = tuple(options.get("bands") or trained or ())
+    check_reading(bits, options.get("max_pixels"), bands)
     with allowing_pixels(options.get("max_pixels")):
-        (pixels,) = read_images([image], bits)
+        (pixels,) = read_images([image], bits, bands)
     size = (pixels.shape[0], pixels.shape[1])
     clicked = parse_points(points, size)
     classes = (

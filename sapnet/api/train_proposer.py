@@ -25,6 +25,7 @@ class TrainProposerOptions(TypedDict, total=False):
     device: str
     threads: int | None
     bits: int | None
+    bands: tuple[int, ...] | None
     max_pixels: int | None
 
 

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sapnet.commands.command import FAILURE, SKIPPED, SUCCESS, Command, WrongUseError
-from sapnet.commands.reading import add_reading_arguments, add_skip_argument, print_left_out
+from sapnet.commands.reading import (
+    add_bands_argument,
+    add_reading_arguments,
+    add_skip_argument,
+    print_left_out,
+)
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -40,6 +45,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     add_skip_argument(parser)
     add_reading_arguments(parser)
+    add_bands_argument(parser)
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
@@ -47,6 +53,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     from sapnet.data.image_files.limit import allowing_pixels
     from sapnet.data.image_files.settings import check_reading
     from sapnet.doctor.examine import DoctorInputs, examine
+    from sapnet.doctor.image_files import Reading
     from sapnet.doctor.table import format_diagnosis
 
     if args.images is not None and not (args.clicks or args.truth):
@@ -61,11 +68,10 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         run=args.run,
         out=args.out,
         seed=args.seed,
-        decode=not args.headers_only,
-        bits=args.bits,
+        reading=Reading(not args.headers_only, args.bits, args.bands or ()),
     )
     try:
-        check_reading(args.bits, args.max_pixels)
+        check_reading(args.bits, args.max_pixels, args.bands)
     except ValueError as error:
         raise WrongUseError(error) from error
     with allowing_pixels(args.max_pixels):

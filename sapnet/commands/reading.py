@@ -49,6 +49,11 @@ def add_tile_arguments(parser: ArgumentParser) -> None:
         type=int | None,
         help="pixels that neighbouring windows share; by default a quarter of their side",
     )
+    add_bands_argument(parser)
+
+
+def add_bands_argument(parser: ArgumentParser) -> None:
+    """Add the option that chooses the bands of images of more than three."""
     parser.add_argument(
         "--bands",
         type=tuple[int, ...] | None,

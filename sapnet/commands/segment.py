@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from sapnet.commands.command import SKIPPED, SUCCESS, Command, WrongUseError
 from sapnet.commands.exporting import add_format_argument, export_formats
-from sapnet.commands.reading import add_reading_arguments
+from sapnet.commands.reading import add_bands_argument, add_reading_arguments
 from sapnet.data.image_files.settings import check_reading
 from sapnet.prediction.clicked.text import (
     BOX_SYNTAX,
@@ -65,6 +65,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--device", type=str, default="auto", help="device of sam")
     add_reading_arguments(parser)
+    add_bands_argument(parser)
     add_format_argument(parser)
 
 
@@ -77,7 +78,7 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     if not prompts:
         raise WrongUseError("expected an object, found none: give --points x,y or --boxes")
     try:
-        check_reading(args.bits, args.max_pixels)
+        check_reading(args.bits, args.max_pixels, args.bands)
     except ValueError as error:
         raise WrongUseError(error) from error
     from sapnet.prediction.clicked.files import check_folder
@@ -127,7 +128,7 @@ def _segment(args: Namespace, prompts: Sequence[ObjectPrompt]) -> tuple[Proposer
 
     with allowing_pixels(args.max_pixels):
         # Before the proposer, whose weights take time.
-        (pixels,) = read_images([args.image], args.bits)
+        (pixels,) = read_images([args.image], args.bits, args.bands or ())
     sam = SamConfig(device=args.device)
     proposer = build_staged_proposer(
         StagedConfig(args.proposer, sam=sam, checkpoint=args.checkpoint)

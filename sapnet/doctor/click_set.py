@@ -14,6 +14,7 @@ from sapnet.data.problems import RecordError
 from sapnet.doctor.finding import Examination, Fact, Finding, findings_from
 from sapnet.doctor.image_files import (
     ImageFile,
+    Reading,
     check_same_content,
     check_tiles,
     examine_images,
@@ -46,15 +47,14 @@ class ExaminedClicks:
 
 
 def examine_clicks(
-    path: Path, images_dir: Path | None, decode: bool = True, bits: int | None = None
+    path: Path, images_dir: Path | None, reading: Reading | None = None
 ) -> ExaminedClicks:
     """Examine a clicks file and its images.
 
     Args:
         path: the clicks file.
         images_dir: folder of its images; None skips them.
-        decode: True to read the pixels of the images too.
-        bits: bit depth of images of more than 8 bits; None for that of their largest value.
+        reading: of the pixels of the images.
     """
     errors: list[RecordError] = []
     try:
@@ -64,7 +64,7 @@ def examine_clicks(
         return ExaminedClicks(Examination("clicks", findings=(finding,)), None, None)
     clicks = clicks_of(coco, errors.append)
     table = click_table(coco)
-    files = () if images_dir is None else examine_images(coco.images, images_dir, decode, bits)
+    files = () if images_dir is None else examine_images(coco.images, images_dir, reading)
     num_objects = Counter(annotation["category_id"] for annotation in coco.annotations)
     frame = tuple(check_frame(table))
     # If the unit or frame is wrong, all clicks may be close to each other.

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sapnet.data.coco_json import label_of_category
+from sapnet.data.image_files.address import with_bands
+from sapnet.data.image_files.depth import find_depth
 from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks
@@ -56,7 +58,8 @@ class SheetInputs:
         num_images: number of pictures on the sheet.
         seed: seed of the random choice.
         side: longer side of a picture in pixels.
-        bits: bit depth of images of more than 8 bits.
+        bits: bit depth of images of more than 8 bits; None for that of their largest value.
+        bands: numbers of the bands that are drawn, from 1 on; empty for the files' own.
     """
 
     images: Sequence[ImageRecord]
@@ -68,6 +71,7 @@ class SheetInputs:
     seed: int = 0
     side: int = 320
     bits: int | None = None
+    bands: tuple[int, ...] = ()
 
 
 def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
@@ -82,13 +86,15 @@ def draw_sheet(inputs: SheetInputs) -> Image.Image | None:
     Returns:
         The sheet; None if no image can be drawn.
     """
+    bits = inputs.bits or find_depth(inputs.root / image.file_name for image in inputs.images)
     tiles: list[Image.Image] = []
     drawn: set[int] = set()
     for record in _order(inputs):
         if len(tiles) == inputs.num_images:
             break
         try:
-            pixels = load_image(image_path(inputs.root, record.file_name), inputs.bits)
+            path = with_bands(image_path(inputs.root, record.file_name), inputs.bands)
+            pixels = load_image(path, bits)
         except (OSError, ValueError):  # reported by the examination of the images
             continue
         tiles.append(_tile(inputs, record, pixels))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sapnet.doctor.artifacts import examine_run, examine_store
 from sapnet.doctor.click_set import ExaminedClicks, examine_clicks
 from sapnet.doctor.contact_sheet import Dot, SheetInputs, draw_sheet
 from sapnet.doctor.finding import Diagnosis, Examination
-from sapnet.doctor.image_files import ImageFile
+from sapnet.doctor.image_files import ImageFile, Reading
 from sapnet.doctor.instance_set import ExaminedInstances, check_agreement, examine_instances
 from sapnet.doctor.machine import examine_machine
 from sapnet.doctor.points import click_table
@@ -36,8 +36,7 @@ class DoctorInputs:
         out: output of all findings as json and of the pictures: a folder, or a json file beside
             which the pictures are written. None writes nothing.
         seed: seed of the choice of pictures.
-        decode: True to read the pixels of all images too.
-        bits: bit depth of images of more than 8 bits; None for that of their largest value.
+        reading: of the pixels of all images.
     """
 
     images: Path | None = None
@@ -47,8 +46,7 @@ class DoctorInputs:
     run: Path | None = None
     out: Path | None = None
     seed: int = 0
-    decode: bool = True
-    bits: int | None = None
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,11 @@ def examine(inputs: DoctorInputs) -> DoctorResult:
     # The images are opened once: with the clicks if there are any, else with the truth.
     if inputs.truth is not None:
         root = inputs.images if inputs.clicks is None else None
-        instances = examine_instances(inputs.truth, root, inputs.decode, inputs.bits)
+        instances = examine_instances(inputs.truth, root, inputs.reading)
         parts.append(instances.examination)
         sheet_inputs = _masks_to_draw(instances, inputs)
     if inputs.clicks is not None:
-        clicks = examine_clicks(inputs.clicks, inputs.images, inputs.decode, inputs.bits)
+        clicks = examine_clicks(inputs.clicks, inputs.images, inputs.reading)
         parts.append(clicks.examination)
         sheet_inputs = _clicks_to_draw(clicks, inputs)
     if inputs.truth is not None and inputs.clicks is not None:
@@ -132,7 +130,8 @@ def _clicks_to_draw(found: ExaminedClicks, inputs: DoctorInputs) -> SheetInputs 
         dots=dots,
         instances={},
         seed=inputs.seed,
-        bits=inputs.bits,
+        bits=inputs.reading.bits,
+        bands=inputs.reading.bands,
     )
 
 
@@ -146,7 +145,8 @@ def _masks_to_draw(found: ExaminedInstances, inputs: DoctorInputs) -> SheetInput
         dots={},
         instances=found.instances.instances_by_image(),
         seed=inputs.seed,
-        bits=inputs.bits,
+        bits=inputs.reading.bits,
+        bands=inputs.reading.bands,
     )
 
 

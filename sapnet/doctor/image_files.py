@@ -7,7 +7,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from sapnet.data.clicked_images import is_listed_as_stored
+from sapnet.data.image_files.address import with_bands
 from sapnet.data.image_files.depth import FULL_DEPTH, find_depth, is_deep
 from sapnet.data.image_files.header import ImageHeader, read_header
 from sapnet.data.image_files.inside import leaves_folder
@@ -50,6 +51,21 @@ _MODES = {
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Settings of the reading of the images.
+
+    Attributes:
+        decode: True to read the pixels too; otherwise truncated files are not detected.
+        bits: bit depth of images of more than 8 bits; None for that of their largest value.
+        bands: numbers of the bands that are read, from 1 on; empty for the files' own.
+    """
+
+    decode: bool = True
+    bits: int | None = None
+    bands: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class ImageFile:
     """A listed image and its file.
 
@@ -69,15 +85,14 @@ class ImageFile:
 
 
 def examine_images(
-    images: Sequence[ImageRecord], root: Path, decode: bool = True, bits: int | None = None
+    images: Sequence[ImageRecord], root: Path, reading: Reading | None = None
 ) -> tuple[ImageFile, ...]:
     """Examine every listed image file.
 
     Args:
         images: the listed images.
         root: the folder that names are relative to.
-        decode: True to read the pixels too; otherwise truncated files are not detected.
-        bits: bit depth of images of more than 8 bits; None for that of their largest value.
+        reading: of their pixels.
 
     Returns:
         One entry per image, in order.
@@ -85,9 +100,11 @@ def examine_images(
     from tqdm import tqdm
 
     folder = Folder(root)
-    if decode and bits is None:
+    reading = reading or Reading()
+    if reading.decode and reading.bits is None:
         bits = find_depth(root / image.file_name for image in images)
-    look = partial(_examine, folder=folder, decode=decode, bits=bits)
+        reading = replace(reading, bits=bits)
+    look = partial(_examine, folder=folder, reading=reading)
     with warnings.catch_warnings(), ThreadPoolExecutor(num_cores()) as pool:
         # Huge images are reported as findings.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -122,7 +139,7 @@ def check_same_content(files: Sequence[ImageFile]) -> Iterator[Finding]:
             )
 
 
-def _examine(record: ImageRecord, folder: Folder, decode: bool, bits: int | None) -> ImageFile:
+def _examine(record: ImageRecord, folder: Folder, reading: Reading) -> ImageFile:
     path = folder.root / record.file_name
     if leaves_folder(record.file_name) or not path.is_file():
         return ImageFile(record, None, False, b"", (folder.missing(record),))
@@ -146,9 +163,9 @@ def _examine(record: ImageRecord, folder: Folder, decode: bool, bits: int | None
         return ImageFile(
             record, None, False, b"", (finding(("error", "unreadable image", message)),)
         )
-    entries += [*_about_turn(header, is_stored), *_about_kind(path, bits)]
-    if decode and not is_vast:
-        entries += _about_pixels(path, bits)
+    entries += [*_about_turn(header, is_stored), *_about_kind(path, reading.bits)]
+    if reading.decode and not is_vast:
+        entries += _about_pixels(path, reading)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "blake2b").digest()
     return ImageFile(record, header, is_stored, digest, tuple(map(finding, entries)))
@@ -220,10 +237,10 @@ def _huge(pixels: int) -> tuple[str, str, str]:
     )
 
 
-def _about_pixels(path: Path, bits: int | None) -> Iterator[tuple[str, str, str]]:
+def _about_pixels(path: Path, reading: Reading) -> Iterator[tuple[str, str, str]]:
     """Yield problems that show when the pixels are read."""
     try:
-        pixels = load_image(path, bits)
+        pixels = load_image(with_bands(path, reading.bands), reading.bits)
     except ValueError as error:
         yield "error", "unreadable image", str(error).removeprefix(f"{path}: ")
         return

@@ -16,7 +16,7 @@ from sapnet.data.matching.truth import align_truth
 from sapnet.data.problems import RecordError
 from sapnet.doctor.click_set import check_listing, set_facts
 from sapnet.doctor.finding import Examination, Finding, Severity, findings_from
-from sapnet.doctor.image_files import ImageFile, examine_images
+from sapnet.doctor.image_files import ImageFile, Reading, examine_images
 from sapnet.doctor.names import check_categories
 from sapnet.doctor.points import check_frame, polygon_table
 from sapnet.geometry.rle import rle_areas, rle_boxes, rle_iou
@@ -55,15 +55,14 @@ class ExaminedInstances:
 
 
 def examine_instances(
-    path: Path, images_dir: Path | None, decode: bool = True, bits: int | None = None
+    path: Path, images_dir: Path | None, reading: Reading | None = None
 ) -> ExaminedInstances:
     """Examine a COCO instance file and its images.
 
     Args:
         path: the instance file.
         images_dir: folder of its images; None skips them.
-        decode: True to read the pixels of the images too.
-        bits: bit depth of images of more than 8 bits; None for that of their largest value.
+        reading: of the pixels of the images.
     """
     errors: list[RecordError] = []
     try:
@@ -72,7 +71,7 @@ def examine_instances(
         finding = Finding("error", "unreadable file", str(error))
         return ExaminedInstances(Examination("instances", findings=(finding,)), None)
     instances = instances_of(coco, errors.append)
-    files = () if images_dir is None else examine_images(coco.images, images_dir, decode, bits)
+    files = () if images_dir is None else examine_images(coco.images, images_dir, reading)
     num_objects = Counter(instance.category_id for instance in instances.instances)
     findings = [
         *check_frame(polygon_table(coco)),

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from sapnet.data.image_files.address import with_bands
 from sapnet.data.image_files.depth import depth_of, find_depth
 from sapnet.data.images import image_pixels, load_image
 from sapnet.system.locations import Location, as_location, local_file
@@ -33,7 +34,9 @@ CHANNELS = (1, 3, 4)
 """Gray, RGB, RGBA."""
 
 
-def read_images(values: Sequence[ImageInput], bits: int | None = None) -> list[np.ndarray]:
+def read_images(
+    values: Sequence[ImageInput], bits: int | None = None, bands: tuple[int, ...] = ()
+) -> list[np.ndarray]:
     """Read images of any supported kind, all with one bit depth.
 
     A channel order of BGR, as OpenCV reads files, cannot be told from RGB and is taken as RGB:
@@ -51,6 +54,8 @@ def read_images(values: Sequence[ImageInput], bits: int | None = None) -> list[n
               floating point in 0..1.
         bits: bit depth of files and images of Pillow with more than 8 bits; None for that of the
             largest value of all of them.
+        bands: numbers of the bands that are read of files, from 1 on, as red, green and blue, or of
+            one as gray; empty for their own.
 
     Returns:
         For each, (H, W, 3) uint8 RGB, upright, C-contiguous and writable.
@@ -68,7 +73,7 @@ def read_images(values: Sequence[ImageInput], bits: int | None = None) -> list[n
         ]
         bits = bits or _depth(opened)
         return [
-            _at_place(place, values, partial(_read, value, bits))
+            _at_place(place, values, partial(_read, value, bits, bands))
             for place, value in enumerate(opened)
         ]
 
@@ -118,10 +123,10 @@ def _at_place(place: int, values: Sequence[ImageInput], read: Callable[[], Any])
         raise type(error)(f"image {place} of {len(values)}: {error}") from error
 
 
-def _read(value: object, bits: int | None) -> np.ndarray:
+def _read(value: object, bits: int | None, bands: tuple[int, ...]) -> np.ndarray:
     match value:
         case _File():
-            return _load(value, bits)
+            return _load(value, bits, bands)
         case Image.Image():
             return _read_pillow(value, bits)
         case torch.Tensor():
@@ -145,10 +150,10 @@ def _depth_of_pillow(image: Image.Image) -> int | None:
     return depth_of(int(np.asarray(image, np.int64).max(initial=0)))
 
 
-def _load(file: _File, bits: int | None) -> np.ndarray:
+def _load(file: _File, bits: int | None, bands: tuple[int, ...]) -> np.ndarray:
     """Read a file; errors have the name that the user knows."""
     try:
-        return load_image(file.path, bits)
+        return load_image(with_bands(file.path, bands), bits)
     except ValueError as error:
         if str(file.path) == str(file.name):
             raise

@@ -20,7 +20,7 @@ from sapnet.data.formats.writers.several import (
     check_formats,
     export_several,
 )
-from sapnet.data.image_files.address import ImageAddress
+from sapnet.data.image_files.address import with_bands
 from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.data.image_files.header import upright_size
 from sapnet.data.image_files.limit import allowing_pixels
@@ -260,7 +260,7 @@ class _Prediction:
         if self._pictures:
             least = max(self._cfg.score_threshold, self._cfg.draw_threshold)
             shown = [r["segmentation"] for r in records if r["score"] >= least]
-            path = Path(str(ImageAddress(str(self._files.paths[index]), None, self._bands)))
+            path = with_bands(self._files.paths[index], self._bands)
             rles = [to_rle(segmentation, *item.size) for segmentation in shown]
             self._save(index, draw_reduced(path, item.size, rles, self._augment.bits))
 
@@ -312,7 +312,7 @@ class _Prediction:
 
     def _draw(self, index: int, draw: Callable[[Any], Any]) -> None:
         """Write the picture of an image, read once more: none is kept while it waits."""
-        path = Path(str(ImageAddress(str(self._files.paths[index]), None, self._bands)))
+        path = with_bands(self._files.paths[index], self._bands)
         self._save(index, draw(load_image(path, self._augment.bits)))
 
     def _save(self, index: int, picture: Image.Image) -> None:

@@ -67,7 +67,7 @@ class SAPNet(Network, coders=CODERS):
             score_threshold: least score of an instance that is returned.
             batch_size: most images that pass the network together, see `PredictionConfig`.
             bits: bit depth of images of more than 8 bits; None for that of the training, else for
-                that of the largest value of these images.
+                that of the largest value of these images. Bands are those of the training.
             tile: side of the windows that larger images are cut into, pixels; 0 keeps them whole.
                 None for those of the training, else for images of more than 100 million pixels.
 
@@ -86,7 +86,8 @@ class SAPNet(Network, coders=CODERS):
         )
         several = isinstance(image, list | tuple)
         images: list[Any] = list(image) if several else [image]  # type: ignore[arg-type]
-        pixels = read_images(images, bits or self.settings.augment.bits)
+        trained = self.settings.augment
+        pixels = read_images(images, bits or trained.bits, trained.bands or ())
         found = self._predict(pixels, checked)
         return found if several else found[0]
 

@@ -38,7 +38,7 @@ from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.clicks import Category
 from sapnet.system.files import read_json
 from sapnet.system.lock import locked
-from sapnet.training.run_folder import read_run_json, sources_of_run
+from sapnet.training.run_folder import read_run_json, reading_of_run, sources_of_run
 
 MIN_SCORE = PredictionConfig.draw_threshold
 """Least score of predictions that are drawn, as in `sapnet predict`."""
@@ -126,8 +126,9 @@ def build_run_report(
         seconds: time by stage.
     """
     inputs = _with_sources_of_the_run(inputs)
-    if inputs.reading.bits is None:
-        inputs.reading.bits = _bits_of_the_run(inputs.run)
+    bits, bands = reading_of_run(inputs.run)
+    inputs.reading.bits = inputs.reading.bits or bits
+    inputs.reading.bands = inputs.reading.bands or bands
     figures = dict(metrics or {}) or _known_figures(inputs.metrics)
     report = RunReport(
         name=name or "/".join(inputs.run.resolve().parts[-2:]),
@@ -153,13 +154,6 @@ def _with_sources_of_the_run(inputs: RunInputs) -> RunInputs:
         images=inputs.images or found.get("images"),
         proposals=inputs.proposals or found.get("proposals"),
     )
-
-
-def _bits_of_the_run(run: Path) -> int | None:
-    """Return the bit depth that the run was trained with, None if it had images of 8 bits."""
-    settings = read_run_json(run, "config.json").get("settings", {})
-    bits = settings.get("augment", {}).get("bits") if isinstance(settings, dict) else None
-    return bits if isinstance(bits, int) else None
 
 
 def _known_figures(path: Path | None) -> dict[str, float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sapnet.data.image_files.address import with_bands
 from sapnet.data.image_files.inside import image_path
 from sapnet.data.images import load_image
 from sapnet.structures.left_out import LeftOutImage, UnusableImageError
@@ -21,11 +22,13 @@ class ReadingOptions:
     Attributes:
         bits: bit depth of images of more than 8 bits.
         skip_errors: leave out images that cannot be read, instead of stopping.
+        bands: numbers of the bands that are shown, from 1 on; empty for those of the run.
         left_out: the images that were left out so far.
     """
 
     bits: int | None = None
     skip_errors: bool = False
+    bands: tuple[int, ...] = ()
     left_out: list[LeftOutImage] = field(default_factory=list)
 
     def read(self, folder: Path, file_name: str, size: tuple[int, int] | None) -> np.ndarray | None:
@@ -42,7 +45,7 @@ class ReadingOptions:
         """
         path = image_path(folder, file_name)
         try:
-            pixels = load_image(path, self.bits)
+            pixels = load_image(with_bands(path, self.bands), self.bits)
             if size not in (None, pixels.shape[:2]):
                 raise ValueError(
                     f"{path}: expected {size[1]} x {size[0]} px, as its masks have, found "

@@ -169,6 +169,7 @@ class TeachConfig:
         freeze_encoder: the encoder stays as it is.
         threads: of torch.
         bits: bit depth of images of more than 8 bits; None for that of each source's largest value.
+        bands: numbers of the bands that are read, from 1 on; None for the files' own.
         device: auto, cpu, cuda, cuda:N or mps.
         seed: of everything random.
         checkpoint_minutes: between two checkpoints.
@@ -191,6 +192,7 @@ class TeachConfig:
     freeze_encoder: bool = False
     threads: int = 1
     bits: int | None = None
+    bands: tuple[int, ...] | None = None
     device: str = "cpu"
     seed: int = 0
     checkpoint_minutes: float = 3.0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sapnet.data.image_files.address import with_bands
 from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.geometry.rle import rle_areas, rle_boxes
 from sapnet.teaching.config import PoolConfig, SourceConfig
@@ -19,7 +20,10 @@ logger = logging.getLogger(__name__)
 
 
 def load_pool(
-    sources: Sequence[SourceConfig], cfg: PoolConfig | None = None, bits: int | None = None
+    sources: Sequence[SourceConfig],
+    cfg: PoolConfig | None = None,
+    bits: int | None = None,
+    bands: Sequence[int] | None = None,
 ) -> ObjectPool:
     """Read the marked objects of some sources.
 
@@ -28,6 +32,7 @@ def load_pool(
         cfg: how often objects are drawn.
         bits: bit depth of images of more than 8 bits; None for that of the largest value of each
             source, which is a data set of its own.
+        bands: numbers of the bands that are read, from 1 on; None for the files' own.
 
     Raises:
         FileNotFoundError: a file or an image is missing.
@@ -37,7 +42,7 @@ def load_pool(
     images: list[MarkedImage] = []
     shares: list[np.ndarray] = []
     for source in sources:
-        found = _with_depth(_images_of(source, cfg), bits, source.truth)
+        found = _with_depth(_images_of(source, cfg, bands), bits, source.truth)
         weights = np.array([o.weight for image in found for o in image.objects], np.float64)
         if not len(weights):
             raise ValueError(
@@ -48,14 +53,16 @@ def load_pool(
     return pool_of(images, np.concatenate(shares))
 
 
-def _images_of(source: SourceConfig, cfg: PoolConfig) -> list[MarkedImage]:
+def _images_of(
+    source: SourceConfig, cfg: PoolConfig, bands: Sequence[int] | None
+) -> list[MarkedImage]:
     folder = Path(source.images)
     found = []
     for image, marks in read_marks(Path(source.truth), folder):
         side = (image.height * image.width) ** 0.5
         objects = _objects_of(marks, side, source.whole_category, cfg)
         if objects:
-            found.append(MarkedImage(folder / image.file_name, objects))
+            found.append(MarkedImage(with_bands(folder / image.file_name, bands), objects))
     return found
 
 

@@ -40,6 +40,8 @@ class TrainProposerConfig:
         threads: of the processor; by default all cores.
         bits: bit depth of images of more than 8 bits; by default that of the largest value of each
             of the `data`.
+        bands: numbers of the bands that are read, from 1 on, as red, green and blue, or of one as
+            gray; by default the files' own three.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
     """
 
@@ -55,6 +57,7 @@ class TrainProposerConfig:
     device: str = "auto"
     threads: int | None = None
     bits: int | None = None
+    bands: tuple[int, ...] | None = None
     max_pixels: int | None = None
 
     def __post_init__(self) -> None:
@@ -64,7 +67,7 @@ class TrainProposerConfig:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name}: expected a number > 0, found {value}")
-        check_reading(self.bits, self.max_pixels)
+        check_reading(self.bits, self.max_pixels, self.bands)
 
     @property
     def is_tuning(self) -> bool:
@@ -95,6 +98,7 @@ class TrainProposerConfig:
             device=self.device,
             threads=self.threads or num_cores(),
             bits=self.bits,
+            bands=self.bands,
         )
 
 

@@ -188,7 +188,7 @@ def _open_run(run: Path, cfg: TeachConfig, start: Path | None) -> Photographs:
     """Read the photographs of a training, and keep its settings in its folder."""
     if not cfg.sources:
         raise ValueError("sources: expected at least one folder of images with masks, found none")
-    pool = load_pool(cfg.sources, cfg.pool, cfg.bits)
+    pool = load_pool(cfg.sources, cfg.pool, cfg.bits, cfg.bands)
     run.mkdir(parents=True, exist_ok=True)
     data = f"{len(pool.images)} photographs, {len(pool.shares)} objects"
     begun = None if start is None else weights_hash(start)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sapnet.data.image_files.address import check_bands
+from sapnet.network.find import CONFIG_FILE
 from sapnet.system.differences import differences
 from sapnet.system.files import read_json, write_json_atomic
 
@@ -59,6 +61,24 @@ def read_run_json(run: Path, name: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected an object, found a {type(content).__name__}")
     return content
+
+
+def reading_of_run(run: Path) -> tuple[int | None, tuple[int, ...]]:
+    """Return the bit depth and the bands that a run reads images with.
+
+    Returns:
+        None for images of 8 bits; numbers of the bands from 1 on, empty for the files' own.
+
+    Raises:
+        ValueError: a file of the run is damaged.
+    """
+    settings = read_run_json(run, CONFIG_FILE).get("settings")
+    augment = settings.get("augment") if isinstance(settings, dict) else None
+    found = augment if isinstance(augment, dict) else {}
+    bits, bands = found.get("bits"), found.get("bands")
+    numbers = bands if isinstance(bands, list) and all(isinstance(n, int) for n in bands) else []
+    check_bands(numbers)
+    return bits if isinstance(bits, int) else None, tuple(numbers)
 
 
 def sources_of_run(run: Path) -> dict[str, Path]:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from sapnet.doctor.finding import Finding
-from sapnet.doctor.image_files import HUGE_PIXELS, check_same_content, examine_images
+from sapnet.doctor.image_files import HUGE_PIXELS, Reading, check_same_content, examine_images
 from sapnet.structures.clicks import ImageRecord
 
 Kinds = Callable[[Sequence[Finding]], dict[str, list[str]]]
@@ -21,7 +21,7 @@ def _picture(mode: str = "RGB", seed: int = 0, high: int = 255) -> Image.Image:
 
 def _findings(root: Path, *names: str, decode: bool = True) -> list[Finding]:
     images = [ImageRecord(place, name, WIDTH, HEIGHT) for place, name in enumerate(names)]
-    return [f for file in examine_images(images, root, decode) for f in file.findings]
+    return [f for file in examine_images(images, root, Reading(decode)) for f in file.findings]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_huge(tmp_path: Path, kinds: Kinds) -> None:
     width = 9000
     Image.new("1", (width, HUGE_PIXELS // width)).save(tmp_path / "a.png")
     (file,) = examine_images(
-        [ImageRecord(1, "a.png", width, HUGE_PIXELS // width)], tmp_path, decode=False
+        [ImageRecord(1, "a.png", width, HUGE_PIXELS // width)], tmp_path, Reading(decode=False)
     )
     assert "note: huge image" in kinds(file.findings)
 

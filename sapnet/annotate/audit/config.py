@@ -29,8 +29,10 @@ class AuditConfig:
             missing judgements are counted.
         metrics: json file to write the figures to.
         figures_only: print the figures without opening the page.
-        bits: bit depth of images of more than 8 bits, the same for all; by default that of each
-            file.
+        bits: bit depth of images of more than 8 bits, the same for all; by default that of the run,
+            else that of each file.
+        bands: numbers of the bands that are shown, from 1 on, as red, green and blue, or of one as
+            gray; by default those of the run, else the files' own three.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.
@@ -47,13 +49,14 @@ class AuditConfig:
     metrics: Path | None = None
     figures_only: bool = False
     bits: int | None = None
+    bands: tuple[int, ...] | None = None
     max_pixels: int | None = None
     host: str = AnnotateConfig.host
     port: int = AnnotateConfig.port
     no_browser: bool = False
 
     def __post_init__(self) -> None:
-        check_reading(self.bits, self.max_pixels)
+        check_reading(self.bits, self.max_pixels, self.bands)
         if self.run is None and self.labels is None:
             raise ValueError("expected either --run RUN or --labels FILE")
         if self.num is not None and self.num < 1:

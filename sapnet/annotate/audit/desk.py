@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sapnet.annotate.audit.pictures import draw_label
 from sapnet.annotate.documents import WatchedFile
+from sapnet.data.image_files.address import with_bands
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.images import load_image
 from sapnet.evaluation.audit.audit_file import (
@@ -22,7 +24,7 @@ from sapnet.evaluation.audit.figures import AuditFigures, audit_figures
 from sapnet.evaluation.label_file import LabelSet, load_labels
 from sapnet.system.files import write_json_atomic
 from sapnet.system.lock import locked
-from sapnet.training.run_folder import sources_of_run
+from sapnet.training.run_folder import reading_of_run, sources_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,10 +73,11 @@ class AuditDesk:
             FileNotFoundError, ValueError: the image is missing or cannot be read.
         """
         label = self._labels.labels[self.audit.sample[number].annotation_id]
-        pixels = load_image(self._images / self._names[label.image_id], self._cfg.bits)
+        path = self._images / self._names[label.image_id]
+        pixels = load_image(with_bands(path, self._cfg.bands), self._cfg.bits)
         if list(pixels.shape[:2]) != list(label.rle["size"]):
             raise ValueError(
-                f"{self._images / self._names[label.image_id]}: expected the size of its label, "
+                f"{path}: expected the size of its label, "
                 f"{label.rle['size']} (height, width), found {list(pixels.shape[:2])}. Name the "
                 "folder of the labelled images with --images."
             )
@@ -141,6 +144,8 @@ def open_audit(cfg: AuditConfig) -> AuditDesk:
     seed = cfg.seed if cfg.seed is not None else 0 if before is None else before.seed
     audit = draw_audit(labels_path, labels, cfg.num, seed, before)
     images = _images_folder(cfg)
+    bits, bands = reading_of_run(cfg.run or labels_path.parent)
+    cfg = replace(cfg, bits=cfg.bits or bits, bands=cfg.bands or bands)
     if audit != before:
         save_audit(path, audit)
     return AuditDesk(path, audit, labels, images, cfg)

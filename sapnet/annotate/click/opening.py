@@ -21,7 +21,7 @@ _CLICK_KEYS = frozenset(
 
 
 def open_click_file(
-    images: Path, path: Path, classes: Iterable[str]
+    images: Path, path: Path, classes: Iterable[str], bands: Sequence[int] | None = None
 ) -> tuple[ImageListing, ClickFile]:
     """List a folder and open its clicks file, or begin a new one.
 
@@ -29,6 +29,7 @@ def open_click_file(
         images: folder of the images.
         path: the clicks file.
         classes: names to add to the classes of the file.
+        bands: numbers of the bands of the images that are shown, from 1 on; None for their own.
 
     Returns:
         The images and the file.
@@ -44,7 +45,7 @@ def open_click_file(
     else:
         clicks, kept = ClickSet((), (), ()), KeptKeys({}, {}, {}, {})
     categories = _with_classes(clicks.categories, classes)  # none yet: the page asks
-    listing = list_folder(images, clicks.images)
+    listing = list_folder(images, clicks.images, bands)
     clicks = _upright(replace(clicks, categories=categories), listing, images)
     return listing, ClickFile(path, listing, clicks, kept)
 

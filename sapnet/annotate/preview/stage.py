@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sapnet.annotate.preview.views import Windows, holds
-from sapnet.data.image_files.address import ImageAddress, Window
+from sapnet.data.image_files.address import ImageAddress, Window, file_of, parse_address
 from sapnet.data.image_files.header import whole_size
 from sapnet.data.image_files.raster import raster_size
 from sapnet.data.images import DECODED_PIXELS, load_image, load_reduced, shrink
@@ -113,8 +113,8 @@ class PreviewStage:
 
     def _window(self, path: Path, part: Window, size: tuple[int, int]) -> np.ndarray:
         """Return the pixels of a window; a photograph stays decoded for the next one."""
-        if size[0] * size[1] > DECODED_PIXELS or raster_size(path) is not None:
-            return load_image(str(ImageAddress(str(path), part)), self._bits)
+        if size[0] * size[1] > DECODED_PIXELS or raster_size(file_of(path)) is not None:
+            return load_image(str(replace(parse_address(path), window=part)), self._bits)
         if self._decoded is None or self._decoded[0] != path:
             self._decoded = path, load_image(path, self._bits)
         rows, columns = slice(part.y, part.y + part.height), slice(part.x, part.x + part.width)

@@ -62,7 +62,8 @@ def _list_labelled(cfg: ReviewConfig, desk: ReviewDesk) -> ImageListing:
     labelled = {label.image_id for label in desk.labels.labels.values()}
     known = [image for image in desk.store.images if image.image_id in labelled]
     names = {image.file_name for image in known}
-    listing = list_folder(cfg.images, known)
+    bands = Parts.from_settings(desk.store.manifest.settings).bands
+    listing = list_folder(cfg.images, known, bands)
     return ImageListing(image for image in listing if image.name in names)
 
 

@@ -20,11 +20,13 @@ class SuggestingRun:
         name: run folder, or USER/NAME on the hub.
         classes: names of its classes.
         weights: digest of its weights: what other weights saw is looked at anew.
+        bands: numbers of the bands that it reads, from 1 on; empty for the files' own.
     """
 
     name: str
     classes: tuple[str, ...]
     weights: str
+    bands: tuple[int, ...] = ()
 
 
 def open_run(name: str) -> SuggestingRun:
@@ -41,6 +43,7 @@ def open_run(name: str) -> SuggestingRun:
     try:
         content = json.loads(config.read_text(encoding="utf-8"))
         classes = tuple(str(category["name"]) for category in content["categories"])
+        bands = content["settings"].get("augment", {}).get("bands")
         has_segmenter = bool(content["settings"].get("segmenter", True))
         with weights.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
@@ -51,7 +54,7 @@ def open_run(name: str) -> SuggestingRun:
             f"{name}: expected a run with a segmenter, whose instances can be suggested; this one "
             "only chooses masks for clicks. Open its labels with --labels instead"
         )
-    return SuggestingRun(name, classes, digest)
+    return SuggestingRun(name, classes, digest, tuple(bands or ()))
 
 
 def local_name(name: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sapnet.annotate.preview.stage import PREVIEW_SIDE
 from sapnet.annotate.suggest.seen import SeenImage, SeenInstance
+from sapnet.data.image_files.address import file_of, with_bands
 from sapnet.data.image_files.header import whole_size
 from sapnet.data.images import load_image, load_reduced
 from sapnet.geometry.enlarging import enlarge_rle
@@ -24,6 +25,7 @@ from sapnet.system.processes.parallel import num_cores
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sapnet.data.tiles.grid import Tiling
     from sapnet.network.model import Network
     from sapnet.structures.batch import Batch
     from sapnet.structures.clicks import RLE
@@ -39,7 +41,7 @@ class Seer:
 
     Args:
         run: run folder, or USER/NAME on the hub.
-        cfg: `bits`, `tile` and `overlap` are used.
+        cfg: `bits`, `tile`, `overlap` and `bands` are used.
         device: of the network.
     """
 
@@ -51,7 +53,8 @@ class Seer:
     def __call__(self, path: Path) -> SeenImage:
         """Return the instances of an image that have a score of `MIN_MISSED_SCORE` or more.
 
-        Large images are looked at in the windows that `sapnet predict` would take.
+        Bands are those of the settings, else of the training, whatever an address names. Large
+        images are looked at in the windows that `sapnet predict` would take.
 
         Raises:
             FileNotFoundError, ValueError: the image cannot be read, or the network is damaged.
@@ -60,30 +63,31 @@ class Seer:
 
         from sapnet.batches.collate import collate
         from sapnet.batches.images import ImageDataset
+        from sapnet.batches.parts import parts_of
         from sapnet.network.model import evaluating
         from sapnet.prediction.windows.objects import find_objects
 
         network = self._network = self._network or self._load()
-        size = whole_size(path)
-        dataset = ImageDataset([path], network.augment, load=lambda file: self._pixels(file, size))
+        file, size = file_of(path), whole_size(path)
+        parts = self._cfg.parts(parts_of(network.augment))
+        shown = with_bands(file, parts.bands)
+        dataset = ImageDataset([shown], network.augment, load=lambda file: self._pixels(file, size))
         batch = collate([dataset[0]]).to(network.device)
-        is_cut = self._is_cut(network, size)
+        is_cut = self._is_cut(parts.tiling, size)
         with torch.no_grad(), evaluating(network):
             features = network.features(batch.images)
             found = None if is_cut else _segmented(network, features, batch, size)
         level = features[min(_DESCRIBING_LEVEL, len(features) - 1)]
         vector = level.float().mean((2, 3))[0].cpu().numpy()
         if found is None:
-            found = next(find_objects(network, [path], self._cfg))
+            found = next(find_objects(network, [file], self._cfg))
         names = [network.categories[label].name for label in found.labels]
         instances = _instances(found.rles, names, found.scores)
         return SeenImage(instances, vector / max(float(np.linalg.norm(vector)), 1e-9))
 
-    def _is_cut(self, network: Network, size: tuple[int, int]) -> bool:
-        from sapnet.batches.parts import parts_of
+    def _is_cut(self, tiling: Tiling | None, size: tuple[int, int]) -> bool:
         from sapnet.prediction.windows.tiles import windows_of_size
 
-        tiling = self._cfg.parts(parts_of(network.augment)).tiling
         automatic = self._cfg.tile is None and tiling is None
         return bool(windows_of_size(size, tiling, automatic=automatic))
 

@@ -35,10 +35,13 @@ def suggesting(
         The suggestions, and their routes.
     """
     clicks = workspace.file.path
-    windows = "" if cfg.tile is None else f", windows of {cfg.tile} px, overlap {cfg.overlap}"
-    seen = SeenFile(clicks.with_name(clicks.stem + SEEN_ENDING), run.weights + windows)
+    asked = "" if cfg.tile is None else f", windows of {cfg.tile} px, overlap {cfg.overlap}"
+    asked += "" if cfg.bands is None else f", bands {cfg.bands}"
+    seen = SeenFile(clicks.with_name(clicks.stem + SEEN_ENDING), run.weights + asked)
     desk = SuggestionDesk(workspace.listing, workspace.file, seen, cfg.min_score)
-    look = PredictionConfig(bits=workspace.pixels.bits, tile=cfg.tile, overlap=cfg.overlap)
+    look = PredictionConfig(
+        bits=workspace.pixels.bits, tile=cfg.tile, overlap=cfg.overlap, bands=cfg.bands
+    )
     worker = EndableWorker(Seer(local_name(run.name), look, cfg.device))
     scout = Scout(workspace.listing, seen, worker, desk.is_touched)
     scout.start()

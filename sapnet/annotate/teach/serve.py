@@ -47,7 +47,9 @@ def open_teacher(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> Teache
         use(folder.weights)
     bits = workspace.pixels.bits
     # The masks so far may lie on the darker images: a lesson sees what the page shows.
-    words = () if bits is None else ("--bits", str(bits))
+    words: tuple[str, ...] = () if bits is None else ("--bits", str(bits))
+    if cfg.bands:
+        words += ("--bands", str(list(cfg.bands)))
     return Teacher(LessonPlan(cfg.images, file.path, words=words), folder, file.num_masks, use)
 
 

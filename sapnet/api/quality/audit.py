@@ -28,6 +28,7 @@ class AuditOptions(TypedDict, total=False):
     metrics: Path | str | None
     figures_only: bool
     bits: int | None
+    bands: tuple[int, ...] | None
     max_pixels: int | None
     host: str
     port: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _ADDRESS = re.compile(
@@ -69,6 +69,13 @@ class ImageAddress:
         if self.bands:
             parts.append(f"bands={','.join(map(str, self.bands))}")
         return f"{self.file}#{'&'.join(parts)}" if parts else self.file
+
+
+def with_bands(path: Path | str, bands: Sequence[int] | None) -> Path:
+    """Return the address of a choice of bands of an image; without a choice the path itself."""
+    if not bands:
+        return Path(path)
+    return Path(str(replace(parse_address(path), bands=tuple(bands))))
 
 
 def parse_address(name: Path | str) -> ImageAddress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +93,17 @@ def load_smaller(
             else:
                 small = to_rgb(values, bits, path)
     return Image.fromarray(small).resize((size[1], size[0]), Image.Resampling.BILINEAR)
+
+
+def check_bands_of(path: Path, wanted: Sequence[int] | None) -> None:
+    """Check that a file has the bands that are to be read, or three that need no choice.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: there is no such band, or none was chosen of more than four.
+    """
+    with opened_raster(path) as raster:
+        chosen_bands(_COLORS if raster is None else raster.bands, tuple(wanted or ()), path)
 
 
 def chosen_bands(count: int, wanted: tuple[int, ...], path: Path) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sapnet.data.image_files.address import ImageAddress, Window
+from sapnet.data.image_files.address import ImageAddress, Window, with_bands
 from sapnet.data.image_files.header import whole_size
 from sapnet.data.images import load_reduced
 from sapnet.data.tiles.advice import advise_tiles
@@ -61,7 +61,7 @@ def plan_items(paths: Sequence[Path], parts: Parts, *, automatic: bool) -> list[
     """
     items: list[Item] = []
     for index, path in enumerate(paths):
-        bare = Path(str(ImageAddress(str(path), None, parts.bands)))
+        bare = with_bands(path, parts.bands)
         windows, size = _windows(path, parts.tiling, automatic=automatic)
         if not windows:
             items.append(Item(index, bare))
