@@ -108,7 +108,8 @@ def test_the_pages_show_the_bands(spectral: Spectral, tmp_path: Path) -> None:
     given = AnnotateConfig(spectral.images, ("a",), tmp_path / "a.json", bands=BANDS, **out)  # type: ignore[arg-type]
     shows_colors(open_workspace(given), spectral)
     of_run = AnnotateConfig(spectral.images, (), tmp_path / "b.json", run=str(spectral.run), **out)  # type: ignore[arg-type]
-    shows_colors(open_workspace(of_run, open_run(str(spectral.run))), spectral)
+    known = open_run(str(spectral.run))
+    shows_colors(open_workspace(known.settled(of_run), known), spectral)
     review = ReviewConfig(spectral.images, spectral.store, spectral.labels, proposer="none")
     shows_colors(open_review(review)[0], spectral)
     with pytest.raises(ValueError, match=r"among its 5 bands.*--bands"):
