@@ -53,7 +53,8 @@ class AnnotateConfig:
             windows of the run.
         overlap: pixels that neighbouring windows share; by default a quarter of their side.
         bands: numbers of the bands that are shown and looked at, from 1 on, as red, green and blue,
-            or of one as gray; by default those of the run, else the files' own three.
+            or of one as gray; by default those that the clicks file notes, else those of
+            the run, else the files' own three.
         host: address the server listens on; the default is reachable from this machine only.
         port: port of the page; 0 takes a free one.
         no_browser: print the address without opening a browser.

@@ -63,8 +63,6 @@ def _open_page(cfg: AnnotateConfig) -> int:
     from sapnet.system.lock import locked
 
     run = None if cfg.run is None else open_run(cfg.run)
-    if run is not None:
-        cfg = run.settled(cfg)
     workspace = open_workspace(cfg, run)
     with locked(cfg.clicks_file):
         clear_leftovers(cfg.clicks_file)

@@ -49,9 +49,9 @@ def check_images(clicks: ClickSet, images_dir: Path | str) -> ClickSet:
             turned[image.image_id] = header
         height, width = header.upright_size
         images.append(replace(image, width=width, height=height))
-    return ClickSet(
+    return replace(
+        clicks,
         images=tuple(images),
-        categories=clicks.categories,
         clicks=tuple(
             turn_click(click, turned[click.image_id]) if click.image_id in turned else click
             for click in clicks.clicks
@@ -86,11 +86,11 @@ def check_whole_images(clicks: ClickSet, folder: Path) -> ClickSet:
     checked = check_images(ClickSet(others, clicks.categories, rest, coverage), folder)
     images = {image.image_id: image for image in checked.images}
     turned = {click.annotation_id: click for click in checked.clicks}
-    return ClickSet(
-        tuple(images.get(image.image_id, image) for image in clicks.images),
-        clicks.categories,
-        tuple(turned.get(click.annotation_id, click) for click in clicks.clicks),
-        {**clicks.coverage, **checked.coverage},
+    return replace(
+        clicks,
+        images=tuple(images.get(image.image_id, image) for image in clicks.images),
+        clicks=tuple(turned.get(click.annotation_id, click) for click in clicks.clicks),
+        coverage={**clicks.coverage, **checked.coverage},
     )
 
 

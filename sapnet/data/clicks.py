@@ -19,12 +19,17 @@ from sapnet.data.click_annotations import (
 from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
 from sapnet.data.coverage.completeness import read_partial
 from sapnet.data.coverage.ignored import with_regions
+from sapnet.data.image_files.address import check_bands
 from sapnet.data.image_files.inside import leaves_folder, outside_words
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
 from sapnet.system.files import write_json_atomic
+from sapnet.system.outside import shown
 
 logger = logging.getLogger(__name__)
+
+INFO_KEY, BANDS_KEY = "info", "bands"
+"""Place of the bands in a file: those in which the images were looked at."""
 
 
 def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
@@ -40,6 +45,8 @@ def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
     An annotation with `iscrowd: 1` and without `point` is a region to ignore, given by its
     `segmentation` or `bbox`. Images may have `done` (true: every object is clicked, false: some may
     not be), and LVIS's `not_exhaustive_category_ids` and `neg_category_ids`.
+
+    `info` may have `bands`: the bands of the images in which their objects were clicked.
 
     Objects with `true_bbox`, as in P2BNet's and SAPNet's files, keep their point alone: the box and
     the mask beside it are made up or ground truth. A logged line counts them.
@@ -91,7 +98,28 @@ def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
             )
         clicks[key] = click
     coverage = with_regions(read_partial(coco, report), regions)
-    return ClickSet(coco.images, coco.categories, tuple(clicks.values()), coverage)
+    bands = attempt(report, _read_bands, coco) or ()
+    return ClickSet(coco.images, coco.categories, tuple(clicks.values()), coverage, bands)
+
+
+def _read_bands(coco: CocoFile) -> tuple[int, ...]:
+    """Return the bands that the file notes, empty without a note."""
+    info = coco.further.get(INFO_KEY)
+    noted = info.get(BANDS_KEY) if isinstance(info, dict) else None
+    if noted is None:
+        return ()
+    is_list = isinstance(noted, list) and all(type(number) is int for number in noted)
+    try:
+        check_bands(noted if is_list else (0,))
+    except ValueError:
+        raise RecordError(
+            coco.path,
+            f"expected 'bands' as the numbers of one band or of three, from 1 on, found "
+            f"{shown(noted)}. Correct the numbers, or remove the key.",
+            kind="malformed bands",
+            place=f"key {INFO_KEY}",
+        ) from None
+    return tuple(noted)
 
 
 def _outside(coco: CocoFile, image: ImageRecord) -> RecordError:
@@ -135,8 +163,9 @@ def clicks_to_json(clicks: ClickSet, info: dict[str, Any] | None = None) -> dict
         extra_ids = range(next_id, next_id + len(click.points) - 1)
         next_id = extra_ids.stop
         annotations.extend(click_annotations(click, extra_ids))
+    noted = {BANDS_KEY: list(clicks.bands)} if clicks.bands else {}
     return {
-        "info": info or {},
+        INFO_KEY: {**(info or {}), **noted},
         **frame_records(clicks.images, clicks.categories, clicks.coverage),
         "annotations": [*annotations, *region_records(clicks.coverage, next_id)],
     }

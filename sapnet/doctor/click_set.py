@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sapnet.data.clicked_images import turn_click, turn_coverage
@@ -64,6 +64,8 @@ def examine_clicks(
         return ExaminedClicks(Examination("clicks", findings=(finding,)), None, None)
     clicks = clicks_of(coco, errors.append)
     table = click_table(coco)
+    reading = reading or Reading()
+    reading = replace(reading, bands=reading.bands or clicks.bands)
     files = () if images_dir is None else examine_images(coco.images, images_dir, reading)
     num_objects = Counter(annotation["category_id"] for annotation in coco.annotations)
     frame = tuple(check_frame(table))
@@ -161,9 +163,8 @@ def _turned(clicks: ClickSet, files: Sequence[ImageFile]) -> ClickSet:
         return click if header is None else turn_click(click, header)
 
     known = {image_id: header for image_id, header in headers.items() if header is not None}
-    return ClickSet(
-        clicks.images,
-        clicks.categories,
-        tuple(map(turn, clicks.clicks)),
-        turn_coverage(clicks.coverage, known),
+    return replace(
+        clicks,
+        clicks=tuple(map(turn, clicks.clicks)),
+        coverage=turn_coverage(clicks.coverage, known),
     )

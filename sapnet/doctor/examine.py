@@ -131,7 +131,7 @@ def _clicks_to_draw(found: ExaminedClicks, inputs: DoctorInputs) -> SheetInputs 
         instances={},
         seed=inputs.seed,
         bits=inputs.reading.bits,
-        bands=inputs.reading.bands,
+        bands=inputs.reading.bands or found.clicks.bands,
     )
 
 

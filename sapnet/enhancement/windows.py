@@ -92,7 +92,7 @@ def read_windowed(
         if advice is not None:
             tiling = Tiling.of(advice.size, cfg.overlap)
             reasons.append(f"windows of {advice.size} px (--tile 0 for none): {advice.reason}")
-    parts = Parts(tiling, trained.bands)
+    parts = Parts(tiling, trained.bands or (() if is_trained else clicks.bands))
     if not parts:
         checked = check_images(clicks, images)
         return WindowedClicks(checked, checked, parts)

@@ -208,8 +208,10 @@ def _with_proposer(cfg: PipelineConfig) -> tuple[PipelineConfig, str]:
 def _with_windows(
     cfg: PipelineConfig, clicks: ClickSet
 ) -> tuple[PipelineConfig, ClickSet, tuple[str, ...]]:
-    """Choose windows; return the clicks of the windows, and a line if there are any."""
+    """Choose windows and bands; return the clicks of the windows, and a line if there are any."""
     line: tuple[str, ...] = ()
+    if not cfg.bands and cfg.proposer not in WHOLE_ONLY:
+        cfg = replace(cfg, bands=clicks.bands or None)
     if cfg.tile is None:
         whole = cfg.proposer in WHOLE_ONLY
         advice = None if whole else advise_tiles(clicks.images, clicks.clicks)

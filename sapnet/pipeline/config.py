@@ -79,7 +79,8 @@ class PipelineConfig:
         tile: side of the windows that large images are cut into, pixels; 0 keeps images whole. By
             default windows are used where `sapnet doctor` advises them.
         overlap: pixels that neighbouring windows share; by default a quarter of their side.
-        bands: numbers of the bands that are read, from 1 on; by default the files' own three.
+        bands: numbers of the bands that are read, from 1 on; by default those that the
+            clicks file notes, else the files' own three.
     """
 
     effort: Effort = "balanced"

@@ -160,8 +160,10 @@ def check_tiles_with(proposer: str) -> None:
         )
 
 
-def settle_tiles(cfg: ProposeConfig, clicks: ClickSet, run: RunConfig) -> RunConfig:
-    """Choose windows where none are named: those of a begun store, else as advised.
+def settle_parts(cfg: ProposeConfig, clicks: ClickSet, run: RunConfig) -> RunConfig:
+    """Choose windows and bands where none are named.
+
+    Windows are those of a begun store, else as advised; bands are those of the clicks.
 
     Args:
         cfg: settings as given; the proposer is settled.
@@ -169,8 +171,10 @@ def settle_tiles(cfg: ProposeConfig, clicks: ClickSet, run: RunConfig) -> RunCon
         run: settings of the pass.
 
     Returns:
-        The settings of the pass with the windows.
+        The settings of the pass with the windows and bands.
     """
+    if not cfg.bands and cfg.proposer not in WHOLE_ONLY:
+        run = replace(run, parts=replace(run.parts, bands=clicks.bands))
     if cfg.tile is not None:
         return run
     found = find_manifest(as_location(cfg.out))

@@ -146,7 +146,7 @@ class ProposeConfig:
             default windows are used where `sapnet doctor` advises them.
         overlap: pixels that neighbouring windows share; by default a quarter of their side.
         bands: numbers of the bands that are read, from 1 on, as red, green and blue, or of one as
-            gray; by default the file's own three.
+            gray; by default those that the clicks file notes, else the files' own three.
         shard: "i/n", i from 0 to n - 1: this run processes the i-th of n parts of the images. Runs
             of different parts fill one store side by side, on machines that share the file system.
         engine: "local" proposes on this machine, "ray" on a Ray cluster (pip install

@@ -16,7 +16,7 @@ from sapnet.data.image_files.limit import allowing_pixels, given_limit
 from sapnet.data.tiles.clicks import own_clicks, parts_line, tile_clicks
 from sapnet.data.tiles.coverage import coverage_in_windows
 from sapnet.data.tiles.grid import Parts
-from sapnet.proposals.automatic import check_tiles_with, settle, settle_tiles
+from sapnet.proposals.automatic import check_tiles_with, settle, settle_parts
 from sapnet.proposals.build import build_proposer
 from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
 from sapnet.proposals.depth import find_source_depth
@@ -107,7 +107,7 @@ def propose(cfg: ProposeConfig) -> ProposeSummary:
         categories = (category.category_id for category in clicks.categories)
         marked = mark_unmarked(clicks.coverage, image_ids, categories, cfg.unmarked)
         clicks = replace(clicks, coverage=marked)
-    run = settle_tiles(cfg, clicks, run)
+    run = settle_parts(cfg, clicks, run)
     if run.engine == "local" and run.workers is None:
         run = replace(run, workers=default_workers(cfg.proposer, len(clicks.clicks)))
     return propose_dataset(cfg.images, clicks, cfg.out, build_proposer(cfg, clicks), run)

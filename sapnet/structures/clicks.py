@@ -142,9 +142,12 @@ class ClickSet:
         clicks: one per object.
         coverage: what of an image was annotated, by image id; images of which nothing was said
             have no entry.
+        bands: numbers of the bands in which the images were looked at, from 1 on, as red, green
+            and blue or as gray; empty for the files' own.
     """
 
     images: tuple[ImageRecord, ...]
     categories: tuple[Category, ...]
     clicks: tuple[Click, ...]
     coverage: Mapping[int, Coverage] = field(default_factory=dict)
+    bands: tuple[int, ...] = ()

@@ -165,6 +165,23 @@ def test_saved_clicks_are_read_again(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["clicks.json"]  # nothing left aside
 
 
+def test_bands(write_json: Write, content: Content, tmp_path: Path) -> None:
+    clicks = load_clicks(write_json({**content, "info": {"bands": [4, 2, 5]}}))
+    assert clicks.bands == (4, 2, 5)
+    path = save_clicks(tmp_path / "saved.json", clicks, {"seed": 0})
+    assert load_clicks(path) == clicks
+    assert json.loads(path.read_text("utf-8"))["info"] == {"seed": 0, "bands": [4, 2, 5]}
+    for info in ("made by hand", {"bands": None}, {}):
+        assert load_clicks(write_json({**content, "info": info})).bands == ()
+
+
+@pytest.mark.parametrize("bands", [[1, 2], [0], [1.0], "4,2,5", [True], {"red": 4}])
+def test_malformed_bands(write_json: Write, content: Content, bands: object) -> None:
+    path = write_json({**content, "info": {"bands": bands}})
+    with pytest.raises(ValueError, match=r"clicks\.json, key info: expected .bands. as"):
+        load_clicks(path)
+
+
 def test_saving_nothing(tmp_path: Path) -> None:
     empty = ClickSet((), (), ())
     assert load_clicks(save_clicks(tmp_path / "clicks.json", empty)) == empty

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -22,11 +22,18 @@ from sapnet.annotate.suggest.run_files import open_run
 from sapnet.annotate.suggest.seer import Seer
 from sapnet.annotate.workspace import Workspace
 from sapnet.api.segment_clicks import segment_clicks
+from sapnet.batches.config import AugmentConfig
 from sapnet.cli import main
+from sapnet.data.clicks import load_clicks
 from sapnet.data.image_files.address import with_bands
 from sapnet.data.images import load_image
+from sapnet.enhancement.config import EnhanceConfig
+from sapnet.enhancement.windows import read_windowed
+from sapnet.pipeline.choosing import choose
+from sapnet.pipeline.config import PipelineConfig, PipelineInputs
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.sapnet import SAPNet
+from sapnet.store.reader import ProposalStore
 from sapnet.teaching.config import SourceConfig
 from sapnet.teaching.objects import load_pool
 from sapnet.training.run_folder import reading_of_run
@@ -109,7 +116,7 @@ def test_the_pages_show_the_bands(spectral: Spectral, tmp_path: Path) -> None:
     shows_colors(open_workspace(given), spectral)
     of_run = AnnotateConfig(spectral.images, (), tmp_path / "b.json", run=str(spectral.run), **out)  # type: ignore[arg-type]
     known = open_run(str(spectral.run))
-    shows_colors(open_workspace(known.settled(of_run), known), spectral)
+    shows_colors(open_workspace(of_run, known), spectral)
     review = ReviewConfig(spectral.images, spectral.store, spectral.labels, proposer="none")
     shows_colors(open_review(review)[0], spectral)
     with pytest.raises(ValueError, match=r"among its 5 bands.*--bands"):
@@ -164,3 +171,30 @@ def test_python_reads_the_bands(spectral: Spectral) -> None:
     assert image.bits == BITS
     expected = spectral.colors[image.path.name.partition("#")[0]]
     np.testing.assert_array_equal(load_image(image.path, image.bits), expected)
+
+
+def test_bands_that_the_clicks_note(spectral: Spectral, tmp_path: Path) -> None:
+    """A session notes its bands; later sessions and commands take them unless others are named."""
+    clicks = tmp_path / "clicks.json"
+    clicks.write_bytes(spectral.clicks.read_bytes())
+    out = {"proposer": "none", "no_browser": True}
+    given = AnnotateConfig(spectral.images, (), clicks, bands=BANDS, **out)  # type: ignore[arg-type]
+    file = open_workspace(given).file
+    name = next(iter(spectral.colors))
+    file.replace(name, replace(file.document(name), is_done=True), None)
+    assert load_clicks(clicks).bands == BANDS
+    later = open_workspace(AnnotateConfig(spectral.images, (), clicks, **out))  # type: ignore[arg-type]
+    shows_colors(later, spectral)
+    data = ("--images", spectral.images, "--clicks", clicks)
+    run("doctor", *data, "--out", tmp_path / "doctor")
+    options = ("--workers", 1, "--proposer", "regions")
+    run("propose", *data, "--out", tmp_path / "store", *options)
+    settings = ProposalStore(tmp_path / "store").manifest.settings
+    assert settings == ProposalStore(spectral.store).manifest.settings
+    run("propose", *data, "--out", tmp_path / "other", *options, "--bands", "[1,2,3]")
+    assert ProposalStore(tmp_path / "other").manifest.settings["bands"] == [1, 2, 3]
+    inputs = PipelineInputs(spectral.images, clicks, tmp_path / "run")
+    assert choose(inputs, PipelineConfig(device="cpu")).cfg.bands == BANDS
+    augment = AugmentConfig()
+    windowed = read_windowed(clicks, spectral.images, EnhanceConfig(), augment, is_trained=False)
+    assert windowed.parts.bands == BANDS

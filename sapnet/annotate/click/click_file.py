@@ -10,15 +10,15 @@ from typing import Any
 
 from sapnet.annotate.documents import Document, VersionConflictError, WatchedFile
 from sapnet.annotate.listing import ImageListing
-from sapnet.data.clicks import clicks_to_json
+from sapnet.data.clicks import INFO_KEY, clicks_to_json
 from sapnet.structures.clicks import Category, Click, ClickSet, Coverage, ImageRecord
 from sapnet.system.files import write_json_atomic
 
 DONE_KEY = "done"
 """Key of an image's entry: the user has finished it, even if it has no objects."""
 
-INFO_KEY, PROPOSER_KEY = "info", "proposer"
-"""Place of the proposer in the file: the next session goes on with it."""
+PROPOSER_KEY = "proposer"
+"""Key of the proposer in the file's `info`: the next session goes on with it."""
 
 COLOR_KEY = "color"
 """Key of a category's entry: the colour that the user chose for it."""
@@ -57,6 +57,7 @@ class ClickFile:
     def __init__(self, path: Path, listing: ImageListing, clicks: ClickSet, kept: KeptKeys) -> None:
         self.path = path
         self.categories = clicks.categories
+        self.bands = clicks.bands
         self._kept = kept
         self._records = _number_images(listing, clicks.images)
         self._in_file = {image.file_name for image in clicks.images}
@@ -250,7 +251,8 @@ class ClickFile:
         clicks = [click for name in names for click in self.document(name).objects]
         records = tuple(self._records[name] for name in names)
         regions = self._kept_regions({record.image_id for record in records})
-        return names, ClickSet(records, self.categories, tuple(clicks), regions)
+        found = ClickSet(records, self.categories, tuple(clicks), regions, self.bands)
+        return names, found
 
     def _content(self) -> dict[str, Any]:
         """Return the file's content: images that were in it, have objects, or are marked as done.
@@ -268,7 +270,10 @@ class ClickFile:
             category.update(self._kept.categories.get(category["id"], {}))
         for annotation in content["annotations"]:
             annotation.update(self._kept.annotations.get(annotation["id"], {}))
-        return {**content, **self._kept.top}
+        top = dict(self._kept.top)
+        if isinstance(info := top.get(INFO_KEY), dict):
+            top[INFO_KEY] = {**info, **content[INFO_KEY]}
+        return {**content, **top}
 
     def _kept_regions(self, image_ids: Collection[int]) -> dict[int, Coverage]:
         """Return the regions to ignore of these images, of the categories that are left.

@@ -21,7 +21,11 @@ _CLICK_KEYS = frozenset(
 
 
 def open_click_file(
-    images: Path, path: Path, classes: Iterable[str], bands: Sequence[int] | None = None
+    images: Path,
+    path: Path,
+    classes: Iterable[str],
+    bands: Sequence[int] | None = None,
+    usual_bands: Sequence[int] = (),
 ) -> tuple[ImageListing, ClickFile]:
     """List a folder and open its clicks file, or begin a new one.
 
@@ -29,7 +33,9 @@ def open_click_file(
         images: folder of the images.
         path: the clicks file.
         classes: names to add to the classes of the file.
-        bands: numbers of the bands of the images that are shown, from 1 on; None for their own.
+        bands: numbers of the bands of the images that are shown, from 1 on; None for those that
+            the file notes.
+        usual_bands: those where neither is named; empty for the images' own.
 
     Returns:
         The images and the file.
@@ -45,8 +51,10 @@ def open_click_file(
     else:
         clicks, kept = ClickSet((), (), ()), KeptKeys({}, {}, {}, {})
     categories = _with_classes(clicks.categories, classes)  # none yet: the page asks
+    bands = tuple(bands or clicks.bands or usual_bands)
+    clicks = replace(clicks, categories=categories, bands=bands)
     listing = list_folder(images, clicks.images, bands)
-    clicks = _upright(replace(clicks, categories=categories), listing, images)
+    clicks = _upright(clicks, listing, images)
     return listing, ClickFile(path, listing, clicks, kept)
 
 

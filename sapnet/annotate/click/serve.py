@@ -40,7 +40,10 @@ def open_workspace(cfg: AnnotateConfig, run: SuggestingRun | None = None) -> Wor
     labels = None if cfg.labels is None else read_labels(cfg.labels, cfg.images)
     named = () if labels is None else tuple(category.name for category in labels.categories)
     classes = (*cfg.classes, *named, *(run.classes if run else ()))
-    listing, file = open_click_file(cfg.images, cfg.clicks_file, classes, cfg.bands)
+    usual = run.bands if run else ()
+    listing, file = open_click_file(cfg.images, cfg.clicks_file, classes, cfg.bands, usual)
+    if file.bands and not cfg.bands:
+        logger.info("bands %s are shown, as noted", ",".join(map(str, file.bands)))
     listing.check(cfg.skip_errors)
     if labels is not None:
         begin_with_labels(file, listing, labels)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from sapnet.annotate.config import AnnotateConfig
 from sapnet.network.find import damaged_network, network_files
 
 _DIGITS = 16
@@ -28,10 +27,6 @@ class SuggestingRun:
     classes: tuple[str, ...]
     weights: str
     bands: tuple[int, ...] = ()
-
-    def settled(self, cfg: AnnotateConfig) -> AnnotateConfig:
-        """Return the settings of a session with the bands of the run, unless others are named."""
-        return replace(cfg, bands=cfg.bands or self.bands or None)
 
 
 def open_run(name: str) -> SuggestingRun:

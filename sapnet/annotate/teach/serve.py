@@ -48,8 +48,8 @@ def open_teacher(cfg: AnnotateConfig, workspace: Workspace[ClickFile]) -> Teache
     bits = workspace.pixels.bits
     # The masks so far may lie on the darker images: a lesson sees what the page shows.
     words: tuple[str, ...] = () if bits is None else ("--bits", str(bits))
-    if cfg.bands:
-        words += ("--bands", str(list(cfg.bands)))
+    if file.bands:
+        words += ("--bands", str(list(file.bands)))
     return Teacher(LessonPlan(cfg.images, file.path, words=words), folder, file.num_masks, use)
 
 
