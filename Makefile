@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Processes that run tests, each with one thread.
+JOBS ?= 2
 STAMP := $(VENV)/installed
 
 # Other tools that read our exports, apart from what users install: see tests/interop.
@@ -26,7 +28,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 tests: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses $(JOBS) --dist loadfile
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

@@ -36,6 +36,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
     labels = args.labels or args.run / "labels.json"
     if not labels.is_file():
         raise FileNotFoundError(f"{labels}: no such file. Write it with `sapnet run` or `label`.")
+    if args.images is not None and not args.images.is_dir():
+        raise FileNotFoundError(f"{args.images}: expected the folder of all images, found none.")
     images = args.images or sources_of_run(args.run).get("images")
     advice = advise(read_state(args.run, labels, images), args.minutes)
     print(advice.sentence())

@@ -45,7 +45,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
 
     from sapnet.labelling.config import MissedConfig
     from sapnet.network.loading import load_predictor
-    from sapnet.pipeline.missed import list_missed
+    from sapnet.pipeline.missed import list_missed, usual_out
+    from sapnet.system.written_files import check_new_file
 
     values = {field.name: args[field.name] for field in fields(MissedConfig)}
     values["bands"] = None if args.bands is None else tuple(args.bands)
@@ -53,6 +54,8 @@ def _run(args: Namespace, parser: ArgumentParser) -> int:
         cfg = MissedConfig(**values)
     except ValueError as error:
         raise WrongUseError(error) from error
+    if args.out is None:  # one that is named was checked with all files that commands write
+        check_new_file(usual_out(args.run, args.labels), args.overwrite)
     network = load_predictor(args.run, args.device)
     summary = list_missed(args.run, network, args.labels, args.images, args.out, cfg)
     print(

@@ -16,20 +16,23 @@ from sapnet.data.click_annotations import (
     read_region,
     region_records,
 )
-from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
+from sapnet.data.coco_json import (
+    BANDS_KEY,
+    INFO_KEY,
+    CocoFile,
+    Record,
+    frame_records,
+    read_bands,
+    read_coco,
+)
 from sapnet.data.coverage.completeness import read_partial
 from sapnet.data.coverage.ignored import with_regions
-from sapnet.data.image_files.address import check_bands
 from sapnet.data.image_files.inside import leaves_folder, outside_words
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures.clicks import Click, ClickSet, ImageRecord
 from sapnet.system.files import write_json_atomic
-from sapnet.system.outside import shown
 
 logger = logging.getLogger(__name__)
-
-INFO_KEY, BANDS_KEY = "info", "bands"
-"""Place of the bands in a file: those in which the images were looked at."""
 
 
 def load_clicks(path: Path | str, report: Report = raise_first) -> ClickSet:
@@ -98,28 +101,8 @@ def clicks_of(coco: CocoFile, report: Report = raise_first) -> ClickSet:
             )
         clicks[key] = click
     coverage = with_regions(read_partial(coco, report), regions)
-    bands = attempt(report, _read_bands, coco) or ()
+    bands = attempt(report, read_bands, coco) or ()
     return ClickSet(coco.images, coco.categories, tuple(clicks.values()), coverage, bands)
-
-
-def _read_bands(coco: CocoFile) -> tuple[int, ...]:
-    """Return the bands that the file notes, empty without a note."""
-    info = coco.further.get(INFO_KEY)
-    noted = info.get(BANDS_KEY) if isinstance(info, dict) else None
-    if noted is None:
-        return ()
-    is_list = isinstance(noted, list) and all(type(number) is int for number in noted)
-    try:
-        check_bands(noted if is_list else (0,))
-    except ValueError:
-        raise RecordError(
-            coco.path,
-            f"expected 'bands' as the numbers of one band or of three, from 1 on, found "
-            f"{shown(noted)}. Correct the numbers, or remove the key.",
-            kind="malformed bands",
-            place=f"key {INFO_KEY}",
-        ) from None
-    return tuple(noted)
 
 
 def _outside(coco: CocoFile, image: ImageRecord) -> RecordError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_bands, read_coco
 from sapnet.data.coverage.completeness import read_partial
 from sapnet.data.coverage.ignored import box_outline, is_ignored, with_regions
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
@@ -97,12 +97,15 @@ class InstanceSet:
         instances: the objects in file order, crowds included.
         partial: ids of the categories that are not all annotated, by image id; empty for a complete
             image. Images that nobody marked have no entry.
+        bands: numbers of the bands in which the images were looked at, from 1 on; empty for the
+            files' own.
     """
 
     images: tuple[ImageRecord, ...]
     categories: tuple[Category, ...]
     instances: tuple[Instance, ...]
     partial: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    bands: tuple[int, ...] = ()
 
     def coverage(self) -> dict[int, Coverage]:
         """Return what of each image was annotated, by image id; the masks of crowds are made.
@@ -150,6 +153,7 @@ def instances_of(coco: CocoFile, report: Report = raise_first) -> InstanceSet:
         categories=coco.categories,
         instances=tuple(instance for instance in found if instance is not None),
         partial=read_partial(coco, report),
+        bands=attempt(report, read_bands, coco) or (),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sapnet.data.image_files.address import check_bands
 from sapnet.data.problems import RecordError, Report, attempt, raise_first
 from sapnet.structures.clicks import Category, Coverage, ImageRecord
 from sapnet.system.files import read_json
@@ -19,6 +20,9 @@ from sapnet.system.outside import LARGEST_ID, MAX_PIXELS, MAX_SIDE, is_text, sho
 
 Record = dict[str, Any]
 """One entry of the json, with values that are not checked yet."""
+
+INFO_KEY, BANDS_KEY = "info", "bands"
+"""Place of the bands in a file: those in which the images were looked at."""
 
 SECTIONS = ("images", "categories", "annotations")
 
@@ -151,6 +155,34 @@ def read_coco(path: Path | str, report: Report = raise_first) -> CocoFile:
     )
     kept = tuple(a for a in coco.annotations if _has_references(coco, a, categories, report))
     return replace(coco, annotations=kept)
+
+
+def read_bands(coco: CocoFile) -> tuple[int, ...]:
+    """Return the bands of the images that a file notes, from 1 on; empty without a note.
+
+    They are the `bands` of its `info`; of a label file, of the proposer in it. What is no list
+    there is a note of another tool.
+
+    Raises:
+        ValueError: they are not the numbers of one band or of three.
+    """
+    info = coco.further.get(INFO_KEY)
+    noted: object = None
+    while isinstance(info, dict) and noted is None:
+        noted, info = info.get(BANDS_KEY), info.get("proposer")
+    if not isinstance(noted, list):
+        return ()
+    try:
+        check_bands(noted if all(type(number) is int for number in noted) else (0,))
+    except ValueError:
+        raise RecordError(
+            coco.path,
+            f"expected 'bands' as the numbers of one band or of three, from 1 on, found "
+            f"{shown(noted)}. Correct the numbers, or remove the key.",
+            kind="malformed bands",
+            place=f"key {INFO_KEY}",
+        ) from None
+    return tuple(noted)
 
 
 def label_of_category(categories: Iterable[Category]) -> dict[int, int]:

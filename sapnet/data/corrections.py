@@ -1,8 +1,9 @@
 """Corrections of labels: the decisions of a review, kept in a file of their own.
 
-The file is a clicks file whose objects all have a mask, with two more keys. The `correction` of an
-annotation says how its mask was decided, and `deleted` lists the ids of annotations that are not
-objects. Objects that were not reviewed are not in the file.
+The file is a clicks file whose objects all have a mask, with more keys. The `correction` of an
+annotation says how its mask was decided, `deleted` lists the ids of annotations that are not
+objects, and `reviewed` the clicks of all decided objects as they were reviewed. Objects that were
+not reviewed are not in the file.
 """
 
 from __future__ import annotations
@@ -12,8 +13,16 @@ from typing import Any, cast, get_args
 
 from sapnet.data.click_annotations import click_annotations, region_records
 from sapnet.data.clicks import clicks_of
-from sapnet.data.coco_json import CocoFile, Record, frame_records, read_coco
-from sapnet.structures.corrections import Action, Correction, Corrections
+from sapnet.data.coco_json import (
+    BANDS_KEY,
+    INFO_KEY,
+    CocoFile,
+    Record,
+    frame_records,
+    is_number,
+    read_coco,
+)
+from sapnet.structures.corrections import Action, Correction, Corrections, ReviewedClick
 from sapnet.system.files import write_json_atomic
 from sapnet.system.outside import shown
 
@@ -52,7 +61,14 @@ def corrections_of(coco: CocoFile) -> Corrections:
             )
         fixed[click.annotation_id] = Correction(click, cast("Action", action))
     return Corrections(
-        coco.images, coco.categories, fixed, _deleted(coco), coco.path, clicks.coverage
+        coco.images,
+        coco.categories,
+        fixed,
+        _deleted(coco),
+        coco.path,
+        clicks.coverage,
+        _reviewed(coco),
+        clicks.bands,
     )
 
 
@@ -77,11 +93,17 @@ def save_corrections(
         next_id = extra_ids.stop
         first, *further = click_annotations(correction.click, extra_ids)
         annotations += [{**first, "iscrowd": 0, "correction": correction.action}, *further]
-    content = {
-        "info": info or {},
+    noted = {BANDS_KEY: list(corrections.bands)} if corrections.bands else {}
+    content: Record = {
+        INFO_KEY: {**(info or {}), **noted},
         **frame_records(corrections.images, corrections.categories, corrections.coverage),
         "annotations": annotations + region_records(corrections.coverage, next_id),
         "deleted": sorted(corrections.deleted),
+        "reviewed": [
+            {"id": key, "image_id": click.image_id, "point": list(click.point)}
+            for key, click in sorted(corrections.reviewed.items())
+            if key in known
+        ],
     }
     return write_json_atomic(path, content, indent=None)
 
@@ -94,3 +116,20 @@ def _deleted(coco: CocoFile) -> frozenset[int]:
             "Name a file that `sapnet review` wrote."
         )
     return frozenset(ids)
+
+
+def _reviewed(coco: CocoFile) -> dict[int, ReviewedClick]:
+    records = coco.further.get("reviewed", [])
+    found: dict[int, ReviewedClick] = {}
+    for record in records if isinstance(records, list) else [records]:
+        known = record if isinstance(record, dict) else {}
+        annotation_id, image_id, point = (known.get(key) for key in ("id", "image_id", "point"))
+        is_point = isinstance(point, list) and len(point) == 2 and all(map(is_number, point))
+        if not (is_point and type(annotation_id) is int and type(image_id) is int):
+            raise ValueError(
+                f"{coco.path}: expected 'reviewed' as a list of clicks with id, image_id and "
+                f"point [x, y], found {shown(record)}. Name a file that `sapnet review` wrote."
+            )
+        x, y = cast("list[float]", point)
+        found[annotation_id] = ReviewedClick(image_id, (float(x), float(y)))
+    return found

@@ -104,6 +104,7 @@ def _enhance(
     dataset = ClickImages(inputs.images, clicks.seen, augment, seed=None)
     boxes = estimate_boxes(trained, dataset, clicks.whole.categories, cfg.batch_size, cfg.workers)
     enhanced = with_estimates(clicks.whole, clicks.in_images(boxes))
+    enhanced = replace(enhanced, bands=clicks.parts.bands)
     info = {"enhanced_by": f"sapnet {__version__}", "clicks": inputs.clicks.name, "run": str(run)}
     save_clicks(inputs.out, enhanced, info)
     num_estimated = sum(click.box_score is not None for click in enhanced.clicks)

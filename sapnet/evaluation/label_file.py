@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sapnet.data.click_annotations import read_region
-from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_coco
+from sapnet.data.coco_json import CocoFile, Record, is_number, numbers, read_bands, read_coco
 from sapnet.data.coverage.completeness import read_partial
 from sapnet.data.coverage.ignored import with_regions
 from sapnet.data.problems import RecordError, raise_first
@@ -81,6 +81,8 @@ class LabelSet:
         images: the same images, in file order.
         categories: by category id, ascending.
         coverage: what of the images was annotated, by image id; regions to ignore are no labels.
+        bands: numbers of the bands of the images that were labelled, from 1 on; empty for the
+            files' own.
     """
 
     image_ids: frozenset[int]
@@ -88,6 +90,7 @@ class LabelSet:
     images: tuple[ImageRecord, ...] = ()
     categories: tuple[Category, ...] = ()
     coverage: Mapping[int, Coverage] = field(default_factory=dict)
+    bands: tuple[int, ...] = ()
 
 
 def load_labels(path: Path | str) -> LabelSet:
@@ -116,6 +119,7 @@ def load_labels(path: Path | str) -> LabelSet:
         coverage=with_regions(
             read_partial(coco, raise_first), [region for region in regions if region is not None]
         ),
+        bands=read_bands(coco),
     )
 
 

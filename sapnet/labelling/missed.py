@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sapnet.data.coco_json import frame_records
+from sapnet.data.coco_json import BANDS_KEY, INFO_KEY, frame_records
 from sapnet.data.image_files.inside import image_path
 from sapnet.data.matching.categories import match_categories
 from sapnet.geometry.covering import covered_shares, unexplained
@@ -129,8 +129,10 @@ def _objects(
 def save_missed(path: Path, missed: Sequence[MissedObject], labels: LabelSet) -> Path:
     """Write likely missed objects as a clicks file, the most likely first, atomically."""
     annotations: list[dict[str, Any]] = []
+    # Ids that no label has: entries can be added to the clicks as they are.
+    first_id = max(labels.labels, default=0) + 1
     areas = rle_areas([entry.rle for entry in missed]) if missed else np.zeros(0)
-    for number, (entry, area) in enumerate(zip(missed, areas, strict=True), 1):
+    for number, (entry, area) in enumerate(zip(missed, areas, strict=True), first_id):
         annotations.append(
             {
                 "id": number,
@@ -143,6 +145,7 @@ def save_missed(path: Path, missed: Sequence[MissedObject], labels: LabelSet) ->
             }
         )
     frame = frame_records(labels.images, labels.categories, labels.coverage)
-    content = {**frame, "annotations": annotations}
+    info = {BANDS_KEY: list(labels.bands)} if labels.bands else {}
+    content = {INFO_KEY: info, **frame, "annotations": annotations}
     with locked(path):
         return write_json_atomic(path, content, indent=None)

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sapnet.data.corrections import load_corrections
 from sapnet.data.image_files.listing import find_images
-from sapnet.evaluation.audit.audit_file import AUDIT_NAME, load_audit
+from sapnet.evaluation.audit.audit_file import AUDIT_NAME, Audit, changed_since, load_audit
 from sapnet.evaluation.audit.figures import audit_figures
 from sapnet.evaluation.label_file import load_labels
+from sapnet.pipeline.plan import MISSED
+from sapnet.structures.corrections import CORRECTIONS_NAME
 from sapnet.structures.origin import PERSON
 from sapnet.system.files import read_json
 from sapnet.system.outside import shown
@@ -40,8 +43,6 @@ FEW_JUDGEMENTS = 50
 LEAST_TAUGHT = 20
 """Corrected masks from which on the proposer learns (docs/results.md)."""
 
-MISSED_NAME = "missed.json"
-
 
 @dataclass(frozen=True)
 class RunState:
@@ -55,6 +56,8 @@ class RunState:
         missed_scores: scores of the objects that were probably not clicked; None if nobody looked.
         audit: figures of an audit of these labels; None without one.
         proposer: name of the proposer; "" if the labels do not say.
+        outdated_audit: why an audit beside the labels does not count; empty without such a one.
+        num_waiting: decisions of a review that the labels do not show yet.
     """
 
     num_labels: int
@@ -65,12 +68,15 @@ class RunState:
     missed_scores: tuple[float, ...] | None = None
     audit: AuditFigures | None = None
     proposer: str = ""
+    outdated_audit: str = ""
+    num_waiting: int = 0
 
     @property
     def is_audited(self) -> bool:
         """True if enough labels were judged for figures that mean something."""
         audit = self.audit
-        return audit is not None and audit.right is not None and audit.num_judged >= FEW_JUDGEMENTS
+        enough = min(FEW_JUDGEMENTS, self.num_labels)
+        return audit is not None and audit.right is not None and audit.num_judged >= enough
 
     @property
     def right_share(self) -> float:
@@ -159,13 +165,15 @@ def read_state(run: Path, labels: Path | None = None, images: Path | None = None
     """
     path = labels or run / "labels.json"
     found = load_labels(path)
-    decided = [label for label in found.labels.values() if _is_decided(label.origin)]
+    shown = {key for key, label in found.labels.items() if _is_decided(label.origin)}
+    decided = shown | (_reviewed_ids(path.with_name(CORRECTIONS_NAME)) & found.labels.keys())
     doubts = [
         label.uncertainty
-        for label in found.labels.values()
-        if label.uncertainty is not None and not _is_decided(label.origin)
+        for key, label in found.labels.items()
+        if label.uncertainty is not None and key not in decided
     ]
-    audit, missed = path.with_name(AUDIT_NAME), path.with_name(MISSED_NAME)
+    missed = path.with_name(MISSED)
+    audit, outdated = _audit_of(path.with_name(AUDIT_NAME), found)
     origins = [label.origin for label in found.labels.values() if label.origin]
     return RunState(
         num_labels=len(found.labels),
@@ -174,7 +182,9 @@ def read_state(run: Path, labels: Path | None = None, images: Path | None = None
         num_clicked_images=len({label.image_id for label in found.labels.values()}),
         num_unclicked_images=_count_unclicked(found, images),
         missed_scores=_missed_scores(missed) if missed.is_file() else None,
-        audit=audit_figures(load_audit(audit)) if audit.is_file() else None,
+        audit=None if audit is None else audit_figures(audit),
+        outdated_audit=outdated,
+        num_waiting=len(decided - shown),
         proposer=next((o["proposer"] for o in origins if "proposer" in o), ""),
     )
 
@@ -260,9 +270,17 @@ def _basis(state: RunState) -> Iterator[str]:
 
 def _notes(state: RunState) -> Iterator[str]:
     if not state.is_audited:
+        few = min(FIRST_JUDGEMENTS, state.num_labels)
         yield (
-            f"first judge {FIRST_JUDGEMENTS} labels ({_minutes(FIRST_JUDGEMENTS)}, sapnet audit): "
-            "then this advice rests on your own data"
+            f"first judge {few} labels ({_minutes(few)}, sapnet audit): then this advice rests on "
+            "your own data"
+        )
+    if state.outdated_audit:
+        yield f"{state.outdated_audit}: it does not count"
+    if state.num_waiting:
+        yield (
+            f"costs no time of yours: {state.num_waiting} decisions of your review are not in the "
+            "labels yet (sapnet run again, or sapnet label --corrections)"
         )
     if state.missed_scores is None:
         yield "not looked for: objects that were not clicked (sapnet missed)"
@@ -275,6 +293,23 @@ def _notes(state: RunState) -> Iterator[str]:
 
 def _is_decided(origin: object) -> bool:
     return isinstance(origin, dict) and origin.get("chosen_by") == PERSON
+
+
+def _reviewed_ids(path: Path) -> set[int]:
+    """Return the ids of the objects that a review has decided on."""
+    if not path.is_file():
+        return set()
+    corrections = load_corrections(path)
+    return set(corrections.fixed) | set(corrections.deleted)
+
+
+def _audit_of(path: Path, labels: LabelSet) -> tuple[Audit | None, str]:
+    """Return the audit of these labels, or None and why another one does not count."""
+    if not path.is_file():
+        return None, ""
+    audit = load_audit(path)
+    what = changed_since(audit, labels)
+    return (None, f"{path} is of other labels ({what} changed since)") if what else (audit, "")
 
 
 def _missed_scores(path: Path) -> tuple[float, ...]:
@@ -290,7 +325,7 @@ def _missed_scores(path: Path) -> tuple[float, ...]:
 
 
 def _count_unclicked(labels: LabelSet, images: Path | None) -> int:
-    if images is None or not images.is_dir():
+    if images is None:
         return 0
     listed = {image.file_name for image in labels.images}
     files = find_images(images)

@@ -11,7 +11,7 @@ from sapnet.data.matching.objects import is_same_click
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import Click, ClickSet
-    from sapnet.structures.corrections import Correction, Corrections
+    from sapnet.structures.corrections import Correction, Corrections, ReviewedClick
 
 LEAST_SHARE, MOST_SHARE = 1 / 20, 1 / 2
 """Bounds of the length of a training that begins with the round before, as a share of a training
@@ -156,6 +156,8 @@ def fitting_corrections(
 ) -> tuple[Corrections, tuple[int, ...]]:
     """Leave out decisions about objects that are no longer clicked as they were.
 
+    Decisions are about masks: the classes are those of the clicks, whatever they were before.
+
     Args:
         corrections: of a review of earlier labels.
         clicks: of today.
@@ -166,17 +168,33 @@ def fitting_corrections(
     from dataclasses import replace
 
     today = {click.annotation_id: click for click in clicks.clicks}
-    fixed = {i: c for i, c in corrections.fixed.items() if _still_fits(c, today.get(i))}
-    deleted = frozenset(i for i in corrections.deleted if i in today)
+    fixed = {
+        key: replace(c, click=replace(c.click, category_id=today[key].category_id))
+        for key, c in corrections.fixed.items()
+        if key in today and _still_fits(c, today[key], corrections.reviewed.get(key))
+    }
+    deleted = frozenset(
+        key
+        for key in corrections.deleted
+        if key in today and _is_reviewed(corrections.reviewed.get(key), today[key])
+    )
     dropped = (corrections.fixed.keys() - fixed.keys()) | (corrections.deleted - deleted)
-    return replace(corrections, fixed=fixed, deleted=deleted), tuple(sorted(dropped))
+    fitting = replace(corrections, categories=clicks.categories, fixed=fixed, deleted=deleted)
+    return fitting, tuple(sorted(dropped))
 
 
-def _still_fits(correction: Correction, click: Click | None) -> bool:
-    if click is None or click.image_id != correction.click.image_id:
+def _still_fits(correction: Correction, click: Click, reviewed: ReviewedClick | None) -> bool:
+    if click.image_id != correction.click.image_id or not _is_reviewed(reviewed, click):
         return False
     # One that was clicked again in the review has another point than in the clicks file.
     return correction.action == "clicked" or is_same_click(correction.click.point, click.point)
+
+
+def _is_reviewed(reviewed: ReviewedClick | None, click: Click) -> bool:
+    """Return False if a click is known to be another one than that of the review."""
+    if reviewed is None:
+        return True
+    return reviewed.image_id == click.image_id and is_same_click(reviewed.point, click.point)
 
 
 def _new_decisions(before: Corrections | None, now: Corrections | None) -> set[int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sapnet.data.clicks import load_clicks
+from sapnet.data.image_files.address import bands_words
 from sapnet.data.image_files.listing import find_images
 from sapnet.data.tiles.advice import advise_tiles
 from sapnet.data.tiles.clicks import parts_line, tile_clicks
@@ -167,6 +168,7 @@ def settle(inputs: PipelineInputs, cfg: PipelineConfig, current: Round) -> Choic
         return choose(inputs, cfg)
     now = {name: getattr(cfg, name) for name in FREE_TO_CHANGE}
     before = replace(dataclass_from_json(record.chosen, PipelineConfig), **now)
+    before = replace(before, bands=before.bands or ())  # what the clicks note later is too late
     if current.changes is None:
         return choose(inputs, before)
     # The length depends on the number of images, which may be another one now.
@@ -208,21 +210,24 @@ def _with_proposer(cfg: PipelineConfig) -> tuple[PipelineConfig, str]:
 def _with_windows(
     cfg: PipelineConfig, clicks: ClickSet
 ) -> tuple[PipelineConfig, ClickSet, tuple[str, ...]]:
-    """Choose windows and bands; return the clicks of the windows, and a line if there are any."""
-    line: tuple[str, ...] = ()
-    if not cfg.bands and cfg.proposer not in WHOLE_ONLY:
-        cfg = replace(cfg, bands=clicks.bands or None)
+    """Choose windows and bands; return the clicks of the windows, and lines about them."""
+    lines: list[str] = []
+    whole = cfg.proposer in WHOLE_ONLY
+    if cfg.bands is None:
+        cfg = replace(cfg, bands=() if whole else clicks.bands)
+    if clicks.bands not in ((), cfg.bands):
+        noted = bands_words(clicks.bands)
+        lines.append(f"{bands_words(cfg.bands or ())} are read, not {noted} that the clicks note")
     if cfg.tile is None:
-        whole = cfg.proposer in WHOLE_ONLY
         advice = None if whole else advise_tiles(clicks.images, clicks.clicks)
         cfg = replace(cfg, tile=0 if advice is None else advice.size)
         if advice is not None:
-            line = (f"windows of {advice.size} px (--tile 0 for none): {advice.reason}",)
+            lines.append(f"windows of {advice.size} px (--tile 0 for none): {advice.reason}")
     parts = Parts.of(cfg.tile, cfg.overlap, cfg.bands)
     if not parts:
-        return cfg, clicks, ()
+        return cfg, clicks, tuple(lines)
     tiled = tile_clicks(clicks, parts)
-    return cfg, tiled, (*line, parts_line(clicks, tiled, parts))
+    return cfg, tiled, (*lines, parts_line(clicks, tiled, parts))
 
 
 def _with_training(

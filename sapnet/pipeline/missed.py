@@ -10,13 +10,11 @@ from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.evaluation.label_file import load_labels
 from sapnet.labelling.config import MissedConfig
 from sapnet.labelling.missed import find_missed, save_missed
+from sapnet.pipeline.plan import LABELS, MISSED
 from sapnet.training.run_folder import sources_of_run
 
 if TYPE_CHECKING:
     from sapnet.prediction.predictor import Predictor
-
-LABELS_NAME, OUT_NAME = "labels.json", "missed.json"
-"""Names of the labels in a run, and of the file that is written beside them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,16 @@ class MissedSummary:
     out: Path
     num_objects: int
     num_images: int
+
+
+def labels_of(run: Path | str, labels: Path | None) -> Path:
+    """Return the label file that is named, else that of the run."""
+    return labels or Path(run) / LABELS
+
+
+def usual_out(run: Path | str, labels: Path | None) -> Path:
+    """Return the file of the missed objects where none is named: beside the labels."""
+    return labels_of(run, labels).with_name(MISSED)
 
 
 def list_missed(
@@ -56,7 +64,7 @@ def list_missed(
         FileNotFoundError: labels or an image are missing.
         ValueError: the images are not known, or as `find_missed`.
     """
-    cfg, path = cfg or MissedConfig(), labels or Path(run) / LABELS_NAME
+    cfg, path = cfg or MissedConfig(), labels_of(run, labels)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file. Write it with `sapnet label`.")
     images = images or sources_of_run(Path(run)).get("images")
@@ -65,5 +73,5 @@ def list_missed(
     known = load_labels(path)
     with allowing_pixels(cfg.max_pixels):
         missed = find_missed(network, images, known, cfg)
-    written = save_missed(out or path.with_name(OUT_NAME), missed, known)
+    written = save_missed(out or usual_out(run, labels), missed, known)
     return MissedSummary(written, len(missed), len({entry.image_id for entry in missed}))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sapnet.pipeline.config import PipelineConfig, PipelineInputs
 
 STORE, LABELS, PREDICTIONS = "proposals", "labels.json", "predictions"
-METRICS, REPORT = "metrics.json", "report.html"
+METRICS, MISSED, REPORT = "metrics.json", "missed.json", "report.html"
 """Names in the run folder, beside those of the training."""
 
 SHARD_IMAGES = 16

@@ -18,7 +18,7 @@ from sapnet.evaluation.audit.audit_file import AUDIT_NAME
 from sapnet.network.config import ModelConfig
 from sapnet.network.find import CONFIG_FILE, WEIGHTS_FILE
 from sapnet.pipeline.changes import Changes, find_changes, fitting_corrections
-from sapnet.pipeline.plan import LABELS, METRICS
+from sapnet.pipeline.plan import LABELS, METRICS, MISSED
 from sapnet.pipeline.record import describe
 from sapnet.structures.corrections import CORRECTIONS_NAME
 from sapnet.system.files import read_json, write_bytes_atomic, write_json_atomic
@@ -43,8 +43,9 @@ CLICKS_NAME = "clicks.json"
 
 _NUMBER = "round.json"
 _LOGS = "logs"
-_KEPT = (CONFIG_FILE, WEIGHTS_FILE, SETTINGS, SUMMARY, LABELS, METRICS, AUDIT_NAME, USED, _LOGS)
-_OUTDATED = (str(CHECKPOINT.parent), SETTINGS, SUMMARY, METRICS, AUDIT_NAME, _LOGS)
+_OF_LABELS = (METRICS, AUDIT_NAME, MISSED)
+_KEPT = (CONFIG_FILE, WEIGHTS_FILE, SETTINGS, SUMMARY, LABELS, *_OF_LABELS, USED, _LOGS)
+_OUTDATED = (str(CHECKPOINT.parent), SETTINGS, SUMMARY, *_OF_LABELS, _LOGS)
 """What a new round takes away. The old network and labels serve until it has its own."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from sapnet.data.image_files.address import bands_words
 from sapnet.data.tiles.advice import advise_tiles
 from sapnet.data.tiles.grid import Parts, Tiling
 from sapnet.proposals.checkpoint import CheckpointError, cached_checkpoints, find_cached
@@ -163,7 +164,7 @@ def check_tiles_with(proposer: str) -> None:
 def settle_parts(cfg: ProposeConfig, clicks: ClickSet, run: RunConfig) -> RunConfig:
     """Choose windows and bands where none are named.
 
-    Windows are those of a begun store, else as advised; bands are those of the clicks.
+    They are those of a begun store, else windows as advised, and the bands of the clicks.
 
     Args:
         cfg: settings as given; the proposer is settled.
@@ -173,13 +174,23 @@ def settle_parts(cfg: ProposeConfig, clicks: ClickSet, run: RunConfig) -> RunCon
     Returns:
         The settings of the pass with the windows and bands.
     """
-    if not cfg.bands and cfg.proposer not in WHOLE_ONLY:
-        run = replace(run, parts=replace(run.parts, bands=clicks.bands))
+    found = find_manifest(as_location(cfg.out))
+    stored = None if found is None else Parts.from_settings(found.settings)
+    if cfg.bands is None and cfg.proposer not in WHOLE_ONLY:
+        bands = clicks.bands if stored is None else stored.bands
+        if clicks.bands not in ((), bands):
+            logger.warning(
+                "%s was begun with %s and goes on with them, not with %s that the clicks note: "
+                "those need another --out",
+                cfg.out,
+                bands_words(bands),
+                bands_words(clicks.bands),
+            )
+        run = replace(run, parts=replace(run.parts, bands=bands))
     if cfg.tile is not None:
         return run
-    found = find_manifest(as_location(cfg.out))
-    if found is not None:
-        tiling = Parts.from_settings(found.settings).tiling
+    if stored is not None:
+        tiling = stored.tiling
         if tiling is not None and cfg.overlap is not None:
             tiling = Tiling(tiling.size, cfg.overlap)
         return replace(run, parts=replace(run.parts, tiling=tiling))

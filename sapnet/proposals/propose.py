@@ -212,8 +212,9 @@ def _in_parts(
     folder = source.local_folder
     if folder is None:
         raise ValueError(
-            "--tile and --bands: expected images in a folder of this machine, found "
-            f"{source.folder}. Copy the images, or leave the options out."
+            f"windows and bands ({run.parts.to_settings()}): expected images in a folder of this "
+            f"machine, found {source.folder}. Copy the images, or leave out --tile, --bands and "
+            "the bands that the clicks file notes."
         )
     checked, skipped = _check_images(clicks, folder, run.skip_errors, check_whole_images)
     tiled = tile_clicks(checked, run.parts)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sapnet.store.layout import MANIFEST_NAME, OBJECTS_SUFFIX
+from sapnet.store.layout import MANIFEST_NAME, OBJECTS_SUFFIX, StoreError
 from sapnet.store.manifest import Manifest, check_same_run, manifest_text
 from sapnet.store.reader import ProposalStore
 from sapnet.store.rows import click_to_row
@@ -81,8 +81,12 @@ def take_out_outdated(
     check_same_run(path, same_data, wanted)
     store = ProposalStore(path)
     images = {image.image_id for image in clicks.images}
-    if store.num_images and not set(store.images) & set(clicks.images):
-        check_same_run(path, found, wanted)  # another data set, rather than changed clicks
+    names = {image.file_name for image in clicks.images}
+    if store.num_images and names.isdisjoint(image.file_name for image in store.images):
+        raise StoreError(
+            f"{path}: a store of other images: the clicks list none of its {store.num_images} "
+            f"images, such as {store.images[0].file_name}. Give another --out."
+        )
     outdated = _outdated(store, clicks)
     kept = store.num_images - len(outdated)
     update = StoreUpdate(kept, len(outdated & images), len(outdated - images))

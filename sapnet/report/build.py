@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from sapnet.data.coco import InstanceSet, load_instances
 from sapnet.data.matching.results import load_results
 from sapnet.evaluation.alignment import truth_for_choices, truth_for_labels
-from sapnet.evaluation.audit.audit_file import AUDIT_NAME, load_audit
+from sapnet.evaluation.audit.audit_file import AUDIT_NAME, changed_since, load_audit
 from sapnet.evaluation.audit.figures import audit_figures
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.evaluation.label_file import LabelSet, load_labels
@@ -39,6 +40,8 @@ from sapnet.structures.clicks import Category
 from sapnet.system.files import read_json
 from sapnet.system.lock import locked
 from sapnet.training.run_folder import read_run_json, reading_of_run, sources_of_run
+
+logger = logging.getLogger(__name__)
 
 MIN_SCORE = PredictionConfig.draw_threshold
 """Least score of predictions that are drawn, as in `sapnet predict`."""
@@ -204,10 +207,15 @@ def _with_labels(report: RunReport, inputs: RunInputs) -> RunReport:
 
 
 def _with_audit(report: RunReport, inputs: RunInputs) -> RunReport:
+    """Add an audit of the labels; one of other labels is left out, and a line says so."""
     path = inputs.audit or inputs.run / AUDIT_NAME
     if inputs.audit is None and not path.is_file():
         return report
-    figures = audit_figures(load_audit(path))
+    audit = load_audit(path)
+    if inputs.labels is not None and (what := changed_since(audit, load_labels(inputs.labels))):
+        logger.warning("%s is of other labels (%s changed since): left out", path, what)
+        return report
+    figures = audit_figures(audit)
     tables = (*audit_tables(figures), *report.label_tables)
     return replace(report, headlines=(audit_headline(figures),), label_tables=tables)
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sapnet.data.matching.categories import match_categories
 from sapnet.data.matching.images import same_path
 from sapnet.data.matching.objects import is_same_click
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from sapnet.structures.clicks import Category, ImageRecord
+    from sapnet.structures.clicks import ImageRecord
     from sapnet.structures.corrections import Corrections
 
 _ADVICE = "Name the store whose labels were reviewed."
@@ -44,6 +41,7 @@ def check_correction(
             f"{image.height} x {image.width} px high and wide, found one of image "
             f"{click.image_id} ({listed}) and size {size}. {_ADVICE}"
         )
+    check_reviewed_click(corrections, annotation_id, image, point)
     if correction.action != "clicked" and not is_same_click(click.point, point):
         raise ValueError(
             f"{place}: expected the click ({point[0]:g}, {point[1]:g}) of the store, found "
@@ -51,16 +49,26 @@ def check_correction(
         )
 
 
-def check_corrected_categories(
-    corrections: Corrections, categories: Sequence[Category], store: Path
+def check_reviewed_click(
+    corrections: Corrections, annotation_id: int, image: ImageRecord, point: Sequence[float]
 ) -> None:
-    """Check that corrections and a store number the categories alike.
+    """Compare the click of a decided object as it was reviewed with that of the store.
+
+    Args:
+        corrections: of a review.
+        annotation_id: the object.
+        image: its image in the store.
+        point: (x, y) of its click in the store.
 
     Raises:
-        ValueError: a category has another name or another id there.
+        ValueError: they are clicks on different objects.
     """
-    used = {correction.click.category_id for correction in corrections.fixed.values()}
-    wanted = [c for c in corrections.categories if c.category_id in used]
-    match = match_categories(wanted, categories, str(corrections.source), str(store))
-    if match.note:
-        raise ValueError(f"{match.note}. {_ADVICE}")
+    reviewed = corrections.reviewed.get(annotation_id)
+    if reviewed is None:
+        return
+    if reviewed.image_id != image.image_id or not is_same_click(reviewed.point, point):
+        raise ValueError(
+            f"{corrections.source}, object {annotation_id}: it was decided for the click "
+            f"({reviewed.point[0]:g}, {reviewed.point[1]:g}) on image {reviewed.image_id}, and the "
+            f"store has ({point[0]:g}, {point[1]:g}) on image {image.image_id}. {_ADVICE}"
+        )

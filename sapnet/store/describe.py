@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,4 +139,5 @@ def _corrected(stored: StoredObject, corrections: Corrections) -> tuple[Click, P
     correction = corrections.fixed.get(stored.click.annotation_id)
     if correction is None or correction.click.mask is None:
         return stored.click, stored.proposals
-    return correction.click, given_proposal(correction.click.mask)
+    click = replace(correction.click, category_id=stored.click.category_id)
+    return click, given_proposal(correction.click.mask)

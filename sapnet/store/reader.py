@@ -14,7 +14,7 @@ import numpy as np
 from sapnet.data.coverage.stored import load_coverage
 from sapnet.data.tiles.grid import Parts
 from sapnet.store.cache import local_store
-from sapnet.store.corrections import check_corrected_categories, check_correction
+from sapnet.store.corrections import check_correction, check_reviewed_click
 from sapnet.store.describe import correct_objects
 from sapnet.store.given import GivenCounts
 from sapnet.store.layout import (
@@ -85,7 +85,7 @@ class ProposalStore:
 
     def __init__(self, path: Location, corrections: Corrections | None = None) -> None:
         self.path = local_store(path)
-        self.corrections = corrections
+        self.corrections: Corrections | None = None
         self.manifest: Manifest = load_manifest(self.path)
         self._shards = complete_shards(self.path)
         self._table = read_image_table(self.path)
@@ -110,7 +110,8 @@ class ProposalStore:
                 self.manifest.num_images,
             )
         if corrections is not None:
-            self._num_kept = self._count_kept(corrections)
+            self._num_kept = self._count_kept(corrections)  # looks at what corrections delete, too
+            self.corrections = corrections
 
     def __reduce__(self) -> tuple[type[ProposalStore], tuple[Path, Corrections | None]]:
         return (ProposalStore, (self.path, self.corrections))
@@ -328,11 +329,8 @@ class ProposalStore:
     def _count_kept(self, corrections: Corrections) -> np.ndarray:
         """Count the objects left in each image, (num_images,); check every correction."""
         kept = self._num_objects.copy()
-        check_corrected_categories(corrections, self.categories, self.path)
-        points = {
-            annotation_id: point
-            for annotation_id, _, _, point in self.numbered_objects(corrections.fixed.keys())
-        }
+        decided = corrections.fixed.keys() | corrections.deleted
+        points = {key: point for key, _, _, point in self.numbered_objects(decided)}
         for annotation_id in (*corrections.fixed, *corrections.deleted):
             try:
                 image_index = self.image_index_of(annotation_id)
@@ -341,11 +339,12 @@ class ProposalStore:
                     f"{corrections.source}: object {annotation_id} is not in {self.path}. Name the "
                     "store whose labels were reviewed."
                 ) from error
+            image, point = self.images[image_index], points[annotation_id]
             if annotation_id in corrections.deleted:
+                check_reviewed_click(corrections, annotation_id, image, point)
                 kept[image_index] -= 1
             else:
-                image = self.images[image_index]
-                check_correction(corrections, annotation_id, image, points[annotation_id])
+                check_correction(corrections, annotation_id, image, point)
         return kept
 
     @cached_property

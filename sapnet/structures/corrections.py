@@ -37,8 +37,23 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class ReviewedClick:
+    """The click of a decided object when it was reviewed: ids alone may be given anew.
+
+    Attributes:
+        image_id: its image.
+        point: its (x, y), original frame.
+    """
+
+    image_id: int
+    point: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Corrections:
     """All decisions of a review.
+
+    A decision is about the mask: the class of an object is that of its click.
 
     Attributes:
         images: of the reviewed data set.
@@ -47,6 +62,9 @@ class Corrections:
         deleted: annotation ids of clicks that are no objects.
         source: the file, for messages.
         coverage: marks of the images, by image id.
+        reviewed: clicks of the decided objects as they were reviewed, by annotation id; older files
+            have none.
+        bands: numbers of the bands of the reviewed images, from 1 on; empty for the files' own.
     """
 
     images: tuple[ImageRecord, ...]
@@ -55,6 +73,8 @@ class Corrections:
     deleted: frozenset[int] = frozenset()
     source: Path | None = None
     coverage: Mapping[int, Coverage] = field(default_factory=dict)
+    reviewed: Mapping[int, ReviewedClick] = field(default_factory=dict)
+    bands: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         both = sorted(self.fixed.keys() & self.deleted)

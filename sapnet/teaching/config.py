@@ -169,7 +169,8 @@ class TeachConfig:
         freeze_encoder: the encoder stays as it is.
         threads: of torch.
         bits: bit depth of images of more than 8 bits; None for that of each source's largest value.
-        bands: numbers of the bands that are read, from 1 on; None for the files' own.
+        bands: numbers of the bands that are read, from 1 on; None for those that a
+            source notes, else the files' own.
         device: auto, cpu, cuda, cuda:N or mps.
         seed: of everything random.
         checkpoint_minutes: between two checkpoints.

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sapnet.data.image_files.address import with_bands
 from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.geometry.rle import rle_areas, rle_boxes
 from sapnet.teaching.config import PoolConfig, SourceConfig
@@ -32,7 +31,8 @@ def load_pool(
         cfg: how often objects are drawn.
         bits: bit depth of images of more than 8 bits; None for that of the largest value of each
             source, which is a data set of its own.
-        bands: numbers of the bands that are read, from 1 on; None for the files' own.
+        bands: numbers of the bands that are read, from 1 on; None for those that a
+            source notes, else the files' own.
 
     Raises:
         FileNotFoundError: a file or an image is missing.
@@ -58,11 +58,11 @@ def _images_of(
 ) -> list[MarkedImage]:
     folder = Path(source.images)
     found = []
-    for image, marks in read_marks(Path(source.truth), folder):
+    for image, marks in read_marks(Path(source.truth), folder, bands):
         side = (image.height * image.width) ** 0.5
         objects = _objects_of(marks, side, source.whole_category, cfg)
         if objects:
-            found.append(MarkedImage(with_bands(folder / image.file_name, bands), objects))
+            found.append(MarkedImage(folder / image.file_name, objects))
     return found
 
 

@@ -41,7 +41,7 @@ class TrainProposerConfig:
         bits: bit depth of images of more than 8 bits; by default that of the largest value of each
             of the `data`.
         bands: numbers of the bands that are read, from 1 on, as red, green and blue, or of one as
-            gray; by default the files' own three.
+            gray; by default those that the file of masks notes, else the files' own three.
         max_pixels: most pixels of an image; by default 179 million, Pillow's limit.
     """
 

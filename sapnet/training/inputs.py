@@ -7,8 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sapnet.store.writer import find_manifest
 from sapnet.system.locations import Location, as_location
 from sapnet.training.run_folder import FREE_TO_CHANGE
+
+_DIGITS = 12
+"""Digits of a digest that tell contents apart."""
 
 if TYPE_CHECKING:
     from sapnet.network.config import ModelConfig
@@ -129,14 +133,25 @@ def describe_run(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) 
     training = {k: v for k, v in asdict(cfg).items() if k not in FREE_TO_CHANGE}
     sources = {"images": inputs.images, "proposals": inputs.proposals, "masks": inputs.masks}
     files = {name: _full_name(place) for name, place in sources.items() if place is not None}
+    # The content counts as well: a store is brought up to date, and files grow during a review.
+    store = None if inputs.proposals is None else as_location(inputs.proposals)
+    manifest = find_manifest(store) if isinstance(store, Path) else None
+    if manifest is not None:
+        files["clicks"] = f"sha256 {manifest.data_fingerprint[:_DIGITS]}"
+    masks = None if inputs.masks is None else as_location(inputs.masks)
+    if isinstance(masks, Path) and masks.is_file():
+        files["masks_content"] = _digest(masks)
     if inputs.corrections is not None:
-        # The content counts as well: the file grows during a review.
-        digest = hashlib.sha256(inputs.corrections.read_bytes()).hexdigest()[:12]
-        files["corrections"] = f"{inputs.corrections.resolve()}, sha256 {digest}"
+        files["corrections"] = f"{inputs.corrections.resolve()}, {_digest(inputs.corrections)}"
     if inputs.start_run is not None:
         here = Path(inputs.start_run)
         files["from"] = str(here.resolve() if here.is_dir() else inputs.start_run)
     return {"files": files, "model": asdict(model_cfg), "train": training}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256 {hashlib.file_digest(file, 'sha256').hexdigest()[:_DIGITS]}"
 
 
 def _full_name(place: Location) -> str:

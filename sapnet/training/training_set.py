@@ -97,16 +97,21 @@ def open_training_set(inputs: TrainInputs, cfg: TrainConfig) -> TrainingSet:
     if cfg.supervision == "masks":
         masks = None if inputs.masks is None else load_instances(inputs.masks)
         _check_any(0 if masks is None else len(masks.instances), str(inputs.masks))
-        parts = Parts.of(cfg.tile, cfg.overlap, cfg.bands)
-        return TrainingSet(
-            inputs.images, masks=None if masks is None else tile_instances(masks, parts)
-        )
+        if masks is not None:
+            masks = tile_instances(masks, _parts_of_masks(masks, cfg))
+        return TrainingSet(inputs.images, masks=masks)
     corrections = None if inputs.corrections is None else load_corrections(inputs.corrections)
     store = None if inputs.proposals is None else open_corrected(inputs.proposals, corrections)
     _check_any(0 if store is None else len(store), str(inputs.proposals))
     if store is not None:
         _check_parts(store, cfg)
     return TrainingSet(inputs.images, store=store)
+
+
+def _parts_of_masks(masks: InstanceSet | None, cfg: TrainConfig) -> Parts:
+    """Return the windows that are named, and the bands: those named, else those of the file."""
+    noted = None if masks is None else masks.bands
+    return Parts.of(cfg.tile, cfg.overlap, noted if cfg.bands is None else cfg.bands)
 
 
 def _check_parts(store: ProposalStore, cfg: TrainConfig) -> None:
@@ -162,7 +167,7 @@ def with_depth(
     if training_set.store is not None:
         parts = training_set.store.parts
     else:
-        parts = Parts.of(cfg.tile, cfg.overlap, cfg.bands)
+        parts = _parts_of_masks(training_set.masks, cfg)
     named = parts_of(model_cfg.augment)
     if named and named != parts:
         raise ValueError(

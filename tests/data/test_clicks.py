@@ -171,11 +171,11 @@ def test_bands(write_json: Write, content: Content, tmp_path: Path) -> None:
     path = save_clicks(tmp_path / "saved.json", clicks, {"seed": 0})
     assert load_clicks(path) == clicks
     assert json.loads(path.read_text("utf-8"))["info"] == {"seed": 0, "bands": [4, 2, 5]}
-    for info in ("made by hand", {"bands": None}, {}):
+    for info in ("made by hand", {"bands": None}, {"bands": "RGB"}, {}):
         assert load_clicks(write_json({**content, "info": info})).bands == ()
 
 
-@pytest.mark.parametrize("bands", [[1, 2], [0], [1.0], "4,2,5", [True], {"red": 4}])
+@pytest.mark.parametrize("bands", [[1, 2], [0], [1.0], ["4"], [True]])
 def test_malformed_bands(write_json: Write, content: Content, bands: object) -> None:
     path = write_json({**content, "info": {"bands": bands}})
     with pytest.raises(ValueError, match=r"clicks\.json, key info: expected .bands. as"):

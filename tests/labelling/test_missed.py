@@ -206,4 +206,7 @@ def test_the_command_reads_the_run(
     assert f"were probably not clicked: {run / 'missed.json'}" in capsys.readouterr().out
     content = json.loads((run / "missed.json").read_text())
     assert all(0 <= record["score"] <= 1 for record in content["annotations"])
+    assert main(words) == 1  # a person may be going through it
+    assert "missed.json: exists already" in capsys.readouterr().err
+    assert main([*words, "--overwrite"]) == 0
     assert main([*words, "--min-score", "2"]) == 2

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sapnet.cli import main
+from sapnet.data.clicks import load_clicks
+from sapnet.data.corrections import save_corrections
+from sapnet.evaluation.audit.audit_file import draw_audit, save_audit
 from sapnet.evaluation.audit.figures import AuditFigures
 from sapnet.evaluation.audit.interval import Estimate
+from sapnet.evaluation.label_file import load_labels
 from sapnet.labelling.label import label_top1
 from sapnet.pipeline.advice import RunState, advise, read_state
+from sapnet.store.reader import ProposalStore
+from sapnet.structures.corrections import Correction, Corrections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,3 +103,39 @@ def test_the_command(tiny_set: TinySet, tmp_path: Path, capsys: pytest.CaptureFi
     assert main([*words[:3], "--minutes", "-1"]) == 2
     assert main(["advise", "--run", str(tmp_path / "absent")]) == 1
     assert "Write it with `sapnet run`" in capsys.readouterr().err
+
+
+def test_all_of_a_small_set_is_enough() -> None:
+    few = replace(STATE, num_labels=28, doubts=(0.9,) * 28)
+    assert any("first judge 28 labels" in note for note in advise(few).notes)
+    judged = replace(few, audit=audited(0.6, 0.5, judged=28))
+    assert judged.right_share == 0.6
+    assert not any("first judge" in note for note in advise(judged).notes)
+
+
+def test_what_is_of_other_labels_or_done_does_not_count(tiny_set: TinySet, tmp_path: Path) -> None:
+    labels, audit = tmp_path / "labels.json", tmp_path / "audit.json"
+    label_top1(ProposalStore(tiny_set.store), labels)
+    found = load_labels(labels)
+    drawn = draw_audit(labels, found, len(found.labels), 0)
+    save_audit(audit, drawn)
+    assert read_state(tmp_path, labels).outdated_audit == ""
+    clicks = load_clicks(tiny_set.clicks)
+    first = clicks.clicks[0]
+    masked = replace(first, mask=found.labels[first.annotation_id].rle)
+    fixed = {first.annotation_id: Correction(masked, "accepted")}
+    decided = Corrections(clicks.images, clicks.categories, fixed)
+    save_corrections(tmp_path / "corrections.json", decided)
+    state = read_state(tmp_path, labels)
+    assert (state.num_decided, state.num_waiting) == (1, 1)
+    assert any("1 decisions of your review are not in the labels" in n for n in advise(state).notes)
+    content = json.loads(labels.read_text("utf-8"))
+    content["annotations"][0]["category_id"] = content["categories"][-1]["id"]
+    content["annotations"][1]["category_id"] = content["categories"][0]["id"]
+    content["annotations"] = content["annotations"][:-1]
+    labels.write_text(json.dumps(content), "utf-8")
+    state = read_state(tmp_path, labels)
+    assert state.audit is None
+    assert "audit.json is of other labels" in state.outdated_audit
+    assert any("it does not count" in note for note in advise(state).notes)
+    assert main(["advise", "--run", str(tmp_path), "--images", str(tmp_path / "absent")]) == 1

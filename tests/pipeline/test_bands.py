@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -24,19 +24,24 @@ from sapnet.annotate.workspace import Workspace
 from sapnet.api.segment_clicks import segment_clicks
 from sapnet.batches.config import AugmentConfig
 from sapnet.cli import main
-from sapnet.data.clicks import load_clicks
+from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.data.image_files.address import with_bands
 from sapnet.data.images import load_image
 from sapnet.enhancement.config import EnhanceConfig
 from sapnet.enhancement.windows import read_windowed
-from sapnet.pipeline.choosing import choose
+from sapnet.pipeline.choosing import choose, settle
 from sapnet.pipeline.config import PipelineConfig, PipelineInputs
+from sapnet.pipeline.record import RunRecord
+from sapnet.pipeline.rounds import Round
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.sapnet import SAPNet
 from sapnet.store.reader import ProposalStore
 from sapnet.teaching.config import SourceConfig
 from sapnet.teaching.objects import load_pool
+from sapnet.training.config import TrainConfig
+from sapnet.training.inputs import TrainInputs
 from sapnet.training.run_folder import reading_of_run
+from sapnet.training.training_set import open_training_set
 from tests.conftest import TinySet
 
 BANDS = (4, 2, 5)
@@ -198,3 +203,41 @@ def test_bands_that_the_clicks_note(spectral: Spectral, tmp_path: Path) -> None:
     augment = AugmentConfig()
     windowed = read_windowed(clicks, spectral.images, EnhanceConfig(), augment, is_trained=False)
     assert windowed.parts.bands == BANDS
+
+
+def test_readers_take_the_bands_that_a_file_notes(spectral: Spectral, tmp_path: Path) -> None:
+    """Labels, corrections, converted clicks and likely missed objects are of the bands, too."""
+    colors = next(iter(spectral.colors.values()))
+    pool = load_pool([SourceConfig(str(spectral.images), str(spectral.labels))])
+    np.testing.assert_array_equal(load_image(pool.images[0].path, BITS), colors)
+    masks = TrainInputs(spectral.images, tmp_path / "run", masks=spectral.labels)
+    opened = open_training_set(masks, TrainConfig(supervision="masks"))
+    assert all("bands=4,2,5" in image.file_name for image in opened.source.images)
+    labels = tmp_path / "labels.json"
+    labels.write_bytes(spectral.labels.read_bytes())
+    desk = open_audit(AuditConfig(labels=labels, images=spectral.images, out=tmp_path / "a.json"))
+    assert desk.picture(0, outlined=False)
+    words = ("--images", spectral.images, "--to", "clicks")
+    run("convert", spectral.labels, *words, "--out", tmp_path / "converted.json")
+    assert load_clicks(tmp_path / "converted.json").bands == BANDS
+    run("missed", "--run", spectral.run, "--out", tmp_path / "missed.json")
+    assert load_clicks(tmp_path / "missed.json").bands == BANDS
+    review = ReviewConfig(spectral.images, spectral.store, spectral.labels, proposer="none")
+    assert open_review(review)[0].file.corrections().bands == BANDS
+
+
+def test_a_begun_run_keeps_its_bands(spectral: Spectral, tmp_path: Path) -> None:
+    """A note that comes later, or goes, changes nothing of a run whose network knows its bands."""
+    clicks = tmp_path / "clicks.json"
+    noted = replace(load_clicks(spectral.clicks), bands=BANDS)
+    inputs = PipelineInputs(spectral.images, clicks, tmp_path / "run")
+    for before, now in ((BANDS, ()), ((), BANDS)):
+        save_clicks(clicks, replace(noted, bands=before))
+        chosen = choose(inputs, PipelineConfig(device="cpu")).cfg
+        assert chosen.bands == before
+        plain = json.loads(json.dumps(asdict(chosen), default=str))
+        save_clicks(clicks, replace(noted, bands=now))
+        current = Round(RunRecord({}, plain))
+        choice = settle(inputs, PipelineConfig(device="cpu"), current)
+        assert choice.cfg.bands == before
+        assert any("are read, not the bands 4,2,5" in r for r in choice.reasons) == bool(now)

@@ -9,7 +9,7 @@ import pytest
 from sapnet.geometry.rle import encode_masks
 from sapnet.pipeline.changes import Changes, find_changes, fitting_corrections
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
-from sapnet.structures.corrections import Action, Correction, Corrections
+from sapnet.structures.corrections import Action, Correction, Corrections, ReviewedClick
 from sapnet.structures.coverage import Coverage
 
 
@@ -112,3 +112,27 @@ def test_decisions_about_other_clicks_do_not_fit() -> None:
 )
 def test_length_and_rate_follow_what_is_new(changes: Changes, length: float, rate: float) -> None:
     assert (changes.length, changes.rate) == pytest.approx((length, rate))
+
+
+def test_a_decision_is_about_the_click_that_was_reviewed() -> None:
+    """Ids are given anew: in files converted again, and after the last click was dropped."""
+    fixed = {3: decided(3, "clicked", x=1.5, image=2)}
+    where = {1: ReviewedClick(1, (4.5, 4.5)), 2: ReviewedClick(1, (7.5, 4.5))}
+    corrections = Corrections((), (), fixed, frozenset({1, 2}), reviewed=where)
+    now = click_set(click(1, 1), click(2, 1, 9.5), click(3, 2, 8.5))
+    fitting, left_out = fitting_corrections(corrections, now)
+    assert (list(fitting.fixed), fitting.deleted, left_out) == ([3], frozenset({1}), (2,))
+    moved = replace(corrections, reviewed={3: ReviewedClick(2, (4.5, 4.5))})
+    assert fitting_corrections(moved, now)[1] == (3,)
+    elsewhere = replace(corrections, reviewed={3: ReviewedClick(1, (8.5, 4.5))})
+    assert fitting_corrections(elsewhere, now)[1] == (3,)
+
+
+def test_the_classes_are_those_of_the_clicks() -> None:
+    """A class that was corrected, renamed or merged after the review is the right one."""
+    corrections = Corrections((), (Category(1, "vehicle"),), {1: decided(1)})
+    now = click_set(click(1, 1, category=2), classes=("car", "bus"))
+    fitting, left_out = fitting_corrections(corrections, now)
+    assert left_out == ()
+    assert fitting.fixed[1].click.category_id == 2
+    assert fitting.categories == now.categories

@@ -143,7 +143,7 @@ def test_a_gpu_gets_the_large_network(
 def test_what_is_given_stays(inputs: PipelineInputs) -> None:
     given = PipelineConfig(
         effort="fast", proposer="regions", recipe="defaults", epochs=3, batch_size=2,
-        short_sides=(96,), max_objects=5, device="cpu", workers=1, tile=0,
+        short_sides=(96,), max_objects=5, device="cpu", workers=1, tile=0, bands=(),
     )  # fmt: skip
     assert choose(inputs, given).cfg == given
     assert choose(inputs, replace(given, max_objects=None)).cfg.max_objects is None

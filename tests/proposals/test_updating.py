@@ -16,8 +16,8 @@ from PIL import Image
 from sapnet.cli import main
 from sapnet.data.clicks import save_clicks
 from sapnet.geometry.rle import encode_masks, rle_boxes
-from sapnet.proposals.config import RunConfig
-from sapnet.proposals.propose import ProposeSummary, propose_dataset
+from sapnet.proposals.config import ProposeConfig, RunConfig
+from sapnet.proposals.propose import ProposeSummary, propose, propose_dataset
 from sapnet.proposals.updating import StoreUpdate
 from sapnet.store.layout import StoreError
 from sapnet.store.part import Part
@@ -178,7 +178,7 @@ def test_another_data_set_and_other_settings_are_refused(tmp_path: Path, images:
     run(images, clicks, store, Squares())
     before = content(store)
     other = ClickSet((ImageRecord(1, "9.png", SIDE, SIDE),), CATEGORIES, (click(1, 1),))
-    with pytest.raises(StoreError, match="was made differently"):
+    with pytest.raises(StoreError, match="a store of other images: the clicks list none"):
         run(images, other, store, Squares())
     with pytest.raises(StoreError, match=r"settings.version: the store has 1, this run 2"):
         run(images, edited(clicks), store, Squares(settings={"version": 2}))
@@ -206,3 +206,35 @@ def test_the_command_says_what_it_kept(
     save_clicks(path, replace(make_clicks(4), clicks=make_clicks(4).clicks[1:]))
     assert main(words) == 0
     assert "3 images are kept, 1 are proposed for again, 0 were dropped" in capsys.readouterr().out
+
+
+def test_images_that_were_numbered_anew_are_the_same_data_set(tmp_path: Path, images: Path) -> None:
+    """Converted files number images and objects from 1: one more in front changes all ids."""
+    clicks, store = make_clicks(4), tmp_path / "store"
+    run(images, clicks, store, Squares())
+    other = ClickSet(
+        tuple(replace(image, image_id=image.image_id + 100) for image in clicks.images),
+        CATEGORIES,
+        tuple(replace(c, image_id=c.image_id + 100) for c in clicks.clicks),
+    )
+    updated = run(images, other, store, Squares()).updated
+    assert updated == StoreUpdate(0, 0, len(clicks.images))
+    run(images, other, tmp_path / "anew", Squares())
+    assert content(store) == content(tmp_path / "anew")
+
+
+def test_a_begun_store_keeps_its_bands(
+    tmp_path: Path, images: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, file = tmp_path / "store", tmp_path / "clicks.json"
+    save_clicks(file, replace(make_clicks(4), bands=(3, 2, 1)))
+    cfg = ProposeConfig(images, file, store, proposer="regions", workers=1)
+    propose(cfg)
+    assert ProposalStore(store).parts.bands == (3, 2, 1)
+    save_clicks(file, replace(make_clicks(4), bands=(1, 2, 3)))
+    assert propose(cfg).num_images == 0
+    assert "goes on with them, not with the bands 1,2,3" in caplog.text
+    with pytest.raises(StoreError, match=r"settings\.bands"):
+        propose(replace(cfg, bands=()))
+    propose(replace(cfg, bands=(), out=tmp_path / "own"))
+    assert ProposalStore(tmp_path / "own").parts.bands == ()

@@ -13,7 +13,7 @@ from sapnet.store.manifest import Manifest
 from sapnet.store.reader import ProposalStore
 from sapnet.store.writer import ProposalWriter
 from sapnet.structures.clicks import RLE, Category, Click, ImageRecord
-from sapnet.structures.corrections import Action, Correction, Corrections
+from sapnet.structures.corrections import Action, Correction, Corrections, ReviewedClick
 from sapnet.structures.proposals import GIVEN_MASK, Proposals
 
 SIZE = (20, 30)
@@ -120,11 +120,17 @@ def test_corrections_travel_with_the_store(path: Path) -> None:
             r"expected a mask of image 5 \(a\.png\), .* found one of image 5 \(other\.png\)",
         ),
         (
+            replace(corrections(deleted=(1,)), reviewed={1: ReviewedClick(5, (9.5, 5.5))}),
+            r"object 1: it was decided for the click \(9\.5, 5\.5\) on image 5, and the store has",
+        ),
+        (
             replace(
-                corrections(fixed={1: replace(click(1, 2.5), mask=rectangle(0, 0, 2, 2))}),
-                categories=(Category(7, "cat"),),
+                corrections(
+                    fixed={1: replace(click(1, 9), mask=rectangle(0, 0, 2, 2))}, action="clicked"
+                ),
+                reviewed={1: ReviewedClick(6, (2.5, 5.5))},
             ),
-            r"category 7 is 'cat' in corrections\.json and 'dog' in .*store",
+            r"object 1: it was decided for the click \(2\.5, 5\.5\) on image 6",
         ),
         (
             corrections(fixed={1: replace(click(1, 1), mask=rectangle(0, 0, 2, 2, (20, 31)))}),
@@ -135,3 +141,12 @@ def test_corrections_travel_with_the_store(path: Path) -> None:
 def test_corrections_of_something_else(path: Path, found: Corrections, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ProposalStore(path, found)
+
+
+def test_the_class_is_that_of_the_click(path: Path) -> None:
+    """A review decides masks; a class that was corrected or renamed since is the right one."""
+    fixed = {1: replace(click(1, 2.5), category_id=9, mask=rectangle(0, 0, 2, 2))}
+    store = ProposalStore(
+        path, replace(corrections(fixed=fixed), categories=(Category(9, "gone"),))
+    )
+    assert store.find(1).click.category_id == ProposalStore(path).find(1).click.category_id

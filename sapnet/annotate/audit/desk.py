@@ -145,7 +145,7 @@ def open_audit(cfg: AuditConfig) -> AuditDesk:
     audit = draw_audit(labels_path, labels, cfg.num, seed, before)
     images = _images_folder(cfg)
     bits, bands = reading_of_run(cfg.run or labels_path.parent)
-    cfg = replace(cfg, bits=cfg.bits or bits, bands=cfg.bands or bands)
+    cfg = replace(cfg, bits=cfg.bits or bits, bands=cfg.bands or bands or labels.bands)
     if audit != before:
         save_audit(path, audit)
     return AuditDesk(path, audit, labels, images, cfg)

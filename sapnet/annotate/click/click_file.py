@@ -10,7 +10,10 @@ from typing import Any
 
 from sapnet.annotate.documents import Document, VersionConflictError, WatchedFile
 from sapnet.annotate.listing import ImageListing
-from sapnet.data.clicks import INFO_KEY, clicks_to_json
+from sapnet.data.clicks import clicks_to_json
+from sapnet.data.coco_json import INFO_KEY
+from sapnet.data.coverage.completeness import moved_marks
+from sapnet.data.coverage.ignored import moved_regions
 from sapnet.structures.clicks import Category, Click, ClickSet, Coverage, ImageRecord
 from sapnet.system.files import write_json_atomic
 
@@ -112,12 +115,15 @@ class ClickFile:
             OSError: the file cannot be written.
         """
         with self._lock:
-            before = self.categories, dict(self._documents)
+            before = self.categories, dict(self._documents), self._regions, self._kept
             self.categories = categories
             if moved:
                 self._documents = {
                     name: _moved(document, moved) for name, document in self._documents.items()
                 }
+                self._regions = {i: moved_regions(c, moved) for i, c in self._regions.items()}
+                marks = {i: moved_marks(keys, moved) for i, keys in self._kept.images.items()}
+                self._kept = replace(self._kept, images=marks)
             for category_id, color in (colors or {}).items():
                 self._kept.categories.setdefault(category_id, {})[COLOR_KEY] = color
             self._change += 1
@@ -126,7 +132,7 @@ class ClickFile:
             self._write(change)
         except OSError:
             with self._lock:
-                self.categories, self._documents = before
+                self.categories, self._documents, self._regions, self._kept = before
             raise
 
     def num_masks(self) -> int:
@@ -271,8 +277,10 @@ class ClickFile:
         for annotation in content["annotations"]:
             annotation.update(self._kept.annotations.get(annotation["id"], {}))
         top = dict(self._kept.top)
-        if isinstance(info := top.get(INFO_KEY), dict):
-            top[INFO_KEY] = {**info, **content[INFO_KEY]}
+        if content[INFO_KEY]:
+            info = top.get(INFO_KEY, {})
+            kept = info if isinstance(info, dict) else {"description": info}
+            top[INFO_KEY] = {**kept, **content[INFO_KEY]}
         return {**content, **top}
 
     def _kept_regions(self, image_ids: Collection[int]) -> dict[int, Coverage]:

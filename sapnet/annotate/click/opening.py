@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,11 @@ from sapnet.annotate.click.click_file import ClickFile, KeptKeys
 from sapnet.annotate.listing import ImageListing, list_folder
 from sapnet.data.clicked_images import check_whole_images
 from sapnet.data.clicks import load_clicks
+from sapnet.data.image_files.address import bands_words
 from sapnet.structures.clicks import Category, ClickSet
 from sapnet.system.files import read_json
+
+logger = logging.getLogger(__name__)
 
 _CLICK_KEYS = frozenset(
     {"id", "image_id", "category_id", "point", "negative_points", "object_id", "bbox"}
@@ -51,7 +55,14 @@ def open_click_file(
     else:
         clicks, kept = ClickSet((), (), ()), KeptKeys({}, {}, {}, {})
     categories = _with_classes(clicks.categories, classes)  # none yet: the page asks
-    bands = tuple(bands or clicks.bands or usual_bands)
+    if bands is not None and clicks.bands not in ((), tuple(bands)):
+        logger.warning(
+            "%s notes %s: from the next change on it will note %s",
+            path,
+            bands_words(clicks.bands),
+            bands_words(bands),
+        )
+    bands = tuple(clicks.bands or usual_bands) if bands is None else tuple(bands)
     clicks = replace(clicks, categories=categories, bands=bands)
     listing = list_folder(images, clicks.images, bands)
     clicks = _upright(clicks, listing, images)

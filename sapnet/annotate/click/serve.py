@@ -15,6 +15,7 @@ from sapnet.annotate.pixels import PixelCache
 from sapnet.annotate.preview.worker import PreviewWorker
 from sapnet.annotate.suggest.run_files import SuggestingRun
 from sapnet.annotate.workspace import Workspace
+from sapnet.data.image_files.address import bands_words
 from sapnet.data.image_files.depth import depth_line, find_depth
 from sapnet.proposals.automatic import describe_choice, require_on_this_machine, settle_staged
 from sapnet.proposals.build import build_staged_proposer
@@ -42,8 +43,8 @@ def open_workspace(cfg: AnnotateConfig, run: SuggestingRun | None = None) -> Wor
     classes = (*cfg.classes, *named, *(run.classes if run else ()))
     usual = run.bands if run else ()
     listing, file = open_click_file(cfg.images, cfg.clicks_file, classes, cfg.bands, usual)
-    if file.bands and not cfg.bands:
-        logger.info("bands %s are shown, as noted", ",".join(map(str, file.bands)))
+    if file.bands and cfg.bands is None:
+        logger.info("%s are shown", bands_words(file.bands))
     listing.check(cfg.skip_errors)
     if labels is not None:
         begin_with_labels(file, listing, labels)

@@ -28,7 +28,7 @@ from sapnet.store.reader import ProposalStore
 from sapnet.store.views.corrected import open_corrected
 from sapnet.store.views.whole import open_whole_store
 from sapnet.structures.clicks import Category, ImageRecord
-from sapnet.structures.corrections import Action, Correction, Corrections
+from sapnet.structures.corrections import Action, Correction, Corrections, ReviewedClick
 from sapnet.structures.coverage import only_images
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class ReviewDesk:
         self._places = {image.image_id: place for place, image in enumerate(images)}
         self._fixed = dict(corrections.fixed)
         self._deleted = set(corrections.deleted)
+        self._clicked = dict(corrections.reviewed)
         self._num_labels = Counter(label.image_id for label in labels.labels.values())
         self._lock = threading.Lock()
         self._watched = WatchedFile(path, "sapnet review")
@@ -142,7 +143,8 @@ class ReviewDesk:
         annotation_id = click.annotation_id
         correction = self._fixed.get(annotation_id)
         if correction is not None:
-            return ReviewedObject(correction.click, correction.action)
+            decided = replace(correction.click, category_id=click.category_id)
+            return ReviewedObject(decided, correction.action)
         labelled = replace(click, mask=self.labels.labels[annotation_id].rle)
         return ReviewedObject(labelled, "deleted" if annotation_id in self._deleted else None)
 
@@ -192,6 +194,7 @@ class ReviewDesk:
                 raise ValueError(f"{name}: expected the objects {expected}, found {ids}")
             before = dict(self._fixed), set(self._deleted)
             self._take(objects)
+            self._note_clicks(name)
             try:
                 self._save()
             except OSError:
@@ -209,6 +212,12 @@ class ReviewDesk:
             elif entry.decision is not None:
                 self._fixed[annotation_id] = Correction(entry.click, entry.decision)
 
+    def _note_clicks(self, name: str) -> None:
+        """Note the clicks of the objects of an image, on which decisions may be."""
+        for stored in self.store.objects_of_image(self._places[self._records[name].image_id]):
+            click = stored.click
+            self._clicked[click.annotation_id] = ReviewedClick(click.image_id, click.point)
+
     def _save(self) -> None:
         self._watched.require_unchanged()
         save_corrections(self.path, self.corrections())
@@ -224,6 +233,8 @@ class ReviewDesk:
             deleted=frozenset(self._deleted),
             source=self.path,
             coverage=only_images(self.labels.coverage, sorted(image_ids)),
+            reviewed=self._clicked,
+            bands=self.store.parts.bands or self.labels.bands,
         )
 
 

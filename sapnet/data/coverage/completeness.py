@@ -120,3 +120,22 @@ def _problem(path: Path, image_id: int, message: str) -> RecordError:
         place=f"image {image_id}",
         image_id=image_id,
     )
+
+
+def moved_marks(record: Mapping[str, Any], moved: Mapping[int, int | None]) -> dict[str, Any]:
+    """Return the keys of an image after classes were merged or deleted.
+
+    A merged class is partial where one of its parts was, and absent where all parts were.
+
+    Args:
+        record: the image's keys, unchecked.
+        moved: classes that are gone, by id, each with the one that took its objects; None for none.
+    """
+    kept = dict(record)
+    if isinstance(ids := record.get(NOT_EXHAUSTIVE), list):
+        targets = [moved.get(i, i) if isinstance(i, int) else i for i in ids]
+        kept[NOT_EXHAUSTIVE] = [i for i in dict.fromkeys(targets) if i is not None]
+    if isinstance(ids := record.get(ABSENT), list):
+        present = {into for gone, into in moved.items() if gone not in ids}
+        kept[ABSENT] = [i for i in ids if i not in moved and i not in present]
+    return kept

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sapnet.structures.clicks import RLE, Coverage, IgnoredRegion
@@ -67,3 +68,18 @@ def with_regions(
         image_id: Coverage(partial.get(image_id), tuple(ignored.get(image_id, ())))
         for image_id in (*partial, *(i for i in ignored if i not in partial))
     }
+
+
+def moved_regions(coverage: Coverage, moved: Mapping[int, int | None]) -> Coverage:
+    """Return the marks of an image after classes were merged or deleted.
+
+    Args:
+        coverage: of the image; its regions of merged classes get the class that they went into.
+        moved: classes that are gone, by id, each with the one that took its objects; None for none.
+    """
+    regions = []
+    for region in coverage.ignored:
+        category_id = moved.get(region.category_id, region.category_id)
+        if category_id is not None:
+            regions.append(replace(region, category_id=category_id))
+    return replace(coverage, ignored=tuple(regions))

@@ -100,7 +100,7 @@ def assemble(
     used = _used_categories(source.categories, categories, clicks, findings, options)
     coverage = read_coverage(source.images, regions, images, used, findings)
     coverage = only_images(coverage, [image.image_id for image in kept_images])
-    return ClickSet(kept_images, used, _with_ids(clicks), coverage)
+    return ClickSet(kept_images, used, _with_ids(clicks), coverage, source.bands)
 
 
 def _used_images(

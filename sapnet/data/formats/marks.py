@@ -80,11 +80,13 @@ class Source:
         categories: the categories that the file declares; names that only marks use are added
             later.
         marks: the marks in file order.
+        bands: numbers of the bands of the images that the file notes, from 1 on.
     """
 
     images: tuple[SourceImage, ...]
     categories: tuple[Category, ...]
     marks: tuple[Mark, ...]
+    bands: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

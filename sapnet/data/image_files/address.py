@@ -103,6 +103,11 @@ def file_of(path: Path | str) -> Path:
     return Path(parse_address(path).file)
 
 
+def bands_words(bands: Sequence[int]) -> str:
+    """Name a choice of bands, for messages."""
+    return f"the bands {','.join(map(str, bands))}" if bands else "the files' own bands"
+
+
 def check_bands(bands: Sequence[int]) -> None:
     """Check a choice of bands.
 

@@ -40,7 +40,7 @@ def tile_instances(truth: InstanceSet, parts: Parts) -> InstanceSet:
         images += windows
         for instance in grouped[image.image_id]:
             instances += _in_windows(instance, windows, len(instances) + 1)
-    return InstanceSet(tuple(images), truth.categories, tuple(instances))
+    return InstanceSet(tuple(images), truth.categories, tuple(instances), bands=truth.bands)
 
 
 def _in_windows(

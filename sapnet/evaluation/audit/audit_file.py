@@ -156,18 +156,21 @@ def _check_same(path: Path | str, audit: Audit, labels: LabelSet, seed: int) -> 
             f"expected the seed {audit.seed} of the audit that was begun, found {seed}. Name "
             "another --out for another sample."
         )
-    changed = [
-        entry.annotation_id
-        for entry in audit.sample
-        if (label := labels.labels.get(entry.annotation_id)) is None
-        or label_digest(label) != entry.mask
-    ]
-    if changed or sum(audit.totals.values()) != len(labels.labels):
-        what = f"object {changed[0]}" if changed else "the number of labels"
+    if what := changed_since(audit, labels):
         raise ValueError(
             f"{path}: the labels have changed since the audit was begun ({what}). Judgements of "
             "other labels say nothing about these: name another --out."
         )
+
+
+def changed_since(audit: Audit, labels: LabelSet) -> str:
+    """Return what has changed of the labels since an audit was begun; empty for nothing."""
+    for entry in audit.sample:
+        label = labels.labels.get(entry.annotation_id)
+        if label is None or label_digest(label) != entry.mask:
+            return f"object {entry.annotation_id}"
+    same_number = sum(audit.totals.values()) == len(labels.labels)
+    return "" if same_number else "the number of labels"
 
 
 def save_audit(path: Path | str, audit: Audit) -> Path:

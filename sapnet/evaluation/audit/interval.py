@@ -126,7 +126,9 @@ def still_to_judge(strata: Sequence[Counts], half_width: float, level: float = L
             most = middle
         else:
             fewest = middle + 1
-    return 0 if now.half_width <= half_width else fewest - now.judged
+    if now.half_width <= half_width:
+        return 0
+    return sum(_grown(s, fewest / now.judged).judged for s in strata) - now.judged
 
 
 def _grown(stratum: Counts, factor: float) -> Counts:

@@ -80,7 +80,8 @@ def tile_corrections(
         elif is_copy(key):
             deleted.add(key)
     images = (*windows, *corrections.images)
-    return replace(corrections, images=images, fixed=fixed, deleted=frozenset(deleted))
+    # Clicks as they were reviewed are of whole images: those of windows are not compared with them.
+    return replace(corrections, images=images, fixed=fixed, deleted=frozenset(deleted), reviewed={})
 
 
 def _in_window(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sapnet.data.clicked_images import is_listed_as_stored, turn_click, turn_mask
 from sapnet.data.clicks import clicks_of
 from sapnet.data.coco import instances_of
-from sapnet.data.coco_json import CocoFile, read_coco
+from sapnet.data.coco_json import CocoFile, read_bands, read_coco
 from sapnet.data.corrections import corrections_of
+from sapnet.data.image_files.address import with_bands
 from sapnet.data.image_files.header import ImageHeader, read_header
 from sapnet.data.image_files.inside import image_path
 from sapnet.structures.clicks import RLE, Click, ImageRecord
@@ -34,22 +35,27 @@ class Mark:
     click: Click | None = None
 
 
-def read_marks(path: Path, images: Path) -> Iterator[tuple[ImageRecord, list[Mark]]]:
+def read_marks(
+    path: Path, images: Path, bands: Sequence[int] | None = None
+) -> Iterator[tuple[ImageRecord, list[Mark]]]:
     """Read the images of a file that have masks, with these masks.
 
     Args:
         path: a COCO instance file, a file of `sapnet review`, or a clicks file, of which the
             objects with a mask are read.
         images: folder of the images.
+        bands: numbers of the bands that are read, from 1 on; None for those that the file notes.
 
     Yields:
-        Images in the order of the file, of upright size; each with at least one mask.
+        Images in the order of the file, of upright size, their names with the bands; each with at
+        least one mask.
 
     Raises:
         FileNotFoundError: the file or some of its images are missing.
         ValueError: the file is malformed, or an image has another size than listed.
     """
     coco = read_coco(path)
+    bands = read_bands(coco) if bands is None else bands
     grouped: dict[int, list[Mark]] = {}
     for image_id, mark in _marks(coco):
         grouped.setdefault(image_id, []).append(mark)
@@ -61,7 +67,8 @@ def read_marks(path: Path, images: Path) -> Iterator[tuple[ImageRecord, list[Mar
         if is_listed_as_stored(image, header, file):
             marks = [_turned(mark, header) for mark in marks]
         height, width = header.upright_size
-        yield replace(image, width=width, height=height), marks
+        name = str(with_bands(image.file_name, bands))
+        yield replace(image, file_name=name, width=width, height=height), marks
 
 
 def _marks(coco: CocoFile) -> Iterator[tuple[int, Mark]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from sapnet.annotate.click.click_file import ClickFile
 from sapnet.annotate.click.opening import open_click_file
 from sapnet.annotate.documents import Document
 from sapnet.data.clicks import load_clicks
+from sapnet.data.coverage.completeness import moved_marks
 from sapnet.structures.clicks import Click
 
 
@@ -95,3 +97,33 @@ def test_changes_that_do_not_fit_change_nothing(
         change_classes(file, ClassChange.model_validate(change))
     assert file.path.read_bytes() == before
     assert on_disk(file) == {"person": 2, "car": 1}
+
+
+def test_marks_and_regions_follow_a_merged_class(file: ClickFile) -> None:
+    """What may not be clicked of a class may not be clicked of the one that takes its objects."""
+    region = {"id": 90, "image_id": 1, "category_id": 2, "iscrowd": 1, "bbox": [20, 20, 8, 8]}
+    content = json.loads(file.path.read_text("utf-8"))
+    content["images"][0] |= {"done": True, "not_exhaustive_category_ids": [2]}
+    content["annotations"].append(region)
+    file.path.write_text(json.dumps(content), "utf-8")
+    folder = file.path.parent / "images"
+    for into, partial, num_regions in ((1, (1,), 1), (None, (), 0)):
+        path = file.path.with_name(f"{into}.json")
+        path.write_text(json.dumps(content), "utf-8")
+        _, opened = open_click_file(folder, path, ())
+        left = tuple(c for c in opened.categories if c.category_id == 1)
+        opened.replace_classes(left, moved={2: into})
+        coverage = load_clicks(path).coverage[1]
+        assert coverage.partial == partial
+        assert [r.category_id for r in coverage.ignored] == [1] * num_regions
+
+
+def test_absent_classes_after_a_merge() -> None:
+    keys = {"neg_category_ids": [1, 2, 5], "not_exhaustive_category_ids": [3, 4], "seen": True}
+    merged = moved_marks(keys, {2: 1, 3: 4})
+    assert merged == {
+        "neg_category_ids": [1, 5],
+        "not_exhaustive_category_ids": [4],
+        "seen": True,
+    }
+    assert moved_marks(keys, {6: 5})["neg_category_ids"] == [1, 2]  # 6 was not looked for

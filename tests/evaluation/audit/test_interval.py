@@ -107,3 +107,26 @@ def test_the_interval_holds_whatever_the_strata(
 ) -> None:
     found = coverage(totals, shares, num, 4000)
     assert 0.93 <= found <= 0.97, found
+
+
+@pytest.mark.parametrize(
+    ("strata", "half_width"),
+    [
+        ([Counts(50, 1, i % 2) for i in range(200)], 0.04),
+        ([Counts(40, 3, i % 4) for i in range(60)], 0.05),
+        ([Counts(100, 5, i % 6) for i in range(30)], 0.04),
+    ],
+)
+def test_the_missing_judgements_of_many_strata(strata: list[Counts], half_width: float) -> None:
+    """Each stratum gets whole judgements: all of them count, not their share alone."""
+    more = still_to_judge(strata, half_width)
+    assert more is not None
+    judged, hits = strata[0].judged, sum(s.hits for s in strata)
+    each = judged + more // len(strata)
+    assert more == (each - judged) * len(strata)
+    share = hits / (judged * len(strata))
+    grown = [Counts(s.total, each, round(s.hits / s.judged * each)) for s in strata]
+    then = estimate(grown)
+    assert then is not None
+    assert share == pytest.approx(then.value, abs=0.05)
+    assert then.half_width <= half_width

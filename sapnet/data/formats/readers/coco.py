@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sapnet.data.coco_json import CocoFile, Record, read_coco
+from sapnet.data.coco_json import CocoFile, Record, read_bands, read_coco
 from sapnet.data.coverage.completeness import read_partial
 from sapnet.data.coverage.ignored import is_ignored
 from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
@@ -78,6 +78,7 @@ def read_coco_marks(path: Path, findings: Findings, crowds: Crowds = "ask") -> S
         ),
         categories=categories,
         marks=tuple(marks),
+        bands=read_bands(coco),
     )
 
 
