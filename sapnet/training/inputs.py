@@ -134,19 +134,25 @@ def describe_run(inputs: TrainInputs, model_cfg: ModelConfig, cfg: TrainConfig) 
     sources = {"images": inputs.images, "proposals": inputs.proposals, "masks": inputs.masks}
     files = {name: _full_name(place) for name, place in sources.items() if place is not None}
     # The content counts as well: a store is brought up to date, and files grow during a review.
+    contents = {}
     store = None if inputs.proposals is None else as_location(inputs.proposals)
     manifest = find_manifest(store) if isinstance(store, Path) else None
     if manifest is not None:
-        files["clicks"] = f"sha256 {manifest.data_fingerprint[:_DIGITS]}"
+        contents["clicks"] = f"sha256 {manifest.data_fingerprint[:_DIGITS]}"
     masks = None if inputs.masks is None else as_location(inputs.masks)
     if isinstance(masks, Path) and masks.is_file():
-        files["masks_content"] = _digest(masks)
+        contents["masks"] = _digest(masks)
     if inputs.corrections is not None:
         files["corrections"] = f"{inputs.corrections.resolve()}, {_digest(inputs.corrections)}"
     if inputs.start_run is not None:
         here = Path(inputs.start_run)
         files["from"] = str(here.resolve() if here.is_dir() else inputs.start_run)
-    return {"files": files, "model": asdict(model_cfg), "train": training}
+    return {
+        "files": files,
+        "contents": contents,
+        "model": asdict(model_cfg),
+        "train": training,
+    }
 
 
 def _digest(path: Path) -> str:

@@ -97,6 +97,10 @@ def _is_folder(path: str) -> bool:
         return False
 
 
+LATER_SECTION = "contents"
+"""Part of the settings that runs of early versions do not have: there it counts as equal."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A folder that holds one training run.
@@ -148,6 +152,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             write_json_atomic(self.path / self.settings_name, wanted)
             return None
+        stored = {LATER_SECTION: wanted.get(LATER_SECTION), **stored}
         if lines := differences(stored, wanted):
             raise ValueError(
                 f"{self.path} holds {self.holds}: {'; '.join(lines[:MAX_DIFFERENCES])}. "

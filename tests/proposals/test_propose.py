@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -234,9 +235,13 @@ def test_another_data_set_or_settings_are_refused(
 ) -> None:
     propose_dataset(images_dir, clicks, tmp_path / "store", proposer)
     before = shards(tmp_path / "store")
-    images = tuple(replace(image, image_id=image.image_id + 100) for image in clicks.images)
-    objects = tuple(replace(click, image_id=click.image_id + 100) for click in clicks.clicks)
-    with pytest.raises(StoreError, match=r"data .images, categories, clicks.: the store has"):
+    images = tuple(replace(i, file_name=i.file_name + ".other.jpg") for i in clicks.images)
+    for image in images:
+        shutil.copy(
+            images_dir / image.file_name.removesuffix(".other.jpg"), images_dir / image.file_name
+        )
+    objects = clicks.clicks
+    with pytest.raises(StoreError, match="a store of other images"):
         propose_dataset(
             images_dir,
             replace(clicks, images=images, clicks=objects),

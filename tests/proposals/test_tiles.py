@@ -18,7 +18,7 @@ from sapnet.evaluation.proposals import evaluate_proposals, proposal_ious
 from sapnet.evaluation.selection_quality import evaluate_choices
 from sapnet.geometry.rle import decode_masks, encode_masks, to_rle
 from sapnet.labelling.label import label_top1
-from sapnet.proposals.automatic import settle_tiles
+from sapnet.proposals.automatic import settle_parts
 from sapnet.proposals.config import ProposeConfig, RunConfig
 from sapnet.proposals.propose import ProposeSummary, propose_dataset
 from sapnet.store.layout import StoreError
@@ -188,16 +188,16 @@ def test_windows_are_chosen_where_none_are_named(tmp_path: Path) -> None:
     images.mkdir()
     small = DISCS.clicks()
     cfg = ProposeConfig(images, tmp_path / "c.json", tmp_path / "store", "click")
-    assert not settle_tiles(cfg, small, cfg.run()).parts
+    assert not settle_parts(cfg, small, cfg.run()).parts
 
     points = [(50.5 + 30 * (n % 100), 50.5 + 30 * (n // 100)) for n in range(500)]
     large = Discs(tuple((x, y, 5) for x, y in points), 4000, 4000)
-    assert settle_tiles(cfg, large.clicks(), cfg.run()).parts == Parts.of(512)
+    assert settle_parts(cfg, large.clicks(), cfg.run()).parts == Parts.of(512)
     kept = ProposeConfig(images, tmp_path / "c.json", tmp_path / "store", "click", tile=0)
-    assert not settle_tiles(kept, large.clicks(), kept.run()).parts
+    assert not settle_parts(kept, large.clicks(), kept.run()).parts
 
     fill(tmp_path)  # a store that was begun decides
-    assert settle_tiles(cfg, large.clicks(), cfg.run()).parts == Parts.of(128, 32)
+    assert settle_parts(cfg, large.clicks(), cfg.run()).parts == Parts.of(128, 32)
 
 
 def test_options_name_windows_and_bands(tmp_path: Path) -> None:

@@ -41,18 +41,18 @@ def test_clicks_and_masks_count_by_their_content(tmp_path: Path, tiny_set: TinyS
     store = tmp_path / "store"
     shutil.copytree(tiny_set.store, store)
     inputs = TrainInputs(tiny_set.images, tmp_path / "run", proposals=store)
-    first = describe_run(inputs, ModelConfig(), TrainConfig())["files"]
+    first = describe_run(inputs, ModelConfig(), TrainConfig())["contents"]
     clicks = load_clicks(tiny_set.clicks)
     fewer = save_clicks(tmp_path / "clicks.json", replace(clicks, clicks=clicks.clicks[1:]))
     words = ("--proposer", "simulated", "--file", tiny_set.parts, "--workers", 1)
     data = ("--images", tiny_set.images, "--clicks", fewer, "--out", store)
     assert main([str(word) for word in ("propose", *data, *words)]) == 0
-    second = describe_run(inputs, ModelConfig(), TrainConfig())["files"]
+    second = describe_run(inputs, ModelConfig(), TrainConfig())["contents"]
     assert first["clicks"] != second["clicks"]
     masks = tmp_path / "masks.json"
     described = []
     for text in ("a", "b", "a"):
         masks.write_text(text)
         inputs = TrainInputs(tiny_set.images, tmp_path / "run", masks=masks)
-        described.append(describe_run(inputs, ModelConfig(), TrainConfig())["files"])
+        described.append(describe_run(inputs, ModelConfig(), TrainConfig())["contents"])
     assert described[0] == described[2] != described[1]
