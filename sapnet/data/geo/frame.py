@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from sapnet.data.image_files.raster import ignore_missing_places
 
 NEEDED = "pip install 'sapnet[geo]'"
 
@@ -72,13 +73,12 @@ def read_frame(path: Path) -> MapFrame:
         raise ValueError(
             f"{path}: its place on the map is read by rasterio, which is not installed: {NEEDED}"
         ) from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        try:
-            with rasterio.open(path) as file:
-                t, crs = file.transform, file.crs
-        except rasterio.errors.RasterioError as error:
-            raise ValueError(f"{path}: its place on the map cannot be read ({error}).") from error
+    ignore_missing_places()
+    try:
+        with rasterio.open(path) as file:
+            t, crs = file.transform, file.crs
+    except rasterio.errors.RasterioError as error:
+        raise ValueError(f"{path}: its place on the map cannot be read ({error}).") from error
     if crs is None or t.determinant == 0:
         return MapFrame()
     return MapFrame((t.a, t.b, t.c, t.d, t.e, t.f), str(crs.to_wkt()))

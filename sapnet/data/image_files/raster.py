@@ -270,21 +270,30 @@ class _Gdal:
         return np.ascontiguousarray(np.moveaxis(values, 0, 2))
 
 
+def ignore_missing_places() -> None:
+    """Silence rasterio's warning about files without a place on the map.
+
+    For the whole process: `catch_warnings` is not for threads, which read images here.
+    """
+    import warnings
+
+    from rasterio.errors import NotGeoreferencedWarning
+
+    warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+
 def _open_rasterio(path: Path, stack: ExitStack) -> _Gdal | None:
     try:
         import rasterio
         from rasterio.enums import ColorInterp
     except ImportError:
         return None
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of files without a place on the map
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_MEGABYTES))
-        try:
-            file = stack.enter_context(rasterio.open(path))
-        except rasterio.errors.RasterioError:
-            return None
+    ignore_missing_places()
+    stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_MEGABYTES))
+    try:
+        file = stack.enter_context(rasterio.open(path))
+    except rasterio.errors.RasterioError:
+        return None
     strange = {ColorInterp.palette, ColorInterp.cyan, ColorInterp.hue}
     height, width = file.block_shapes[0]
     large = height * width * np.dtype(file.dtypes[0]).itemsize > MOST_SEGMENT_BYTES

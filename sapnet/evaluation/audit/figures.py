@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -168,9 +169,13 @@ def _bins(audit: Audit) -> tuple[DoubtBin, ...]:
 
 
 def _weighted_share(entries: list[_Weighed], is_hit: Callable[[_Weighed], bool]) -> Estimate:
-    """Estimate a share of unequally drawn labels, by Kish's effective number of draws."""
+    """Estimate a share of unequally drawn labels, by Kish's effective number of draws.
+
+    Each stratum is finite: labels that stand for themselves alone leave nothing open.
+    """
     total = sum(entry.weight for entry in entries)
     share = min(sum(entry.weight for entry in entries if is_hit(entry)) / total, 1.0)
-    draws = total**2 / sum(entry.weight**2 for entry in entries)
+    left = sum(entry.weight * (entry.weight - 1) for entry in entries)
+    draws = total**2 / left if left else math.inf
     low, high = wilson(share, draws)
     return Estimate(share, min(low, share), max(high, share), len(entries), round(total))

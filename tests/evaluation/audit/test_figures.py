@@ -50,6 +50,21 @@ def test_figures_by_hand() -> None:
     assert (lowest.faulty.value, highest.faulty.value) == (0, 1)
 
 
+def test_nothing_is_open_of_a_set_that_was_judged_to_the_last_label() -> None:
+    audit = make_audit(
+        sampled(1, CAT, "keep", 0.9),
+        sampled(2, CAT, "fix", 0.05),
+        sampled(3, DOG, "wrong", 0.6),
+        totals={CAT: 2, DOG: 1},
+    )
+    found = audit_figures(audit)
+    assert found.right is not None
+    assert (found.right.low, found.right.high) == (1 / 3, 1 / 3)
+    assert (found.held[0.1].low, found.held[0.1].high) == (0.5, 0.5)
+    open_audit = replace(audit, totals={CAT: 3, DOG: 1})
+    assert audit_figures(open_audit).held[0.1].low < audit_figures(open_audit).held[0.1].high
+
+
 def test_too_few_judgements_give_no_figure() -> None:
     audit = make_audit(sampled(1, CAT, "keep"), sampled(2, DOG, None), totals={CAT: 9, DOG: 9})
     found = audit_figures(audit)
