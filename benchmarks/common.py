@@ -49,6 +49,18 @@ def cpu_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
+def peak_megabytes() -> float:
+    """Return the peak of this process's memory, MB.
+
+    `ru_maxrss` is at least that of the process that started this one; Linux's own count is not.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        lines = status.read_text(encoding="utf-8").splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def time_once(function: Callable[[], object]) -> Timing:
     """Run a function once and time it."""
     wall, cpu = time.perf_counter(), cpu_seconds()

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 from collections import defaultdict
@@ -33,6 +32,7 @@ from benchmarks.common import (
     given_options,
     module_environment,
     parse_arguments,
+    peak_megabytes,
     setting,
     table,
     write_json,
@@ -232,7 +232,7 @@ def child() -> None:
     from sapnet.cli import main as run
 
     status = run(sys.argv[2:])
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_megabytes())
     sys.exit(status)
 
 

@@ -13,7 +13,6 @@ peak of memory is told.
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
@@ -24,7 +23,14 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from benchmarks.common import given_options, parse_arguments, setting, table, write_json
+from benchmarks.common import (
+    given_options,
+    parse_arguments,
+    peak_megabytes,
+    setting,
+    table,
+    write_json,
+)
 from benchmarks.quality.mosaic import cells
 from sapnet.annotate.different import few_and_different
 from sapnet.annotate.preview.stage import PreviewStage, PreviewTask
@@ -72,7 +78,7 @@ def judge(path: Path, windows: Windows, clicks: list[Click], masks: list[RLE]) -
             offered = overlaps[few_and_different(found)]
             rows.append((offered[0], offered.max(), overlaps.max()))
     first, offered, best = np.mean(rows, axis=0).tolist()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_megabytes()
     values = (first, offered, best, seconds[0], float(np.median(seconds[1:])), peak)
     return dict(zip(_FIGURES, values, strict=True))
 

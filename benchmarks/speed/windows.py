@@ -9,7 +9,6 @@ process, its packages included.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from benchmarks.common import (
     figures_of_process,
     given_options,
     parse_arguments,
+    peak_megabytes,
     setting,
     table,
     write_json,
@@ -58,9 +58,9 @@ def read_all(path: Path, tile: int) -> dict[str, float]:
     for window in windows:
         load_image(str(ImageAddress(str(path), window)))
     seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_megabytes()
     load_reduced(path, (2000, 2000))
-    smaller = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    smaller = peak_megabytes()
     return {
         "windows": len(windows),
         "ms_a_window": 1000 * seconds / len(windows),
