@@ -14,11 +14,16 @@ from sapnet.data.clicks import clicks_to_json
 from sapnet.data.coco_json import INFO_KEY
 from sapnet.data.coverage.completeness import moved_marks
 from sapnet.data.coverage.ignored import moved_regions
-from sapnet.structures.clicks import Category, Click, ClickSet, Coverage, ImageRecord
+from sapnet.structures.clicks import (
+    DONE,
+    NOT_EXHAUSTIVE,
+    Category,
+    Click,
+    ClickSet,
+    Coverage,
+    ImageRecord,
+)
 from sapnet.system.files import write_json_atomic
-
-DONE_KEY = "done"
-"""Key of an image's entry: the user has finished it, even if it has no objects."""
 
 PROPOSER_KEY = "proposer"
 """Key of the proposer in the file's `info`: the next session goes on with it."""
@@ -105,6 +110,8 @@ class ClickFile:
     ) -> None:
         """Replace the classes and save the file.
 
+        Images that were done are complete but for new classes: nobody looked for these there.
+
         Args:
             categories: the new classes.
             moved: classes whose objects get another class; None drops the objects.
@@ -116,14 +123,11 @@ class ClickFile:
         """
         with self._lock:
             before = self.categories, dict(self._documents), self._regions, self._kept
+            known = {category.category_id for category in self.categories}
             self.categories = categories
+            self.reopen([c.category_id for c in categories if c.category_id not in known])
             if moved:
-                self._documents = {
-                    name: _moved(document, moved) for name, document in self._documents.items()
-                }
-                self._regions = {i: moved_regions(c, moved) for i, c in self._regions.items()}
-                marks = {i: moved_marks(keys, moved) for i, keys in self._kept.images.items()}
-                self._kept = replace(self._kept, images=marks)
+                self._move(moved)
             for category_id, color in (colors or {}).items():
                 self._kept.categories.setdefault(category_id, {})[COLOR_KEY] = color
             self._change += 1
@@ -134,6 +138,41 @@ class ClickFile:
             with self._lock:
                 self.categories, self._documents, self._regions, self._kept = before
             raise
+
+    def reopen(self, new: Sequence[int]) -> None:
+        """Take the images that are done as complete but for new classes.
+
+        This is saved with the next change.
+
+        Args:
+            new: ids of the classes.
+        """
+        if not new:
+            return
+        marks = dict(self._kept.images)
+        for name, document in self._documents.items():
+            image_id = self._records[name].image_id
+            keys = marks.get(image_id, {})
+            if document.is_done:
+                marks[image_id] = {**keys, DONE: True, NOT_EXHAUSTIVE: list(new)}
+                self._documents[name] = replace(document, is_done=False)
+            elif keys.get(DONE):
+                marks[image_id] = {**keys, NOT_EXHAUSTIVE: [*keys.get(NOT_EXHAUSTIVE, ()), *new]}
+        self._kept = replace(self._kept, images=marks)
+
+    def _was_done(self, name: str) -> bool:
+        """Return True if an image is complete but for some classes."""
+        return bool(self._kept.images.get(self._records[name].image_id, {}).get(DONE))
+
+    def _move(self, moved: Mapping[int, int | None]) -> None:
+        """Give the objects, marks and regions of classes that are gone to others, or drop them."""
+        marks = {i: moved_marks(keys, moved) for i, keys in self._kept.images.items()}
+        for name, document in self._documents.items():
+            keys = marks.get(self._records[name].image_id, {})
+            is_done = document.is_done or _take_done(keys)
+            self._documents[name] = replace(_moved(document, moved), is_done=is_done)
+        self._regions = {i: moved_regions(c, moved) for i, c in self._regions.items()}
+        self._kept = replace(self._kept, images=marks)
 
     def num_masks(self) -> int:
         """Return the number of objects with a mask."""
@@ -175,14 +214,17 @@ class ClickFile:
         with self._lock:
             self.check_version(name, version)
             saved = replace(document, objects=self._with_ids(name, document.objects))
-            before = self._documents.get(name)
+            before, kept = self._documents.get(name), self._kept
             self._documents[name] = saved
+            if before is not None and before.is_done and not saved.is_done:
+                self._kept = _without_done(kept, self._records[name].image_id)
             self._change += 1
             change = self._change
         try:
             self._write(change)
         except OSError:
             with self._lock:  # a change that was not saved must not look saved
+                self._kept = kept
                 if before is None:
                     del self._documents[name]
                 else:
@@ -251,7 +293,7 @@ class ClickFile:
         named = {
             name
             for name, document in self._documents.items()
-            if document.objects or document.is_done
+            if document.objects or document.is_done or self._was_done(name)
         }
         names = [name for name in self._records if name in named or name in self._in_file]
         clicks = [click for name in names for click in self.document(name).objects]
@@ -271,7 +313,8 @@ class ClickFile:
         for image, name in zip(content["images"], names, strict=True):
             image.update(self._kept.images.get(image["id"], {}))
             if self.document(name).is_done:
-                image[DONE_KEY] = True
+                image[DONE] = True
+                image.pop(NOT_EXHAUSTIVE, None)
         for category in content["categories"]:
             category.update(self._kept.categories.get(category["id"], {}))
         for annotation in content["annotations"]:
@@ -307,6 +350,15 @@ def _number_images(listing: ImageListing, known: Iterable[ImageRecord]) -> dict[
     return records
 
 
+def _without_done(kept: KeptKeys, image_id: int) -> KeptKeys:
+    """Return the keys without what an earlier "done" of an image said."""
+    keys = kept.images.get(image_id, {})
+    if not keys.get(DONE):
+        return kept
+    left = {name: keys[name] for name in keys if name not in (DONE, NOT_EXHAUSTIVE)}
+    return replace(kept, images={**kept.images, image_id: left})
+
+
 def _moved(document: Document, moved: Mapping[int, int | None]) -> Document:
     """Return a document whose objects have the classes that theirs were moved to."""
     objects = []
@@ -317,13 +369,22 @@ def _moved(document: Document, moved: Mapping[int, int | None]) -> Document:
     return replace(document, objects=tuple(objects))
 
 
+def _take_done(keys: dict[str, Any]) -> bool:
+    """Return True if an image's keys say that it is done, which they no longer do afterwards.
+
+    What is marked as partial, or as complete but for some classes, stays so until it is done.
+    """
+    is_done = bool(keys.get(DONE)) and not keys.get(NOT_EXHAUSTIVE)
+    if is_done:
+        del keys[DONE]
+    return is_done
+
+
 def _group_by_image(clicks: ClickSet, kept: KeptKeys) -> dict[str, Document]:
     documents = {}
     for image in clicks.images:
         keys = kept.images.get(image.image_id, {})
-        is_done = bool(keys.get(DONE_KEY))
-        if is_done:  # false, for an image that is marked as partial, stays until it is done
-            del keys[DONE_KEY]
+        is_done = _take_done(keys)
         documents[image.file_name] = Document(is_done=is_done)
     names = {image.image_id: image.file_name for image in clicks.images}
     for click in clicks.clicks:

@@ -54,6 +54,7 @@ def open_click_file(
         clicks, kept = load_clicks(path), _read_kept(path)
     else:
         clicks, kept = ClickSet((), (), ()), KeptKeys({}, {}, {}, {})
+    in_file = {category.category_id for category in clicks.categories}
     categories = _with_classes(clicks.categories, classes)  # none yet: the page asks
     if bands is not None and clicks.bands not in ((), tuple(bands)):
         logger.warning(
@@ -66,7 +67,9 @@ def open_click_file(
     clicks = replace(clicks, categories=categories, bands=bands)
     listing = list_folder(images, clicks.images, bands)
     clicks = _upright(clicks, listing, images)
-    return listing, ClickFile(path, listing, clicks, kept)
+    file = ClickFile(path, listing, clicks, kept)
+    file.reopen([c.category_id for c in categories if c.category_id not in in_file])
+    return listing, file
 
 
 def _with_classes(categories: Sequence[Category], classes: Iterable[str]) -> tuple[Category, ...]:

@@ -16,6 +16,12 @@ def names_on_disk(photo: Path) -> list[str]:
     return [c.name for c in load_clicks(photo.parent / "clicks.json").categories]
 
 
+def partial_on_disk(photo: Path) -> tuple[int, ...] | None:
+    """Return the partial categories of the one image."""
+    (found,) = load_clicks(photo.parent / "clicks.json").coverage.values()
+    return found.partial
+
+
 def test_a_folder_without_classes_asks_for_one(
     photo: Path,
     open_folder: Callable[..., Any],
@@ -87,3 +93,25 @@ def test_renaming_and_deleting_say_what_they_touch(
         driver.saved()
         assert names_on_disk(photo) == ["car", "dog"]
         assert [c.category_id for c in load_clicks(photo.parent / "clicks.json").clicks] == [2]
+
+
+def test_a_class_that_is_created_later_was_not_looked_for_on_finished_images(
+    photo: Path,
+    open_folder: Callable[..., Any],
+    serving: Callable[..., Any],
+    open_page: Callable[..., PageDriver],
+) -> None:
+    with serving(open_folder(photo)) as address:
+        driver = open_page(address)
+        driver.click(50, 50)
+        driver.page.click("#done")
+        driver.saved()
+        driver.press("/")
+        driver.page.keyboard.type("lion")
+        driver.press("Enter")
+        driver.wait("() => document.getElementById('toast').innerText.includes('Nobody looked')")
+        driver.wait("() => document.getElementById('done').ariaPressed === 'false'")
+        assert partial_on_disk(photo) == (4,)
+        driver.page.click("#done")
+        driver.saved()
+        assert partial_on_disk(photo) == ()

@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> ClickFile:
     """Two classes: 1 with two objects, 2 with one."""
     images = tmp_path / "images"
     images.mkdir()
-    for name in "ab":
+    for name in "abc":
         Image.new("RGB", (64, 48)).save(images / f"{name}.png")
     _, file = open_click_file(images, tmp_path / "clicks.json", ("person", "car"))
     first = (Click(0, 1, 1, ((1.5, 1.5),)), Click(0, 1, 2, ((9.5, 9.5),)))
@@ -66,6 +66,42 @@ def test_adding_renaming_and_recolouring(file: ClickFile) -> None:
         {"id": 2, "name": "car", "color": "#123456", "objects": 1},
         {"id": 3, "name": "dog", "color": None, "objects": 0},
     ]
+
+
+def marks(file: ClickFile) -> dict[str, tuple[int, ...] | None]:
+    """Return the partial categories of each image of the file, by name."""
+    clicks = load_clicks(file.path)
+    return {
+        image.file_name: found.partial if (found := clicks.coverage.get(image.image_id)) else None
+        for image in clicks.images
+    }
+
+
+def test_nobody_looked_for_a_new_class_on_images_that_were_done(file: ClickFile) -> None:
+    a = file.document("a.png").objects
+    file.replace("a.png", Document(a, is_done=True), None)
+    file.replace("c.png", Document((), is_done=True), None)
+    version = file.document("a.png").version
+    change_classes(file, ClassChange(action="add", name="dog"))
+    assert marks(file) == {"a.png": (3,), "b.png": None, "c.png": (3,)}
+    assert file.document("a.png").version != version  # an open page has to look again
+    change_classes(file, ClassChange(action="add", name="cat"))
+    assert marks(file) == {"a.png": (3, 4), "b.png": None, "c.png": (3, 4)}
+    folder = file.path.parent / "images"
+    _, again = open_click_file(folder, file.path, ("cow",))
+    assert [again.summary(f"{name}.png")[1] for name in "abc"] == [False] * 3
+    again.replace("a.png", Document(a, is_done=True), None)  # somebody looked, and took it back
+    assert marks(again) == {"a.png": (), "b.png": None, "c.png": (3, 4, 5)}
+    again.replace("a.png", Document(a), None)
+    assert marks(again) == {"a.png": None, "b.png": None, "c.png": (3, 4, 5)}
+
+
+def test_a_new_class_that_is_deleted_leaves_the_images_done(file: ClickFile) -> None:
+    file.replace("a.png", Document(file.document("a.png").objects, is_done=True), None)
+    change_classes(file, ClassChange(action="add", name="dog"))
+    change_classes(file, ClassChange(action="delete", id=3, objects=0))
+    assert marks(file)["a.png"] == ()
+    assert file.summary("a.png") == (2, True)
 
 
 def test_merging_and_deleting(file: ClickFile) -> None:

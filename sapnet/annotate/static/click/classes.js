@@ -5,6 +5,10 @@ import { classColor } from "../shared/colors.js";
 
 const MATCHES = 12; // largest number of listed classes
 const element = (id) => document.getElementById(id);
+const reopened = (count, name) => (
+  `Nobody looked for “${name}” on the ${count} ${count === 1 ? "image" : "images"} that you had finished: complete but ` +
+  "for this class, and no longer marked as done."
+);
 const objects = (count) => `${count} ${count === 1 ? "object" : "objects"}`;
 
 // Sets up the dialog; returns the function that opens it.
@@ -54,7 +58,9 @@ export function setUpClasses(app) {
     let { id } = category;
     if (id === null) {
       const before = new Set(store.categories.map((known) => known.id));
-      if (!await change({ action: "add", name: category.name })) return;
+      const { length } = store.images.filter(({ done }) => done);
+      if (!await change({ action: "add", name: category.name }, length > 0)) return;
+      if (length) app.toast(reopened(length, category.name));
       id = store.categories.find((known) => !before.has(known.id)).id;
     }
     store.setCategory(id);
