@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sapnet.geometry.rle import (
     decode_masks,
+    encode_runs,
     foreground_runs,
     rle_boxes,
     split_at_columns,
-    to_rle,
 )
 
 if TYPE_CHECKING:
@@ -19,48 +21,67 @@ if TYPE_CHECKING:
 
 
 def cut_rle(rle: RLE, corner: tuple[int, int], size: tuple[int, int]) -> RLE:
-    """Cut a window out of a mask.
+    """Cut a window out of a mask; see `cut_rles`."""
+    return cut_rles([rle], corner, size)[0]
+
+
+def cut_rles(
+    rles: Sequence[RLE], corner: tuple[int, int], size: tuple[int, int]
+) -> tuple[RLE, ...]:
+    """Cut a window out of masks.
 
     Args:
-        rle: mask of an image.
+        rles: K masks of one image.
         corner: (x, y) of the window's top left pixel, inside of the image.
         size: (height, width) of the window.
 
     Returns:
-        The mask of the window.
+        K masks of the window.
     """
-    return _moved(rle, (-corner[0], -corner[1]), size)
+    return _moved(rles, (-corner[0], -corner[1]), size)
 
 
 def place_rle(rle: RLE, corner: tuple[int, int], size: tuple[int, int]) -> RLE:
-    """Place the mask of a window in its image.
+    """Place the mask of a window in its image; see `place_rles`."""
+    return place_rles([rle], corner, size)[0]
+
+
+def place_rles(
+    rles: Sequence[RLE], corner: tuple[int, int], size: tuple[int, int]
+) -> tuple[RLE, ...]:
+    """Place the masks of a window in its image.
 
     Args:
-        rle: mask of the window.
+        rles: K masks of the window.
         corner: (x, y) of the window's top left pixel.
         size: (height, width) of the image; what lies outside of it is cut off.
 
     Returns:
-        The mask of the image.
+        K masks of the image.
     """
-    return _moved(rle, corner, size)
+    return _moved(rles, corner, size)
 
 
-def _moved(rle: RLE, shift: tuple[int, int], size: tuple[int, int]) -> RLE:
-    """Move a mask by (x, y) pixels into a frame of another size (height, width)."""
+def _moved(rles: Sequence[RLE], shift: tuple[int, int], size: tuple[int, int]) -> tuple[RLE, ...]:
+    """Move masks of one size by (x, y) pixels into a frame of another size (height, width)."""
+    if not rles:
+        return ()
     height, width = size
-    strips = split_at_columns(foreground_runs([rle]), rle["size"][0])
+    strips = split_at_columns(foreground_runs(rles), rles[0]["size"][0])
     column = strips.column + shift[0]
     top = np.clip(strips.top + shift[1], 0, height)
     bottom = np.clip(strips.bottom + shift[1], 0, height)
     kept = (column >= 0) & (column < width) & (bottom > top)
-    bounds = (np.stack([top, bottom], 1)[kept] + column[kept, None] * height).ravel()
-    # Runs that go on in the next column are one.
-    joined = 2 * np.flatnonzero(bounds[1:-1:2] == bounds[2::2])
-    bounds = np.delete(bounds, np.concatenate([joined + 1, joined + 2]))
-    counts = np.diff(np.concatenate([[0], bounds, [height * width]])).tolist()
-    counts = counts if counts[-1] else counts[:-1]
-    return to_rle({"size": [height, width], "counts": counts}, height, width)
+    owner = strips.mask_index[kept]
+    first = column[kept] * height
+    start, stop = first + top[kept], first + bottom[kept]
+    # Runs of a mask that go on in the next column are one.
+    goes_on = (stop[:-1] == start[1:]) & (owner[:-1] == owner[1:])
+    begins = np.concatenate([[True], ~goes_on])[: len(owner)]
+    ends = np.concatenate([~goes_on, [True]])[: len(owner)]
+    bounds = np.stack([start[begins], stop[ends]], 1)
+    places = np.searchsorted(owner[begins], np.arange(len(rles) + 1))
+    return encode_runs([bounds[first:last].ravel() for first, last in pairwise(places)], size)
 
 
 def decode_crop(rle: RLE) -> tuple[np.ndarray, tuple[int, int]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sapnet.geometry.rle import decode_masks, encode_masks
-from sapnet.geometry.rle_windows import cut_rle, place_rle
+from sapnet.geometry.rle_windows import cut_rle, cut_rles, place_rle, place_rles
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -24,6 +24,20 @@ def test_windows_are_cut_and_placed_as_arrays_are(seed: int) -> None:
     expected[y : y + size[0], x : x + size[1]] = part
     assert (decode_masks([back])[0] == expected).all()
     assert back == encode_masks(expected[None])[0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_masks_are_moved_together_as_one_by_one(seed: int) -> None:
+    """Empty and full ones, too: a run that ends one mask does not go on in the next."""
+    rng = np.random.default_rng(seed)
+    height, width = (int(side) for side in rng.integers(1, 9, 2))
+    masks = rng.random((6, height, width)) < rng.choice([0, 0.3, 0.9, 1], 6)[:, None, None]
+    rles = encode_masks(masks)
+    x, y = int(rng.integers(0, width)), int(rng.integers(0, height))
+    size = height - y, width - x
+    assert cut_rles(rles, (x, y), size) == encode_masks(masks[:, y:, x:])
+    assert place_rles(rles, (2, 1), (9, 11)) == tuple(place_rle(r, (2, 1), (9, 11)) for r in rles)
+    assert cut_rles((), (0, 0), size) == ()
 
 
 def test_what_leaves_the_frame_is_cut_off() -> None:

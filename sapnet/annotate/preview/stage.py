@@ -18,7 +18,7 @@ from sapnet.data.images import DECODED_PIXELS, load_image, load_reduced, shrink
 from sapnet.data.tiles.clicks import click_in_window
 from sapnet.geometry.enlarging import enlarge_rle
 from sapnet.geometry.rle import rle_boxes
-from sapnet.geometry.rle_windows import place_rle
+from sapnet.geometry.rle_windows import place_rles
 from sapnet.proposals.proposer import StagedProposer
 from sapnet.structures.clicks import Click, ImageRecord
 from sapnet.structures.proposals import Proposals
@@ -84,7 +84,7 @@ class PreviewStage:
         smaller = [_to_reduced(click, (part.height, part.width), frame) for click in clicks]
         found = self._proposer.propose_prepared(prepared, smaller, [place])[0]
         own = [enlarge_rle(rle, (part.height, part.width)) for rle in found.rles]
-        rles = tuple(place_rle(rle, (part.x, part.y), size) for rle in own)
+        rles = place_rles(own, (part.x, part.y), size)
         return replace(found, rles=rles, boxes=rle_boxes(rles))
 
     def _prepare(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sapnet.data.image_files.address import Window
 from sapnet.data.tiles.clicks import COPIES
-from sapnet.data.tiles.seams import Piece, agree
+from sapnet.data.tiles.seams import Piece, agree, united
 from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images, window_of
-from sapnet.geometry.rle import merge_rles, rle_areas, rle_boxes, rle_to_json, to_rle
-from sapnet.geometry.rle_windows import place_rle
+from sapnet.geometry.rle import rle_areas, rle_boxes, rle_to_json, to_rle
+from sapnet.geometry.rle_windows import place_rles
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE, ImageRecord
@@ -71,24 +71,23 @@ def _placed(
     size = (image.height, image.width)
     piece = _piece(record, windows)
     x, y = piece.window.x, piece.window.y
-    masks = [piece.placed(size)]
-    if piece.is_cut(size):
-        others = [_piece(copy, windows) for copy in copies]
-        masks += [other.placed(size) for other in others if agree(piece, other)]
-    mask = masks[0] if len(masks) == 1 else merge_rles(masks)
+    others = [_piece(copy, windows) for copy in copies] if piece.is_cut(size) else []
+    pieces = [piece, *(other for other in others if agree(piece, other))]
+    mask = united(pieces, size)
     placed = {**record, "image_id": image.image_id, "segmentation": rle_to_json(mask)}
     for key in _BOXES:
         if key in record:
             left, top, *sides = record[key]
             placed[key] = [left + x, top + y, *sides]
-    if len(masks) > 1:
+    if len(pieces) > 1:
         x1, y1, x2, y2 = rle_boxes([mask])[0].tolist()
         placed |= {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": int(rle_areas([mask])[0])}
     if "point" in record:
         placed["point"] = [record["point"][0] + x, record["point"][1] + y]
     if "candidates" in record:
         found = record["candidates"]
-        moved = [_moved(entry, piece.window, size) for entry in found["segmentations"]]
+        rles = [_rle(entry, piece.window) for entry in found["segmentations"]]
+        moved = [rle_to_json(rle) for rle in place_rles(rles, (x, y), size)]
         placed["candidates"] = {**found, "segmentations": moved}
     return placed
 
@@ -102,7 +101,3 @@ def _piece(record: dict[str, Any], windows: dict[int, ImageRecord]) -> Piece:
 
 def _rle(segmentation: dict[str, Any], window: Window) -> RLE:
     return to_rle(segmentation, window.height, window.width)
-
-
-def _moved(segmentation: dict[str, Any], window: Window, size: tuple[int, int]) -> dict[str, Any]:
-    return rle_to_json(place_rle(_rle(segmentation, window), (window.x, window.y), size))

@@ -11,7 +11,7 @@ import numpy as np
 
 from sapnet.data.image_files.address import Window
 from sapnet.geometry.rle import merge_rles, rle_areas, rle_iou
-from sapnet.geometry.rle_windows import cut_rle, place_rle
+from sapnet.geometry.rle_windows import cut_rles, place_rle, place_rles
 
 if TYPE_CHECKING:
     from sapnet.structures.clicks import RLE
@@ -45,10 +45,6 @@ class Piece:
     box: tuple[float, float, float, float]
     label: int
     score: float
-
-    def placed(self, size: tuple[int, int]) -> RLE:
-        """Return the mask in the image, whose size is (height, width)."""
-        return place_rle(self.rle, (self.window.x, self.window.y), size)
 
     def is_cut(self, size: tuple[int, int]) -> bool:
         """Return True if the mask reaches a border of its window inside of the image."""
@@ -97,15 +93,19 @@ def join_pieces(pieces: Sequence[Piece], size: tuple[int, int]) -> list[tuple[in
     cut = [piece.is_cut(size) for piece in pieces]
     order = sorted(range(len(pieces)), key=lambda i: (cut[i], -pieces[i].score))
     done: set[int] = set()
-    found: list[tuple[int, RLE]] = []
+    groups: list[list[int]] = []
     for index in order:
         if index in done:
             continue
         members = _cut_members(index, same, cut, done) if cut[index] else [index]
         done.update(members, *(same[member] for member in members))
-        masks = [pieces[member].placed(size) for member in members]
-        found.append((index, masks[0] if len(masks) == 1 else merge_rles(masks)))
-    return sorted(found, key=lambda entry: -pieces[entry[0]].score)
+        groups.append(members)
+    groups.sort(key=lambda members: -pieces[members[0]].score)
+    alone = _placed(pieces, [members[0] for members in groups if len(members) == 1], size)
+    return [
+        (members[0], alone.get(members[0]) or united([pieces[i] for i in members], size))
+        for members in groups
+    ]
 
 
 def agree(first: Piece, second: Piece) -> bool:
@@ -113,7 +113,37 @@ def agree(first: Piece, second: Piece) -> bool:
     shared = first.window.common(second.window)
     if shared is None:
         return False
-    return bool(_agreeing([_in(first, shared)], [_in(second, shared)])[0, 0])
+    return bool(_agreeing(_parts([first], shared), _parts([second], shared))[0, 0])
+
+
+def united(pieces: Sequence[Piece], size: tuple[int, int]) -> RLE:
+    """Return the union of masks of windows in the image, whose size is (height, width)."""
+    x = min(piece.window.x for piece in pieces)
+    y = min(piece.window.y for piece in pieces)
+    if len(pieces) == 1:
+        return place_rle(pieces[0].rle, (x, y), size)
+    # In the windows' common frame: the library's union costs time for each pixel of the image.
+    right = max(piece.window.x + piece.window.width for piece in pieces)
+    bottom = max(piece.window.y + piece.window.height for piece in pieces)
+    masks = [
+        place_rle(piece.rle, (piece.window.x - x, piece.window.y - y), (bottom - y, right - x))
+        for piece in pieces
+    ]
+    return place_rle(merge_rles(masks), (x, y), size)
+
+
+def _placed(
+    pieces: Sequence[Piece], indices: Sequence[int], size: tuple[int, int]
+) -> dict[int, RLE]:
+    """Return the masks of some pieces in the image, window by window, by their indices."""
+    windows: dict[Window, list[int]] = defaultdict(list)
+    for index in indices:
+        windows[pieces[index].window].append(index)
+    found: dict[int, RLE] = {}
+    for window, inside in windows.items():
+        rles = place_rles([pieces[index].rle for index in inside], (window.x, window.y), size)
+        found.update(zip(inside, rles, strict=True))
+    return found
 
 
 def _cut_members(
@@ -144,7 +174,8 @@ def _same_objects(pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
                 here = _meeting(pieces, groups[window, label], shared)
                 there = _meeting(pieces, groups[other, label], shared)
                 same = _agreeing(
-                    [_in(pieces[i], shared) for i in here], [_in(pieces[i], shared) for i in there]
+                    _parts([pieces[i] for i in here], shared),
+                    _parts([pieces[i] for i in there], shared),
                 )
                 for row, column in np.argwhere(same):
                     yield here[row], there[column]
@@ -161,10 +192,12 @@ def _meeting(pieces: Sequence[Piece], indices: list[int], shared: Window) -> lis
     return [indices[place] for place in np.flatnonzero(meets)]
 
 
-def _in(piece: Piece, shared: Window) -> RLE:
-    """Return the part of a mask in a part of the image."""
-    corner = (shared.x - piece.window.x, shared.y - piece.window.y)
-    return cut_rle(piece.rle, corner, (shared.height, shared.width))
+def _parts(pieces: Sequence[Piece], shared: Window) -> tuple[RLE, ...]:
+    """Return the parts of masks of one window in a part of the image."""
+    if not pieces:
+        return ()
+    corner = (shared.x - pieces[0].window.x, shared.y - pieces[0].window.y)
+    return cut_rles([piece.rle for piece in pieces], corner, (shared.height, shared.width))
 
 
 def _agreeing(first: Sequence[RLE], second: Sequence[RLE]) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sapnet.data.tiles.coverage import whole_coverage
 from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images, window_of
-from sapnet.geometry.rle_windows import place_rle
+from sapnet.geometry.rle_windows import place_rle, place_rles
 from sapnet.store.reader import ProposalStore, open_store
 from sapnet.structures.clicks import Click, Coverage, ImageRecord
 from sapnet.structures.proposals import StoredObject
@@ -158,7 +158,7 @@ def _placed(stored: StoredObject, window: Window, image: ImageRecord) -> StoredO
         click=_moved(stored.click, window, image),
         proposals=replace(
             proposals,
-            rles=tuple(place_rle(rle, corner, size) for rle in proposals.rles),
+            rles=place_rles(proposals.rles, corner, size),
             boxes=proposals.boxes + np.array([*corner, *corner], np.float32),
         ),
     )
