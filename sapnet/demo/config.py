@@ -34,7 +34,7 @@ class DemoConfig:
     out: Path = Path("runs/demo")
     parts: tuple[PartName, ...] = ("simulated", "nuclei")
     seed: int = 0
-    train_images: int = 1600
+    train_images: int = 1000
     test_images: int = 200
     size: int = 160
     epochs: int = 3

@@ -163,10 +163,15 @@ def _check_categories(path: Path, store: Path | None, facts: list[Fact]) -> Iter
     facts.append(Fact("categories", ", ".join(names.values())))
     if store is None:
         return
-    from sapnet.store.manifest import load_manifest
+    from sapnet.store.layout import StoreError
+    from sapnet.store.reader import ProposalStore
 
     known = [Category(number, name) for number, name in names.items()]
-    for category in load_manifest(store).categories:
+    try:
+        used = ProposalStore(store).used_categories()
+    except StoreError:  # examined on its own
+        return
+    for category in used:
         try:
             match_categories([category], known, "the store", "the run")
         except ValueError as error:

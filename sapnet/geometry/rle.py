@@ -143,35 +143,13 @@ def encode_masks(masks: np.ndarray) -> tuple[RLE, ...]:
         return ()
     if masks.size == 0:
         no_pixels = np.zeros((height, width, num_masks), np.uint8, order="F")
-        return tuple(_normalise(rle) for rle in mask_api.encode(no_pixels))
+        return tuple(normalise_rle(rle) for rle in mask_api.encode(no_pixels))
     # Finding the ends of the runs with numpy takes an eighth of the time of the library's `encode`,
     # which looks at one pixel after the other. One mask at a time stays in the processor's cache.
     is_foreground = np.ascontiguousarray(masks if masks.dtype == bool else masks != 0)
     size = [height, width]
     rles = [{"size": size, "counts": _run_counts(mask)} for mask in is_foreground.view(np.uint8)]
-    return tuple(_normalise(rle) for rle in mask_api.frPyObjects(rles, height, width))
-
-
-def encode_runs(bounds: Sequence[np.ndarray], size: tuple[int, int]) -> tuple[RLE, ...]:
-    """Encode masks whose runs are known.
-
-    Args:
-        bounds: of each of K masks the (2R,) ascending first and last + 1 pixels of its R runs,
-            counted down the columns.
-        size: (height, width).
-
-    Returns:
-        K run lengths.
-    """
-    from faster_coco_eval.core import mask as mask_api
-
-    pixels = size[0] * size[1]
-    counts = [np.diff(found, prepend=0, append=pixels) for found in bounds]
-    entries = [
-        {"size": list(size), "counts": (found if found[-1] else found[:-1]).tolist()}
-        for found in counts
-    ]
-    return tuple(_normalise(rle) for rle in mask_api.frPyObjects(entries, *size)) if entries else ()
+    return tuple(normalise_rle(rle) for rle in mask_api.frPyObjects(rles, height, width))
 
 
 def _run_counts(mask: np.ndarray) -> list[int]:
@@ -274,8 +252,8 @@ def to_rle(segmentation: Any, height: int, width: int) -> RLE:  # noqa: ANN401  
         _check_rle(segmentation, height, width)
         counts = segmentation["counts"]
         if isinstance(counts, list):
-            return _normalise(mask_api.frPyObjects(segmentation, height, width))
-        rle = _normalise({"size": [height, width], "counts": counts})
+            return normalise_rle(mask_api.frPyObjects(segmentation, height, width))
+        rle = normalise_rle({"size": [height, width], "counts": counts})
         _check_string(rle)
         return rle
     if not _is_polygons(segmentation):
@@ -287,8 +265,8 @@ def to_rle(segmentation: Any, height: int, width: int) -> RLE:  # noqa: ANN401  
     outlines = [outline.ravel().tolist() for outline in near if len(outline) >= _MIN_CORNERS]
     if not outlines:
         background = {"size": [height, width], "counts": [height * width]}
-        return _normalise(mask_api.frPyObjects(background, height, width))
-    return _normalise(mask_api.merge(mask_api.frPyObjects(outlines, height, width)))
+        return normalise_rle(mask_api.frPyObjects(background, height, width))
+    return normalise_rle(mask_api.merge(mask_api.frPyObjects(outlines, height, width)))
 
 
 def merge_rles(rles: Sequence[RLE]) -> RLE:
@@ -302,7 +280,7 @@ def merge_rles(rles: Sequence[RLE]) -> RLE:
     """
     from faster_coco_eval.core import mask as mask_api
 
-    return _normalise(mask_api.merge(list(rles)))
+    return normalise_rle(mask_api.merge(list(rles)))
 
 
 def rle_to_json(rle: RLE) -> dict[str, Any]:
@@ -405,7 +383,8 @@ def run_lengths(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     return lengths_of_runs[place], numbers
 
 
-def _normalise(rle: dict[str, Any]) -> RLE:
+def normalise_rle(rle: dict[str, Any]) -> RLE:
+    """Return compressed run lengths of the library as ours, counts as bytes."""
     counts = rle["counts"]
     return {
         "size": [int(side) for side in rle["size"]],

@@ -10,8 +10,8 @@ import numpy as np
 
 from sapnet.geometry.rle import (
     decode_masks,
-    encode_runs,
     foreground_runs,
+    normalise_rle,
     rle_boxes,
     split_at_columns,
 )
@@ -81,7 +81,31 @@ def _moved(rles: Sequence[RLE], shift: tuple[int, int], size: tuple[int, int]) -
     ends = np.concatenate([~goes_on, [True]])[: len(owner)]
     bounds = np.stack([start[begins], stop[ends]], 1)
     places = np.searchsorted(owner[begins], np.arange(len(rles) + 1))
-    return encode_runs([bounds[first:last].ravel() for first, last in pairwise(places)], size)
+    return _encoded([bounds[first:last].ravel() for first, last in pairwise(places)], size)
+
+
+def _encoded(bounds: Sequence[np.ndarray], size: tuple[int, int]) -> tuple[RLE, ...]:
+    """Encode masks whose runs are known.
+
+    Args:
+        bounds: of each of K masks the (2R,) ascending first and last + 1 pixels of its R runs,
+            counted down the columns.
+        size: (height, width).
+
+    Returns:
+        K run lengths.
+    """
+    from faster_coco_eval.core import mask as mask_api
+
+    pixels = size[0] * size[1]
+    counts = [np.diff(found, prepend=0, append=pixels) for found in bounds]
+    entries = [
+        {"size": list(size), "counts": (found if found[-1] else found[:-1]).tolist()}
+        for found in counts
+    ]
+    return (
+        tuple(normalise_rle(rle) for rle in mask_api.frPyObjects(entries, *size)) if entries else ()
+    )
 
 
 def decode_crop(rle: RLE) -> tuple[np.ndarray, tuple[int, int]]:

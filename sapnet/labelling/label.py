@@ -233,7 +233,8 @@ def write_labels(
         unfinished: True if more labels were to come; a later `label` may replace the file.
     """
     if store.parts:
-        images, annotations = whole_labels(tuple(store.images), annotations, done)
+        decided = None if store.corrections is None else store.corrections.whole
+        images, annotations = whole_labels(tuple(store.images), annotations, done, decided)
         store = open_whole_store(store)
     else:
         images = tuple(i for i in store.images if done is None or i.image_id in done)
@@ -274,15 +275,18 @@ def label_translation(model: Network, store: ProposalStore) -> Callable[[Batch],
     """Return a function that converts labels from the store's categories to the model's.
 
     Raises:
-        ValueError: the store has categories that the model does not know, or whose id has another
-            name there.
+        ValueError: the store has objects of categories that the model does not know, or whose id
+            has another name there.
     """
     label_of_id = {category.category_id: i for i, category in enumerate(model.categories)}
-    match = match_categories(store.categories, model.categories, str(store.path), "the run")
+    used = store.used_categories()
+    match = match_categories(used, model.categories, str(store.path), "the run")
     if match.note:
         logger.warning("%s", match.note)
     stored_ids = label_of_category(store.categories)  # in the order of the labels
-    labels = torch.tensor([label_of_id[match.ids[i]] for i in stored_ids], device=model.device)
+    # A category without an object has no label, and needs none.
+    found = [label_of_id[match.ids[i]] if i in match.ids else -1 for i in stored_ids]
+    labels = torch.tensor(found, device=model.device)
 
     def translate(batch: Batch) -> Batch:
         if batch.bags is None:

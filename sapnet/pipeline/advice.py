@@ -40,6 +40,9 @@ FIRST_JUDGEMENTS = 100
 FEW_JUDGEMENTS = 50
 """Fewer judgements than these say little."""
 
+LEAST_GAIN = 0.5
+"""Right labels below which a work is not worth a word."""
+
 LEAST_TAUGHT = 20
 """Corrected masks from which on the proposer learns (docs/results.md)."""
 
@@ -58,6 +61,7 @@ class RunState:
         proposer: name of the proposer; "" if the labels do not say.
         outdated_audit: why an audit beside the labels does not count; empty without such a one.
         num_waiting: decisions of a review that the labels do not show yet.
+        num_known_wrong: labels that the audit found wrong, and nobody has decided on since.
     """
 
     num_labels: int
@@ -70,6 +74,7 @@ class RunState:
     proposer: str = ""
     outdated_audit: str = ""
     num_waiting: int = 0
+    num_known_wrong: int = 0
 
     @property
     def is_audited(self) -> bool:
@@ -185,6 +190,7 @@ def read_state(run: Path, labels: Path | None = None, images: Path | None = None
         audit=None if audit is None else audit_figures(audit),
         outdated_audit=outdated,
         num_waiting=len(decided - shown),
+        num_known_wrong=0 if audit is None else len(_found_wrong(audit) - decided),
         proposer=next((o["proposer"] for o in origins if "proposer" in o), ""),
     )
 
@@ -204,7 +210,7 @@ def advise(state: RunState, minutes: float = 60) -> Advice:
     left, steps = 60.0 * minutes, []
     for work in sorted(_works(state), key=lambda entry: -entry.rate):
         count = min(work.available, int(left / work.unit_seconds))
-        if count:
+        if count and count * work.unit_gain >= LEAST_GAIN:
             steps.append((work, count))
             left -= count * work.unit_seconds
     return Advice(minutes, tuple(steps), tuple(_basis(state)), tuple(_notes(state)))
@@ -229,9 +235,18 @@ def _works(state: RunState) -> Iterator[Work]:
             len(state.missed_scores),
             "add what is right of missed.json to the clicks, then sapnet run again",
         )
+    if state.num_known_wrong:
+        yield Work(
+            "fix the {count} labels that your audit found wrong",
+            JUDGEMENT_SECONDS + FIX_SECONDS,
+            1.0,
+            state.num_known_wrong,
+            "sapnet review; audit.json has their ids",
+        )
     num_doubtful = round(DOUBTFUL_SHARE * len(state.doubts))
     if num_doubtful:
-        num_wrong = (1 - right) * len(state.doubts) * state.held_share
+        num_open = max(len(state.doubts) - state.num_known_wrong, 0)
+        num_wrong = (1 - right) * num_open * state.held_share
         wrong = min(num_wrong / num_doubtful, 1.0)
         if wrong > 0:
             yield Work(
@@ -310,6 +325,11 @@ def _audit_of(path: Path, labels: LabelSet) -> tuple[Audit | None, str]:
     audit = load_audit(path)
     what = changed_since(audit, labels)
     return (None, f"{path} is of other labels ({what} changed since)") if what else (audit, "")
+
+
+def _found_wrong(audit: Audit) -> set[int]:
+    """Return the ids of the labels that were judged as to be fixed or as wrong."""
+    return {e.annotation_id for e in audit.sample if e.judgement in ("fix", "wrong")}
 
 
 def _missed_scores(path: Path) -> tuple[float, ...]:

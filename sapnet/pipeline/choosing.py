@@ -172,7 +172,8 @@ def settle(inputs: PipelineInputs, cfg: PipelineConfig, current: Round) -> Choic
     if current.changes is None:
         return choose(inputs, before)
     # The length depends on the number of images, which may be another one now.
-    return choose(inputs, replace(before, epochs=cfg.epochs), current)
+    asked = record.asked.get("settings", {}).get("epochs")
+    return choose(inputs, replace(before, epochs=asked), current)
 
 
 def choose_held_out(

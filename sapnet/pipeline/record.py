@@ -72,8 +72,9 @@ def load_record(inputs: PipelineInputs, cfg: PipelineConfig) -> RunRecord | None
     """Load the record of the run in the folder; None if the folder holds no run.
 
     Returns:
-        The record. If other held-out images or other truth are named than before, the steps that
-        use them are not done. Other clicks or corrections than before are left to `rounds`.
+        The record. Settings that are left open now are those of then. If other held-out images or
+        other truth are named than before, the steps that use them are not done. Other clicks or
+        corrections than before are left to `rounds`.
 
     Raises:
         FileNotFoundError: there is no clicks file, or no corrections file of the name given.
@@ -96,7 +97,8 @@ def load_record(inputs: PipelineInputs, cfg: PipelineConfig) -> RunRecord | None
         return None
     record, now = _read(path), describe(inputs, cfg)
     found = {name: record.asked.get(name) for name in ("files", "settings")}
-    if lines := differences(found, {name: now[name] for name in found}):
+    wanted = {"files": now["files"], "settings": _as_begun(now["settings"], record)}
+    if lines := differences(found, wanted):
         raise ValueError(
             f"{inputs.out} holds a run of other settings: {'; '.join(lines[:MAX_DIFFERENCES])}. "
             "Give another --out, or delete that folder"
@@ -105,6 +107,21 @@ def load_record(inputs: PipelineInputs, cfg: PipelineConfig) -> RunRecord | None
         return record
     kept = {name: s for name, s in record.seconds.items() if name not in AFTER_LABELS}
     return replace(record, asked=record.asked | {"scored": now["scored"]}, seconds=kept)
+
+
+def _as_begun(settings: dict[str, Any], record: RunRecord) -> dict[str, Any]:
+    """Return settings as they were asked for at the start, where they say nothing else.
+
+    What is left open now stays as it was asked for, and what was left open then may be named as it
+    was chosen.
+    """
+    asked = record.asked.get("settings")
+    if not isinstance(asked, dict):
+        return settings
+    return {
+        name: asked.get(name) if value in (None, record.chosen.get(name)) else value
+        for name, value in settings.items()
+    }
 
 
 def _names(inputs: PipelineInputs, names: tuple[str, ...]) -> dict[str, str]:

@@ -9,9 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sapnet.data.clicks import load_clicks
+from sapnet.data.coco import load_instances
 from sapnet.data.corrections import load_corrections
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.image_files.listing import find_images
+from sapnet.data.matching.categories import match_categories
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label
@@ -122,6 +125,7 @@ def run_pipeline(inputs: PipelineInputs, cfg: PipelineConfig) -> RunSummary:
             settings, or another process works in it.
     """
     before = load_record(inputs, cfg)
+    _check_truth(inputs)
     inputs.out.mkdir(parents=True, exist_ok=True)
     with locked(inputs.out / RECORD), allowing_pixels(cfg.max_pixels):
         if before is None:
@@ -137,6 +141,21 @@ def run_pipeline(inputs: PipelineInputs, cfg: PipelineConfig) -> RunSummary:
         copy_inputs(inputs)
         plan = with_round(make_plan(inputs, choice.cfg, choice.held_out), record)
         return replace(run_plan(plan, record, choice.seconds), changes=current.changes)
+
+
+def _check_truth(inputs: PipelineInputs) -> None:
+    """Check that the ground truth has the clicked categories, before anything is put aside.
+
+    Raises:
+        ValueError: it lacks one, or has another name for it.
+    """
+    clicks = load_clicks(inputs.clicks)
+    used = {click.category_id for click in clicks.clicks}
+    wanted = [category for category in clicks.categories if category.category_id in used]
+    for path in (inputs.truth, inputs.val_truth):
+        if path is not None:
+            truth = load_instances(path).categories
+            match_categories(wanted, truth, str(inputs.clicks), str(path))
 
 
 def run_plan(

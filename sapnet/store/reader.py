@@ -209,6 +209,12 @@ class ProposalStore:
                 rows = rows.filter(~np.isin(rows["annotation_id"].to_numpy(), deleted))
             yield rows.select(list(names))
 
+    def used_categories(self) -> tuple[Category, ...]:
+        """Return the categories that have an object."""
+        columns = self.object_columns(["category_id"])
+        used = {i for rows in columns for i in np.unique(rows["category_id"].to_numpy()).tolist()}
+        return tuple(c for c in self.categories if c.category_id in used)
+
     def numbered_objects(
         self, among: Collection[int] | None = None
     ) -> Iterator[tuple[int, int, int, tuple[float, float]]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sapnet.structures.clicks import Category, Click, Coverage, ImageRecord
+    from sapnet.structures.clicks import RLE, Category, Click, Coverage, ImageRecord
 
 CORRECTIONS_NAME = "corrections.json"
 """Name of the corrections file beside the labels, unless another one is named."""
@@ -65,6 +65,7 @@ class Corrections:
         reviewed: clicks of the decided objects as they were reviewed, by annotation id; older files
             have none.
         bands: numbers of the bands of the reviewed images, from 1 on; empty for the files' own.
+        whole: masks of whole images, by annotation id, where those of `fixed` are cut at windows.
     """
 
     images: tuple[ImageRecord, ...]
@@ -75,6 +76,7 @@ class Corrections:
     coverage: Mapping[int, Coverage] = field(default_factory=dict)
     reviewed: Mapping[int, ReviewedClick] = field(default_factory=dict)
     bands: tuple[int, ...] = ()
+    whole: Mapping[int, RLE] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         both = sorted(self.fixed.keys() & self.deleted)

@@ -150,6 +150,24 @@ def test_categories_that_the_model_does_not_know(
         label(stranger, tiny_set.images, store, tmp_path / "labels.json")
 
 
+def test_a_category_without_objects_need_not_be_known(
+    model: Network, tiny_set: TinySet, tmp_path: Path
+) -> None:
+    clicks = load_clicks(tiny_set.clicks)
+    first = Category(-1, "nothing yet")  # before the others, whose labels it moves
+    save_clicks(tmp_path / "c.json", replace(clicks, categories=(first, *clicks.categories)))
+    cfg = ProposeConfig(str(tiny_set.images), str(tmp_path / "c.json"), str(tmp_path / "store"))
+    propose(replace(cfg, proposer="regions", workers=1))
+    propose(replace(cfg, clicks=str(tiny_set.clicks), out=str(tmp_path / "b"), proposer="regions",
+                    workers=1))  # fmt: skip
+    found = [
+        _label(model, tiny_set.images, ProposalStore(tmp_path / name), tmp_path / f"{name}.json")
+        for name in ("store", "b")
+    ]
+    assert [a["segmentation"] for a in found[0]] == [a["segmentation"] for a in found[1]]
+    assert [a["category_id"] for a in found[0]] == [a["category_id"] for a in found[1]]
+
+
 def _label(model: Network, images: Path, store: ProposalStore, out: Path) -> list[dict[str, Any]]:
     label(model, images, store, out, LabelConfig(workers=0))
     annotations: list[dict[str, Any]] = json.loads(out.read_text())["annotations"]

@@ -139,3 +139,24 @@ def test_what_is_of_other_labels_or_done_does_not_count(tiny_set: TinySet, tmp_p
     assert "audit.json is of other labels" in state.outdated_audit
     assert any("it does not count" in note for note in advise(state).notes)
     assert main(["advise", "--run", str(tmp_path), "--images", str(tmp_path / "absent")]) == 1
+
+
+def test_labels_that_the_audit_found_wrong_are_to_be_fixed(
+    tiny_set: TinySet, tmp_path: Path
+) -> None:
+    label_top1(ProposalStore(tiny_set.store), tmp_path / "labels.json")
+    labels = load_labels(tmp_path / "labels.json")
+    audit = draw_audit(str(tmp_path / "labels.json"), labels, len(labels.labels), seed=0)
+    for number in range(len(audit.sample)):
+        audit = audit.judged(number, "wrong" if number else "keep")
+    save_audit(tmp_path / "audit.json", audit)
+    state = read_state(tmp_path)
+    assert state.num_known_wrong == len(labels.labels) - 1
+    (work, count), *_ = advise(state, 60).steps
+    assert work.what == "fix the {count} labels that your audit found wrong"
+    assert count == state.num_known_wrong
+
+
+def test_work_without_gain_is_not_named() -> None:
+    state = replace(STATE, num_unclicked_images=0, missed_scores=(0.1, 0.1), doubts=())
+    assert advise(state, 60).steps == ()

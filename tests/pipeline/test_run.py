@@ -108,6 +108,23 @@ def test_a_finished_run_does_nothing_again(
     with pytest.raises(ValueError, match=r"holds a run of other settings: settings.epochs is 2"):
         run_pipeline(inputs, replace(tiny_cfg, epochs=3))
     assert {path: path.stat().st_mtime_ns for path in [labels]} == {labels: before[labels]}
+    # What is left open stays as it was asked for, and what was chosen may be named.
+    chosen = read(whole_run / "run.json")["chosen"]
+    run_pipeline(inputs, replace(tiny_cfg, epochs=None, proposer=chosen["proposer"]))
+    assert labels.stat().st_mtime_ns == before[labels]
+
+
+def test_ground_truth_of_other_classes_is_refused_before_anything_changes(
+    whole_run: Path, tiny_inputs: PipelineInputs, tiny_cfg: PipelineConfig, tmp_path: Path
+) -> None:
+    content = json.loads(tiny_inputs.clicks.read_text())
+    content["categories"][0]["name"] = "ballon"
+    (tmp_path / "clicks.json").write_text(json.dumps(content))
+    inputs = replace(tiny_inputs, clicks=tmp_path / "clicks.json", out=whole_run)
+    before = {path: path.stat().st_mtime_ns for path in whole_run.rglob("*")}
+    with pytest.raises(ValueError, match=r"'ballon' in .*clicks.json and .* in .*json"):
+        run_pipeline(inputs, tiny_cfg)
+    assert {path: path.stat().st_mtime_ns for path in whole_run.rglob("*")} == before
 
 
 @pytest.mark.parametrize("stopped", ["propose", "train", "label", "predict", "evaluate", "report"])

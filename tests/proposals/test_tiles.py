@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from discs import BlobProposer, Discs
 from sapnet.data.clicks import save_clicks
 from sapnet.data.corrections import save_corrections
 from sapnet.data.tiles.grid import Parts
+from sapnet.data.tiles.windows import owner_of, window_of
 from sapnet.evaluation.label_file import load_labels
 from sapnet.evaluation.proposals import evaluate_proposals, proposal_ious
 from sapnet.evaluation.selection_quality import evaluate_choices
@@ -148,6 +150,44 @@ def test_corrections_of_whole_images_reach_the_windows(tmp_path: Path) -> None:
     wrong = Corrections((DISCS.record,), (), {9: Correction(click, "drawn")}, source=Path("c"))
     with pytest.raises(ValueError, match="object 9 is not in"):
         open_corrected(tmp_path / "store", wrong)
+
+
+LONG = np.zeros((180, 224), bool)
+LONG[20:60, 5:220] = True
+"""A mask that is wider than a window."""
+
+
+def test_a_mask_that_came_with_a_click_is_its_label_however_large(tmp_path: Path) -> None:
+    DISCS.write(tmp_path / "images")
+    click = Click(1, 3, 1, ((30.5, 40.5),), mask=encode_masks(LONG[None])[0])
+    clicks = replace(DISCS.clicks(), clicks=(click,))
+    run = RunConfig(parts=Parts.of(64, 16))
+    propose_dataset(tmp_path / "images", clicks, tmp_path / "store", BlobProposer(), run)
+    store = ProposalStore(tmp_path / "store")
+    reached = [w for w in map(window_of, store.images) if LONG[w.y :, w.x :][:64, :64].any()]
+    assert len(store) == len(reached) > 4
+    assert {owner_of(key) for key, *_ in store.numbered_objects()} == {1}
+    label_top1(store, tmp_path / "labels.json")
+    assert (masks_of(tmp_path / "labels.json")[1] == LONG).all()
+
+
+@pytest.mark.parametrize("column", [115, 180])
+def test_a_decided_mask_is_the_label_however_large(
+    tmp_path: Path, column: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Outside of the window of its click it is none, which is said, and the other labels stay."""
+    fill(tmp_path, RunConfig(parts=Parts.of(64, 16)))
+    mask = LONG.copy()
+    mask[:, :column] = False
+    click = Click(1, 3, 1, ((column + 5.5, 40.5),), mask=encode_masks(mask[None])[0])
+    long = Click(2, 3, 1, ((115.5, 30.5),), mask=encode_masks(LONG[None])[0])
+    fixed = {1: Correction(click, "clicked"), 2: Correction(long, "drawn")}
+    made = Corrections((DISCS.record,), DISCS.clicks().categories, fixed, source=tmp_path / "c")
+    label_top1(open_corrected(tmp_path / "store", made), tmp_path / "labels.json")
+    masks = masks_of(tmp_path / "labels.json")
+    assert (masks[2] == LONG).all()
+    assert sorted(masks) == [2, 3, 4, 5]
+    assert "object 1: its mask was decided outside of the window of its click" in caplog.text
 
 
 def test_a_store_of_other_windows_is_not_continued(tmp_path: Path) -> None:

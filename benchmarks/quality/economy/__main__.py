@@ -54,24 +54,32 @@ def measure(work: Work, minutes: float, out: Path, args: Any) -> Iterator[dict[s
         yield row
 
 
-def draw(rows: Sequence[dict[str, Any]], key: str, path: Path) -> None:
-    """Draw a panel for each set: a figure against the minutes, a line for each strategy."""
+def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw a column of panels for each set: figures against the minutes, a line a strategy."""
+    keys = {"set_miou": "mean IoU over all objects", "mask_ap": "AP on val"}
+    shown = [key for key in keys if any(key in row for row in rows)]
     sets = list(dict.fromkeys(row["set"] for row in rows))
-    figure = Figure(figsize=(3.2 * len(sets), 3.2), layout="constrained")
-    panels = figure.subplots(1, len(sets), squeeze=False)[0]
     names = list(dict.fromkeys(row["strategy"] for row in rows))
-    for axes, title in zip(panels, sets, strict=True):
-        for number, name in enumerate(names):
-            line = [r for r in rows if r["set"] == title and r["strategy"] == name and key in r]
-            style = {"color": COLOURS[number % len(COLOURS)], "ls": "-" if number < 4 else "--"}
-            x, y = [r["minutes"] for r in line], [r[key] for r in line]
-            axes.semilogx(x, y, "o", label=name, **style)
-        axes.set(title=title, xlabel="minutes of a person", xticks=MINUTES, ylim=(0, 1))
-        axes.set_xticklabels([f"{value:g}" for value in MINUTES])
-        axes.minorticks_off()
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel({"set_miou": "mean IoU over all objects", "mask_ap": "AP on val"}[key])
-    panels[-1].legend(fontsize="small")
+    size = (3.2 * len(sets), 3.0 * len(shown))
+    figure = Figure(figsize=size, layout="constrained")
+    for key, panels in zip(shown, figure.subplots(len(shown), len(sets), squeeze=False), strict=True):
+        for axes, title in zip(panels, sets, strict=True):
+            lines = [row for row in rows if row["set"] == title and key in row]
+            if not lines:
+                axes.set_axis_off()
+                continue
+            for number, name in enumerate(names):
+                line = [row for row in lines if row["strategy"] == name]
+                style = {"color": COLOURS[number % len(COLOURS)], "ls": "-" if number < 4 else "--"}
+                x, y = [row["minutes"] for row in line], [row[key] for row in line]
+                axes.semilogx(x, y, marker="o", label=name, **style)
+            axes.set(title=title, xlabel="minutes of a person", xticks=MINUTES)
+            axes.set_ylim(0, 1 if key == "set_miou" else None)
+            axes.set_xticklabels([f"{value:g}" for value in MINUTES])
+            axes.minorticks_off()
+            axes.grid(alpha=0.3)
+        panels[0].set_ylabel(keys[key])
+    figure.axes[0].legend(fontsize="small")
     figure.savefig(path, dpi=110)
 
 
@@ -104,8 +112,13 @@ def main() -> None:
         best = max(these, key=lambda row: row.get(key, 0.0))
         print(f"{title}, {minutes:g} minutes: {best['strategy']} ({key} {best[key]:.3f})")
     if args.plot is not None:
-        draw(rows, key, args.plot)
-    named = {f"{r['set']}_{r['strategy']}_{r['minutes']:g}": r[key] for r in rows if key in r}
+        draw(rows, args.plot)
+    named = {
+        f"{r['set']}_{r['strategy']}_{r['minutes']:g}{end}": r[key]
+        for key, end in (("set_miou", ""), ("mask_ap", "_ap"))
+        for r in rows
+        if key in r
+    }
     write_json(args.json, named, setting(seed=args.seed, most=args.most), rows)
 
 

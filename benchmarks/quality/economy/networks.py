@@ -41,6 +41,8 @@ def teach(work: Work, seconds: float, costs: Costs, out: Path) -> Bought:
         sapnet(out / "teach.log", "train-proposer", *words, "--run", out / "run", "--device", "cpu")
     others = tuple(c for c in work.clicks.clicks if c.annotation_id not in fixed)
     rest = others[: int(seconds * (1 - TEACH_SHARE) / costs.click)]
+    if not rest:
+        return fixed
     ids = {click.image_id for click in rest}
     images_left = tuple(image for image in work.clicks.images if image.image_id in ids)
     part = replace(work.clicks, images=images_left, clicks=rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import warnings
 from collections.abc import Sequence
@@ -209,6 +210,7 @@ def _pyogrio(path: Path) -> Any:  # noqa: ANN401  # a module without types
         raise ValueError(
             f"{path}: GeoPackages are read and written by pyogrio, which is not installed: {NEEDED}"
         ) from error
+    logging.getLogger("pyogrio").setLevel(logging.WARNING)  # it tells how much it wrote
     return raw
 
 

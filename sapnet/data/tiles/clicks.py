@@ -1,7 +1,8 @@
 """Clicks of large images as clicks of their windows.
 
-A click belongs to one window, in which its object keeps its id. Other windows that show the click
-hold a copy of it under a negative id: there, too, its object is an object and not background.
+A click belongs to one window, in which its object keeps its id. Other windows that show a click of
+the object, or a part of the mask that came with it, hold a copy of it under a negative id: there,
+too, its object is an object and not background.
 """
 
 from __future__ import annotations
@@ -12,15 +13,11 @@ from dataclasses import replace
 
 from sapnet.data.image_files.address import ImageAddress, Window
 from sapnet.data.tiles.grid import Parts, Tiling
-from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, window_of
-from sapnet.geometry.rle import rle_areas
+from sapnet.data.tiles.windows import LARGEST_ID, MOST_WINDOWS, copy_id, is_copy, window_of
+from sapnet.geometry.middles import middle_pixels
+from sapnet.geometry.rle import rle_areas, rle_boxes
 from sapnet.geometry.rle_windows import cut_rle
-from sapnet.structures.clicks import Click, ClickSet, ImageRecord
-
-COPIES = 16
-"""Windows that may show one click, the one that it belongs to included."""
-
-_LARGEST_ID = 2**53  # beyond it, json readers lose digits
+from sapnet.structures.clicks import RLE, Click, ClickSet, ImageRecord
 
 
 def tile_clicks(clicks: ClickSet, parts: Parts) -> ClickSet:
@@ -61,10 +58,10 @@ def tile_image(image: ImageRecord, parts: Parts) -> list[ImageRecord]:
     """
     whole = Window(0, 0, image.width, image.height)
     windows = [whole] if parts.tiling is None else parts.tiling.windows(image.height, image.width)
-    if not 0 <= image.image_id < _LARGEST_ID // MOST_WINDOWS or len(windows) > MOST_WINDOWS:
+    if not 0 <= image.image_id < LARGEST_ID // MOST_WINDOWS or len(windows) > MOST_WINDOWS:
         raise ValueError(
             f"image {image.image_id} ({image.file_name}): expected an id of 0 to "
-            f"{_LARGEST_ID // MOST_WINDOWS - 1} and at most {MOST_WINDOWS} windows, found "
+            f"{LARGEST_ID // MOST_WINDOWS - 1} and at most {MOST_WINDOWS} windows, found "
             f"{len(windows)} windows. Number the images anew, or choose a larger --tile."
         )
     return [
@@ -107,18 +104,31 @@ def parts_line(clicks: ClickSet, tiled: ClickSet, parts: Parts) -> str:
 def _in_windows(
     click: Click, image: ImageRecord, records: list[ImageRecord], tiling: Tiling | None
 ) -> Iterator[Click]:
-    """Yield a click in each window that shows it, first in the one that it belongs to."""
-    home = 0 if tiling is None else tiling.home(click.point, image.height, image.width)
-    shown = [home] if tiling is None else tiling.showing(click.point, image.height, image.width)
-    if click.annotation_id < 0 or click.annotation_id * COPIES >= _LARGEST_ID:
-        raise ValueError(
-            f"object {click.annotation_id} (image {image.image_id}): expected an id of 0 to "
-            f"{_LARGEST_ID // COPIES} in tiled images. Number the objects anew."
-        )
+    """Yield a click in each window that shows it or its mask, first in the one it belongs to."""
+    copy_id(click.annotation_id, 1)  # checks the id
+    size = image.height, image.width
+    if tiling is None:
+        yield click_in_window(click, records[0], click.annotation_id)
+        return
+    home = tiling.home(click.point, *size)
     yield click_in_window(click, records[home], click.annotation_id)
-    copies = [number for number in shown if number != home]
-    for number, place in enumerate(copies, start=1):
-        yield click_in_window(click, records[place], -(click.annotation_id * COPIES + number))
+    shown = {place for point in click.points for place in tiling.showing(point, *size)}
+    if click.mask is not None:
+        shown.update(_reached(click.mask, records, tiling, size))
+    for number, place in enumerate(sorted(shown - {home}), start=1):
+        yield click_in_window(click, records[place], copy_id(click.annotation_id, number))
+
+
+def _reached(
+    mask: RLE, records: list[ImageRecord], tiling: Tiling, size: tuple[int, int]
+) -> Iterator[int]:
+    """Yield the indices of the windows that show a part of a mask."""
+    x1, y1, x2, y2 = rle_boxes([mask])[0].tolist()
+    for place in tiling.meeting((x1, y1, x2, y2), *size):
+        window = window_of(records[place])
+        part = cut_rle(mask, (window.x, window.y), (window.height, window.width))
+        if rle_areas([part])[0]:
+            yield place
 
 
 def _holds(window: Window, point: tuple[float, float]) -> bool:
@@ -138,10 +148,11 @@ def click_in_window(
         click: of the whole image.
         record: the window.
         annotation_id: the object's id in the window.
-        otherwise: the point to take if none of its own lies in the window.
+        otherwise: the point to take if none of its own lies in the window; None for the middle of
+            what the window shows of the mask.
 
     Raises:
-        ValueError: no point lies in the window.
+        ValueError: the window shows neither a point nor a part of the mask.
     """
     window = window_of(record)
 
@@ -157,6 +168,9 @@ def click_in_window(
     )
     if mask is not None and not rle_areas([mask])[0]:
         mask = None
+    if otherwise is None and mask is not None:
+        column, row = middle_pixels([mask])[0].tolist()
+        otherwise = (column + 0.5, row + 0.5)
     return replace(
         click,
         annotation_id=annotation_id,

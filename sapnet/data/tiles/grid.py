@@ -93,6 +93,18 @@ class Tiling:
             if left <= x < left + self.size
         ]
 
+    def meeting(self, box: tuple[float, float, float, float], height: int, width: int) -> list[int]:
+        """Return the indices of all windows that show a part of a box (xyxy); see `home`."""
+        x1, y1, x2, y2 = box
+        columns, rows = self.starts(width), self.starts(height)
+        return [
+            row * len(columns) + column
+            for row, top in enumerate(rows)
+            if top < y2 and y1 < top + self.size
+            for column, left in enumerate(columns)
+            if left < x2 and x1 < left + self.size
+        ]
+
     def _seams(self, starts: list[int]) -> list[float]:
         return [(before + self.size + after) / 2 for before, after in pairwise(starts)]
 

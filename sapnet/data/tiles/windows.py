@@ -17,9 +17,48 @@ def window_of(image: ImageRecord) -> Window:
     return Window(0, 0, image.width, image.height) if found is None else found
 
 
+LARGEST_ID = 2**53
+"""Beyond it, json readers lose digits."""
+
+COPIES = 16
+"""Numbers of copies that the last bits of an id have room for; later ones stand before the owner's
+id, the last bits being 0."""
+
+_OWNER_BITS = 32
+
+
+def copy_id(owner: int, number: int) -> int:
+    """Return the id of an object in a window that it does not belong to.
+
+    Args:
+        owner: its id in the one that it belongs to.
+        number: of the copy, from 1 on.
+
+    Raises:
+        ValueError: the owner's id is negative or too large.
+    """
+    most = LARGEST_ID // COPIES if number < COPIES else 1 << _OWNER_BITS
+    if not 0 <= owner < most:
+        raise ValueError(
+            f"object {owner}: expected an id of 0 to {most - 1} in tiled images. Number the "
+            "objects anew."
+        )
+    if number < COPIES:
+        return -(owner * COPIES + number)
+    return -(((number << _OWNER_BITS) | owner) * COPIES)
+
+
 def is_copy(annotation_id: int) -> bool:
     """Return True for the id of a click in a window that it does not belong to."""
     return annotation_id < 0
+
+
+def owner_of(annotation_id: int) -> int:
+    """Return the id of an object in the window that it belongs to, of that or of a copy."""
+    if not is_copy(annotation_id):
+        return annotation_id
+    rest, number = divmod(-annotation_id, COPIES)
+    return rest if number else rest & ((1 << _OWNER_BITS) - 1)
 
 
 def whole_images(windows: Iterable[ImageRecord]) -> tuple[ImageRecord, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sapnet.data.tiles.clicks import COPIES, click_in_window
-from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images
+from sapnet.data.tiles.clicks import click_in_window
+from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, owner_of, whole_images
 from sapnet.geometry.rle import rle_areas
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Click, ImageRecord
@@ -15,6 +16,8 @@ from sapnet.structures.corrections import Correction, Corrections
 
 if TYPE_CHECKING:
     from sapnet.system.locations import Location
+
+logger = logging.getLogger(__name__)
 
 
 def open_corrected(path: Location, corrections: Corrections | None) -> ProposalStore:
@@ -49,8 +52,9 @@ def tile_corrections(
         objects: annotation id, image id, category id and click (x, y) in the window of all objects.
 
     Returns:
-        The corrections. Objects that no window has are left as they are, for the store's check. A
-        copy whose window the decided mask does not reach is deleted.
+        The corrections. Objects that no window has are left as they are, for the store's check.
+        Where a window is not reached by the decided mask, the object is deleted; if its click
+        belongs to this window, a line says so.
 
     Raises:
         ValueError: an image has another name or size than in the store.
@@ -68,7 +72,7 @@ def tile_corrections(
     fixed = dict(corrections.fixed)
     deleted = set(corrections.deleted)
     for key, window_id, _, point in objects:
-        owner = -key // COPIES if is_copy(key) else key
+        owner = owner_of(key)
         if owner in corrections.deleted:
             deleted.add(key)
         correction = corrections.fixed.get(owner)
@@ -77,11 +81,28 @@ def tile_corrections(
         click = _in_window(correction.click, of_id[window_id], key, point)
         if click is not None:
             fixed[key] = Correction(click, correction.action)
-        elif is_copy(key):
-            deleted.add(key)
+            continue
+        deleted.add(key)
+        if not is_copy(key):
+            del fixed[key]
+            logger.warning(
+                "%s, object %d: its mask was decided outside of the window of its click (%s), "
+                "where it counts as no object. Move the click there, and propose again.",
+                corrections.source,
+                key,
+                of_id[window_id].file_name,
+            )
+    whole = {key: c.click.mask for key, c in corrections.fixed.items() if c.click.mask}
     images = (*windows, *corrections.images)
     # Clicks as they were reviewed are of whole images: those of windows are not compared with them.
-    return replace(corrections, images=images, fixed=fixed, deleted=frozenset(deleted), reviewed={})
+    return replace(
+        corrections,
+        images=images,
+        fixed=fixed,
+        deleted=frozenset(deleted),
+        reviewed={},
+        whole=whole,
+    )
 
 
 def _in_window(

@@ -15,6 +15,7 @@ from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any
 from sapnet.data.formats.writers.export import export_masks
 from sapnet.data.formats.writers.files import ExportOptions
+from sapnet.data.formats.writers.several import export_several
 from sapnet.data.geo.frame import read_frame, transformed
 from sapnet.data.image_files.raster import opened_raster
 from sapnet.data.images import load_image
@@ -70,6 +71,40 @@ def test_points_on_the_map_are_clicks(crs: str, tmp_path: Path) -> None:
     assert np.allclose([click.point for click in clicks.clicks], pixels, atol=1e-3)
 
 
+def test_points_on_overlapping_sheets_are_clicks_on_each(tmp_path: Path) -> None:
+    """An object without a click is background: it has one on every sheet that shows it."""
+    whole = write_map(tmp_path / "all")
+    frame = read_frame(whole)
+    (tmp_path / "images").mkdir()
+    with rasterio.open(whole) as file:
+        for name, x in (("east.tif", 60), ("west.tif", 0)):
+            window = rasterio.windows.Window(x, 0, 100, 120)
+            profile = {**file.profile, "width": 100, "transform": file.window_transform(window)}
+            with rasterio.open(tmp_path / "images" / name, "w", **profile) as part:
+                part.write(file.read(window=window))
+    pixels = np.array([[30.5, 40.5], [80.5, 50.5], [140.5, 20.5]])
+    path, out = tmp_path / "p.geojson", tmp_path / "clicks.json"
+    write_points(path, transformed(frame.to_map(pixels), UTM, "EPSG:4326"))
+    content = json.loads(path.read_text())
+    single = [f["geometry"]["coordinates"] for f in content["features"]]
+    arguments = ["convert", str(path), "--images", str(tmp_path / "images"), "--overwrite"]
+    for features in (
+        content["features"],
+        [{**content["features"][0], "geometry": {"type": "MultiPoint", "coordinates": single}}],
+    ):
+        path.write_text(json.dumps({**content, "features": features}))
+        assert main([*arguments, "--out", str(out)]) == 0
+        clicks = load_clicks(out)
+        names = {image.image_id: image.file_name for image in clicks.images}
+        found = sorted((names[c.image_id], *np.round(c.point, 1)) for c in clicks.clicks)
+        assert found == [
+            ("east.tif", 20.5, 50.5),
+            ("east.tif", 80.5, 20.5),
+            ("west.tif", 30.5, 40.5),
+            ("west.tif", 80.5, 50.5),
+        ]
+
+
 def test_images_without_a_place_have_pixels(tmp_path: Path) -> None:
     write_map(tmp_path / "images", None)
     write_points(tmp_path / "p.geojson", np.array([[30.5, 40.5], [500.0, 40.5]]))
@@ -116,6 +151,9 @@ def test_images_of_several_systems_are_refused(tmp_path: Path) -> None:
     options = ExportOptions(tmp_path / "images")
     with pytest.raises(ValueError, match="expected images of one coordinate reference system"):
         export_masks(both, "geojson", tmp_path / "m.geojson", Findings(), options)
+    with pytest.raises(ValueError, match="expected images of one coordinate reference system"):
+        export_several(both, ["geojson", "coco-rle"], tmp_path / "m", options)
+    assert (tmp_path / "m-coco-rle.json").is_file()  # what can hold them is written
 
 
 @pytest.mark.parametrize("compress", ["lzw", "jpeg", "zstd"])

@@ -11,7 +11,7 @@ from sapnet.data.clicked_images import check_whole_images
 from sapnet.data.image_files.address import parse_address
 from sapnet.data.tiles.clicks import tile_clicks
 from sapnet.data.tiles.grid import Parts, Tiling
-from sapnet.data.tiles.windows import MOST_WINDOWS, is_copy, whole_images
+from sapnet.data.tiles.windows import MOST_WINDOWS, copy_id, is_copy, owner_of, whole_images
 from sapnet.geometry.rle import decode_masks, encode_masks
 from sapnet.structures.clicks import Category, Click, ClickSet, Coverage, ImageRecord
 
@@ -79,6 +79,38 @@ def test_boxes_masks_and_further_points_are_cut_at_the_window() -> None:
     assert home.box == (0.0, 10.0, 45.0, 30.0)
     assert home.mask is not None
     assert (decode_masks([home.mask])[0] == mask[:, 75:175]).all()
+    (copy,) = (c for c in tiled.clicks if is_copy(c.annotation_id))
+    assert copy.points == ((95.5, 20.5), (72.5, 20.5))
+
+
+def test_every_window_that_shows_a_point_or_the_mask_holds_the_object() -> None:
+    mask = np.zeros((100, 250), bool)
+    mask[10:30, 160:250] = True
+    click = Click(1, 7, 1, ((10.5, 20.5), (110.5, 20.5)), mask=encode_masks(mask[None])[0])
+    tiled = tile_clicks(ClickSet((BIG,), CATEGORIES, (click,)), PARTS)
+    found = {c.image_id % MOST_WINDOWS: c for c in tiled.clicks}
+    assert {place: c.points for place, c in found.items()} == {
+        0: ((10.5, 20.5),),
+        1: ((35.5, 20.5),),
+        2: ((54.5, 19.5),),  # of the mask: columns 10 to 99, rows 10 to 29
+    }
+    assert [found[place].mask is not None for place in range(3)] == [False, True, True]
+    assert {owner_of(c.annotation_id) for c in tiled.clicks} == {1}
+
+
+@pytest.mark.parametrize("owner", [0, 1, 12345, 2**32 - 1])
+@pytest.mark.parametrize("number", [1, 15, 16, 17, 100_000])
+def test_ids_of_copies_name_their_owner(owner: int, number: int) -> None:
+    assert owner_of(copy_id(owner, number)) == owner
+    assert is_copy(copy_id(owner, number))
+    assert copy_id(owner, number) > -(2**53)
+    assert owner_of(owner) == owner
+
+
+def test_ids_of_many_copies_need_room() -> None:
+    assert owner_of(copy_id(2**40, 15)) == 2**40
+    with pytest.raises(ValueError, match="Number the objects anew"):
+        copy_id(2**40, 16)
 
 
 def test_bands_are_part_of_the_address() -> None:

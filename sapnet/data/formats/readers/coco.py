@@ -55,8 +55,9 @@ def read_coco_marks(path: Path, findings: Findings, crowds: Crowds = "ask") -> S
     coco = read_coco(path)
     _check_crowds(coco, crowds)
     categories, name_of_id = _categories(coco, findings)
-    partial = {
-        image_id: tuple(name_of_id[category_id] for category_id in ids)
+    partial: dict[int, tuple[str, ...] | Literal[True]] = {
+        # All of the file's: of a joined set, those of the other files, too.
+        image_id: len(ids) == len(coco.categories) > 0 or tuple(name_of_id[i] for i in ids)
         for image_id, ids in read_partial(coco, raise_first).items()
     }
     marks = []

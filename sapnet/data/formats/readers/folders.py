@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sapnet.data.choices import SourceFormat
-from sapnet.data.formats.marks import Findings, Mark, Source
+from sapnet.data.formats.marks import Findings, Mark, Source, SourceImage
 from sapnet.structures.clicks import Category
 
 
@@ -60,7 +60,7 @@ def read_folder(
         images=tuple(
             image if keeps_images else replace(image, image_id=None)
             for part in parts
-            for image in part.images
+            for image in _but_for_others(part, categories)
         ),
         categories=categories,
         marks=tuple(
@@ -68,6 +68,7 @@ def read_folder(
             for part in parts
             for mark in part.marks
         ),
+        bands=_bands_of(parts, root, findings),
     )
 
 
@@ -91,7 +92,8 @@ def _with_prefix(source: Source, file: Path, root: Path, images: Path | None) ->
         reference = moved.get(mark.reference, mark.reference)
         return replace(mark, reference=reference, place=prefix + mark.place)
 
-    return Source(
+    return replace(
+        source,
         images=tuple(
             replace(
                 image,
@@ -100,7 +102,6 @@ def _with_prefix(source: Source, file: Path, root: Path, images: Path | None) ->
             )
             for image in source.images
         ),
-        categories=source.categories,
         marks=tuple(map(placed, source.marks)),
     )
 
@@ -131,6 +132,26 @@ def _join_categories(parts: Sequence[Source], findings: Findings) -> tuple[Categ
         ids = ", ".join(str(number) for number, other in distinct if other == name)
         findings.note("categories matched by name and numbered anew", f"{name!r}, ids {ids}")
     return tuple(Category(number, name) for number, name in enumerate(names, start=1))
+
+
+def _but_for_others(part: Source, categories: Sequence[Category]) -> list[SourceImage]:
+    """Return images of a file; marked ones are partial for categories that it does not have."""
+    own = {category.name for category in part.categories}
+    others = tuple(category.name for category in categories if category.name not in own)
+    return [
+        image
+        if image.partial is None or image.partial is True
+        else replace(image, partial=(*image.partial, *others))
+        for image in part.images
+    ]
+
+
+def _bands_of(parts: Sequence[Source], root: Path, findings: Findings) -> tuple[int, ...]:
+    """Return the bands that the files note; none where they differ."""
+    noted = {part.bands for part in parts}
+    if len(noted) > 1:
+        findings.note("bands that differ between files, not kept", root.name)
+    return noted.pop() if len(noted) == 1 else ()
 
 
 def _are_unique(ids: Sequence[int | None]) -> bool:

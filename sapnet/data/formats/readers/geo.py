@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +33,10 @@ def read_geo(
 ) -> Source:
     """Read points as clicks and polygons as masks.
 
-    A feature lies on the image that its attribute `image` names, else on the first image whose area
-    holds its first point. Coordinates are in the system that the file names, else in WGS 84 for
-    images with a place on the map, else in pixels, x to the right and y down.
+    A feature lies on the image that its attribute `image` names, else on each image that shows one
+    of its points; in pixels, on the first image that is large enough. Coordinates are in the system
+    that the file names, else in WGS 84 for images with a place on the map, else in pixels, x to the
+    right and y down.
 
     Args:
         path: GeoJSON or GeoPackage.
@@ -58,16 +59,17 @@ def read_geo(
     for place in content.left_out:
         findings.skip("features of another kind than points and polygons", place)
     marks = []
-    for feature in content.features:
-        found = images.find(feature)
+    for feature, found in zip(content.features, images.find(content.features), strict=True):
         label = _label(feature, label_key) or default_label
-        if found is None:
+        if not found:
             findings.skip("features outside of all images", feature.place)
         elif not label:
             findings.skip("features without a category", feature.place)
             findings.note(NO_CATEGORY, feature.place)
         else:
-            marks += _marks(feature, label, found, images)
+            if len(found) > 1:
+                findings.note("features that several images show, an object on each", feature.place)
+            marks += [m for name in found for m in _marks(feature, label, name, images, found)]
     listed = [SourceImage(name, size, name) for name, size in images.sizes.items()]
     return Source(tuple(listed), (), tuple(marks))
 
@@ -100,19 +102,32 @@ class _Images:
                 "reference system in the file, or export it in that of the images."
             ) from error
 
-    def find(self, feature: Feature) -> str | None:
-        """Return the name of the image that a feature lies on; None outside of all."""
+    def find(self, features: Sequence[Feature]) -> list[list[str]]:
+        """Return the names of the images that each feature lies on; none outside of all."""
+        found: list[list[str]] = [self._named(feature) for feature in features]
+        is_open = [not names for names in found]
+        corners = [f.points if len(f.points) else f.polygons[0][0] for f in features]
+        owner = np.repeat(np.arange(len(features)), [len(points) for points in corners])
+        points = np.concatenate(corners) if corners else np.zeros((0, 2))
+        for name in self.sizes:
+            shown = owner[self.hold(name, points)]
+            for index in np.unique(shown).tolist():
+                if is_open[index] and (self.frames[name].crs or not found[index]):
+                    found[index].append(name)
+        return found
+
+    def hold(self, name: str, points: np.ndarray) -> np.ndarray:
+        """Return (N,) bool, True for coordinates that an image shows."""
+        height, width = self.sizes[name]
+        pixels = self.pixels(name, points)
+        inside: np.ndarray = np.all((pixels >= 0) & (pixels <= (width, height)), axis=1)
+        return inside
+
+    def _named(self, feature: Feature) -> list[str]:
+        """Return the image that a feature names, if there is one."""
         named = _named_image(feature.properties)
-        if named is not None:
-            fit = [name for name in self.sizes if name == named or Path(name).name == named]
-            if len(fit) == 1:
-                return fit[0]
-        points = feature.points if len(feature.points) else feature.polygons[0][0]
-        for name, (height, width) in self.sizes.items():
-            ((x, y),) = self.pixels(name, points[:1]).tolist()
-            if 0 <= x <= width and 0 <= y <= height:
-                return name
-        return None
+        fit = [name for name in self.sizes if named in (name, Path(name).name)]
+        return fit if len(fit) == 1 else []
 
 
 def _named_image(properties: Mapping[str, object]) -> str | None:
@@ -131,12 +146,24 @@ def _label(feature: Feature, key: str | None) -> str | None:
     return None
 
 
-def _marks(feature: Feature, label: str, name: str, images: _Images) -> list[Mark]:
-    """Return a click per point, or one object of all polygons."""
+def _marks(
+    feature: Feature, label: str, name: str, images: _Images, shown: Sequence[str]
+) -> list[Mark]:
+    """Return what an image shows of a feature: a click per point, or one object.
+
+    Points that no image shows are marks of the first one, where they are found to lie outside.
+    """
     if not feature.polygons:
+        points = feature.points
+        kept: np.ndarray = np.ones(len(points), bool)
+        if len(shown) > 1:
+            kept = images.hold(name, points)
+            if name == shown[0]:
+                held = np.array([images.hold(other, points) for other in shown])
+                kept = np.logical_or(kept, np.logical_not(np.any(held, axis=0)))
         return [
             Mark(feature.place, name, label, points=((x, y),))
-            for x, y in images.pixels(name, feature.points).tolist()
+            for x, y in images.pixels(name, points[kept]).tolist()
         ]
     rings = tuple(tuple(images.pixels(name, ring) for ring in part) for part in feature.polygons)
     return [Mark(feature.place, name, label, mask=rings_to_mask(rings, images.sizes[name]))]

@@ -84,14 +84,21 @@ def export_several(
         A report per format, and what the formats could not hold.
 
     Raises:
-        ValueError: a format is unknown, or cannot hold these images or categories.
+        ValueError: a format is unknown, or cannot hold these images or categories; the others are
+            written.
     """
     check_formats(formats)
     findings = Findings()
     reports = []
+    failed: ValueError | None = None
     for name in formats:
         out = _place(stem, name)
-        reports.append(export_masks(instances, name, out, findings, options))  # type: ignore[arg-type]
+        try:
+            reports.append(export_masks(instances, name, out, findings, options))  # type: ignore[arg-type]
+        except ValueError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
     return Exports(tuple(reports), findings)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from sapnet.data.formats.detect import detect_format
 from sapnet.data.formats.marks import Findings
 from sapnet.data.formats.read import ReadOptions, read_any, read_scores
+from sapnet.structures.clicks import Coverage
 
 CATEGORIES = [{"id": 0, "name": "balls"}, {"id": 1, "name": "red"}]
 
@@ -85,6 +86,31 @@ def test_categories_are_matched_by_name(tmp_path: Path) -> None:
         "categories matched by name and numbered anew ('cat', ids 1, 2; 'dog', ids 1)"
         in "\n".join(findings.lines())
     )
+
+
+def test_marked_images_are_partial_for_categories_of_other_files(tmp_path: Path) -> None:
+    """Nobody looked for these there; an image that is partial as a whole stays so."""
+    car, bike = {"id": 1, "name": "car"}, {"id": 7, "name": "bike"}
+    write(tmp_path / "a.json", ["a.jpg", "b.jpg", "c.jpg"], categories=[car])
+    write(tmp_path / "d.json", ["d.jpg"], first=9, categories=[car, bike])
+    content = json.loads((tmp_path / "a.json").read_text())
+    content["images"][0]["done"], content["images"][1]["done"] = True, False
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    clicks = read_any(tmp_path, Findings())
+    partial = {i.file_name: clicks.coverage.get(i.image_id, Coverage()) for i in clicks.images}
+    found = {name: coverage.partial for name, coverage in partial.items()}
+    assert found == {"a.jpg": (7,), "b.jpg": (1, 7), "c.jpg": None, "d.jpg": None}
+
+
+def test_bands_that_all_files_note_are_kept(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", ["a.jpg"], info={"bands": [4, 3, 2]})
+    assert read_any(tmp_path, Findings()).bands == (4, 3, 2)
+    write(tmp_path / "b.json", ["b.jpg"], first=9, info={"bands": [4, 3, 2]})
+    assert read_any(tmp_path, Findings()).bands == (4, 3, 2)
+    write(tmp_path / "c.json", ["c.jpg"], first=11)
+    findings = Findings()
+    assert read_any(tmp_path, findings).bands == ()
+    assert "bands that differ between files" in "\n".join(findings.lines())
 
 
 def test_an_image_in_two_files_is_refused(tmp_path: Path) -> None:
