@@ -62,7 +62,9 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     names = list(dict.fromkeys(row["strategy"] for row in rows))
     size = (3.2 * len(sets), 3.0 * len(shown))
     figure = Figure(figsize=size, layout="constrained")
-    for key, panels in zip(shown, figure.subplots(len(shown), len(sets), squeeze=False), strict=True):
+    for key, panels in zip(
+        shown, figure.subplots(len(shown), len(sets), squeeze=False), strict=True
+    ):
         for axes, title in zip(panels, sets, strict=True):
             lines = [row for row in rows if row["set"] == title and key in row]
             if not lines:
