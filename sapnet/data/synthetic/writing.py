@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,7 @@ from sapnet.data.synthetic.scene import Scene, SceneObject, category_names, draw
 from sapnet.geometry.rle import encode_masks, rle_areas, rle_boxes, rle_to_json
 from sapnet.structures.clicks import RLE
 from sapnet.system.files import replaced_file, write_text_atomic
-from sapnet.system.processes.parallel import run_in_worker, start_worker
-from sapnet.system.processes.workers import worker_context
+from sapnet.system.processes.parallel import map_in_order
 
 PNG_COMPRESSION = 1
 """zlib level: the fastest, because sensor noise hardly compresses at any level."""
@@ -71,7 +69,10 @@ def write_synthetic(out: Path, cfg: SyntheticConfig, workers: int = 1) -> Synthe
         "categories": [{"id": i + 1, "name": name} for i, name in enumerate(names)],
     }
     parts: list[dict[str, Any]] = []
-    with _records(paths.images, cfg, workers) as records:
+    draw, everything = partial(_draw_images, paths.images, cfg), range(cfg.num_images)
+    chunks = [everything[start : start + CHUNK] for start in everything[::CHUNK]]
+    with closing(map_in_order(draw, chunks, workers)) as drawn:
+        records = chain.from_iterable(drawn)
         bar = tqdm(records, total=cfg.num_images, desc="synthetic images", unit="image")
         for index, objects in enumerate(bar):
             truth["images"].append(_image_entry(index, cfg))
@@ -89,18 +90,9 @@ def write_synthetic(out: Path, cfg: SyntheticConfig, workers: int = 1) -> Synthe
     return paths
 
 
-@contextmanager
-def _records(folder: Path, cfg: SyntheticConfig, workers: int) -> Iterator[Iterator[Any]]:
-    """Yield the records of the images in their order, drawn here or by worker processes."""
-    draw = partial(_draw_image, folder, cfg)
-    if workers <= 1:
-        yield map(draw, range(cfg.num_images))
-        return
-    with ProcessPoolExecutor(workers, worker_context(), start_worker, (draw,)) as pool:
-        try:
-            yield pool.map(run_in_worker, range(cfg.num_images), chunksize=CHUNK)
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _draw_images(folder: Path, cfg: SyntheticConfig, indices: Sequence[int]) -> list[Any]:
+    """Draw and save images; return the entries of each one's objects for both json files."""
+    return [_draw_image(folder, cfg, index) for index in indices]
 
 
 def _draw_image(

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from sapnet.system.processes.interrupts import postponed_interrupts
 from sapnet.system.processes.workers import worker_context
 
 Item = TypeVar("Item")
@@ -49,7 +50,9 @@ def map_ahead(
     """
     pending: deque[Future[Result]] = deque()
     for item in items:
-        pending.append(pool.submit(function, item))
+        # It may start a process, which nobody would end if an interrupt came half-way.
+        with postponed_interrupts():
+            pending.append(pool.submit(function, item))
         if len(pending) > ahead:
             yield pending.popleft().result()
     while pending:
