@@ -109,7 +109,7 @@ def test_a_class_that_is_created_later_was_not_looked_for_on_finished_images(
         driver.press("/")
         driver.page.keyboard.type("lion")
         driver.press("Enter")
-        driver.wait("() => document.getElementById('toast').innerText.includes('Nobody looked')")
+        driver.wait("() => document.getElementById('toast').innerText.includes('not searched for')")
         driver.wait("() => document.getElementById('done').ariaPressed === 'false'")
         assert partial_on_disk(photo) == (4,)
         driver.page.click("#done")

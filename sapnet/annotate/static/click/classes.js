@@ -6,8 +6,8 @@ import { classColor } from "../shared/colors.js";
 const MATCHES = 12; // largest number of listed classes
 const element = (id) => document.getElementById(id);
 const reopened = (count, name) => (
-  `Nobody looked for “${name}” on the ${count} ${count === 1 ? "image" : "images"} that you had finished: complete but ` +
-  "for this class, and no longer marked as done."
+  `${count} finished ${count === 1 ? "image was" : "images were"} not searched for “${name}”: done for the other ` +
+  "classes only, and listed as not done."
 );
 const objects = (count) => `${count} ${count === 1 ? "object" : "objects"}`;
 
