@@ -105,6 +105,29 @@ def test_points_on_overlapping_sheets_are_clicks_on_each(tmp_path: Path) -> None
         ]
 
 
+def test_what_touches_a_sheet_is_not_on_it(tmp_path: Path) -> None:
+    """Polygons are often cut at the borders of the sheets."""
+    frame = read_frame(write_map(tmp_path / "images"))
+    bright = np.zeros((3, 120, 40), np.uint8)
+    place = PLACE * rasterio.Affine.translation(160, 0)
+    with rasterio.open(
+        tmp_path / "images" / "next.tif", "w", driver="GTiff", height=120, width=40, count=3,
+        dtype="uint8", crs=UTM, transform=place,
+    ) as file:  # fmt: skip
+        file.write(bright)
+    ring = frame.to_map(np.array([[120.0, 20], [160, 20], [160, 60], [120, 60], [120, 20]]))
+    path = tmp_path / "p.geojson"
+    write_points(path, np.zeros((1, 2)), "EPSG::32633")
+    content = json.loads(path.read_text())
+    content["features"][0]["geometry"] = {"type": "Polygon", "coordinates": [ring.tolist()]}
+    path.write_text(json.dumps(content))
+    arguments = ["convert", str(path), "--images", str(tmp_path / "images")]
+    assert main([*arguments, "--out", str(tmp_path / "clicks.json")]) == 0
+    clicks = load_clicks(tmp_path / "clicks.json")
+    names = {image.image_id: image.file_name for image in clicks.images}
+    assert [names[click.image_id] for click in clicks.clicks] == ["map.tif"]
+
+
 def test_images_without_a_place_have_pixels(tmp_path: Path) -> None:
     write_map(tmp_path / "images", None)
     write_points(tmp_path / "p.geojson", np.array([[30.5, 40.5], [500.0, 40.5]]))

@@ -20,6 +20,9 @@ from sapnet.structures.clicks import RLE
 CATEGORY_KEYS = ("category", "label", "class", "name", "type", "species")
 """Attributes that are looked for as the category, in this order."""
 
+_BORDER = 1e-3
+"""Pixels within which a point lies on the border of an image: places on the map are no exacter."""
+
 IMAGE_KEYS = ("image", "file_name", "filename")
 """Attributes that name the image of a feature."""
 
@@ -109,19 +112,24 @@ class _Images:
         corners = [f.points if len(f.points) else f.polygons[0][0] for f in features]
         owner = np.repeat(np.arange(len(features)), [len(points) for points in corners])
         points = np.concatenate(corners) if corners else np.zeros((0, 2))
-        for name in self.sizes:
-            shown = owner[self.hold(name, points)]
-            for index in np.unique(shown).tolist():
-                if is_open[index] and (self.frames[name].crs or not found[index]):
-                    found[index].append(name)
+        for inside in (True, False):  # on a border only where nothing else shows it
+            for name in self.sizes:
+                shown = owner[self.hold(name, points, inside=inside)]
+                for index in np.unique(shown).tolist():
+                    is_further = inside and self.frames[name].crs
+                    if is_open[index] and (is_further or not found[index]):
+                        found[index].append(name)
         return found
 
-    def hold(self, name: str, points: np.ndarray) -> np.ndarray:
-        """Return (N,) bool, True for coordinates that an image shows."""
+    def hold(self, name: str, points: np.ndarray, *, inside: bool = True) -> np.ndarray:
+        """Return (N,) bool, True for coordinates inside of an image, or on its border, too."""
         height, width = self.sizes[name]
         pixels = self.pixels(name, points)
-        inside: np.ndarray = np.all((pixels >= 0) & (pixels <= (width, height)), axis=1)
-        return inside
+        edge = _BORDER if inside else -_BORDER
+        held: np.ndarray = np.all(
+            (pixels > edge) & (pixels < (width - edge, height - edge)), axis=1
+        )
+        return held
 
     def _named(self, feature: Feature) -> list[str]:
         """Return the image that a feature names, if there is one."""
