@@ -12,6 +12,7 @@ from sapnet.segmentation.original.resizing import masks_to_original
 from sapnet.segmentation.others.pixels import Normalisation
 from sapnet.structures.grids import MASK_STRIDE
 from sapnet.structures.outputs import Predictions
+from sapnet.system.outside import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,9 @@ class Mask2Former(nn.Module):
             pixels in [0, 1].
         num_classes: C.
         cfg: most instances, least score and mask threshold of predictions.
+
+    Raises:
+        ValueError: the configuration is that of another network.
     """
 
     def __init__(
@@ -43,7 +47,14 @@ class Mask2Former(nn.Module):
         super().__init__()
         from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation
 
-        config = Mask2FormerConfig.from_dict(dict(architecture["config"]))
+        known = dict(architecture["config"])
+        # Without this, transformers fills what is missing with the values of a large network.
+        if (kind := known.get("model_type")) != Mask2FormerConfig.model_type:
+            raise ValueError(
+                f"model.other.architecture.config: expected model_type "
+                f"'{Mask2FormerConfig.model_type}', found {shown(kind)}. Restore the file"
+            )
+        config = Mask2FormerConfig.from_dict(known)
         config.num_labels = num_classes
         self.model: Any = Mask2FormerForUniversalSegmentation(config)
         self.normalisation = Normalisation(architecture["mean"], architecture["std"])

@@ -80,6 +80,7 @@ def press_fetch(driver: PageDriver) -> None:
     driver.page.click(f"{FIRST_OFFER} >> button")
 
 
+@pytest.mark.parametrize("window", ["phone dark"], indirect=True)  # the others are on a desktop
 def test_a_better_proposer_is_fetched_while_clicking_goes_on(
     photo: Path, hub: FakeHub, open_page: Callable[..., PageDriver], window: dict[str, object]
 ) -> None:
