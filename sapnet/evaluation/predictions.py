@@ -14,7 +14,7 @@ from sapnet.data.coco import Instance, InstanceSet
 from sapnet.data.matching.categories import match_categories
 from sapnet.data.matching.images import match_images, one_id_per_name
 from sapnet.data.matching.results import check_results, load_results
-from sapnet.evaluation.ground_truth import check_known, open_truth
+from sapnet.evaluation.ground_truth import check_known, open_truth, with_open_images
 from sapnet.evaluation.voc import ImageBoxes, ImageMasks, category_average_precision
 from sapnet.geometry.rle import rle_boxes, to_rle
 from sapnet.structures.clicks import Category
@@ -57,7 +57,8 @@ def evaluate_predictions(
     """COCO and VOC figures of predictions.
 
     All images and categories of the ground truth count, those without predictions included.
-    Categories without ground truth are left out of every mean, as in COCO.
+    Categories without ground truth are left out of every mean, as in COCO. In images that are
+    partial in a category, predictions of it that find no true object do not count, as in LVIS.
 
     Args:
         predictions: COCO results: records of `image_id`, `category_id`, `segmentation` (run
@@ -80,6 +81,7 @@ def evaluate_predictions(
     gt = open_truth(truth)
     records = read_results(predictions, gt)
     _say(_crowded(gt))
+    _say(_left_open(gt))
     return {
         **_coco_figures(records, gt, "segm"),
         **_coco_figures(records, gt, "bbox"),
@@ -190,6 +192,17 @@ def _crowded(truth: InstanceSet) -> str:
     )
 
 
+def _left_open(truth: InstanceSet) -> str:
+    """Return a line on images that are not all annotated; empty without any."""
+    partial = sum(map(bool, truth.partial.values()))
+    if not partial:
+        return ""
+    return (
+        f"partial images in the ground truth: {partial}. Predictions that find no true object "
+        "there, of classes that are not all annotated, do not count as wrong"
+    )
+
+
 def _say(note: str) -> None:
     if note:
         logger.warning("%s", note)
@@ -275,7 +288,7 @@ def _to_coco(truth: InstanceSet) -> COCO:
                     "area": instance.area,
                     "iscrowd": int(instance.is_crowd),
                 }
-                for place, instance in enumerate(truth.instances, 1)
+                for place, instance in enumerate(with_open_images(truth).instances, 1)
             ],
         }
     )
@@ -311,7 +324,7 @@ def _group_by_category(
     for record in records:
         predicted[record["category_id"], record["image_id"]].append(record)
     present: dict[tuple[int, int], list[Instance]] = defaultdict(list)
-    for instance in truth.instances:
+    for instance in with_open_images(truth).instances:
         present[instance.category_id, instance.image_id].append(instance)
     grouped: dict[int, list[_Pair]] = defaultdict(list)
     for key in sorted(predicted.keys() | present.keys()):

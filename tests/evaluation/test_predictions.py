@@ -49,6 +49,38 @@ def test_classes_without_truth_are_left_out(truth_path: Path) -> None:
     assert figures["mask_ap"] == figures["voc_ap50"] == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    ("marks", "counts"),
+    [
+        ({}, True),
+        ({"done": True}, True),
+        ({"done": False}, False),
+        ({"not_exhaustive_category_ids": [1]}, True),
+        ({"not_exhaustive_category_ids": [2]}, False),
+        ({"neg_category_ids": []}, False),
+        ({"neg_category_ids": [2]}, True),
+    ],
+)
+def test_what_a_partial_image_may_lack_is_not_wrong(
+    marks: dict[str, Any], *, counts: bool, truth_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = [{**record, "score": 0.8} for record in _perfect_predictions(truth_path)]
+    square = [[5, 5, 25, 5, 25, 25, 5, 25]]
+    box = [5, 5, 20, 20]
+    cat = {"image_id": 3, "category_id": 2, "segmentation": square, "bbox": box, "score": 0.9}
+    content = json.loads(truth_path.read_text())
+    next(image for image in content["images"] if image["id"] == 3).update(marks)
+    truth_path.write_text(json.dumps(content))
+
+    figures = evaluate_predictions([*found, cat], truth_path)
+
+    # Above the one true cat, a wrong one halves the precision of its class.
+    for name in ("mask_ap", "box_ap", "voc_ap50", "voc_box_ap50"):
+        assert figures[name] == pytest.approx(0.75 if counts else 1), name
+    is_said = "partial images in the ground truth: 1" in caplog.text
+    assert is_said is (marks not in ({}, {"done": True}))
+
+
 def test_a_half_found_object_by_hand(truth_path: Path) -> None:
     # The cat covers 40 x 50; the prediction its left 30 x 50: IoU 0.75. No cup is found.
     half = {

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 IMAGE = ImageRecord(4, "a.jpg", 40, 30)
 CAT, DOG = Category(3, "cat"), Category(9, "dog")
+REGIONS, PARTIAL = "regions to ignore, left out", "partial images, which look complete there"
 SQUARE = ((2.0, 3.0), (12.0, 3.0), (12.0, 9.0), (2.0, 9.0))
 
 
@@ -121,14 +122,22 @@ def test_written_regions_come_back(
     assert sum(one.is_crowd for one in again.instances) == len(regions)
 
 
-@pytest.mark.parametrize("name", ["yolo-seg", "label-studio", "cvat"])
-def test_formats_without_room_say_so(name: MaskFormat, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("yolo-seg", {REGIONS, PARTIAL}),
+        ("label-studio", {REGIONS, PARTIAL}),
+        ("cvat", {REGIONS, PARTIAL}),
+        ("labelme", {PARTIAL}),
+        ("coco-rle", set()),
+    ],
+)
+def test_formats_without_room_say_so(name: MaskFormat, lost: set[str], tmp_path: Path) -> None:
     findings = Findings()
-    report = export_masks(marked_set(), name, tmp_path / "out", findings)
+    out = tmp_path / ("out.json" if name == "coco-rle" else "out")
+    report = export_masks(marked_set(), name, out, findings)
     assert report.num_masks == 2
-    assert any(
-        line.startswith("noted: 1 x regions to ignore, left out") for line in findings.lines()
-    )
+    assert {what for what in (REGIONS, PARTIAL) if what in str(findings.lines())} == lost
 
 
 def test_difficult_objects_of_voc(tmp_path: Path) -> None:

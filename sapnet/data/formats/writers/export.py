@@ -58,6 +58,9 @@ GEO_FORMATS = ("geojson", "gpkg")
 HOLD_REGIONS = ("coco-rle", "coco-polygons", "voc", "labelme", "labelme-mask")
 """Formats with room for regions to ignore."""
 
+HOLD_MARKS = ("coco-rle", "coco-polygons", "roboflow")
+"""Formats with room for marks of partial images."""
+
 NEED_VAL = {"roboflow": "RF-DETR wants valid", "yolo-seg": "val repeats train"}
 """Formats whose trainers want images to validate, and what happens without."""
 
@@ -221,6 +224,9 @@ def _note_missing(
 
 def _with_pixels(instances: InstanceSet, name: MaskFormat, findings: Findings) -> list[Instance]:
     kept = []
+    for image in instances.images:
+        if instances.partial.get(image.image_id) and name not in HOLD_MARKS:
+            findings.note("partial images, which look complete there", image.file_name)
     for instance in instances.instances:
         place = f"{instance.image.file_name}, object {instance.annotation_id}"
         if instance.is_crowd and name not in HOLD_REGIONS:
