@@ -23,10 +23,10 @@ from sapnet.evaluation.evaluate import evaluate
 from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label, label_top1
 from sapnet.network.loading import load_model
+from sapnet.pipeline.proposing import propose
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.proposals.config import ProposeConfig, ProposerName
-from sapnet.proposals.propose import propose
 from sapnet.store.reader import ProposalStore
 from sapnet.system.files import write_json_atomic
 from sapnet.training.inputs import TrainInputs

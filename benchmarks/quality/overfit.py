@@ -30,10 +30,10 @@ from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label
 from sapnet.network.config import ModelConfig
 from sapnet.network.loading import load_model
+from sapnet.pipeline.proposing import propose
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import predict
 from sapnet.proposals.config import ProposeConfig
-from sapnet.proposals.propose import propose
 from sapnet.segmentation.config import PUBLISHED_SIDE, SOLOv2Config
 from sapnet.segmentation.fitting import scaled_grids, scaled_ranges
 from sapnet.selection.config import ConsensusConfig, NegativesConfig, SelectionConfig

@@ -27,8 +27,8 @@ from sapnet.data.sampling import sample_clicks
 from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.demo.networks import demo_model
+from sapnet.pipeline.proposing import propose
 from sapnet.proposals.config import ProposeConfig
-from sapnet.proposals.propose import propose
 
 IMAGES, SIZE, BATCH, WORKERS = 64, 160, 8, 2  # size, batch and workers are the demo's
 FIRST_STEP = "step 1/"

@@ -1,7 +1,7 @@
 """Script that makes nuclei.jpg: clicks on nuclei, their candidates, and the chosen masks.
 
     sapnet demo --parts '[nuclei]' --out runs/demo
-    python docs/figures/make_nuclei.py runs/demo/nuclei/labels.json
+    python docs/figures/make_nuclei.py runs/demo/nuclei/run/labels.json
 
 Each row is one microscope image that ships with sapnet: its clicks, the outlines of all candidates
 of a few clicks, and the chosen mask of every click. Origin and licence: docs/figures/README.md.

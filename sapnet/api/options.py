@@ -8,11 +8,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypedDict, TypeVar, get_type_hints
+
+from sapnet.proposals.config import Precision
 
 Kind = TypeVar("Kind")
 
 _KEY = re.compile(r'Parser key "([^"]+)"')
+
+
+class ProposerOptions(TypedDict, total=False):
+    """Options of the proposers, see `ProposeConfig`."""
+
+    num_proposals: int | None
+    checkpoint: str | None
+    device: str
+    precision: Precision
+    points_per_chunk: int | None
 
 
 def check_names(call: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from sapnet.api.options import fill
-from sapnet.proposals.config import Engine, Precision, ProposeConfig, ProposerName
+from sapnet.api.options import ProposerOptions, fill
+from sapnet.proposals.config import Engine, ProposeConfig, ProposerName
 from sapnet.system.locations import Location
 
 if TYPE_CHECKING:
@@ -14,21 +14,12 @@ if TYPE_CHECKING:
     from sapnet.structures.coverage import Unmarked
 
 
-class ProposerOptions(TypedDict, total=False):
-    """Options of the proposers, see `ProposeConfig`."""
-
-    num_proposals: int | None
-    checkpoint: str | None
-    device: str
-    precision: Precision
-    points_per_chunk: int | None
-
-
 class ProposeOptions(ProposerOptions, total=False):
     """Options of `sapnet propose` that are not required, see `ProposeConfig`."""
 
     proposer: ProposerName
     file: Path | str | None
+    adapt: bool | None
     box_prompts: bool
     workers: int | None
     shard_images: int
@@ -62,7 +53,7 @@ def propose(
         TypeError: an option is unknown.
         ValueError: a wrong setting, click, image or store.
     """
-    from sapnet.proposals.propose import propose as propose_store
+    from sapnet.pipeline.proposing import propose as propose_store
 
     values = {"images": images, "clicks": clicks, "out": out, **options}
     return propose_store(fill("propose", ProposeConfig, values))

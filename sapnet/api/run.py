@@ -30,6 +30,7 @@ class RunOptions(TypedDict, total=False):
     effort: Effort
     proposer: ProposerName
     checkpoint: str | None
+    adapt: bool | None
     file: Path | str | None
     recipe: str | None
     epochs: int | None

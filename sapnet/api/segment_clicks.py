@@ -24,8 +24,7 @@ from sapnet.api.clicks import (
     parse_points,
 )
 from sapnet.api.network import open_network
-from sapnet.api.options import check_names, fill
-from sapnet.api.propose import ProposerOptions
+from sapnet.api.options import ProposerOptions, check_names, fill
 from sapnet.data.image_files.limit import allowing_pixels
 from sapnet.data.image_files.settings import check_reading
 from sapnet.geometry.rle import decode_masks

@@ -17,16 +17,19 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace, parser: ArgumentParser) -> int:
+    from sapnet.pipeline.proposing import propose
     from sapnet.proposals.config import ProposeConfig
-    from sapnet.proposals.propose import propose
 
     summary = propose(instantiate(parser, args, ProposeConfig))
     if summary.updated is not None:
         print(summary.updated)
-    print(
-        f"{summary.num_proposals} proposals for {summary.num_objects} objects on "
-        f"{summary.num_images} images: {summary.store}"
-    )
+    if summary.num_images or summary.skipped:
+        print(
+            f"{summary.num_proposals} proposals for {summary.num_objects} objects on "
+            f"{summary.num_images} images: {summary.store}"
+        )
+    else:
+        print(f"no image to propose for, the store is complete: {summary.store}")
     if summary.given:
         print(summary.given)
     if summary.num_images_before:

@@ -23,6 +23,7 @@ from sapnet.recipes.load import load_recipe
 from sapnet.system.device import choose_device, describe_device
 from sapnet.system.from_json import dataclass_from_json
 from sapnet.system.processes.parallel import num_cores
+from sapnet.teaching.adapting.config import AdaptConfig, is_wanted
 from sapnet.training.config import TrainConfig
 from sapnet.training.default_recipe import CPU_RECIPE
 
@@ -79,6 +80,9 @@ processor seconds with all of them and half of that with 24."""
 
 SECONDS_PER_CLICK = {"click": 0.14, "sam": 1.2, "regions": 0.1}
 """Processor seconds of a proposer for a click (docs/benchmarks.md)."""
+
+ADAPT_SECONDS = 55
+"""Processor seconds to learn and judge in an adaptation; its clicks are answered before."""
 
 CLICKS_PER_PROCESS = 50
 """Fewest clicks that are worth another process."""
@@ -311,8 +315,12 @@ def _seconds(clicks: ClickSet, cfg: PipelineConfig, held_out: tuple[Path, ...]) 
     steps = (cfg.epochs or 1) * math.ceil(num_images / batch)
     label = num_images * LABEL_SECONDS + num_clicks * CLICK_SECONDS
     predicted = len(find_images(held_out).paths) if held_out else 0
+    asked, learned = num_clicks, 0
+    is_adapted = cfg.proposer == "click" and is_wanted(cfg.adapt, cfg.checkpoint)
+    if is_adapted and num_clicks >= AdaptConfig.min_clicks:
+        asked, learned = asked + min(num_clicks, AdaptConfig.max_clicks), ADAPT_SECONDS
     seconds = {
-        "propose": num_clicks * SECONDS_PER_CLICK.get(cfg.proposer, 0.01) / processes,
+        "propose": asked * SECONDS_PER_CLICK.get(cfg.proposer, 0.01) / processes + learned / cores,
         "train": (steps * step + label) / cores,  # all is labelled once during the training
         "label": label,
     }

@@ -58,6 +58,8 @@ class PipelineConfig:
         proposer: proposer of the candidate masks; "auto" takes `sam` if its weights are cached,
             else `click`.
         checkpoint: weights of the proposer, as for `sapnet propose`.
+        adapt: first fine-tune `click` on its own choices in the data set, as for `sapnet propose`.
+            Unset: where no weights are named.
         file: json of the proposer `file` or `simulated`, as for `sapnet propose`.
         recipe: recipe of the training, by name or as the path of a YAML file. Unset: by the device
             and the effort.
@@ -86,6 +88,7 @@ class PipelineConfig:
     effort: Effort = "balanced"
     proposer: ProposerName = "auto"
     checkpoint: str | None = None
+    adapt: bool | None = None
     file: Path | None = None
     recipe: str | None = None
     epochs: int | None = None

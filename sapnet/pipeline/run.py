@@ -22,11 +22,11 @@ from sapnet.network.loading import load_model
 from sapnet.pipeline.choosing import settle
 from sapnet.pipeline.display import Display
 from sapnet.pipeline.plan import make_plan
+from sapnet.pipeline.proposing import propose
 from sapnet.pipeline.record import RECORD, RunRecord, describe, load_record
 from sapnet.pipeline.rounds import Round, copy_inputs, next_round, put_aside, with_round
 from sapnet.prediction.config import PredictionConfig
 from sapnet.prediction.predict import RESULTS, predict
-from sapnet.proposals.propose import propose
 from sapnet.report.build import RunInputs, build_run_report
 from sapnet.report.contents import ReportInputs
 from sapnet.report.page import write_report

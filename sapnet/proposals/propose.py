@@ -16,9 +16,8 @@ from sapnet.data.image_files.limit import allowing_pixels, given_limit
 from sapnet.data.tiles.clicks import own_clicks, parts_line, tile_clicks
 from sapnet.data.tiles.coverage import coverage_in_windows
 from sapnet.data.tiles.grid import Parts
-from sapnet.proposals.automatic import check_tiles_with, settle, settle_parts
-from sapnet.proposals.build import build_proposer
-from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
+from sapnet.proposals.automatic import check_tiles_with
+from sapnet.proposals.config import ProposerName, RunConfig
 from sapnet.proposals.depth import find_source_depth
 from sapnet.proposals.image_task import (
     SKIP_HINT,
@@ -42,9 +41,9 @@ from sapnet.store.manifest import (
 from sapnet.store.part import Part
 from sapnet.store.writer import ProposalWriter, find_manifest
 from sapnet.structures.clicks import ClickSet, Coverage, ImageRecord
-from sapnet.structures.coverage import NOTHING_SAID, mark_unmarked, only_images
+from sapnet.structures.coverage import NOTHING_SAID, only_images
 from sapnet.structures.proposals import StoredObject
-from sapnet.system.locations import Location, as_location, local_file
+from sapnet.system.locations import Location, as_location
 from sapnet.system.processes.parallel import map_in_order, num_cores
 from sapnet.system.progress import progress
 
@@ -86,31 +85,6 @@ class ProposeSummary:
     given: GivenCounts
     skipped: tuple[SkippedImage, ...] = ()
     updated: StoreUpdate | None = None
-
-
-def propose(cfg: ProposeConfig) -> ProposeSummary:
-    """Read the clicks, build the proposer, and propose; `sapnet propose` calls this.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a setting, click, image or store is wrong.
-    """
-    from sapnet.data.clicks import load_clicks
-
-    cfg = settle(cfg)
-    run = cfg.run()
-    with local_file(cfg.clicks) as path:
-        clicks = load_clicks(path)
-    check_any_click(clicks)
-    if cfg.unmarked is not None:
-        image_ids = (image.image_id for image in clicks.images)
-        categories = (category.category_id for category in clicks.categories)
-        marked = mark_unmarked(clicks.coverage, image_ids, categories, cfg.unmarked)
-        clicks = replace(clicks, coverage=marked)
-    run = settle_parts(cfg, clicks, run)
-    if run.engine == "local" and run.workers is None:
-        run = replace(run, workers=default_workers(cfg.proposer, len(clicks.clicks)))
-    return propose_dataset(cfg.images, clicks, cfg.out, build_proposer(cfg, clicks), run)
 
 
 def check_any_click(clicks: ClickSet) -> None:
@@ -216,7 +190,7 @@ def _in_parts(
             f"machine, found {source.folder}. Copy the images, or leave out --tile, --bands and "
             "the bands that the clicks file notes."
         )
-    checked, skipped = _check_images(clicks, folder, run.skip_errors, check_whole_images)
+    checked, skipped = check_each_image(clicks, folder, run.skip_errors, check_whole_images)
     tiled = tile_clicks(checked, run.parts)
     logger.info("%s", parts_line(checked, tiled, run.parts))
     coverage = coverage_in_windows(_upright_coverage(source, clicks), tiled.images)
@@ -239,7 +213,7 @@ def _propose(
         writer.write_coverage(_upright_coverage(source, clicks))
         folder = source.local_folder if run.engine == "local" else None
         if folder is not None:
-            part, skipped = _check_images(part, folder, run.skip_errors)
+            part, skipped = check_each_image(part, folder, run.skip_errors)
         checked = folder is not None
         describe = DescribeImage(proposer, source, run.skip_errors, checked, bits, given_limit())
         counts, unusable = _fill(writer, make_tasks(part), describe, run)
@@ -271,7 +245,7 @@ def _update(
         return None
     folder = source.local_folder
     if folder is not None:
-        clicks, _ = _check_images(clicks, folder, run.skip_errors)
+        clicks, _ = check_each_image(clicks, folder, run.skip_errors)
     return take_out_outdated(Path(place), found, manifest, clicks)
 
 
@@ -336,13 +310,26 @@ def _fill(
     return counts, skipped
 
 
-def _check_images(
+def check_each_image(
     clicks: ClickSet,
     images_dir: Path,
     skip_errors: bool,
     check: Callable[[ClickSet, Path], ClickSet] = check_images,
 ) -> tuple[ClickSet, list[SkippedImage]]:
-    """Check each image file and turn its clicks upright, before the long work starts."""
+    """Check each image file and turn its clicks upright, before the long work starts.
+
+    Args:
+        clicks: images and their clicks.
+        images_dir: folder that the file names are relative to.
+        skip_errors: True to leave images out that cannot be used.
+        check: of the images one by one.
+
+    Returns:
+        The clicks of the images that can be used, and the others.
+
+    Raises:
+        ValueError: an image cannot be used, and is not to be left out.
+    """
     of_image = clicks_of_images(clicks)
     parts: list[ClickSet] = []
     skipped: list[SkippedImage] = []

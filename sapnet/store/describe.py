@@ -41,7 +41,7 @@ def describe_objects(
     for index, (click, bag) in enumerate(zip(clicks, proposals, strict=True)):
         kept = _drop_empty(bag, click, image_size)
         masks = decode_masks(kept.rles)
-        rivals = _rival_points(clicks, index)
+        rivals = rival_points(clicks, index)
         described.append(
             StoredObject(
                 click=click,
@@ -101,7 +101,7 @@ def masks_hold_points(masks: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(masks[:, rows, columns].any(axis=1))
 
 
-def _rival_points(clicks: Sequence[Click], index: int) -> np.ndarray:
+def rival_points(clicks: Sequence[Click], index: int) -> np.ndarray:
     """Collect all points (R, 2) of the other objects with the category of object `index`."""
     points = [
         point

@@ -1,8 +1,9 @@
 """The files of a proposal store and their names; imports no heavy library.
 
-STORE/manifest.json, STORE/coverage.json where it is needed, and for each shard of images
-STORE/shards/00000.objects.arrow (a row per object) and 00000.images.arrow (a row per image).
-A shard counts once both are there; the images file is renamed into place last.
+STORE/manifest.json, and for each shard of images STORE/shards/00000.objects.arrow (a row per
+object) and 00000.images.arrow (a row per image). Where they are needed, STORE/coverage.json and
+STORE/proposer.safetensors. A shard counts once both of its files are there; the images file is
+renamed into place last.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from pathlib import Path
 MANIFEST_NAME = "manifest.json"
 COVERAGE_NAME = "coverage.json"
 """What of the images was annotated; there only if something was said about one of them."""
+
+WEIGHTS_NAME = "proposer.safetensors"
+"""Weights of a proposer that was adapted to the data set; there only if it was."""
 
 SHARDS = "shards"
 OBJECTS_SUFFIX = ".objects.arrow"

@@ -15,6 +15,7 @@ from sapnet.store.layout import (
     MANIFEST_NAME,
     OBJECTS_SUFFIX,
     SHARDS,
+    WEIGHTS_NAME,
     StoreError,
     complete_numbers,
     shard_name,
@@ -77,7 +78,8 @@ class ProposalWriter:
         """Raise a StoreError for a folder that is no store; hidden files do not count."""
         # What a killed run left of its manifest is no other content.
         aside = f"{MANIFEST_NAME}."
-        found = {name for name in self._folder.names() if not name.startswith(aside)}
+        names = self._folder.names() - {WEIGHTS_NAME}
+        found = {name for name in names if not name.startswith(aside)}
         if found and MANIFEST_NAME not in found:
             raise StoreError(
                 f"{self.path} exists and is no proposal store (no {MANIFEST_NAME}). Give a new "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sapnet.data.images import load_image
 from sapnet.proposals.click.prompts import Prompts
 from sapnet.system.files import write_bytes_atomic
 from sapnet.teaching.config import ViewConfig
@@ -28,17 +27,19 @@ class Photographs:
         pool: of objects.
         cache: folder of decoded photographs, filled on the way: a training reads each of them
             dozens of times, and decoding takes a quarter of a small window's step.
+        load: reads a file of a bit depth as (H, W, 3) uint8 RGB, such as `load_image`.
     """
 
     pool: ObjectPool
     cache: Path
+    load: Callable[[Path, int | None], np.ndarray]
 
     def pixels(self, marked: MarkedImage) -> np.ndarray:
         """(H, W, 3) uint8 RGB of a photograph."""
         kept = self.cache / (hashlib.sha256(str(marked.path).encode()).hexdigest()[:24] + ".npy")
         if not kept.is_file():
             content = io.BytesIO()
-            np.save(content, load_image(marked.path, marked.bits))
+            np.save(content, self.load(marked.path, marked.bits))
             write_bytes_atomic(kept, content.getvalue())
         pixels: np.ndarray = np.load(kept, mmap_mode="r")
         return pixels

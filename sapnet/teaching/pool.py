@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sapnet.geometry.rle import decode_masks
 from sapnet.structures.clicks import RLE, Click
 
 
@@ -80,9 +79,3 @@ def pool_of(images: Sequence[MarkedImage], shares: np.ndarray | None = None) -> 
     if shares is None:
         shares = np.array([o.weight for image in images for o in image.objects], np.float64)
     return ObjectPool(tuple(images), owner, place, shares / shares.sum())
-
-
-def object_mask(marked: MarkedObject) -> np.ndarray:
-    """(H, W) uint8, 255 on the object."""
-    mask: np.ndarray = decode_masks([marked.rle])[0] * np.uint8(255)
-    return mask

@@ -13,6 +13,7 @@ from typing import Any
 
 from sapnet.backbones.imagenet import load_lite0_weights
 from sapnet.data.image_files.limit import allowing_pixels
+from sapnet.data.images import load_image
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
@@ -144,7 +145,7 @@ def tune_click(
     except ValueError as error:
         named = ", ".join(source.truth for source in cfg.sources)
         raise ValueError(f"{named}: {error}") from error
-    photographs = Photographs(pool_of(split.learned), every.cache)
+    photographs = Photographs(pool_of(split.learned), every.cache, load_image)
     tuned = tune(lambda: load_weights(start), photographs, split.kept_aside, run, cfg)
     summary = _summary(out, photographs.pool, tuned.steps, tuned.minutes)
     summary = replace(summary, before=tuned.before, after=tuned.after)
@@ -195,7 +196,7 @@ def _open_run(run: Path, cfg: TeachConfig, start: Path | None) -> Photographs:
     found = {"start": begun, "data": f"{data} ({_digest(pool)})"}
     _keep_settings(run / SETTINGS, {**asdict(cfg), **found})
     logger.info("%s with masks", data)
-    return Photographs(pool, run / CACHE)
+    return Photographs(pool, run / CACHE, load_image)
 
 
 def _digest(pool: ObjectPool) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sapnet.geometry.rle import decode_masks
 from sapnet.proposals.click.windows import GRAY, Pyramid, cut, place_windows
 from sapnet.teaching.colours import vary_look
 from sapnet.teaching.config import ViewConfig
-from sapnet.teaching.pool import MarkedImage, MarkedObject, object_mask
+from sapnet.teaching.pool import MarkedImage, MarkedObject
 
 MASK_CELL = 4
 """Pixels of a window per cell of its targets: the decoder's stride."""
@@ -219,3 +220,9 @@ def _box_of(mask: np.ndarray) -> np.ndarray:
     """(4,) xyxy of a mask with at least one pixel."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float64)
+
+
+def object_mask(marked: MarkedObject) -> np.ndarray:
+    """(H, W) uint8, 255 on the object."""
+    mask: np.ndarray = decode_masks([marked.rle])[0] * np.uint8(255)
+    return mask

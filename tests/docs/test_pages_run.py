@@ -18,6 +18,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from sapnet.cli import main
 from sapnet.commands.command import SUCCESS
 from sapnet.geometry.rle import encode_masks
 from sapnet.pipeline import choosing
+from sapnet.teaching.adapting import adapt as adapting
+from sapnet.teaching.adapting.config import AdaptConfig
+from sapnet.teaching.config import TuneConfig
 from tests.proposals.conftest import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,8 +172,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shorten_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets `sapnet run` train for two steps."""
+    """Lets `sapnet run` train for two steps, and the proposer learn from few clicks."""
     monkeypatch.setattr(choosing, "CPU_LENGTHS", {"fast": choosing.Length(2, 1)})
+    few = AdaptConfig(max_clicks=60, steps=2, tune=TuneConfig(max_judged=8))
+    monkeypatch.setattr(adapting, "adapt", partial(adapting.adapt, cfg=few))
 
 
 def make_photographs(folder: Path, page: str) -> None:

@@ -21,8 +21,8 @@ from sapnet.labelling.config import LabelConfig
 from sapnet.labelling.label import label, label_top1
 from sapnet.network.config import ModelConfig
 from sapnet.network.model import Network
+from sapnet.pipeline.proposing import propose
 from sapnet.proposals.config import ProposeConfig
-from sapnet.proposals.propose import propose
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category
 from sapnet.structures.corrections import Correction, Corrections

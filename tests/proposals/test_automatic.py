@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sapnet.pipeline.proposing import propose
 from sapnet.proposals.automatic import choose_proposer, settle, settle_staged
 from sapnet.proposals.checkpoint import CheckpointError, cached_checkpoints
 from sapnet.proposals.config import ProposeConfig, StagedConfig
-from sapnet.proposals.propose import propose
 from sapnet.store.layout import StoreError
 from sapnet.store.manifest import Manifest
 from sapnet.store.writer import ProposalWriter, find_manifest

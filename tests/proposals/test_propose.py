@@ -21,9 +21,10 @@ from PIL import ExifTags, Image
 
 from sapnet.data.clicks import load_clicks, save_clicks
 from sapnet.geometry.rle import decode_masks
+from sapnet.pipeline.proposing import propose
 from sapnet.proposals.config import ProposeConfig, ProposerName, RunConfig
 from sapnet.proposals.from_file import FileProposer
-from sapnet.proposals.propose import default_workers, propose, propose_dataset
+from sapnet.proposals.propose import default_workers, propose_dataset
 from sapnet.proposals.regions.proposer import RegionProposer
 from sapnet.store.layout import StoreError
 from sapnet.store.part import Part

@@ -16,8 +16,9 @@ from PIL import Image
 from sapnet.cli import main
 from sapnet.data.clicks import save_clicks
 from sapnet.geometry.rle import encode_masks, rle_boxes
+from sapnet.pipeline.proposing import propose
 from sapnet.proposals.config import ProposeConfig, RunConfig
-from sapnet.proposals.propose import ProposeSummary, propose, propose_dataset
+from sapnet.proposals.propose import ProposeSummary, propose_dataset
 from sapnet.proposals.updating import StoreUpdate
 from sapnet.store.layout import StoreError
 from sapnet.store.part import Part
@@ -206,6 +207,8 @@ def test_the_command_says_what_it_kept(
     save_clicks(path, replace(make_clicks(4), clicks=make_clicks(4).clicks[1:]))
     assert main(words) == 0
     assert "3 images are kept, 1 are proposed for again, 0 were dropped" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "no image to propose for, the store is complete" in capsys.readouterr().out
 
 
 def test_images_that_were_numbered_anew_are_the_same_data_set(tmp_path: Path, images: Path) -> None:

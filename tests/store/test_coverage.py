@@ -11,8 +11,8 @@ from PIL import Image
 
 from sapnet.data.clicks import save_clicks
 from sapnet.geometry.rle import to_rle
+from sapnet.pipeline.proposing import propose
 from sapnet.proposals.config import ProposeConfig
-from sapnet.proposals.propose import propose
 from sapnet.store.layout import COVERAGE_NAME
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Category, Click, ClickSet, Coverage, IgnoredRegion, ImageRecord

@@ -13,8 +13,8 @@ from sapnet.data.synthetic.config import SyntheticConfig
 from sapnet.data.synthetic.writing import write_synthetic
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.geometry.rle import rle_to_json
+from sapnet.pipeline.proposing import propose
 from sapnet.proposals.config import ProposeConfig
-from sapnet.proposals.propose import propose
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.proposals import StoredObject
 from sapnet.system.files import write_json_atomic

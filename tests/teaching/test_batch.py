@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sapnet.data.images import load_image
 from sapnet.teaching.batch import Photographs, draw_batch
 from sapnet.teaching.config import SourceConfig, ViewConfig
 from sapnet.teaching.objects import load_pool
 
 
 def test_a_batch_is_drawn_and_drawn_again(source: SourceConfig, tmp_path: Path) -> None:
-    photographs = Photographs(load_pool([source]), tmp_path / "cache")
+    photographs = Photographs(load_pool([source]), tmp_path / "cache", load_image)
     first, again = (
         draw_batch(photographs, (3, 64), ViewConfig(), np.random.default_rng(5)) for _ in range(2)
     )
@@ -26,7 +27,7 @@ def test_a_batch_is_drawn_and_drawn_again(source: SourceConfig, tmp_path: Path) 
 
 def test_decoded_photographs_are_kept(source: SourceConfig, tmp_path: Path) -> None:
     pool = load_pool([source])
-    photographs = Photographs(pool, tmp_path / "cache")
+    photographs = Photographs(pool, tmp_path / "cache", load_image)
     pixels = photographs.pixels(pool.images[0])
     (kept,) = (tmp_path / "cache").iterdir()
     assert kept.suffix == ".npy"

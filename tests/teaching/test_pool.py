@@ -5,7 +5,8 @@ import pytest
 
 from sapnet.teaching.config import PoolConfig, SourceConfig
 from sapnet.teaching.objects import load_pool
-from sapnet.teaching.pool import object_mask, pool_of
+from sapnet.teaching.pool import pool_of
+from sapnet.teaching.views import object_mask
 
 
 def test_a_pool_of_some_images_keeps_the_weights(source: SourceConfig) -> None:

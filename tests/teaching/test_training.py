@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from sapnet.data.images import load_image
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
@@ -35,7 +36,7 @@ def new_network() -> ClickNetwork:
 
 @pytest.fixture
 def photographs(source: SourceConfig, tmp_path: Path) -> Photographs:
-    return Photographs(load_pool([source]), tmp_path / "cache")
+    return Photographs(load_pool([source]), tmp_path / "cache", load_image)
 
 
 def test_steps_make_the_loss_smaller(photographs: Photographs) -> None:

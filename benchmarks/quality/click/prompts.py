@@ -24,8 +24,8 @@ from sapnet.data.clicks import load_clicks
 from sapnet.data.coco import load_instances
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import decode_masks, rle_boxes, rle_iou
+from sapnet.proposals.click.choice import choose_proposals
 from sapnet.proposals.click.config import ClickConfig
-from sapnet.proposals.click.proposer import choose_proposals
 from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
 from sapnet.proposals.click.weights import load_weights
 from sapnet.structures.clicks import RLE, Click

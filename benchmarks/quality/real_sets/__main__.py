@@ -26,12 +26,12 @@ from benchmarks.quality.real_sets.figures import (
     set_figures,
     summarize,
 )
-from benchmarks.quality.real_sets.parts import Plan, Rung, propose, run_rung
+from benchmarks.quality.real_sets.parts import EMBEDDED_CLICK, Plan, Rung, propose, run_rung
 from benchmarks.quality.real_sets.sets import RealSet, find_sets, limit_set
 from benchmarks.quality.real_sets.systems import METHOD_NAMES, SYSTEMS
 from sapnet.system.files import write_json_atomic
 
-PROPOSERS = ("click", "regions", "sam")
+PROPOSERS = ("click", EMBEDDED_CLICK, "regions", "sam")
 
 
 def main() -> None:

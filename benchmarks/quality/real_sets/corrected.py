@@ -10,13 +10,15 @@ from benchmarks.quality.trial import sapnet
 from sapnet.system.files import write_json_atomic
 
 
-def teach(train: Split, number: int, folder: Path) -> Path:
-    """Fine-tune the embedded proposer on the true masks of some training images.
+def teach(train: Split, number: int, folder: Path, adapted: Path) -> Path:
+    """Fine-tune the proposer on the true masks of some training images.
 
     Args:
         train: the training images.
         number: images that count as corrected, drawn with seed 0.
         folder: for the file of their masks and the weights, which are not made again.
+        adapted: weights to begin with, those that it was adapted to; the embedded ones where
+            there is no such file.
 
     Returns:
         The file of the weights.
@@ -27,6 +29,7 @@ def teach(train: Split, number: int, folder: Path) -> Path:
     weights = folder / f"corrected_{number}.safetensors"
     if not weights.is_file():
         data = f"{masks},images={train.images}"
-        words = ("--from", "embedded", "--data", data, "--out", weights)
+        start = adapted if adapted.is_file() else "embedded"
+        words = ("--from", start, "--data", data, "--out", weights)
         sapnet(folder / f"corrected_{number}.log", "train-proposer", *words)
     return weights

@@ -17,8 +17,12 @@ from sapnet.data.coco_json import frame_records
 from sapnet.evaluation.evaluate import evaluate
 from sapnet.evaluation.proposals import evaluate_proposals, judge_proposals
 from sapnet.labelling.records import top1_record
+from sapnet.store.layout import WEIGHTS_NAME
 from sapnet.store.reader import ProposalStore
 from sapnet.system.files import write_json_atomic
+
+EMBEDDED_CLICK = "click_embedded"
+"""The proposer `click` with the embedded weights as they are, not adapted to the set."""
 
 SEGMENTER_FIGURES = ("mask_ap", "mask_ap50", "mask_ap75", "mask_ap_small", "mask_ap_medium")
 SEGMENTER_FIGURES += ("mask_ap_large", "box_ap", "box_ap50")
@@ -73,19 +77,22 @@ class Clicked:
 
 
 def propose(plan: Plan, real: RealSet, proposer: str, corrected: int = 0) -> Clicked:
-    """Propose masks for the clicks of both splits.
+    """Propose masks for the clicks of both splits; what is learned is learned on train.
 
     Args:
         plan: folder and smallest area.
         real: the set.
-        proposer: of `sapnet propose`.
+        proposer: of `sapnet propose`, or `EMBEDDED_CLICK`.
         corrected: number of training images with whose true masks `click` is fine-tuned before.
     """
     name = f"{proposer}_after_{corrected}" if corrected else proposer
     folder = plan.out / real.name / name
     flags: tuple[object, ...] = ("--proposer", proposer)
+    if proposer == EMBEDDED_CLICK:
+        flags = ("--proposer", "click", "--adapt", "false")
     if corrected:
-        weights = teach(real.train, corrected, plan.out / real.name / "taught")
+        adapted = plan.out / real.name / proposer / "train_store" / WEIGHTS_NAME
+        weights = teach(real.train, corrected, plan.out / real.name / "taught", adapted)
         flags += ("--checkpoint", weights)
     splits = {
         s: ClickedSet(real.split(s).images, real.split(s).truth, folder / f"{s}_store")
@@ -97,8 +104,11 @@ def propose(plan: Plan, real: RealSet, proposer: str, corrected: int = 0) -> Cli
         for split, clicked in splits.items():
             clicks = clicks_of(real.split(split), plan.out / real.name / split)
             files = ("--images", clicked.images, "--clicks", clicks, "--out", clicked.store)
-            log = folder / f"propose_{split}.log"
-            figures[f"seconds {split}"] = sapnet(log, "propose", *files, *flags, "--workers", 1)
+            log, own = folder / f"propose_{split}.log", (*flags, "--workers", 1)
+            adapted = splits["train"].store / WEIGHTS_NAME
+            if adapted.is_file():  # val is not what the proposer is adapted to
+                own = (*own, "--checkpoint", adapted)
+            figures[f"seconds {split}"] = sapnet(log, "propose", *files, *own)
             figures[split] = evaluate_proposals(clicked.store, clicked.truth, plan.min_area)
         return figures
 

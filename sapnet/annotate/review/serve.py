@@ -15,6 +15,7 @@ from sapnet.data.tiles.grid import Parts
 from sapnet.proposals.automatic import settle_staged
 from sapnet.proposals.build import build_staged_proposer
 from sapnet.proposals.config import SamConfig, StagedConfig, StagedName
+from sapnet.store.layout import WEIGHTS_NAME
 from sapnet.store.manifest import BITS
 from sapnet.store.reader import ProposalStore
 
@@ -84,6 +85,9 @@ def build_reviewer_preview(cfg: ReviewConfig, manifest: Manifest) -> PreviewWork
         name = cast(StagedName, manifest.proposer)
     settings = manifest.settings if name == manifest.proposer else {}
     count, stored = settings.get("num_proposals"), settings.get("checkpoint")
+    adapted = cfg.proposals / WEIGHTS_NAME
+    if name == manifest.proposer and adapted.is_file():
+        stored = str(adapted)
     staged = settle_staged(
         StagedConfig(
             name,

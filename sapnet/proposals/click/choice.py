@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from sapnet.geometry.rle import encode_masks, rle_boxes
+from sapnet.proposals.click.candidates import Candidates, candidate_overlaps, paste
+from sapnet.proposals.click.config import ClickConfig
+from sapnet.proposals.click.keeping import prompt_fit
+from sapnet.structures.clicks import Click
+from sapnet.structures.proposals import Proposals
 
 VOTE_POWER, AGREEMENT_POWER = 4, 2
 """Of the own score of a mask that votes, and of its IoU with the mask voted for: measured on
@@ -11,6 +19,31 @@ photographs, nuclei and street fronts; sums of plain scores favour what most win
 
 COVER_POWER = 2
 """Of the own score as the chance that a mask is the one meant."""
+
+
+def choose_proposals(
+    candidates: Candidates, click: Click, image_size: tuple[int, int], cfg: ClickConfig
+) -> Proposals:
+    """Keep K masks of a click, the favourite first.
+
+    Args:
+        candidates: all masks of the click.
+        click: what was asked; masks that do not keep to it fall back.
+        image_size: (height, width).
+        cfg: of the choice.
+    """
+    overlaps = candidate_overlaps(candidates)
+    own = candidates.scores.flatten().double() * prompt_fit(candidates, click)
+    scores = votes(overlaps, own)
+    kept = cover(overlaps, own, int(scores.argmax()), cfg.num_proposals)
+    kept = kept[scores[kept].argsort(descending=True, stable=True)]
+    rles = encode_masks(np.stack([paste(candidates, place, image_size) for place in kept.tolist()]))
+    return Proposals(
+        rles=rles,
+        boxes=rle_boxes(rles),
+        scores=scores[kept].numpy().astype(np.float32),
+        prompts=("point",) * len(rles),
+    )
 
 
 def votes(overlaps: Tensor, scores: Tensor) -> Tensor:

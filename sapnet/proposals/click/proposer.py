@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sapnet.geometry.rle import encode_masks, rle_boxes
 from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.rivals import with_rivals
 from sapnet.proposals.click.weights import content_hash, parse_weights, read_weights
@@ -18,7 +17,6 @@ from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
 
 if TYPE_CHECKING:
-    from sapnet.proposals.click.candidates import Candidates
     from sapnet.proposals.click.segmenter import ClickSegmenter, PreparedImage
 
 
@@ -70,38 +68,11 @@ class ClickProposer:
         self, prepared: PreparedImage, clicks: Sequence[Click], indices: Sequence[int]
     ) -> list[Proposals]:
         """Candidate masks of some objects of a prepared image; see `StagedProposer`."""
+        from sapnet.proposals.click.choice import choose_proposals
+
         size = prepared.pyramid.size
         asked = [with_rivals(clicks, index, self.cfg.max_rivals) for index in indices]
         return [
             choose_proposals(self._segmenter.candidates(prepared, click), click, size, self.cfg)
             for click in asked
         ]
-
-
-def choose_proposals(
-    candidates: Candidates, click: Click, image_size: tuple[int, int], cfg: ClickConfig
-) -> Proposals:
-    """Keep K masks of a click, the favourite first.
-
-    Args:
-        candidates: all masks of the click.
-        click: what was asked; masks that do not keep to it fall back.
-        image_size: (height, width).
-        cfg: of the choice.
-    """
-    from sapnet.proposals.click.candidates import candidate_overlaps, paste
-    from sapnet.proposals.click.choice import cover, votes
-    from sapnet.proposals.click.keeping import prompt_fit
-
-    overlaps = candidate_overlaps(candidates)
-    own = candidates.scores.flatten().double() * prompt_fit(candidates, click)
-    scores = votes(overlaps, own)
-    kept = cover(overlaps, own, int(scores.argmax()), cfg.num_proposals)
-    kept = kept[scores[kept].argsort(descending=True, stable=True)]
-    rles = encode_masks(np.stack([paste(candidates, place, image_size) for place in kept.tolist()]))
-    return Proposals(
-        rles=rles,
-        boxes=rle_boxes(rles),
-        scores=scores[kept].numpy().astype(np.float32),
-        prompts=("point",) * len(rles),
-    )

@@ -10,9 +10,9 @@ import numpy as np
 
 from sapnet.data.images import load_image
 from sapnet.geometry.rle import rle_iou
+from sapnet.proposals.click.choice import choose_proposals
 from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.network import ClickNetwork
-from sapnet.proposals.click.proposer import choose_proposals
 from sapnet.proposals.click.segmenter import ClickSegmenter
 from sapnet.teaching.pool import MarkedImage
 from sapnet.teaching.tuning.split import asked_click

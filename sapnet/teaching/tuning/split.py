@@ -10,8 +10,8 @@ import numpy as np
 
 from sapnet.structures.clicks import Click
 from sapnet.teaching.config import TuneConfig
-from sapnet.teaching.pool import MarkedImage, MarkedObject, object_mask
-from sapnet.teaching.views import draw_click
+from sapnet.teaching.pool import MarkedImage, MarkedObject
+from sapnet.teaching.views import draw_click, object_mask
 
 
 @dataclass(frozen=True)

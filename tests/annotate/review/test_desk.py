@@ -20,6 +20,8 @@ from sapnet.annotate.review.serve import build_reviewer_preview, open_review
 from sapnet.data.corrections import load_corrections
 from sapnet.data.tiles.grid import Tiling
 from sapnet.geometry.rle import rle_to_json
+from sapnet.proposals.click.weights import embedded_weights, weights_hash
+from sapnet.store.layout import WEIGHTS_NAME
 from sapnet.store.reader import ProposalStore
 from sapnet.structures.clicks import Coverage
 from sapnet.structures.corrections import Correction
@@ -166,6 +168,20 @@ def test_new_clicks_are_looked_at_in_the_windows_of_the_store(files: ReviewSet) 
         preview = build_reviewer_preview(cfg, replace(manifest, settings=settings))
         assert preview is not None
         assert preview.windowing.now() == windows
+
+
+def test_new_clicks_are_answered_by_the_adapted_proposer_of_the_store(
+    files: ReviewSet, click_weights: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (files.store / WEIGHTS_NAME).write_bytes(click_weights.read_bytes())
+    manifest = open_desk(files.labels, files.store, files.corrections).store.manifest
+    weights = weights_hash(click_weights)
+    begun = replace(manifest, proposer="click", settings={"weights": weights})
+    assert build_reviewer_preview(files.config(proposer="store"), begun) is not None
+    assert "other weights" not in caplog.text
+    other = files.config(proposer="store", checkpoint=str(embedded_weights()))
+    assert build_reviewer_preview(other, begun) is not None
+    assert "other weights" in caplog.text
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ import torch
 
 from sapnet.proposals.build import build_staged_proposer
 from sapnet.proposals.click.candidates import Candidates
+from sapnet.proposals.click.choice import choose_proposals
 from sapnet.proposals.click.config import ClickConfig
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
-from sapnet.proposals.click.proposer import ClickProposer, choose_proposals
+from sapnet.proposals.click.proposer import ClickProposer
 from sapnet.proposals.click.weights import save_weights, weights_hash
 from sapnet.proposals.config import StagedConfig
 from sapnet.proposals.proposer import StagedProposer

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sapnet.data.images import load_image
 from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
@@ -34,7 +35,7 @@ def new_network() -> ClickNetwork:
 
 @pytest.fixture
 def photographs(source: SourceConfig, tmp_path: Path) -> Photographs:
-    return Photographs(load_pool([source]), tmp_path / "cache")
+    return Photographs(load_pool([source]), tmp_path / "cache", load_image)
 
 
 def judged_as(monkeypatch: pytest.MonkeyPatch, *figures: tuple[float, float]) -> None:
