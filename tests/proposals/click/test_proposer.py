@@ -16,7 +16,13 @@ from sapnet.proposals.click.decoder import Decoder
 from sapnet.proposals.click.encoder import build_encoder
 from sapnet.proposals.click.network import ClickNetwork
 from sapnet.proposals.click.proposer import ClickProposer
-from sapnet.proposals.click.weights import save_weights, weights_hash
+from sapnet.proposals.click.segmenter import lay_windows
+from sapnet.proposals.click.weights import (
+    embedded_weights,
+    load_weights,
+    save_weights,
+    weights_hash,
+)
 from sapnet.proposals.config import StagedConfig
 from sapnet.proposals.proposer import StagedProposer
 from sapnet.structures.clicks import Click
@@ -77,19 +83,31 @@ def test_the_favourite_comes_first_and_the_same_mask_once() -> None:
     assert choose_proposals(candidates, against, (16, 16), ClickConfig()).boxes[0, 2] == 8
 
 
-def test_a_click_on_a_photograph_costs_little() -> None:
-    # 0.07 s of one core when this was written: a click is answered while one looks.
+@torch.inference_mode()
+def test_a_click_costs_little_beside_the_features_of_its_windows() -> None:
+    # 0.05 s of one core against 0.03 s when this was written. A bound in seconds would judge the
+    # machine: a busy one took 0.26 s. docs/results.md has the seconds.
     proposer = build_staged_proposer(StagedConfig("click"))
-    image = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
+    network = load_weights(embedded_weights())
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (480, 640, 3), np.uint8)
+    size, cfg = image.shape[:2], ClickConfig()
+    answering, encoding = [], []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         prepared = proposer.prepare(image)
-        seconds = []
-        for x in (200.5, 320.5, 440.5):
+        for x in np.linspace(150.5, 490.5, 8):
+            click = Click(1, 1, 1, ((float(x), 240.5),))
             start = time.process_time()
-            proposer.propose_prepared(prepared, [Click(1, 1, 1, ((x, 240.5),))], [0])
-            seconds.append(time.process_time() - start)
+            proposer.propose_prepared(prepared, [click], [0])
+            answering.append(time.process_time() - start)
+            count = len(lay_windows(click, size, cfg)) - 1  # the whole image is encoded already
+            side = cfg.window_side
+            windows = torch.from_numpy(rng.integers(0, 255, (count, side, side, 3), np.uint8))
+            start = time.process_time()
+            network.encode(windows)
+            encoding.append(time.process_time() - start)
     finally:
         torch.set_num_threads(threads)
-    assert min(seconds) < 0.25
+    assert np.median(answering) < 3 * np.median(encoding)
