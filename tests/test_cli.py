@@ -404,6 +404,7 @@ def test_an_unfinished_run_goes_on_with_what_it_was_begun_with(
         *("--epochs", "2", "--workers", "0", "--model.backbone", "test_resnet"),
         *("--model.weights", "none", "--model.augment.short_sides", "[64]"),
         *("--model.segmentation.stacked_convs", "1", "--model.segmentation.channels", "32"),
+        *("--model.fpn_channels", "32", "--model.selection.hidden_channels", "32"),
     ]
     words = ["train", "--images", str(tiny_set.images), "--proposals", str(tiny_set.store)]
     words += ["--out", str(tmp_path / "run"), *changes]
@@ -411,8 +412,8 @@ def test_an_unfinished_run_goes_on_with_what_it_was_begun_with(
         patch.setattr(ClickDataset, "__getitem__", stop)
         assert main([*words, "--config", begun_with, *changes]) == 130
     stored = json.loads((tmp_path / "run" / "settings.json").read_text())
-    width = {"defaults": 1024, "small_images_cpu": 256}[begun_with]
-    assert stored["model"]["selection"]["hidden_channels"] == width
+    long_side = {"defaults": 1333, "small_images_cpu": 480}
+    assert stored["model"]["augment"]["max_long_side"] == long_side[begun_with]
     assert main(words) == 0
     assert json.loads((tmp_path / "run" / "settings.json").read_text()) == stored
 

@@ -28,6 +28,7 @@ from PIL import Image
 
 from sapnet.cli import main
 from sapnet.commands.command import SUCCESS
+from sapnet.demo import parts
 from sapnet.geometry.rle import encode_masks
 from sapnet.pipeline import choosing
 from sapnet.teaching.adapting import adapt as adapting
@@ -258,7 +259,23 @@ def test_tutorial(folder: Path) -> None:
     assert json.loads((folder / "metrics.json").read_text()).keys() >= {"mask_ap", "box_ap"}
 
 
-def test_start(folder: Path) -> None:
+def keep_few_nuclei(folder: Path) -> Path:
+    """Copies 5 of the 20 clicked and 2 of the 10 held-out images that ship with the demo."""
+    for split, count in (("train", 5), ("val", 2)):
+        truth = json.loads((parts.NUCLEI / f"instances_{split}.json").read_text())
+        truth["images"] = truth["images"][:count]
+        kept = {image["id"] for image in truth["images"]}
+        truth["annotations"] = [a for a in truth["annotations"] if a["image_id"] in kept]
+        images = folder / "images" / split
+        images.mkdir(parents=True)
+        for image in truth["images"]:
+            shutil.copy(parts.NUCLEI / "images" / split / image["file_name"], images)
+        (folder / f"instances_{split}.json").write_text(json.dumps(truth))
+    return folder
+
+
+def test_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "NUCLEI", keep_few_nuclei(folder / "nuclei"))
     run_page("docs/start.md")
     report = (folder / "runs" / "first" / "report.html").read_text("utf-8")
     assert "oracle" in report
