@@ -21,7 +21,7 @@ class ClickConfig:
 
     num_proposals: int = 8
     sides: tuple[float, ...] = (0.075, 0.115, 0.178, 0.273, 0.42, 0.65, 1.0)
-    window_side: int = 160
+    window_side: int = 192
     box_margin: float = 1.3
     max_rivals: int = 4
     mirror: bool = False
