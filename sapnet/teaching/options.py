@@ -107,7 +107,7 @@ def tuning_recipe() -> TeachConfig:
     return TeachConfig(
         minutes=TUNE_MINUTES,
         steps=TUNE_STEPS,
-        sides=((0.0, 128),),
+        sides=((0.0, 160),),
         rate=1e-3,
         warmup_steps=10,
         norms_until=0.0,
