@@ -78,7 +78,7 @@ FAST_OBJECTS = 16
 """Objects of an image in one step of the effort fast. A step on nuclei, 42 in an image, took 3.6
 processor seconds with all of them and half of that with 24."""
 
-SECONDS_PER_CLICK = {"click": 0.14, "sam": 1.2, "regions": 0.1}
+SECONDS_PER_CLICK = {"click": 0.18, "sam": 1.2, "regions": 0.1}
 """Processor seconds of a proposer for a click (docs/benchmarks.md)."""
 
 ADAPT_SECONDS = 55
