@@ -127,7 +127,7 @@ class ProposeConfig:
         checkpoint: weights of `click`, a file of `sapnet train-proposer`, by default the embedded
             ones; or of `sam`, a hub name or local folder, by default facebook/sam-vit-base.
         adapt: first fine-tune `click` on its own choices in the data set, and keep what is better
-            on images kept aside; a minute or two. By default from 50 clicks on where no weights are
+            on images kept aside; a few minutes. By default from 50 clicks on where no weights are
             named, images and store are on this machine, and one run makes all of the store.
         device: device of `sam`; the other proposers run on the CPU.
         precision: precision of the image encoder of `sam`.

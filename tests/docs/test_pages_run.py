@@ -175,7 +175,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shorten_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets `sapnet run` train for two steps, and the proposer learn from few clicks."""
     monkeypatch.setattr(choosing, "CPU_LENGTHS", {"fast": choosing.Length(2, 1)})
-    few = AdaptConfig(max_clicks=60, steps=2, tune=TuneConfig(max_judged=8))
+    few = AdaptConfig(rounds=1, max_clicks=60, steps=2, tune=TuneConfig(max_judged=8))
     monkeypatch.setattr(adapting, "adapt", partial(adapting.adapt, cfg=few))
 
 

@@ -35,7 +35,10 @@ from sapnet.teaching.tuning.tune import Tuned, tune
 logger = logging.getLogger(__name__)
 
 MAX_MINUTES = 60.0
-"""Limit of the learning. It takes less than one: on a busy machine, too, the steps end it."""
+"""Limit of a round's learning, which takes about one: the steps end it, on busy machines, too."""
+
+REACHED = "reached.safetensors"
+"""Weights at the end of a round, which answer the clicks of the next one."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +84,29 @@ def adapt(
     cfg = cfg or AdaptConfig()
     with locked(folder):
         shutil.rmtree(folder, ignore_errors=True)
-        chosen = choose_all(start, inputs, cfg)
-        num_chosen = sum(len(image.objects) for image in chosen)
-        tuned = None
-        if 2 * num_chosen >= cfg.min_clicks:
-            tuned = _tuned(start, chosen, folder, cfg)
-            if tuned.is_better:
-                save_weights(out, tuned.network, _about(start, tuned))
-        logger.info("%s", _describe(tuned))
+        kept: list[Tuned] = []
+        reached = start
+        for turn in range(cfg.rounds):
+            work = folder / "round"
+            tuned = _learned(reached, inputs, work, replace(cfg, seed=cfg.seed + turn))
+            shutil.rmtree(work, ignore_errors=True)  # decoded images take much space
+            logger.info("%s", _describe(tuned, turn))
+            if tuned is None or not tuned.is_better:
+                break
+            kept.append(tuned)
+            reached = folder / REACHED
+            save_weights(reached, tuned.network, {})
+        if kept:
+            save_weights(out, kept[-1].network, _about(start, kept))
         shutil.rmtree(folder, ignore_errors=True)
-    return tuned is not None and tuned.is_better
+    return bool(kept)
+
+
+def _learned(start: Path, inputs: AdaptInputs, work: Path, cfg: AdaptConfig) -> Tuned | None:
+    """Answer clicks and learn from the answers once; None where too few can be answered."""
+    chosen = choose_all(start, inputs, cfg)
+    num_chosen = sum(len(image.objects) for image in chosen)
+    return _tuned(start, chosen, work, cfg) if 2 * num_chosen >= cfg.min_clicks else None
 
 
 def choose_all(start: Path, inputs: AdaptInputs, cfg: AdaptConfig) -> list[MarkedImage]:
@@ -140,24 +156,26 @@ def _tuned(start: Path, chosen: Sequence[MarkedImage], folder: Path, cfg: AdaptC
         cv2.setNumThreads(cv2_threads)
 
 
-def _about(start: Path, tuned: Tuned) -> dict[str, str]:
+def _about(start: Path, rounds: Sequence[Tuned]) -> dict[str, str]:
     """Metadata of the weights: the licence of the start, and their origin."""
     return {
         "licence": weights_metadata(start).get("licence", ""),
         "data": "own choices in a data set",
-        "training": f"{tuned.steps} steps",
+        "training": f"{sum(tuned.steps for tuned in rounds)} steps",
         "start": weights_hash(start),
     }
 
 
-def _describe(tuned: Tuned | None) -> str:
-    """Say in one line what an adaptation found."""
+def _describe(tuned: Tuned | None, turn: int) -> str:
+    """Say in one line what a round found."""
+    stays = "stays as it is" if turn == 0 else "keeps what it has learned so far"
     if tuned is None:
-        return "click stays as it is: too few clicks could be answered to adapt it"
+        return f"click {stays}: too few clicks could be answered to adapt it"
     objects = f"{tuned.before.num_objects} objects kept aside"
     if not tuned.is_better:
-        return f"click stays as it is: nothing better was found, by {objects}"
+        return f"click {stays}: nothing better was found, by {objects}"
     return (
-        f"click was adapted to these images: on {objects}, its favourite agrees with the mask "
-        f"chosen there to {tuned.after.favourite:.2f} (IoU), {tuned.before.favourite:.2f} before"
+        f"click was adapted to these images{'' if turn == 0 else ' once more'}: on {objects}, its "
+        f"favourite agrees with the mask chosen there to {tuned.after.favourite:.2f} (IoU), "
+        f"{tuned.before.favourite:.2f} before"
     )

@@ -13,17 +13,19 @@ class AdaptConfig:
 
     Attributes:
         min_clicks: fewest clicks of a data set; fewer cannot judge what was learned.
-        max_clicks: most clicks that are answered and learned from, drawn evenly.
+        rounds: most rounds of answering and learning; one that finds nothing better is the last.
+        max_clicks: most clicks of a round that are answered and learned from, drawn evenly.
         max_images: most images that they are drawn from.
         max_pixels: most pixels of these images in all; decoded, they lie on disk for a while, in
             three bytes a pixel.
-        steps: of the optimiser.
+        steps: of the optimiser, in a round.
         tune: how it is judged, on images kept aside. `slack` lets the favourite or the best mask
             fall a little where the other one rises more.
         seed: of everything random.
     """
 
     min_clicks: int = 50
+    rounds: int = 3
     max_clicks: int = 500
     max_images: int = 40
     max_pixels: int = 400_000_000

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,17 @@ from PIL import Image
 from sapnet.proposals.click.weights import load_weights, weights_hash, weights_metadata
 from sapnet.structures.clicks import Category, Click, ClickSet, ImageRecord
 from sapnet.system.lock import InUseError, locked
+from sapnet.teaching.adapting import adapt as adapting
 from sapnet.teaching.adapting.adapt import AdaptInputs, adapt
 from sapnet.teaching.adapting.config import AdaptConfig
 from sapnet.teaching.config import TuneConfig
+from sapnet.teaching.pool import MarkedImage
 from sapnet.teaching.tuning import tune as tuning
 from sapnet.teaching.tuning.judging import Judgement
 
-CFG = AdaptConfig(min_clicks=4, max_clicks=8, steps=2, tune=TuneConfig(max_judged=4, slack=0.02))
+CFG = AdaptConfig(
+    min_clicks=4, rounds=1, max_clicks=8, steps=2, tune=TuneConfig(max_judged=4, slack=0.02)
+)
 
 
 @pytest.fixture
@@ -79,6 +84,39 @@ def test_what_is_not_better_is_not_kept(
     out, folder = tmp_path / "adapted.safetensors", tmp_path / ".adapting"
     assert not adapt(click_weights, inputs, out, folder, CFG)
     assert not out.exists()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("second", [(0.9, 0.9), (0.5, 0.5)])
+def test_a_second_round_begins_with_what_the_first_one_learned(
+    click_weights: Path,
+    inputs: AdaptInputs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    second: tuple[float, float],
+) -> None:
+    first = ((0.6, 0.8), (0.7, 0.8), (0.65, 0.8))
+    judged_as(monkeypatch, *first, (0.7, 0.8), second, second)
+    asked: list[dict[str, torch.Tensor]] = []
+    choose_all = adapting.choose_all
+
+    def watch(start: Path, inputs: AdaptInputs, cfg: AdaptConfig) -> list[MarkedImage]:
+        asked.append(load_weights(start).state_dict())
+        return choose_all(start, inputs, cfg)
+
+    monkeypatch.setattr(adapting, "choose_all", watch)
+    out, folder = tmp_path / "adapted.safetensors", tmp_path / ".adapting"
+    with caplog.at_level(logging.INFO):
+        assert adapt(click_weights, inputs, out, folder, replace(CFG, rounds=2))
+    begun, between, end = *asked, load_weights(out).state_dict()
+    better = second[0] > 0.7
+    assert not all(torch.equal(value, between[name]) for name, value in begun.items())
+    assert all(torch.equal(value, end[name]) for name, value in between.items()) != better
+    told = "once more: on 4" if better else "keeps what it has learned so far: nothing better"
+    assert told in caplog.text
+    assert weights_metadata(out)["training"] == ("4 steps" if better else "2 steps")
+    assert weights_metadata(out)["start"] == weights_hash(click_weights)
     assert not folder.exists()
 
 
