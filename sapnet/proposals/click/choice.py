@@ -13,9 +13,10 @@ from sapnet.proposals.click.keeping import prompt_fit
 from sapnet.structures.clicks import Click
 from sapnet.structures.proposals import Proposals
 
-VOTE_POWER, AGREEMENT_POWER = 4, 2
-"""Of the own score of a mask that votes, and of its IoU with the mask voted for: measured on
-photographs, nuclei and street fronts; sums of plain scores favour what most windows see."""
+VOTE_POWER, AGREEMENT_POWER, OWN_POWER = 3, 3, 0.25
+"""Of the own score of a mask that votes, of its IoU with the mask voted for, and of the own score
+of the latter: measured on photographs, nuclei and street fronts. Sums of plain scores favour what
+most windows see."""
 
 COVER_POWER = 2
 """Of the own score as the chance that a mask is the one meant."""
@@ -49,6 +50,8 @@ def choose_proposals(
 def votes(overlaps: Tensor, scores: Tensor) -> Tensor:
     """Judge how likely each mask is the one meant: all masks vote for those they agree with.
 
+    The mask's own score counts a little, too.
+
     Args:
         overlaps: (M, M) IoU of all pairs of masks.
         scores: (M,) own scores in [0, 1].
@@ -57,7 +60,7 @@ def votes(overlaps: Tensor, scores: Tensor) -> Tensor:
         (M,) in [0, 1].
     """
     agreed = overlaps.pow(AGREEMENT_POWER) * scores.pow(VOTE_POWER)
-    return agreed.mean(1).pow(1 / VOTE_POWER)
+    return agreed.mean(1).pow(1 / VOTE_POWER) * scores.pow(OWN_POWER)
 
 
 def cover(overlaps: Tensor, scores: Tensor, favourite: int, count: int) -> Tensor:

@@ -9,8 +9,9 @@ OVERLAPS = torch.tensor([[1.0, 0.9, 0.1], [0.9, 1.0, 0.2], [0.1, 0.2, 1.0]])
 
 def test_every_mask_votes_for_those_it_agrees_with() -> None:
     voted = votes(OVERLAPS, torch.tensor([1.0, 0.5, 0.0]))
-    sums = torch.tensor([1 + 0.81 / 16, 0.81 + 1 / 16, 0.01 + 0.04 / 16])
-    torch.testing.assert_close(voted, (sums / 3).sqrt().sqrt())
+    sums = torch.tensor([1 + 0.729 / 8, 0.729 + 1 / 8, 0.001 + 0.008 / 8])
+    own = torch.tensor([1.0, 0.5**0.25, 0.0])
+    torch.testing.assert_close(voted, (sums / 3).pow(1 / 3) * own)
 
 
 def test_votes_are_shares() -> None:
