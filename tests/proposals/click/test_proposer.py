@@ -76,8 +76,9 @@ def test_the_favourite_comes_first_and_the_same_mask_once() -> None:
     )
     click = Click(1, 1, 1, ((2.0, 8.0),))
     proposals = choose_proposals(candidates, click, (16, 16), ClickConfig())
-    voted = [(3 * 0.6**4 + 0.25 * 0.8**4) / 4, (0.25 * 3 * 0.6**4 + 0.8**4) / 4]
-    assert proposals.scores.tolist() == pytest.approx([voted[1] ** 0.25, voted[0] ** 0.25])
+    of_full = 0.6**0.25 * ((3 * 0.6**3 + 0.5**3 * 0.8**3) / 4) ** (1 / 3)
+    of_left = 0.8**0.25 * ((0.5**3 * 3 * 0.6**3 + 0.8**3) / 4) ** (1 / 3)
+    assert proposals.scores.tolist() == pytest.approx([of_left, of_full])
     assert proposals.boxes.tolist() == [[0, 0, 8, 16], [0, 0, 16, 16]]
     against = Click(1, 1, 1, ((2.0, 8.0),), negative_points=((12.0, 8.0),))
     assert choose_proposals(candidates, against, (16, 16), ClickConfig()).boxes[0, 2] == 8
