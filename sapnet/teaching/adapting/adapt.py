@@ -88,7 +88,7 @@ def adapt(
         reached = start
         for turn in range(cfg.rounds):
             work = folder / "round"
-            tuned = _learned(reached, inputs, work, replace(cfg, seed=cfg.seed + turn))
+            tuned = _learned(reached, inputs, work, _of_round(cfg, turn))
             shutil.rmtree(work, ignore_errors=True)  # decoded images take much space
             logger.info("%s", _describe(tuned, turn))
             if tuned is None or not tuned.is_better:
@@ -100,6 +100,12 @@ def adapt(
             save_weights(out, kept[-1].network, _about(start, kept))
         shutil.rmtree(folder, ignore_errors=True)
     return bool(kept)
+
+
+def _of_round(cfg: AdaptConfig, turn: int) -> AdaptConfig:
+    """Settings of a round: further ones draw other clicks, and are judged without slack."""
+    tune = cfg.tune if turn == 0 else replace(cfg.tune, slack=0.0)
+    return replace(cfg, seed=cfg.seed + turn, tune=tune)
 
 
 def _learned(start: Path, inputs: AdaptInputs, work: Path, cfg: AdaptConfig) -> Tuned | None:

@@ -19,8 +19,8 @@ class AdaptConfig:
         max_pixels: most pixels of these images in all; decoded, they lie on disk for a while, in
             three bytes a pixel.
         steps: of the optimiser, in a round.
-        tune: how it is judged, on images kept aside. `slack` lets the favourite or the best mask
-            fall a little where the other one rises more.
+        tune: how it is judged, on images kept aside. In the first round, `slack` lets the
+            favourite or the best mask fall a little where the other one rises more.
         seed: of everything random.
     """
 
