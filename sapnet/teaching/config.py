@@ -132,6 +132,7 @@ class TuneConfig:
         max_judged: most objects that are asked for.
         judge_at: shares of the training after which it is judged; its end is judged anyway.
         slack: how much a figure may fall, where the other one rises more.
+        min_gain: least rise of the mean of both figures; less counts as nothing.
     """
 
     kept_aside: float = 0.2
@@ -140,6 +141,7 @@ class TuneConfig:
     max_judged: int = 40
     judge_at: tuple[float, ...] = ()
     slack: float = 0.0
+    min_gain: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.kept_aside < 1:

@@ -103,8 +103,8 @@ def adapt(
 
 
 def _of_round(cfg: AdaptConfig, turn: int) -> AdaptConfig:
-    """Settings of a round: further ones draw other clicks, and are judged without slack."""
-    tune = cfg.tune if turn == 0 else replace(cfg.tune, slack=0.0)
+    """Settings of a round: further ones draw other clicks, and may let no figure fall."""
+    tune = cfg.tune if turn == 0 else replace(cfg.tune, slack=0.0, min_gain=0.0)
     return replace(cfg, seed=cfg.seed + turn, tune=tune)
 
 

@@ -20,17 +20,20 @@ class AdaptConfig:
             three bytes a pixel.
         steps: of the optimiser, in a round.
         tune: how it is judged, on images kept aside. In the first round, `slack` lets the
-            favourite or the best mask fall a little where the other one rises more.
+            favourite or the best mask fall a little where the other one rises more, and `min_gain`
+            keeps what may be chance from being taken for a gain.
         seed: of everything random.
     """
 
     min_clicks: int = 50
     rounds: int = 3
     max_clicks: int = 500
-    max_images: int = 40
+    max_images: int = 80
     max_pixels: int = 400_000_000
     steps: int = 60
-    tune: TuneConfig = field(default_factory=lambda: TuneConfig(max_judged=80, slack=0.02))
+    tune: TuneConfig = field(
+        default_factory=lambda: TuneConfig(max_judged=120, slack=0.02, min_gain=0.01)
+    )
     seed: int = 0
 
 

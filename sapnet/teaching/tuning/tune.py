@@ -103,13 +103,15 @@ class Keeper:
 
     @property
     def best_name(self) -> str:
-        """Name of the best so far, which is no worse than the start in any figure."""
+        """Name of the best so far: no worse than the start in any figure, better by enough."""
         start = self.judged[START]
-        slack = self._cfg.slack
+        slack, needed = self._cfg.slack, start.mean + self._cfg.min_gain
         allowed = [
             name
             for name, found in self.judged.items()
-            if found.favourite >= start.favourite - slack and found.best >= start.best - slack
+            if found.favourite >= start.favourite - slack
+            and found.best >= start.best - slack
+            and (name == START or found.mean >= needed)
         ]
         return max(allowed, key=lambda name: self.judged[name].mean)
 

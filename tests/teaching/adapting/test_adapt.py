@@ -22,7 +22,11 @@ from sapnet.teaching.tuning import tune as tuning
 from sapnet.teaching.tuning.judging import Judgement
 
 CFG = AdaptConfig(
-    min_clicks=4, rounds=1, max_clicks=8, steps=2, tune=TuneConfig(max_judged=4, slack=0.02)
+    min_clicks=4,
+    rounds=1,
+    max_clicks=8,
+    steps=2,
+    tune=TuneConfig(max_judged=4, slack=0.02, min_gain=0.01),
 )
 
 
@@ -72,7 +76,7 @@ def test_what_is_better_is_kept(
     assert torch.get_num_threads() == threads
 
 
-@pytest.mark.parametrize("after", [(0.55, 0.75), (0.75, 0.77)])
+@pytest.mark.parametrize("after", [(0.55, 0.75), (0.75, 0.77), (0.61, 0.805)])
 def test_what_is_not_better_is_not_kept(
     click_weights: Path,
     inputs: AdaptInputs,
