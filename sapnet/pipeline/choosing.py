@@ -81,8 +81,9 @@ processor seconds with all of them and half of that with 24."""
 SECONDS_PER_CLICK = {"click": 0.18, "sam": 1.2, "regions": 0.1}
 """Processor seconds of a proposer for a click (docs/benchmarks.md)."""
 
-ADAPT_SECONDS = 55
-"""Processor seconds to learn and judge in an adaptation; its clicks are answered before."""
+ADAPT_SECONDS, ADAPT_ROUNDS = 55, 2
+"""Processor seconds to learn and judge in a round of an adaptation, whose clicks are answered
+before; and the usual number of rounds: one to three were seen."""
 
 CLICKS_PER_PROCESS = 50
 """Fewest clicks that are worth another process."""
@@ -318,7 +319,8 @@ def _seconds(clicks: ClickSet, cfg: PipelineConfig, held_out: tuple[Path, ...]) 
     asked, learned = num_clicks, 0
     is_adapted = cfg.proposer == "click" and is_wanted(cfg.adapt, cfg.checkpoint)
     if is_adapted and num_clicks >= AdaptConfig.min_clicks:
-        asked, learned = asked + min(num_clicks, AdaptConfig.max_clicks), ADAPT_SECONDS
+        asked += ADAPT_ROUNDS * min(num_clicks, AdaptConfig.max_clicks)
+        learned = ADAPT_ROUNDS * ADAPT_SECONDS
     seconds = {
         "propose": asked * SECONDS_PER_CLICK.get(cfg.proposer, 0.01) / processes + learned / cores,
         "train": (steps * step + label) / cores,  # all is labelled once during the training
