@@ -37,6 +37,7 @@ class Display:
         self._planned, self._clock = dict(planned), clock
         self._spent: dict[str, float] = {}
         self._current, self._share, self._begun = "", 0.0, clock()
+        self._count_begun = self._begun
         self._last_line = -LINE_SECONDS
         self._bar: Any = None
 
@@ -44,6 +45,7 @@ class Display:
     def step(self, name: str) -> Iterator[None]:
         """Show a step; work inside the context reports to it."""
         self._current, self._share, self._begun = name, 0.0, self._clock()
+        self._count_begun = self._begun
         self._last_line = -LINE_SECONDS
         self._write()
         with sharing(self):
@@ -52,8 +54,14 @@ class Display:
         self._current = ""
 
     def show(self, done: int, total: int) -> None:
-        """Show how much of the current step is done."""
-        self._share = done / total if total else 1.0
+        """Show how much of the current step is done.
+
+        A step may count several times, as proposing does after each round of an adaptation.
+        """
+        share = done / total if total else 1.0
+        if share < self._share:
+            self._count_begun = self._clock()
+        self._share = share
         self._write()
 
     def seconds_left(self) -> float:
@@ -66,10 +74,11 @@ class Display:
             return left
         elapsed, planned = self._clock() - self._begun, self._planned[self._current]
         if self._share >= MIN_SHARE:
-            rate = elapsed / self._share
+            before = self._count_begun - self._begun
+            rate = (elapsed - before) / self._share
             # The speed of this step says more about the machine than the plan does.
             if not known and planned:
-                left *= rate / planned
+                left *= (before + rate) / planned
             return left + rate * (1 - self._share)
         return left + max(factor * planned - elapsed, 0.0)
 

@@ -38,6 +38,19 @@ def test_the_time_left_follows_the_speed_of_the_machine() -> None:
     assert display.seconds_left() == 0
 
 
+def test_a_step_that_counts_anew_is_as_fast_as_its_last_count() -> None:
+    clock = Clock()
+    display = Display({"propose": 100, "train": 200}, clock)
+    with display.step("propose"):
+        clock.now = 60
+        display.show(500, 500)
+        clock.now = 100
+        display.show(1, 100)
+        clock.now = 110
+        display.show(10, 100)  # a tenth in 10 s: 90 s more, 200 s for the step in all
+        assert display.seconds_left() == pytest.approx(90 + 2 * 200)
+
+
 def test_work_inside_a_step_reports_to_the_display(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
