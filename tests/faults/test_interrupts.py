@@ -33,6 +33,14 @@ RESOURCE_TRACKER = 1
 """Process that multiprocessing starts beside the workers."""
 
 
+@pytest.fixture(autouse=True)
+def heard_interrupts() -> Iterator[None]:
+    """SIGINT as programs of a terminal hear it; those of a script's background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
     with Zygote(tmp_path_factory.mktemp("zygote") / "log.txt") as started:
