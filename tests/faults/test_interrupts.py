@@ -33,7 +33,7 @@ RESOURCE_TRACKER = 1
 """Process that multiprocessing starts beside the workers."""
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def heard_interrupts() -> Iterator[None]:
     """SIGINT as programs of a terminal hear it; those of a script's background ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
