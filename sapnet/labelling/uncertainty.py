@@ -2,7 +2,7 @@
 
 It orders the labels for review. Where the proposer's own scores count in the choice, because they
 are known to be worth it, the own score of the chosen mask is the best judge, and the only one: the
-uncertainty is one minus it.
+uncertainty is one minus a power of it, which is about the IoU to expect.
 
 Elsewhere two judges that saw the image in different ways rate the chosen mask. Selection sees the
 click and its candidates: its rating is the expected IoU of the chosen mask, with the scores of all
@@ -34,6 +34,11 @@ UNTEMPERED = ConsensusConfig(power=1.0, max_spread=float("inf"))
 all others; tempered scores would tell less about how sure selection is."""
 
 
+OWN_POWER = 0.4
+"""Of the own scores of `click`, which are votes: to this power their mean is the mean IoU of the
+first choices within 0.02 on COCO, nuclei and facade, and 0.1 below it on balloon."""
+
+
 def uncertainty(
     labels: Sequence[ChosenLabel],
     bags: Bags,
@@ -63,7 +68,7 @@ def uncertainty(
         elif label.stored.proposals.prompts == (CLICKED_PIXEL,):
             doubts[n] = 1
         elif by_own_scores:
-            doubts[n] = 1 - label.stored.proposals.scores[label.index]
+            doubts[n] = 1 - label.stored.proposals.scores[label.index] ** OWN_POWER
         elif label.overlap is None:
             doubts[n] = 1 - agreement[n]
         else:
